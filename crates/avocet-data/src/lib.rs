@@ -1,0 +1,1 @@
+//! Placeholder map of `avocet-data`.

@@ -1,0 +1,2 @@
+//! The `avocet` command line: parse, wire, print.
+fn main() {}

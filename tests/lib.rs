@@ -1,0 +1,1 @@
+//! Nothing to import: the workspace-wide tests live in `main.rs` of this folder.
