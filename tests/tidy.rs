@@ -1,0 +1,261 @@
+//! The house keeps its shape: who may depend on whom, what every source file must
+//! and must not contain.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// Which of our own packages each package may use; arrows never turn back.
+const EDGES: &[(&str, &[&str])] = &[
+    ("avocet-text", &[]),
+    ("avocet-media", &[]),
+    ("avocet-kernels", &[]),
+    ("avocet-model", &["avocet-kernels"]),
+    ("avocet-checkpoint", &["avocet-model", "avocet-text", "avocet-media"]),
+    ("avocet-data", &["avocet-text", "avocet-media"]),
+    (
+        "avocet-infer",
+        &["avocet-model", "avocet-checkpoint", "avocet-text", "avocet-media"],
+    ),
+    (
+        "avocet-train",
+        &["avocet-data", "avocet-model", "avocet-kernels", "avocet-checkpoint", "avocet-infer", "avocet-text"],
+    ),
+    (
+        "avocet",
+        &[
+            "avocet-text",
+            "avocet-media",
+            "avocet-kernels",
+            "avocet-model",
+            "avocet-checkpoint",
+            "avocet-data",
+            "avocet-infer",
+            "avocet-train",
+            "named-pictures",
+            "plain-text",
+        ],
+    ),
+    ("named-pictures", &["avocet-text", "avocet-media", "avocet-data", "avocet-infer"]),
+    ("plain-text", &["avocet-text", "avocet-media", "avocet-data", "avocet-infer"]),
+];
+
+/// Third-party crates that belong to few packages: (crate, who may use it).
+const KEPT_OUT: &[(&str, &[&str])] = &[
+    ("clap", &["avocet", "named-pictures", "plain-text"]),
+    ("anyhow", &["avocet", "named-pictures", "plain-text", "avocet-tests"]),
+    ("candle-core", &["avocet-kernels", "avocet-model", "avocet-checkpoint", "avocet-infer", "avocet-train", "avocet", "avocet-tests"]),
+    ("candle-nn", &["avocet-model", "avocet-checkpoint", "avocet-infer", "avocet-train", "avocet", "avocet-tests"]),
+    ("gemm", &["avocet-kernels"]),
+];
+
+const BANNED_MODULES: &[&str] = &["utils", "util", "helpers", "helper", "common", "base", "manager", "misc"];
+
+/// Calls of candle 0.11 that return a result without a gradient and without an error.
+const GRADIENT_CUTTING: &[&str] = &[
+    "candle_nn::rotary_emb",
+    "rotary_emb::rope",
+    "softmax_last_dim",
+    "candle_nn::ops::rms_norm",
+    "ops::rms_norm",
+    "ops::layer_norm",
+    "candle_nn::LayerNorm",
+    "candle_nn::RmsNorm",
+    "candle_nn::layer_norm",
+    "candle_nn::rms_norm",
+    "ops::sdpa",
+    "QMatMul",
+];
+
+const MAX_LINES: usize = 500;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_path_buf()
+}
+
+/// The folders of all packages: crates/*, pipelines/* and tests.
+fn packages() -> Result<Vec<PathBuf>> {
+    let mut found = vec![root().join("tests")];
+    for group in ["crates", "pipelines"] {
+        for entry in std::fs::read_dir(root().join(group))? {
+            let path = entry?.path();
+            if path.join("Cargo.toml").is_file() {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn sources() -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut folders = packages()?;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder)? {
+            let path = entry?.path();
+            if path.is_dir() && path.file_name().is_some_and(|n| n != "target") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Package name and the names of everything in its dependency tables, dev and build included.
+fn dependencies(package: &Path) -> Result<(String, BTreeSet<String>)> {
+    let path = package.join("Cargo.toml");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {path:?}"))?;
+    let manifest: toml::Table = text.parse().with_context(|| format!("parsing {path:?}"))?;
+    let name = manifest["package"]["name"].as_str().context("package.name")?.to_owned();
+    let mut names = BTreeSet::new();
+    let mut tables = vec![&manifest];
+    if let Some(targets) = manifest.get("target").and_then(|t| t.as_table()) {
+        tables.extend(targets.values().filter_map(|t| t.as_table()));
+    }
+    for table in tables {
+        for kind in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            if let Some(entries) = table.get(kind).and_then(|t| t.as_table()) {
+                names.extend(entries.keys().cloned());
+            }
+        }
+    }
+    Ok((name, names))
+}
+
+fn workspace_names() -> BTreeSet<&'static str> {
+    EDGES.iter().map(|(name, _)| *name).collect()
+}
+
+#[test]
+fn every_dependency_edge_is_in_the_table() -> Result<()> {
+    let ours = workspace_names();
+    let mut wrong = Vec::new();
+    for package in packages()? {
+        let (name, used) = dependencies(&package)?;
+        if name == "avocet-tests" {
+            continue;
+        }
+        let Some((_, allowed)) = EDGES.iter().find(|(n, _)| *n == name) else {
+            wrong.push(format!("{name}: not in the table of tests/tidy.rs"));
+            continue;
+        };
+        for dependency in used {
+            let own = ours.contains(dependency.as_str()) || dependency == "avocet-tests";
+            if own && !allowed.contains(&dependency.as_str()) {
+                wrong.push(format!("{name} must not use {dependency}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
+#[test]
+fn arrows_never_turn_back() {
+    for (index, (name, allowed)) in EDGES.iter().enumerate() {
+        for dependency in *allowed {
+            let reaches_back = EDGES.iter().any(|(n, uses)| n == dependency && uses.contains(name));
+            assert!(!reaches_back, "row {index}: {name} and {dependency} use each other");
+        }
+    }
+}
+
+#[test]
+fn third_party_crates_stay_where_they_belong() -> Result<()> {
+    let mut wrong = Vec::new();
+    for package in packages()? {
+        let (name, used) = dependencies(&package)?;
+        for (dependency, allowed) in KEPT_OUT {
+            if used.contains(*dependency) && !allowed.contains(&name.as_str()) {
+                wrong.push(format!("{name} must not use {dependency}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
+#[test]
+fn every_file_says_what_it_is_and_stays_short() -> Result<()> {
+    let mut wrong = Vec::new();
+    for path in sources()? {
+        let text = std::fs::read_to_string(&path)?;
+        if !text.starts_with("//!") {
+            wrong.push(format!("{}: does not open with //!", path.display()));
+        }
+        let lines = text.lines().count();
+        if lines > MAX_LINES {
+            wrong.push(format!("{}: {lines} lines, at most {MAX_LINES}", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
+#[test]
+fn no_module_has_a_name_that_says_nothing() -> Result<()> {
+    let mut wrong = Vec::new();
+    for path in sources()? {
+        let relative = path.strip_prefix(root())?.with_extension("");
+        for part in relative.iter().filter_map(|p| p.to_str()) {
+            if BANNED_MODULES.contains(&part) {
+                wrong.push(format!("{}: {part:?}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
+/// Lines of code with their numbers: comments are left out, as they may name what they warn of.
+fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+        .map(|(index, line)| (index + 1, line.split(" // ").next().unwrap_or(line)))
+}
+
+#[test]
+fn nothing_outside_the_kernels_cuts_a_gradient() -> Result<()> {
+    let mut wrong = Vec::new();
+    for path in sources()? {
+        let relative = path.strip_prefix(root())?;
+        if relative.starts_with("crates/avocet-kernels") || relative.ends_with("tests/tidy.rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path)?;
+        for (number, line) in code_lines(&text) {
+            for call in GRADIENT_CUTTING.iter().filter(|call| line.contains(**call)) {
+                wrong.push(format!("{}:{number}: {call}", relative.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
+#[test]
+fn no_test_is_switched_off_and_no_mark_is_left_behind() -> Result<()> {
+    let mut wrong = Vec::new();
+    for path in sources()? {
+        let relative = path.strip_prefix(root())?;
+        if relative.ends_with("tests/tidy.rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path)?;
+        for (number, line) in text.lines().enumerate() {
+            for mark in ["#[ignore", "#[should_panic", "TODO", "FIXME", "todo!(", "unimplemented!(", "dbg!("] {
+                if line.contains(mark) {
+                    wrong.push(format!("{}:{}: {mark}", relative.display(), number + 1));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
