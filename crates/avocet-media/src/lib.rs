@@ -1,1 +1,17 @@
-//! Placeholder map of `avocet-media`.
+//! Image files become plain arrays, and public archives become folders.
+//!
+//! `decode` turns hostile bytes into a [`Picture`] under [`Limits`];
+//! [`Picture::patches`] cuts it into the rows the vision encoder reads;
+//! [`Sources`] fetches the archives that training data is made from.
+//! Nothing here knows a tensor.
+
+mod decode;
+mod error;
+mod patches;
+mod picture;
+mod resize;
+
+pub use decode::{Limits, decode, read};
+pub use error::{ImageError, ReadError};
+pub use patches::Patches;
+pub use picture::Picture;

@@ -1,0 +1,95 @@
+//! What can be wrong with an image file, in words for its owner.
+
+/// Why a picture was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ImageError {
+    /// Nothing to decode.
+    #[error("the image is empty (0 bytes)")]
+    Empty,
+    /// The bytes are not one of the six formats read here.
+    #[error(
+        "not an image this program reads (PNG, JPEG, WebP, GIF, BMP, TIFF); it begins with {start}"
+    )]
+    NotAnImage {
+        /// The first bytes, escaped.
+        start: String,
+    },
+    /// A known format whose contents do not decode.
+    #[error("broken {format} image: {reason}")]
+    Broken {
+        /// Name of the format.
+        format: &'static str,
+        /// The decoder's own words.
+        reason: String,
+    },
+    /// Decoding would need more memory than allowed.
+    #[error("{width} x {height} image needs {needed} bytes to decode; the limit is {limit} bytes")]
+    TooLarge {
+        /// Pixels across.
+        width: u32,
+        /// Pixels down.
+        height: u32,
+        /// Bytes that decoding would take.
+        needed: u64,
+        /// `Limits::max_alloc`.
+        limit: u64,
+    },
+    /// A tiny file that claims a huge picture.
+    #[error(
+        "{width} x {height} image expands {file_bytes} bytes to {needed}, more than the limit of \
+         {limit} times"
+    )]
+    Bomb {
+        /// Pixels across.
+        width: u32,
+        /// Pixels down.
+        height: u32,
+        /// Size of the file.
+        file_bytes: u64,
+        /// Bytes that decoding would take.
+        needed: u64,
+        /// `Limits::max_expansion`.
+        limit: u64,
+    },
+    /// More bytes than a file may have.
+    #[error("the file has {found} bytes; the limit is {limit} bytes")]
+    FileTooLong {
+        /// Bytes found.
+        found: u64,
+        /// `Limits::max_file_bytes`.
+        limit: u64,
+    },
+    /// Pixels that do not match the stated size.
+    #[error("{width} x {height} picture needs {expected} bytes of RGB but {found} were given")]
+    WrongLength {
+        /// Pixels across.
+        width: usize,
+        /// Pixels down.
+        height: usize,
+        /// 3 * width * height.
+        expected: usize,
+        /// Bytes given.
+        found: usize,
+    },
+}
+
+/// Why an image file could not be read; names the file.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file could not be read at all.
+    #[error("{source_name}: {cause}")]
+    Io {
+        /// The path as given.
+        source_name: String,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The file was read but is no acceptable picture.
+    #[error("{source_name}: {cause}")]
+    Image {
+        /// The path as given.
+        source_name: String,
+        /// What is wrong with it.
+        cause: ImageError,
+    },
+}
