@@ -1,0 +1,358 @@
+//! The parameters of a run: made by name, seeded by name, and sorted by name.
+//!
+//! The model asks a `VarBuilder` for its tensors; [`Params`] stands behind it. A value comes from
+//! the loaded tensors when they hold the name, and otherwise from the model's rule with a random
+//! stream seeded by (seed, name), so that neither the order of creation nor the presence of other
+//! parts changes it. Names that do not train are handed out as plain tensors: the backward pass
+//! leaves them out, and nothing can change them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use candle_core::{DType, Device, Shape, Tensor, Var};
+use candle_nn::var_builder::SimpleBackend;
+use candle_nn::{Init, VarBuilder};
+use rand::Rng;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use sha2::{Digest, Sha256};
+
+use crate::error::{Result, TrainError};
+use crate::pattern::matches_any;
+
+/// Which parameters a stage trains.
+#[derive(Debug, Clone)]
+pub struct Selection {
+    /// Patterns of the names that train.
+    pub trains: Vec<String>,
+    /// Patterns of the names that stay as they are, although `trains` has them.
+    pub freezes: Vec<String>,
+}
+
+impl Selection {
+    /// Everything trains.
+    pub fn all() -> Self {
+        Self {
+            trains: vec!["*".into()],
+            freezes: Vec::new(),
+        }
+    }
+
+    /// Whether the parameter trains.
+    pub fn trains(&self, name: &str) -> bool {
+        matches_any(&self.trains, name) && !matches_any(&self.freezes, name)
+    }
+}
+
+/// One parameter of a run.
+#[derive(Debug, Clone)]
+pub struct Param {
+    /// Its field path in the model.
+    pub name: String,
+    /// Its value, f32.
+    pub var: Var,
+    /// Whether this stage trains it.
+    pub trains: bool,
+}
+
+impl Param {
+    /// Whether weight decay applies: to matrices, and not to vectors, gates or embeddings.
+    pub fn decays(&self) -> bool {
+        self.var.rank() >= 2 && !self.name.contains("embed")
+    }
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    params: BTreeMap<String, Param>,
+    fresh: Vec<String>,
+    loaded: HashMap<String, Tensor>,
+}
+
+/// The store of parameters behind a model under training.
+#[derive(Debug, Clone)]
+pub struct Params {
+    inner: Arc<Mutex<Inner>>,
+    seed: u64,
+    selection: Selection,
+}
+
+impl Params {
+    /// An empty store. `loaded` holds the values to start from, by name; other names start by the
+    /// model's rule.
+    pub fn new(seed: u64, selection: Selection, loaded: HashMap<String, Tensor>) -> Self {
+        let inner = Inner {
+            loaded,
+            ..Inner::default()
+        };
+        Self {
+            inner: Arc::new(Mutex::new(inner)),
+            seed,
+            selection,
+        }
+    }
+
+    /// The builder that a model makes its tensors with.
+    pub fn var_builder(&self) -> VarBuilder<'static> {
+        VarBuilder::from_backend(Box::new(self.clone()), DType::F32, Device::Cpu)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// All parameters, sorted by name.
+    pub fn all(&self) -> Vec<Param> {
+        self.lock().params.values().cloned().collect()
+    }
+
+    /// The parameters that train, sorted by name.
+    pub fn trained(&self) -> Vec<Param> {
+        let inner = self.lock();
+        inner
+            .params
+            .values()
+            .filter(|p| p.trains)
+            .cloned()
+            .collect()
+    }
+
+    /// Names that were not loaded and therefore started by the model's rule.
+    pub fn fresh(&self) -> Vec<String> {
+        self.lock().fresh.clone()
+    }
+
+    /// Values by name, as they are now, of the names that `wanted` selects.
+    pub fn tensors(&self, wanted: impl Fn(&str) -> bool) -> BTreeMap<String, Tensor> {
+        let inner = self.lock();
+        let chosen = inner.params.values().filter(|p| wanted(&p.name));
+        chosen
+            .map(|p| (p.name.clone(), p.var.as_detached_tensor()))
+            .collect()
+    }
+
+    /// SHA-256 over the names and bytes of the parameters that `wanted` selects.
+    pub fn hash(&self, wanted: impl Fn(&str) -> bool) -> Result<String> {
+        let mut digest = Sha256::new();
+        for (name, tensor) in self.tensors(wanted) {
+            digest.update(name.as_bytes());
+            digest.update([0]);
+            let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+            for value in values {
+                digest.update(value.to_le_bytes());
+            }
+        }
+        Ok(hex(&digest.finalize()))
+    }
+
+    fn make(&self, shape: Shape, name: &str, init: Init, device: &Device) -> Result<Tensor> {
+        let mut inner = self.lock();
+        if let Some(param) = inner.params.get(name) {
+            check_shape(name, param.var.dims(), shape.dims())?;
+            return Ok(handle(param));
+        }
+        let value = match inner.loaded.remove(name) {
+            Some(tensor) => {
+                check_shape(name, tensor.dims(), shape.dims())?;
+                tensor.to_dtype(DType::F32)?.contiguous()?.copy()?
+            }
+            None => {
+                inner.fresh.push(name.to_string());
+                seeded(&shape, init, self.seed, name, device)?
+            }
+        };
+        let param = Param {
+            name: name.to_string(),
+            var: Var::from_tensor(&value)?,
+            trains: self.selection.trains(name),
+        };
+        let tensor = handle(&param);
+        inner.params.insert(name.to_string(), param);
+        Ok(tensor)
+    }
+}
+
+/// What the model computes with: the variable itself, or its value without a gradient.
+fn handle(param: &Param) -> Tensor {
+    if param.trains {
+        param.var.as_tensor().clone()
+    } else {
+        param.var.as_detached_tensor()
+    }
+}
+
+fn check_shape(name: &str, found: &[usize], needed: &[usize]) -> Result<()> {
+    if found == needed {
+        return Ok(());
+    }
+    Err(TrainError::Shape {
+        name: name.to_string(),
+        found: found.to_vec(),
+        needed: needed.to_vec(),
+    })
+}
+
+impl SimpleBackend for Params {
+    fn get(
+        &self,
+        shape: Shape,
+        name: &str,
+        init: Init,
+        _dtype: DType,
+        device: &Device,
+    ) -> candle_core::Result<Tensor> {
+        self.make(shape, name, init, device)
+            .map_err(|error| candle_core::Error::Msg(error.to_string()))
+    }
+
+    fn get_unchecked(
+        &self,
+        name: &str,
+        _dtype: DType,
+        _device: &Device,
+    ) -> candle_core::Result<Tensor> {
+        match self.lock().params.get(name) {
+            Some(param) => Ok(handle(param)),
+            None => candle_core::bail!("{name}: asked for before its shape was given"),
+        }
+    }
+
+    fn contains_tensor(&self, _name: &str) -> bool {
+        true
+    }
+}
+
+/// A tensor drawn by `init` from the random stream of (seed, name).
+fn seeded(shape: &Shape, init: Init, seed: u64, name: &str, device: &Device) -> Result<Tensor> {
+    let mut digest = Sha256::new();
+    digest.update(seed.to_le_bytes());
+    digest.update(name.as_bytes());
+    let mut rng = ChaCha8Rng::from_seed(digest.finalize().into());
+    let count = shape.elem_count();
+    let values: Vec<f32> = match init {
+        Init::Const(value) => vec![value as f32; count],
+        Init::Uniform { lo, up } => uniform(&mut rng, lo, up, count),
+        Init::Randn { mean, stdev } => normal(&mut rng, mean, stdev, count),
+        Init::Kaiming {
+            dist,
+            fan,
+            non_linearity,
+        } => {
+            let std = non_linearity.gain() / (fan.for_shape(shape) as f64).sqrt();
+            match dist {
+                candle_nn::init::NormalOrUniform::Normal => normal(&mut rng, 0.0, std, count),
+                candle_nn::init::NormalOrUniform::Uniform => {
+                    let bound = 3f64.sqrt() * std;
+                    uniform(&mut rng, -bound, bound, count)
+                }
+            }
+        }
+    };
+    Ok(Tensor::from_vec(values, shape.clone(), device)?)
+}
+
+fn uniform(rng: &mut ChaCha8Rng, low: f64, high: f64, count: usize) -> Vec<f32> {
+    let draw = |_| (low + (high - low) * rng.random::<f64>()) as f32;
+    (0..count).map(draw).collect()
+}
+
+/// Box and Muller's method: two uniform draws give two normal ones.
+fn normal(rng: &mut ChaCha8Rng, mean: f64, stdev: f64, count: usize) -> Vec<f32> {
+    let mut values = Vec::with_capacity(count + 1);
+    while values.len() < count {
+        let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
+        let (sin, cos) = (std::f64::consts::TAU * rng.random::<f64>()).sin_cos();
+        values.push((mean + stdev * radius * cos) as f32);
+        values.push((mean + stdev * radius * sin) as f32);
+    }
+    values.truncate(count);
+    values
+}
+
+/// Lower-case hexadecimal digits of `bytes`.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a String never fails");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INIT: Init = Init::Randn {
+        mean: 0.0,
+        stdev: 0.02,
+    };
+
+    fn ask(params: &Params, names: &[&str]) -> Result<()> {
+        let builder = params.var_builder();
+        for name in names {
+            builder.get_with_hints((3, 5), name, INIT)?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn values_do_not_depend_on_the_order_of_creation() -> Result<()> {
+        let (a, b) = (
+            Params::new(7, Selection::all(), HashMap::new()),
+            Params::new(7, Selection::all(), HashMap::new()),
+        );
+        ask(&a, &["x", "y", "z"])?;
+        ask(&b, &["z", "x", "y"])?;
+        assert_eq!(a.hash(|_| true)?, b.hash(|_| true)?);
+        let c = Params::new(8, Selection::all(), HashMap::new());
+        ask(&c, &["x", "y", "z"])?;
+        assert_ne!(a.hash(|_| true)?, c.hash(|_| true)?);
+        Ok(())
+    }
+
+    #[test]
+    fn normal_draws_have_the_asked_mean_and_deviation() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let draws = normal(&mut rng, 0.5, 2.0, 20_001);
+        let mean = draws.iter().map(|&x| f64::from(x)).sum::<f64>() / 20_001.0;
+        let variance = draws
+            .iter()
+            .map(|&x| (f64::from(x) - mean).powi(2))
+            .sum::<f64>()
+            / 20_001.0;
+        assert!((mean - 0.5).abs() < 0.05, "mean {mean}"); // 3.5 standard errors
+        assert!(
+            (variance.sqrt() - 2.0).abs() < 0.05,
+            "deviation {}",
+            variance.sqrt()
+        );
+    }
+
+    #[test]
+    fn a_frozen_parameter_is_handed_out_without_a_gradient() -> Result<()> {
+        let selection = Selection {
+            trains: vec!["*".into()],
+            freezes: vec!["still*".into()],
+        };
+        let params = Params::new(1, selection, HashMap::new());
+        let builder = params.var_builder();
+        let still = builder.get_with_hints((2, 2), "still", INIT)?;
+        let moving = builder.get_with_hints((2, 2), "moving", INIT)?;
+        assert!(!still.is_variable() && moving.is_variable());
+        assert_eq!(params.trained().len(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn a_loaded_tensor_of_another_shape_is_refused_with_both_shapes() {
+        let wrong = Tensor::zeros((5, 3), DType::F32, &Device::Cpu).expect("small tensor");
+        let params = Params::new(1, Selection::all(), HashMap::from([("x".into(), wrong)]));
+        let error = ask(&params, &["x"]).expect_err("shapes differ").to_string();
+        assert!(
+            error.contains("[5, 3]") && error.contains("[3, 5]"),
+            "{error}"
+        );
+    }
+}
