@@ -9,6 +9,20 @@
 //!
 //! Results never depend on the number of threads: work is cut into chunks of fixed size.
 
+mod embedding;
+mod gate;
+#[cfg(test)]
+mod gradient_check;
+mod norm;
 pub mod product;
+mod ranges;
+mod rope;
+mod simd;
+mod slices;
 
 pub use product::{MatMut, MatRef, product, product_sequential};
+pub use embedding::embedding;
+pub use gate::gated_add;
+pub use norm::{layer_norm, rms_norm};
+pub use ranges::KeyRanges;
+pub use rope::{RopeAngles, rope};
