@@ -20,9 +20,9 @@ mod rope;
 mod simd;
 mod slices;
 
-pub use product::{MatMut, MatRef, product, product_sequential};
 pub use embedding::embedding;
 pub use gate::gated_add;
 pub use norm::{layer_norm, rms_norm};
+pub use product::{MatMut, MatRef, product, product_sequential};
 pub use ranges::KeyRanges;
 pub use rope::{RopeAngles, rope};
