@@ -1,1 +1,18 @@
-//! Placeholder map of `avocet-infer`.
+//! Answers and scores from a loaded model.
+//!
+//! - [`Engine`]: a model with its tokenizer and the images it remembers.
+//! - [`Image`]: an image file, decoded once and encoded once, found again by its content.
+//! - [`Answer`], [`SamplingOptions`]: one answer, streamed as whole pieces of text.
+//! - [`Score`]: log-probabilities of given tokens.
+
+mod engine;
+mod error;
+mod images;
+mod sampler;
+mod score;
+
+pub use engine::{Answer, Engine, FinishReason, Timing, Usage};
+pub use error::InferError;
+pub use images::Image;
+pub use sampler::{Sampler, SamplingOptions};
+pub use score::{Score, ScoreOptions, encode_as_written};

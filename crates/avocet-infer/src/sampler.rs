@@ -19,7 +19,12 @@ pub struct SamplingOptions {
 impl SamplingOptions {
     /// The likeliest token every time, at most `max_tokens` of them.
     pub fn greedy(max_tokens: usize) -> Self {
-        Self { max_tokens, temperature: 0.0, top_p: 1.0, seed: 0 }
+        Self {
+            max_tokens,
+            temperature: 0.0,
+            top_p: 1.0,
+            seed: 0,
+        }
     }
 }
 
@@ -46,7 +51,11 @@ impl Sampler {
         if self.temperature <= 0.0 {
             return likeliest(logits);
         }
-        let highest = logits.iter().copied().filter(|l| !l.is_nan()).fold(f32::NEG_INFINITY, f32::max);
+        let highest = logits
+            .iter()
+            .copied()
+            .filter(|l| !l.is_nan())
+            .fold(f32::NEG_INFINITY, f32::max);
         if !highest.is_finite() {
             return likeliest(logits);
         }
@@ -102,7 +111,12 @@ mod tests {
     use super::*;
 
     fn options(temperature: f64, top_p: f64, seed: u64) -> SamplingOptions {
-        SamplingOptions { max_tokens: 8, temperature, top_p, seed }
+        SamplingOptions {
+            max_tokens: 8,
+            temperature,
+            top_p,
+            seed,
+        }
     }
 
     fn draws(logits: &[f32], options: &SamplingOptions, count: usize) -> Vec<u32> {
@@ -112,7 +126,10 @@ mod tests {
 
     #[test]
     fn temperature_zero_takes_the_first_highest() {
-        assert_eq!(draws(&[0.0, 2.0, 2.0, 1.0], &options(0.0, 1.0, 7), 3), [1, 1, 1]);
+        assert_eq!(
+            draws(&[0.0, 2.0, 2.0, 1.0], &options(0.0, 1.0, 7), 3),
+            [1, 1, 1]
+        );
     }
 
     #[test]
@@ -123,20 +140,33 @@ mod tests {
             let share = drawn.iter().filter(|d| **d == id).count() as f64 / 20_000.0;
             let expected = log_probability(&logits, id).map_or(0.0, f64::exp);
             // Three standard deviations of a share of 20,000 draws are at most 0.011.
-            assert!((share - expected).abs() < 0.011, "{id}: {share} against {expected}");
+            assert!(
+                (share - expected).abs() < 0.011,
+                "{id}: {share} against {expected}"
+            );
         }
     }
 
     #[test]
     fn a_small_nucleus_leaves_only_the_likeliest() {
-        assert!(draws(&[0.0, 1.0, 0.5], &options(1.0, 0.01, 3), 100).iter().all(|id| *id == 1));
+        assert!(
+            draws(&[0.0, 1.0, 0.5], &options(1.0, 0.01, 3), 100)
+                .iter()
+                .all(|id| *id == 1)
+        );
     }
 
     #[test]
     fn the_same_seed_repeats_the_same_tokens() {
         let logits: Vec<f32> = (0..50).map(|i| (i % 7) as f32 * 0.1).collect();
-        assert_eq!(draws(&logits, &options(1.0, 0.9, 5), 40), draws(&logits, &options(1.0, 0.9, 5), 40));
-        assert_ne!(draws(&logits, &options(1.0, 0.9, 5), 40), draws(&logits, &options(1.0, 0.9, 6), 40));
+        assert_eq!(
+            draws(&logits, &options(1.0, 0.9, 5), 40),
+            draws(&logits, &options(1.0, 0.9, 5), 40)
+        );
+        assert_ne!(
+            draws(&logits, &options(1.0, 0.9, 5), 40),
+            draws(&logits, &options(1.0, 0.9, 6), 40)
+        );
     }
 
     #[test]
@@ -148,16 +178,26 @@ mod tests {
                 vec![f32::INFINITY, 0.0, f32::NAN, 1.0],
                 vec![f32::NAN, 3.0, f32::NEG_INFINITY, f32::NAN],
             ] {
-                assert!(draws(&logits, &options(temperature, 0.9, 1), 5).iter().all(|id| *id < 4));
+                assert!(
+                    draws(&logits, &options(temperature, 0.9, 1), 5)
+                        .iter()
+                        .all(|id| *id < 4)
+                );
             }
         }
-        assert_eq!(draws(&[f32::NAN, 3.0, f32::NAN], &options(1.0, 1.0, 1), 2), [1, 1]);
+        assert_eq!(
+            draws(&[f32::NAN, 3.0, f32::NAN], &options(1.0, 1.0, 1), 2),
+            [1, 1]
+        );
     }
 
     #[test]
     fn log_probabilities_sum_to_one_and_know_their_bounds() {
         let logits = [0.3, -1.0, 4.0];
-        let sum: f64 = (0..3).filter_map(|id| log_probability(&logits, id)).map(f64::exp).sum();
+        let sum: f64 = (0..3)
+            .filter_map(|id| log_probability(&logits, id))
+            .map(f64::exp)
+            .sum();
         assert!((sum - 1.0).abs() < 1e-12);
         assert_eq!(log_probability(&logits, 3), None);
         assert_eq!(log_probability(&[f32::NAN, 0.0], 0), None);

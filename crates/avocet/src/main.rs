@@ -1,2 +1,49 @@
 //! The `avocet` command line: parse, wire, print.
-fn main() {}
+//!
+//! Results go to stdout, everything else to stderr. Exit code 0 is done, 1 that the input or the
+//! work failed (one line says why), 2 that the command line is wrong.
+
+mod args;
+mod ask;
+mod bench;
+mod chat;
+mod data;
+mod embedded;
+mod eval;
+mod failure;
+mod inspect;
+mod media;
+mod models;
+mod output;
+mod score;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Command};
+
+// Tensors of a few megabytes come and go at every step. The system allocator hands such blocks back
+// to the kernel and pays for fresh zeroed pages each time; mimalloc keeps them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    failure::report(|| run(cli.command))
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Ask(args) => ask::run(&args),
+        Command::Chat(args) => chat::run(&args),
+        Command::Score(args) => score::run(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Train(args) => train::run(&args),
+        Command::Data(command) => data::run(command),
+        Command::Models(command) => models::run(&command),
+        Command::Bench(args) => bench::run(&args),
+    }
+}

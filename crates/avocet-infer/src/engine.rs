@@ -1,0 +1,312 @@
+//! The engine: a loaded model that looks at images and answers.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use avocet_checkpoint::ModelFiles;
+use avocet_media::{Limits, decode};
+use avocet_model::{Avocet, Images, Latents, ModelConfig};
+use avocet_text::prompt::{self, IMAGE_MARKER, Prompt};
+use avocet_text::{Role, Special, StreamDecoder, Tokenizer, Turn};
+use candle_core::{Device, Tensor};
+
+use crate::error::InferError;
+use crate::images::{Image, ImageCache, Seen};
+use crate::sampler::{Sampler, SamplingOptions};
+
+/// Pixels and latents of images that may be asked about again.
+const IMAGE_CACHE_BYTES: usize = 64 << 20;
+
+/// A loaded model with its tokenizer and the images it has seen.
+pub struct Engine {
+    model: Avocet,
+    config: ModelConfig,
+    tokenizer: Tokenizer,
+    images: ImageCache,
+    /// Bytes of the longest token: a text has at least its length over this many tokens.
+    longest_piece: usize,
+}
+
+/// Why an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FinishReason {
+    /// The model said that it is done.
+    Stop,
+    /// The most tokens asked for, or the end of the context, was reached.
+    Length,
+    /// The caller wanted no more.
+    Cancelled,
+}
+
+/// What an answer used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Usage {
+    /// Tokens of the conversation, special ones included.
+    pub prompt_tokens: usize,
+    /// Tokens of the answer, its end included.
+    pub completion_tokens: usize,
+    /// Rows of image latents the text could attend to.
+    pub vision_tokens: usize,
+}
+
+/// How long an answer took.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Timing {
+    /// Encoding images that were not remembered.
+    pub vision: Duration,
+    /// From the question to the first token of the answer, vision included.
+    pub first_token: Duration,
+    /// From the first token to the last.
+    pub decode: Duration,
+}
+
+/// A whole answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// What the model says.
+    pub text: String,
+    /// Why it ended.
+    pub finish_reason: FinishReason,
+    /// What it used.
+    pub usage: Usage,
+    /// How long it took.
+    pub timing: Timing,
+}
+
+impl Answer {
+    /// Tokens a second after the first; `None` if there was no second token.
+    pub fn decode_tokens_per_s(&self) -> Option<f64> {
+        let (tokens, seconds) = (
+            self.usage.completion_tokens,
+            self.timing.decode.as_secs_f64(),
+        );
+        (tokens > 1 && seconds > 0.0).then(|| (tokens - 1) as f64 / seconds)
+    }
+}
+
+impl Engine {
+    /// Builds the network over the weights as they are stored.
+    ///
+    /// Errors if a tensor is missing or of another shape than the configuration says, or if
+    /// tokenizer and network disagree about the number of tokens.
+    pub fn load(files: &ModelFiles) -> Result<Self, InferError> {
+        let config = files.config().clone();
+        let tokenizer = files.tokenizer()?;
+        if tokenizer.vocab_size() > config.decoder.vocab_size {
+            return Err(InferError::VocabularySize {
+                tokenizer: tokenizer.vocab_size(),
+                model: config.decoder.vocab_size,
+            });
+        }
+        let model = Avocet::new(&config, files.var_builder()?)?;
+        let ids = 0..u32::try_from(tokenizer.vocab_size()).unwrap_or(u32::MAX);
+        // Names of special tokens stand for one token each, too, in texts to score.
+        let names = Special::ALL.iter().map(|special| special.name().len());
+        let pieces = ids.filter_map(|id| tokenizer.piece(id)).map(<[u8]>::len);
+        let longest_piece = pieces.chain(names).max().unwrap_or(1);
+        Ok(Self {
+            model,
+            config,
+            tokenizer,
+            images: ImageCache::new(IMAGE_CACHE_BYTES),
+            longest_piece,
+        })
+    }
+
+    /// The model's configuration.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// The model's tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The network itself.
+    pub fn model(&self) -> &Avocet {
+        &self.model
+    }
+
+    /// Reads an image file; one with the same bytes as before is remembered.
+    ///
+    /// Errors if the model has no vision tower or the bytes are no image within the limits.
+    pub fn read_image(&self, bytes: &[u8]) -> Result<Image, InferError> {
+        let Some(vision) = &self.config.vision else {
+            return Err(InferError::Blind {
+                model: self.config.name.clone(),
+            });
+        };
+        self.images.get_or_read(bytes, |bytes| {
+            let picture = decode(bytes, &Limits::default())?;
+            Ok(Seen {
+                width: picture.width,
+                height: picture.height,
+                patches: picture.patches(vision.patch_size, vision.max_patches),
+                latents: std::sync::OnceLock::new(),
+            })
+        })
+    }
+
+    /// Encodes those of `images` that are not yet, all in one packed batch.
+    pub fn encode(&self, images: &[Image]) -> Result<(), InferError> {
+        let mut fresh: Vec<&Image> = Vec::new();
+        for image in images {
+            if !image.is_encoded() && !fresh.iter().any(|f| std::sync::Arc::ptr_eq(&f.0, &image.0))
+            {
+                fresh.push(image);
+            }
+        }
+        let Some(first) = fresh.first() else {
+            return Ok(());
+        };
+        let grids: Vec<(usize, usize)> = fresh
+            .iter()
+            .map(|i| (i.0.patches.rows, i.0.patches.cols))
+            .collect();
+        let rows: usize = grids.iter().map(|(rows, cols)| rows * cols).sum();
+        let width = first.0.patches.data.len() / (grids[0].0 * grids[0].1).max(1);
+        let mut data = Vec::with_capacity(rows * width);
+        for image in &fresh {
+            data.extend_from_slice(&image.0.patches.data);
+        }
+        let patches = Tensor::from_vec(data, (rows, width), &Device::Cpu)?; // (P, 3*p*p)
+        let latents = self.model.encode_images(&Images { patches, grids })?;
+        for (image, span) in fresh.iter().zip(latents.offsets.windows(2)) {
+            // A copy, so that one remembered image does not keep its whole batch alive.
+            let own = latents.rows.narrow(0, span[0], span[1] - span[0])?.copy()?; // (M, D_v)
+            // Someone else may have been faster; theirs is the same.
+            let _ = image.0.latents.set(own);
+        }
+        Ok(())
+    }
+
+    /// The latents of `images`, one after another; `None` without images.
+    pub(crate) fn latents(&self, images: &[Image]) -> Result<Option<Latents>, InferError> {
+        if images.is_empty() {
+            return Ok(None);
+        }
+        self.encode(images)?;
+        let parts: Vec<&Tensor> = images
+            .iter()
+            .filter_map(|image| image.0.latents.get())
+            .collect();
+        let mut offsets = vec![0];
+        for part in &parts {
+            offsets.push(offsets[offsets.len() - 1] + part.dim(0)?);
+        }
+        Ok(Some(Latents {
+            rows: Tensor::cat(&parts, 0)?,
+            offsets,
+        }))
+    }
+
+    /// Checks a conversation and turns it into ids, before any work is done on it.
+    pub(crate) fn prompt(&self, turns: &[Turn], images: usize) -> Result<Prompt, InferError> {
+        let last = turns
+            .last()
+            .filter(|turn| turn.role == Role::User)
+            .ok_or(InferError::NothingToAnswer)?;
+        if last.text.replace(IMAGE_MARKER, "").trim().is_empty() {
+            return Err(InferError::EmptyQuestion);
+        }
+        let markers = turns.iter().map(Turn::num_images).sum();
+        if markers != images {
+            return Err(InferError::MarkerCount { markers, images });
+        }
+        self.check_text_length(turns.iter().map(|turn| turn.text.len()).sum())?;
+        let prompt = prompt::encode_question(&self.tokenizer, turns);
+        // One place must be left for the answer.
+        self.check_length(prompt.ids.len() + 1)?;
+        Ok(prompt)
+    }
+
+    /// Refuses a text of `bytes` that cannot fit, however well it encodes.
+    pub(crate) fn check_text_length(&self, bytes: usize) -> Result<(), InferError> {
+        self.check_length(bytes / self.longest_piece)
+    }
+
+    pub(crate) fn check_length(&self, tokens: usize) -> Result<(), InferError> {
+        let context = self.config.decoder.max_context;
+        if tokens > context {
+            Err(InferError::TooLong { tokens, context })
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Answers the last turn; `on_text` gets each whole piece of text as it comes and may stop the
+    /// answer.
+    ///
+    /// Errors before any work if the question is empty, markers and images differ in number, or
+    /// the conversation does not fit into the context.
+    pub fn answer(
+        &self,
+        images: &[Image],
+        turns: &[Turn],
+        options: &SamplingOptions,
+        mut on_text: impl FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<Answer, InferError> {
+        let start = Instant::now();
+        let prompt = self.prompt(turns, images.len())?;
+        let latents = self.latents(images)?;
+        let vision = start.elapsed();
+        let cross = self.model.cross_keys(latents.as_ref())?;
+
+        let end = self.tokenizer.special(Special::End);
+        let room = self.config.decoder.max_context - prompt.ids.len();
+        let most = options.max_tokens.min(room);
+        let mut cache = self.model.new_cache(prompt.ids.len() + most)?;
+        let mut latest = prompt.latest_image(&self.tokenizer);
+        let mut ids = prompt.ids.clone();
+        let mut sampler = Sampler::new(options);
+        let mut decoder = StreamDecoder::new();
+        let mut answer = Answer {
+            text: String::new(),
+            finish_reason: FinishReason::Length,
+            usage: Usage {
+                prompt_tokens: ids.len(),
+                completion_tokens: 0,
+                vision_tokens: latents
+                    .as_ref()
+                    .map_or(0, |latents| latents.offsets[images.len()]),
+            },
+            timing: Timing {
+                vision,
+                ..Timing::default()
+            },
+        };
+        let mut first_at = None;
+        while answer.usage.completion_tokens < most {
+            let hidden = self
+                .model
+                .forward_cached(&ids, &latest, &cross, &mut cache)?; // (n, D)
+            let last = hidden.narrow(0, ids.len() - 1, 1)?; // (1, D)
+            let logits = self.model.logits(&last)?.flatten_all()?.to_vec1::<f32>()?; // (V)
+            let id = sampler.next(&logits[..self.tokenizer.vocab_size()]);
+            answer.usage.completion_tokens += 1;
+            let first_at = *first_at.get_or_insert_with(Instant::now);
+            answer.timing.decode = first_at.elapsed();
+            answer.timing.first_token = first_at - start;
+            if id == end {
+                answer.finish_reason = FinishReason::Stop;
+                break;
+            }
+            let piece = decoder.push(&self.tokenizer, id);
+            answer.text.push_str(&piece);
+            if on_text(&piece).is_break() {
+                answer.finish_reason = FinishReason::Cancelled;
+                break;
+            }
+            latest = vec![latest.last().copied().flatten()];
+            ids = vec![id];
+        }
+        let rest = decoder.finish();
+        if !rest.is_empty() && answer.finish_reason != FinishReason::Cancelled {
+            answer.text.push_str(&rest);
+            let _ = on_text(&rest);
+        }
+        Ok(answer)
+    }
+}

@@ -1,0 +1,154 @@
+//! Images an engine has seen: decoded and encoded once, found again by what their file holds.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use avocet_media::Patches;
+use candle_core::Tensor;
+use sha2::{Digest, Sha256};
+
+/// Digest of an image file's bytes.
+pub(crate) type ContentHash = [u8; 32];
+
+/// An image ready to be asked about; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Image(pub(crate) Arc<Seen>);
+
+/// One image's pixels and, once somebody asked about it, its latents.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    pub(crate) patches: Patches,
+    pub(crate) latents: OnceLock<Tensor>,
+}
+
+impl Image {
+    /// Width of the picture in pixels, as decoded.
+    pub fn width(&self) -> usize {
+        self.0.width
+    }
+
+    /// Height of the picture in pixels, as decoded.
+    pub fn height(&self) -> usize {
+        self.0.height
+    }
+
+    /// Whether the vision tower has already seen it.
+    pub fn is_encoded(&self) -> bool {
+        self.0.latents.get().is_some()
+    }
+}
+
+impl Seen {
+    fn bytes(&self) -> usize {
+        let latents = self.latents.get().map_or(0, Tensor::elem_count);
+        (self.patches.data.len() + latents) * size_of::<f32>()
+    }
+}
+
+/// The images used last, at most so many bytes of them.
+#[derive(Debug)]
+pub(crate) struct ImageCache {
+    most_bytes: usize,
+    /// Least recently used first.
+    entries: Mutex<VecDeque<(ContentHash, Image)>>,
+}
+
+impl ImageCache {
+    pub(crate) fn new(most_bytes: usize) -> Self {
+        Self {
+            most_bytes,
+            entries: Mutex::new(VecDeque::new()),
+        }
+    }
+
+    /// The image of a file with these `bytes`: remembered, or made by `read`.
+    pub(crate) fn get_or_read<E>(
+        &self,
+        bytes: &[u8],
+        read: impl FnOnce(&[u8]) -> Result<Seen, E>,
+    ) -> Result<Image, E> {
+        let hash: ContentHash = Sha256::digest(bytes).into();
+        {
+            let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(place) = entries.iter().position(|(known, _)| *known == hash)
+                && let Some(entry) = entries.remove(place)
+            {
+                let image = entry.1.clone();
+                entries.push_back(entry);
+                return Ok(image);
+            }
+        }
+        let image = Image(Arc::new(read(bytes)?));
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.push_back((hash, image.clone()));
+        let mut total: usize = entries.iter().map(|(_, image)| image.0.bytes()).sum();
+        while total > self.most_bytes && entries.len() > 1 {
+            total -= entries
+                .pop_front()
+                .map_or(0, |(_, oldest)| oldest.0.bytes());
+        }
+        Ok(image)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(values: usize) -> Seen {
+        Seen {
+            width: 1,
+            height: 1,
+            patches: Patches {
+                rows: 1,
+                cols: 1,
+                data: vec![0.0; values],
+            },
+            latents: OnceLock::new(),
+        }
+    }
+
+    fn read(cache: &ImageCache, bytes: &[u8], reads: &mut usize) -> Image {
+        let made = cache.get_or_read::<()>(bytes, |_| {
+            *reads += 1;
+            Ok(seen(10))
+        });
+        made.expect("reading never fails here")
+    }
+
+    #[test]
+    fn the_same_bytes_are_read_once() {
+        let (cache, mut reads) = (ImageCache::new(1000), 0);
+        let first = read(&cache, b"a", &mut reads);
+        let again = read(&cache, b"a", &mut reads);
+        assert_eq!(reads, 1);
+        assert!(Arc::ptr_eq(&first.0, &again.0));
+    }
+
+    #[test]
+    fn the_least_recently_used_leaves_first() {
+        let (cache, mut reads) = (ImageCache::new(2 * 40), 0);
+        for bytes in [b"a", b"b", b"a", b"c"] {
+            read(&cache, bytes, &mut reads);
+        }
+        assert_eq!(reads, 3);
+        read(&cache, b"a", &mut reads);
+        assert_eq!(reads, 3, "a was used after b");
+        read(&cache, b"b", &mut reads);
+        assert_eq!(reads, 4, "b had to leave for c");
+    }
+
+    #[test]
+    fn a_failed_read_is_not_remembered() {
+        let (cache, mut reads) = (ImageCache::new(1000), 0);
+        assert!(
+            cache
+                .get_or_read(b"a", |_| Err::<Seen, _>("broken"))
+                .is_err()
+        );
+        read(&cache, b"a", &mut reads);
+        assert_eq!(reads, 1);
+    }
+}

@@ -1,0 +1,269 @@
+//! The command line as types: every command, flag and default that `avocet` knows.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Asks questions about pictures, and trains the model that answers them.
+#[derive(Debug, Parser)]
+#[command(
+    name = "avocet",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands of `avocet`.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Answer one question about zero or more images.
+    Ask(AskArgs),
+    /// Hold a conversation; `/image FILE` adds an image, end of input ends it.
+    Chat(ChatArgs),
+    /// Log-probabilities of given texts: JSONL in, JSONL out.
+    Score(ScoreArgs),
+    /// Answer a held-out set and print how much of it is right.
+    Eval(EvalArgs),
+    /// Shapes, parameter counts and gates of a preset, a model or a training run.
+    Inspect(InspectArgs),
+    /// Train one stage or a list of stages from a TOML file.
+    Train(TrainArgs),
+    /// Make training data, or look at it.
+    #[command(subcommand)]
+    Data(DataCommand),
+    /// What models there are, and where.
+    #[command(subcommand)]
+    Models(ModelsCommand),
+    /// Measure this machine: products, bandwidth, vision, prefill, decode, cold start.
+    Bench(BenchArgs),
+}
+
+/// Which model, and how an answer is drawn from it.
+#[derive(Debug, Args)]
+pub struct AnswerArgs {
+    /// The model: `mini` (built in), a folder, or a hub id.
+    #[arg(long, value_name = "REF", default_value = "mini")]
+    pub model: String,
+    /// The most tokens one answer may have.
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_tokens: u32,
+    /// 0 always takes the likeliest token; higher is more varied.
+    #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = temperature)]
+    pub temperature: f64,
+    /// Draw only from the likeliest tokens whose probabilities reach P together.
+    #[arg(long, value_name = "P", default_value_t = 1.0, value_parser = probability)]
+    pub top_p: f64,
+    /// Seed of the draws.
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub seed: u64,
+    /// Text put before the conversation as the system's turn.
+    #[arg(long, value_name = "TEXT")]
+    pub system: Option<String>,
+}
+
+/// `avocet ask`.
+#[derive(Debug, Args)]
+pub struct AskArgs {
+    /// How to answer.
+    #[command(flatten)]
+    pub answer: AnswerArgs,
+    /// Image files, or - for one on stdin; the last argument is the question.
+    #[arg(required = true, value_names = ["MEDIA]... [QUESTION"])]
+    pub media_and_question: Vec<String>,
+    /// Print one JSON object at the end and nothing else.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `avocet chat`.
+#[derive(Debug, Args)]
+pub struct ChatArgs {
+    /// How to answer.
+    #[command(flatten)]
+    pub answer: AnswerArgs,
+    /// Image files the conversation starts with.
+    #[arg(value_name = "MEDIA")]
+    pub media: Vec<String>,
+}
+
+/// `avocet score`.
+#[derive(Debug, Args)]
+pub struct ScoreArgs {
+    /// The model: `mini` (built in), a folder, or a hub id.
+    #[arg(long, value_name = "REF", default_value = "mini")]
+    pub model: String,
+    /// Records {"id","text" or "token_ids","images":[PATH...]}, one a line; - is stdin.
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub input: PathBuf,
+    /// Also write the f32 logits, one tensor (T, V) named by id.
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub logits: Option<PathBuf>,
+    /// Also append N greedy tokens to each record.
+    #[arg(long, value_name = "N")]
+    pub greedy: Option<usize>,
+}
+
+/// `avocet eval`.
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    /// The model: `mini` (built in), a folder, or a hub id.
+    #[arg(long, value_name = "REF", default_value = "mini")]
+    pub model: String,
+    /// A dataset folder, a name under datasets/, or a file of {"images","question","answer"} lines.
+    #[arg(long, value_name = "TASK")]
+    pub task: String,
+    /// Print the figures as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// Only the first N questions.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// Where every answer is kept; beside the task when absent.
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub answers: Option<PathBuf>,
+    /// The most tokens one answer may have.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_tokens: u32,
+}
+
+/// `avocet inspect`.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// A preset (`gpt4`, `mini`), a model folder, a config file or a training run.
+    #[arg(value_name = "REF|RUN")]
+    pub subject: String,
+    /// List every tensor with its shape.
+    #[arg(long)]
+    pub shapes: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// Write the report page of a training run to FILE (report.html in the run when absent).
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "")]
+    pub html: Option<PathBuf>,
+}
+
+/// `avocet train`.
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// One stage or a list of stages.
+    #[arg(value_name = "CONFIG.toml")]
+    pub config: PathBuf,
+    /// Go on from the newest whole checkpoint of the run.
+    #[arg(long)]
+    pub resume: bool,
+}
+
+/// `avocet data ...`.
+#[derive(Debug, Subcommand)]
+pub enum DataCommand {
+    /// Shapes, flags, emoji and lines of text with questions and short answers.
+    NamedPictures(named_pictures::Args),
+    /// Plain text and questions about words, for the text stage.
+    Text(plain_text::Args),
+    /// What a dataset holds.
+    Inspect(DataInspectArgs),
+}
+
+/// `avocet data inspect`.
+#[derive(Debug, Args)]
+pub struct DataInspectArgs {
+    /// The dataset folder.
+    #[arg(value_name = "DATASET")]
+    pub dataset: PathBuf,
+    /// Show this sample in full.
+    #[arg(long, value_name = "ID")]
+    pub sample: Option<String>,
+    /// Write a page with pictures.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// `avocet models ...`.
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// The models this machine has.
+    List {
+        /// Print one JSON array.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch a model from a hub.
+    Pull {
+        /// The model to fetch.
+        #[arg(value_name = "REF")]
+        reference: String,
+    },
+}
+
+/// `avocet bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// The model: `mini` (built in), a folder, or a hub id.
+    #[arg(long, value_name = "REF", default_value = "mini")]
+    pub model: String,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// Also time training steps of the model.
+    #[arg(long)]
+    pub train_step: bool,
+}
+
+fn temperature(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() && value >= 0.0 => Ok(value),
+        _ => Err("must be a number of at least 0".into()),
+    }
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value > 0.0 && value <= 1.0 => Ok(value),
+        _ => Err("must be a number above 0 and at most 1".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_last_argument_of_ask_is_the_question() {
+        let cli = Cli::try_parse_from(["avocet", "ask", "a.png", "b.png", "Which?"]);
+        let Ok(Cli {
+            command: Command::Ask(ask),
+        }) = cli
+        else {
+            panic!("{cli:?}")
+        };
+        assert_eq!(ask.media_and_question, ["a.png", "b.png", "Which?"]);
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_wrong_command_lines() {
+        for flag in [
+            "--temperature=NaN",
+            "--temperature=-1",
+            "--top-p=0",
+            "--top-p=1.5",
+            "--max-tokens=0",
+        ] {
+            assert!(
+                Cli::try_parse_from(["avocet", "ask", flag, "Why?"]).is_err(),
+                "{flag}"
+            );
+        }
+    }
+}

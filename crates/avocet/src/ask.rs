@@ -1,0 +1,144 @@
+//! `avocet ask`: one question about zero or more images.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use avocet_infer::{FinishReason, SamplingOptions, Usage};
+use avocet_text::Turn;
+use avocet_text::prompt::IMAGE_MARKER;
+use serde::Serialize;
+
+use crate::args::{AnswerArgs, AskArgs};
+use crate::{media, models, output};
+
+#[derive(Serialize)]
+struct Report<'a> {
+    answer: &'a str,
+    model: &'a str,
+    finish_reason: FinishReason,
+    images: Vec<ImageReport<'a>>,
+    usage: Usage,
+    timing: TimingReport,
+}
+
+#[derive(Serialize)]
+struct ImageReport<'a> {
+    source: &'a str,
+    width: usize,
+    height: usize,
+}
+
+#[derive(Serialize)]
+struct TimingReport {
+    load_ms: f64,
+    vision_ms: f64,
+    first_token_ms: f64,
+    decode_tokens_per_s: Option<f64>,
+}
+
+/// Answers the question.
+pub fn run(args: &AskArgs) -> Result<()> {
+    let Some((question, sources)) = args.media_and_question.split_last() else {
+        bail!("the question is missing");
+    };
+    if question.trim().is_empty() {
+        bail!("the question is empty");
+    }
+    if sources.iter().filter(|source| *source == "-").count() > 1 {
+        bail!("stdin (-) can be given only once");
+    }
+    let start = Instant::now();
+    let engine = models::load(&args.answer.model)?;
+    let load = start.elapsed();
+    let sources = sources
+        .iter()
+        .map(|name| media::read(&engine, name))
+        .collect::<Result<Vec<_>>>()?;
+    let images: Vec<_> = sources.iter().map(|source| source.image.clone()).collect();
+
+    let turns = opening(&args.answer, with_markers(question, images.len()));
+    let mut printed = Ok(());
+    let answer = engine.answer(&images, &turns, &sampling(&args.answer), |piece| {
+        if !args.json {
+            printed = output::print(piece);
+        }
+        if printed.is_ok() {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    })?;
+    printed?;
+    if !args.json {
+        return output::print("\n");
+    }
+    output::print_json(&Report {
+        answer: &answer.text,
+        model: &engine.config().name,
+        finish_reason: answer.finish_reason,
+        images: sources
+            .iter()
+            .map(|source| ImageReport {
+                source: &source.name,
+                width: source.image.width(),
+                height: source.image.height(),
+            })
+            .collect(),
+        usage: answer.usage,
+        timing: TimingReport {
+            load_ms: milliseconds(load),
+            vision_ms: milliseconds(answer.timing.vision),
+            first_token_ms: milliseconds(answer.timing.first_token),
+            decode_tokens_per_s: answer.decode_tokens_per_s(),
+        },
+    })
+}
+
+/// The turns a conversation starts with: what the system says, if anything, and the first question.
+pub fn opening(args: &AnswerArgs, question: String) -> Vec<Turn> {
+    args.system
+        .iter()
+        .map(Turn::system)
+        .chain([Turn::user(question)])
+        .collect()
+}
+
+/// The flags of an answer as the engine takes them.
+pub fn sampling(args: &AnswerArgs) -> SamplingOptions {
+    SamplingOptions {
+        max_tokens: args.max_tokens as usize,
+        temperature: args.temperature,
+        top_p: args.top_p,
+        seed: args.seed,
+    }
+}
+
+/// Puts a marker for each image before the text, unless the text places them itself.
+pub fn with_markers(text: &str, images: usize) -> String {
+    if text.contains(IMAGE_MARKER) {
+        text.to_owned()
+    } else {
+        format!("{}{text}", IMAGE_MARKER.repeat(images))
+    }
+}
+
+/// Milliseconds to two decimals: more says nothing.
+pub fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e5).round() / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_come_before_the_text_unless_it_places_them() {
+        assert_eq!(with_markers("Which?", 2), "<image><image>Which?");
+        assert_eq!(
+            with_markers("Is <image> like <image>?", 2),
+            "Is <image> like <image>?"
+        );
+        assert_eq!(with_markers("Why?", 0), "Why?");
+    }
+}

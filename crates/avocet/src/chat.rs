@@ -1,0 +1,113 @@
+//! `avocet chat`: a conversation, line by line.
+
+use std::io::{BufRead, IsTerminal};
+use std::ops::ControlFlow;
+
+use anyhow::Result;
+use avocet_infer::{Engine, Image};
+use avocet_text::Turn;
+use avocet_text::prompt::IMAGE_MARKER;
+
+use crate::args::ChatArgs;
+use crate::{ask, failure, media, models, output};
+
+/// A line longer than this is no question a person types.
+const MAX_LINE_BYTES: u64 = 1 << 20;
+
+struct Conversation {
+    images: Vec<Image>,
+    turns: Vec<Turn>,
+    /// Images added since the last question.
+    waiting: usize,
+}
+
+/// Answers line after line until the input ends or `/quit`.
+pub fn run(args: &ChatArgs) -> Result<()> {
+    let engine = models::load(&args.answer.model)?;
+    let mut talk = Conversation {
+        images: Vec::new(),
+        turns: args.answer.system.iter().map(Turn::system).collect(),
+        waiting: 0,
+    };
+    for name in &args.media {
+        talk.add(media::read(&engine, name)?.image);
+    }
+    let at_terminal = std::io::stdin().is_terminal();
+    if at_terminal {
+        eprintln!("/image FILE adds an image, /quit or Ctrl-D ends");
+    }
+    let mut input = std::io::stdin().lock();
+    loop {
+        if at_terminal {
+            eprint!("> ");
+        }
+        let mut line = Vec::new();
+        let read = std::io::Read::take(&mut input, MAX_LINE_BYTES).read_until(b'\n', &mut line)?;
+        if read == 0 {
+            return Ok(());
+        }
+        let line = String::from_utf8_lossy(&line);
+        let line = line.trim();
+        if line == "/quit" {
+            return Ok(());
+        }
+        // A mistake ends nothing: the conversation goes on.
+        if let Err(error) = talk.take_line(&engine, args, line) {
+            if failure::is_broken_pipe(&error) {
+                return Err(error);
+            }
+            eprintln!("error: {error:#}");
+        }
+    }
+}
+
+impl Conversation {
+    fn add(&mut self, image: Image) {
+        self.images.push(image);
+        self.waiting += 1;
+    }
+
+    fn take_line(&mut self, engine: &Engine, args: &ChatArgs, line: &str) -> Result<()> {
+        if line.is_empty() {
+            return Ok(());
+        }
+        if let Some(name) = line.strip_prefix("/image ") {
+            self.add(media::read(engine, name.trim())?.image);
+            return Ok(());
+        }
+        if line.starts_with('/') {
+            anyhow::bail!("{line:?} is no command; there are /image FILE and /quit");
+        }
+        self.turns.push(Turn::user(format!(
+            "{}{line}",
+            IMAGE_MARKER.repeat(self.waiting)
+        )));
+        let answered = self.answer(engine, args);
+        match answered {
+            Ok(text) => {
+                self.turns.push(Turn::assistant(text));
+                self.waiting = 0;
+            }
+            Err(_) => {
+                self.turns.pop();
+            }
+        }
+        answered.map(|_| ())
+    }
+
+    fn answer(&self, engine: &Engine, args: &ChatArgs) -> Result<String> {
+        let mut printed = Ok(());
+        let options = ask::sampling(&args.answer);
+        let answer = engine.answer(&self.images, &self.turns, &options, |piece| {
+            printed = output::print(piece);
+            if printed.is_ok() {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        })?;
+        printed?;
+        output::print("\n")?;
+        Ok(answer.text)
+    }
+}
