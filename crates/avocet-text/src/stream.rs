@@ -1,0 +1,54 @@
+//! Ids to text while they are being generated.
+
+use crate::tokenizer::Tokenizer;
+
+/// Turns ids, one after another, into text; a character whose bytes come in
+/// several tokens is given out whole.
+#[derive(Debug, Default, Clone)]
+pub struct StreamDecoder {
+    pending: Vec<u8>,
+}
+
+impl StreamDecoder {
+    /// A decoder at the start of a text.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The text that `id` completes; empty while a character is incomplete.
+    pub fn push(&mut self, tokenizer: &Tokenizer, id: u32) -> String {
+        let piece = tokenizer.piece(id).unwrap_or("\u{FFFD}".as_bytes());
+        self.pending.extend_from_slice(piece);
+        take_text(&mut self.pending)
+    }
+
+    /// What is left at the end: U+FFFD for a character that was never completed.
+    pub fn finish(self) -> String {
+        String::from_utf8_lossy(&self.pending).into_owned()
+    }
+}
+
+/// Takes from the front of `pending` all text that further bytes cannot change,
+/// with U+FFFD for what is not UTF-8; at most three bytes stay behind.
+pub(crate) fn take_text(pending: &mut Vec<u8>) -> String {
+    let mut text = String::new();
+    let mut done = 0;
+    for chunk in pending.utf8_chunks() {
+        text.push_str(chunk.valid());
+        done += chunk.valid().len();
+        let invalid = chunk.invalid();
+        let ends_here = done + invalid.len() == pending.len();
+        if invalid.is_empty() || (ends_here && is_incomplete(invalid)) {
+            break;
+        }
+        text.push('\u{FFFD}');
+        done += invalid.len();
+    }
+    pending.drain(..done);
+    text
+}
+
+/// Whether more bytes could make `bytes` a character.
+fn is_incomplete(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
+}
