@@ -1,106 +1,15 @@
-//! The command line as scripts rely on it: exit codes, streams, JSON, and every bad input.
+//! Asking and chatting as scripts rely on it: exit codes, streams, JSON, and every bad input.
 
-use std::ffi::OsStr;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::command::{
+    avocet, avocet_reading, binary, fails, path, picture, stderr, stdout, succeeds,
+};
 use crate::pictures;
-
-/// The binary that the same `cargo test --workspace` built.
-pub fn binary() -> PathBuf {
-    let test = std::env::current_exe().expect("a running test has a path");
-    let folder = test
-        .parent()
-        .and_then(Path::parent)
-        .expect("tests run from target/PROFILE/deps");
-    let binary = folder.join(format!("avocet{}", std::env::consts::EXE_SUFFIX));
-    assert!(
-        binary.is_file(),
-        "{} is missing: run cargo test --workspace",
-        binary.display()
-    );
-    binary
-}
-
-pub fn avocet<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Result<Output> {
-    Ok(Command::new(binary())
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()?)
-}
-
-fn avocet_reading(arguments: &[&str], input: &[u8]) -> Result<Output> {
-    let mut child = Command::new(binary())
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    child
-        .stdin
-        .take()
-        .context("stdin is piped")?
-        .write_all(input)?;
-    Ok(child.wait_with_output()?)
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn succeeds<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Result<String> {
-    let output = avocet(arguments)?;
-    ensure!(
-        output.status.success(),
-        "exit {:?}: {}",
-        output.status.code(),
-        stderr(&output)
-    );
-    Ok(stdout(&output))
-}
-
-/// Runs what must fail: exit 1, nothing on stdout, one line on stderr that holds all of `words`.
-fn fails<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>, words: &[&str]) -> Result<()> {
-    let output = avocet(arguments)?;
-    let said = stderr(&output);
-    ensure!(
-        output.status.code() == Some(1),
-        "exit {:?}: {said}",
-        output.status.code()
-    );
-    ensure!(stdout(&output).is_empty(), "stdout: {}", stdout(&output));
-    ensure!(
-        said.trim_end().lines().count() == 1,
-        "one line expected: {said}"
-    );
-    ensure!(
-        !said.contains("panicked") && !said.contains("internal error"),
-        "{said}"
-    );
-    for word in words {
-        ensure!(said.contains(word), "{word:?} is missing in: {said}");
-    }
-    Ok(())
-}
-
-fn path(folder: &TempDir, name: &str) -> String {
-    folder.path().join(name).display().to_string()
-}
-
-fn picture(folder: &TempDir, name: &str) -> Result<String> {
-    let path = path(folder, name);
-    pictures::circle(48, 32).save(&path)?;
-    Ok(path)
-}
 
 #[test]
 fn help_and_version_are_no_errors() -> Result<()> {
@@ -404,98 +313,5 @@ fn a_reader_that_leaves_is_no_error() -> Result<()> {
             stderr(&output)
         );
     }
-    Ok(())
-}
-
-#[test]
-fn a_bad_record_to_score_fails_alone() -> Result<()> {
-    let folder = TempDir::new()?;
-    let file = picture(&folder, "circle.png")?;
-    let records = [
-        r#"{"id":"a","text":"<|user|>Why?<|assistant|>yes<|end|>"}"#.to_owned(),
-        "nonsense".to_owned(),
-        format!(r#"{{"id":"b","text":"<|user|><|image|>What?<|assistant|>","images":["{file}"]}}"#),
-        r#"{"id":"c","text":"<|image|>"}"#.to_owned(),
-        r#"{"id":4,"token_ids":[1,99999999]}"#.to_owned(),
-        r#"{"id":"e","token_ids":[7,8,9]}"#.to_owned(),
-    ];
-    let input = folder.path().join("in.jsonl");
-    std::fs::write(&input, records.join("\n"))?;
-    let logits = folder.path().join("logits.safetensors");
-    let said = succeeds([
-        OsStr::new("score"),
-        OsStr::new("--input"),
-        input.as_os_str(),
-        OsStr::new("--greedy"),
-        OsStr::new("3"),
-        OsStr::new("--logits"),
-        logits.as_os_str(),
-    ])?;
-    let lines: Vec<Value> = said
-        .lines()
-        .map(serde_json::from_str)
-        .collect::<Result<_, _>>()?;
-    let failed: Vec<bool> = lines
-        .iter()
-        .map(|line| line.get("error").is_some())
-        .collect();
-    assert_eq!(failed, [false, true, false, true, true, false], "{said}");
-    assert_eq!(lines[4]["id"], 4);
-    for line in [&lines[0], &lines[2], &lines[5]] {
-        let (ids, logprobs) = (line["token_ids"].as_array(), line["logprobs"].as_array());
-        let (ids, logprobs) = (ids.context("ids")?, logprobs.context("logprobs")?);
-        assert_eq!(ids.len(), logprobs.len());
-        assert!(logprobs[0].is_null());
-        assert!(
-            logprobs[1..]
-                .iter()
-                .all(|p| p.as_f64().is_some_and(|p| p <= 0.0)),
-            "{line}"
-        );
-        assert_eq!(line["greedy_ids"].as_array().map(Vec::len), Some(3));
-    }
-    let tensors = candle_core::safetensors::load(&logits, &candle_core::Device::Cpu)?;
-    assert_eq!(tensors.len(), 3);
-    assert_eq!(tensors["e"].dim(0)?, 3);
-    Ok(())
-}
-
-#[test]
-fn eval_prints_a_table_and_keeps_every_answer() -> Result<()> {
-    let folder = TempDir::new()?;
-    picture(&folder, "circle.png")?;
-    let task = folder.path().join("task.jsonl");
-    let line = r#"{"images":["circle.png"],"question":"What is this?","answer":"a circle"}"#;
-    std::fs::write(&task, format!("{line}\n{line}\n"))?;
-    let task = task.display().to_string();
-    let table = succeeds(["eval", "--task", &task, "--max-tokens", "4"])?;
-    assert!(table.contains("exact"), "{table}");
-    let value: Value = serde_json::from_str(&succeeds([
-        "eval",
-        "--json",
-        "--task",
-        &task,
-        "--max-tokens",
-        "4",
-    ])?)?;
-    assert_eq!(value["questions"], 2, "{value}");
-    let kept = std::fs::read_to_string(value["answers"].as_str().context("a path")?)?;
-    assert_eq!(kept.lines().count(), 2);
-    fails(["eval", "--task", "/no/such/task"], &["/no/such/task"])?;
-    Ok(())
-}
-
-#[test]
-fn inspect_counts_the_described_system() -> Result<()> {
-    let said = succeeds(["inspect", "gpt4"])?;
-    assert!(
-        said.contains("1.834 T") && said.contains("280.0 B"),
-        "{said}"
-    );
-    let value: Value = serde_json::from_str(&succeeds(["inspect", "mini", "--json"])?)?;
-    assert!(
-        value["parameters"]["total"].as_u64().is_some_and(|n| n > 0),
-        "{value}"
-    );
     Ok(())
 }

@@ -1,1 +1,3 @@
 //! What crosses crates: one binary, one module a subject.
+
+mod tidy;

@@ -12,15 +12,30 @@ const EDGES: &[(&str, &[&str])] = &[
     ("avocet-media", &[]),
     ("avocet-kernels", &[]),
     ("avocet-model", &["avocet-kernels"]),
-    ("avocet-checkpoint", &["avocet-model", "avocet-text", "avocet-media"]),
+    (
+        "avocet-checkpoint",
+        &["avocet-model", "avocet-text", "avocet-media"],
+    ),
     ("avocet-data", &["avocet-text", "avocet-media"]),
     (
         "avocet-infer",
-        &["avocet-model", "avocet-checkpoint", "avocet-text", "avocet-media"],
+        &[
+            "avocet-model",
+            "avocet-checkpoint",
+            "avocet-text",
+            "avocet-media",
+        ],
     ),
     (
         "avocet-train",
-        &["avocet-data", "avocet-model", "avocet-kernels", "avocet-checkpoint", "avocet-infer", "avocet-text"],
+        &[
+            "avocet-data",
+            "avocet-model",
+            "avocet-kernels",
+            "avocet-checkpoint",
+            "avocet-infer",
+            "avocet-text",
+        ],
     ),
     (
         "avocet",
@@ -37,20 +52,52 @@ const EDGES: &[(&str, &[&str])] = &[
             "plain-text",
         ],
     ),
-    ("named-pictures", &["avocet-text", "avocet-media", "avocet-data", "avocet-infer"]),
-    ("plain-text", &["avocet-text", "avocet-media", "avocet-data", "avocet-infer"]),
+    (
+        "named-pictures",
+        &["avocet-text", "avocet-media", "avocet-data", "avocet-infer"],
+    ),
+    (
+        "plain-text",
+        &["avocet-text", "avocet-media", "avocet-data", "avocet-infer"],
+    ),
 ];
 
 /// Third-party crates that belong to few packages: (crate, who may use it).
 const KEPT_OUT: &[(&str, &[&str])] = &[
     ("clap", &["avocet", "named-pictures", "plain-text"]),
-    ("anyhow", &["avocet", "named-pictures", "plain-text", "avocet-tests"]),
-    ("candle-core", &["avocet-kernels", "avocet-model", "avocet-checkpoint", "avocet-infer", "avocet-train", "avocet", "avocet-tests"]),
-    ("candle-nn", &["avocet-model", "avocet-checkpoint", "avocet-infer", "avocet-train", "avocet", "avocet-tests"]),
+    (
+        "anyhow",
+        &["avocet", "named-pictures", "plain-text", "avocet-tests"],
+    ),
+    (
+        "candle-core",
+        &[
+            "avocet-kernels",
+            "avocet-model",
+            "avocet-checkpoint",
+            "avocet-infer",
+            "avocet-train",
+            "avocet",
+            "avocet-tests",
+        ],
+    ),
+    (
+        "candle-nn",
+        &[
+            "avocet-model",
+            "avocet-checkpoint",
+            "avocet-infer",
+            "avocet-train",
+            "avocet",
+            "avocet-tests",
+        ],
+    ),
     ("gemm", &["avocet-kernels"]),
 ];
 
-const BANNED_MODULES: &[&str] = &["utils", "util", "helpers", "helper", "common", "base", "manager", "misc"];
+const BANNED_MODULES: &[&str] = &[
+    "utils", "util", "helpers", "helper", "common", "base", "manager", "misc",
+];
 
 /// Calls of candle 0.11 that return a result without a gradient and without an error.
 const GRADIENT_CUTTING: &[&str] = &[
@@ -71,7 +118,10 @@ const GRADIENT_CUTTING: &[&str] = &[
 const MAX_LINES: usize = 500;
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_path_buf()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ lies in the workspace")
+        .to_path_buf()
 }
 
 /// The folders of all packages: crates/*, pipelines/* and tests.
@@ -111,7 +161,10 @@ fn dependencies(package: &Path) -> Result<(String, BTreeSet<String>)> {
     let path = package.join("Cargo.toml");
     let text = std::fs::read_to_string(&path).with_context(|| format!("reading {path:?}"))?;
     let manifest: toml::Table = text.parse().with_context(|| format!("parsing {path:?}"))?;
-    let name = manifest["package"]["name"].as_str().context("package.name")?.to_owned();
+    let name = manifest["package"]["name"]
+        .as_str()
+        .context("package.name")?
+        .to_owned();
     let mut names = BTreeSet::new();
     let mut tables = vec![&manifest];
     if let Some(targets) = manifest.get("target").and_then(|t| t.as_table()) {
@@ -159,8 +212,13 @@ fn every_dependency_edge_is_in_the_table() -> Result<()> {
 fn arrows_never_turn_back() {
     for (index, (name, allowed)) in EDGES.iter().enumerate() {
         for dependency in *allowed {
-            let reaches_back = EDGES.iter().any(|(n, uses)| n == dependency && uses.contains(name));
-            assert!(!reaches_back, "row {index}: {name} and {dependency} use each other");
+            let reaches_back = EDGES
+                .iter()
+                .any(|(n, uses)| n == dependency && uses.contains(name));
+            assert!(
+                !reaches_back,
+                "row {index}: {name} and {dependency} use each other"
+            );
         }
     }
 }
@@ -190,7 +248,10 @@ fn every_file_says_what_it_is_and_stays_short() -> Result<()> {
         }
         let lines = text.lines().count();
         if lines > MAX_LINES {
-            wrong.push(format!("{}: {lines} lines, at most {MAX_LINES}", path.display()));
+            wrong.push(format!(
+                "{}: {lines} lines, at most {MAX_LINES}",
+                path.display()
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -249,7 +310,15 @@ fn no_test_is_switched_off_and_no_mark_is_left_behind() -> Result<()> {
         }
         let text = std::fs::read_to_string(&path)?;
         for (number, line) in text.lines().enumerate() {
-            for mark in ["#[ignore", "#[should_panic", "TODO", "FIXME", "todo!(", "unimplemented!(", "dbg!("] {
+            for mark in [
+                "#[ignore",
+                "#[should_panic",
+                "TODO",
+                "FIXME",
+                "todo!(",
+                "unimplemented!(",
+                "dbg!(",
+            ] {
                 if line.contains(mark) {
                     wrong.push(format!("{}:{}: {mark}", relative.display(), number + 1));
                 }
