@@ -3,6 +3,7 @@
 //! A TOML file lists stages ([`config`]); each stage starts from a model folder, the stage before
 //! or fresh values ([`params`]), reads a mixture of data sources, and trains what it selects.
 
+pub mod checkpoint;
 pub mod error;
 pub mod eval;
 pub mod metrics;
