@@ -9,20 +9,29 @@
 //!
 //! Results never depend on the number of threads: work is cut into chunks of fixed size.
 
+mod attention;
+mod cross_entropy;
+mod ctc;
 mod embedding;
 mod gate;
 #[cfg(test)]
 mod gradient_check;
+mod linear;
 mod norm;
-pub mod product;
+mod precision;
+mod product;
 mod ranges;
 mod rope;
 mod simd;
 mod slices;
 
+pub use attention::attention;
+pub use cross_entropy::cross_entropy;
+pub use ctc::{ctc_frames, ctc_loss};
 pub use embedding::embedding;
 pub use gate::gated_add;
+pub use linear::{linear, linear_bias};
 pub use norm::{layer_norm, rms_norm};
-pub use product::{MatMut, MatRef, product, product_sequential};
+pub use precision::{Precision, product_precision, set_product_precision};
 pub use ranges::KeyRanges;
 pub use rope::{RopeAngles, rope};

@@ -1,41 +1,101 @@
 //! Matrix products over plain slices, the work below every operation of this crate.
 //!
 //! `C = A B` or `C += A B`, where A and B may be strided (so a transposed operand costs no copy)
-//! and C has contiguous rows.
+//! and C has contiguous rows. A right operand that several products share is prepared once, as a
+//! [`Right`].
 
+use candle_core::{CpuStorage, Layout, Result, bail};
+use half::bf16;
 use rayon::prelude::*;
 
-/// Rows of C that one task computes; fixed, so that results do not depend on the threads.
-const CHUNK_ROWS: usize = 256;
+/// Numbers of a matrix that is read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Values<'a> {
+    F32(&'a [f32]),
+    Bf16(&'a [bf16]),
+}
+
+impl<'a> Values<'a> {
+    /// The elements of a custom op's contiguous argument.
+    ///
+    /// Errors if the layout skips elements or the type is neither F32 nor BF16.
+    pub(crate) fn of(storage: &'a CpuStorage, layout: &Layout, op: &'static str) -> Result<Self> {
+        let Some((from, to)) = layout.contiguous_offsets() else {
+            bail!(
+                "{op}: an argument of shape {:?} is not contiguous",
+                layout.shape()
+            )
+        };
+        match storage {
+            CpuStorage::F32(all) => Ok(Self::F32(&all[from..to])),
+            CpuStorage::BF16(all) => Ok(Self::Bf16(&all[from..to])),
+            _ => bail!("{op}: a weight is neither F32 nor BF16"),
+        }
+    }
+
+    fn len(self) -> usize {
+        match self {
+            Self::F32(data) => data.len(),
+            Self::Bf16(data) => data.len(),
+        }
+    }
+
+    /// The elements `from..to`.
+    pub(crate) fn slice(self, from: usize, to: usize) -> Self {
+        match self {
+            Self::F32(data) => Self::F32(&data[from..to]),
+            Self::Bf16(data) => Self::Bf16(&data[from..to]),
+        }
+    }
+}
+
+impl<'a> From<&'a [f32]> for Values<'a> {
+    fn from(data: &'a [f32]) -> Self {
+        Self::F32(data)
+    }
+}
+
+impl<'a> From<&'a Vec<f32>> for Values<'a> {
+    fn from(data: &'a Vec<f32>) -> Self {
+        Self::F32(data)
+    }
+}
+
+impl<'a> From<&'a [bf16]> for Values<'a> {
+    fn from(data: &'a [bf16]) -> Self {
+        Self::Bf16(data)
+    }
+}
 
 /// A matrix read from a slice: element (i, j) is `data[i * row_stride + j * col_stride]`.
 #[derive(Debug, Clone, Copy)]
-pub struct MatRef<'a> {
-    data: &'a [f32],
-    rows: usize,
-    cols: usize,
-    row_stride: usize,
-    col_stride: usize,
+pub(crate) struct MatRef<'a> {
+    pub(crate) data: Values<'a>,
+    pub(crate) rows: usize,
+    pub(crate) cols: usize,
+    pub(crate) row_stride: usize,
+    pub(crate) col_stride: usize,
 }
 
 impl<'a> MatRef<'a> {
     /// A row-major matrix that fills `data`.
     ///
     /// Panics if `data` is shorter than `rows * cols`.
-    pub fn new(data: &'a [f32], rows: usize, cols: usize) -> Self {
+    pub(crate) fn new(data: impl Into<Values<'a>>, rows: usize, cols: usize) -> Self {
         Self::strided(data, rows, cols, cols, 1)
     }
 
     /// A matrix with any strides.
     ///
     /// Panics if an element would lie outside `data`.
-    pub fn strided(
-        data: &'a [f32],
+    pub(crate) fn strided(
+        data: impl Into<Values<'a>>,
         rows: usize,
         cols: usize,
         row_stride: usize,
         col_stride: usize,
     ) -> Self {
+        let data = data.into();
         assert!(
             rows == 0
                 || cols == 0
@@ -53,7 +113,7 @@ impl<'a> MatRef<'a> {
     }
 
     /// The same elements with rows and columns exchanged.
-    pub fn transposed(self) -> Self {
+    pub(crate) fn transposed(self) -> Self {
         Self {
             rows: self.cols,
             cols: self.rows,
@@ -64,7 +124,7 @@ impl<'a> MatRef<'a> {
     }
 
     /// Rows `from..to`.
-    pub fn rows(self, from: usize, to: usize) -> Self {
+    pub(crate) fn rows(self, from: usize, to: usize) -> Self {
         assert!(
             from <= to && to <= self.rows,
             "rows {from}..{to} of {}",
@@ -72,34 +132,50 @@ impl<'a> MatRef<'a> {
         );
         let start = (from * self.row_stride).min(self.data.len());
         Self {
-            data: &self.data[start..],
+            data: self.data.slice(start, self.data.len()),
             rows: to - from,
             ..self
+        }
+    }
+
+    /// Calls `f` with the same matrix in f32; only the bf16 form is copied.
+    fn with_f32<R>(self, f: impl FnOnce(&[f32], Self) -> R) -> R {
+        match self.data {
+            Values::F32(data) => f(data, self),
+            Values::Bf16(data) => {
+                let data: Vec<f32> = data.iter().map(|v| v.to_f32()).collect();
+                f(&data, self)
+            }
         }
     }
 }
 
 /// A matrix written to a slice: element (i, j) is `data[i * row_stride + j]`.
 #[derive(Debug)]
-pub struct MatMut<'a> {
-    data: &'a mut [f32],
-    rows: usize,
-    cols: usize,
-    row_stride: usize,
+pub(crate) struct MatMut<'a> {
+    pub(crate) data: &'a mut [f32],
+    pub(crate) rows: usize,
+    pub(crate) cols: usize,
+    pub(crate) row_stride: usize,
 }
 
 impl<'a> MatMut<'a> {
     /// A row-major matrix that fills `data`.
     ///
     /// Panics if `data` is shorter than `rows * cols`.
-    pub fn new(data: &'a mut [f32], rows: usize, cols: usize) -> Self {
+    pub(crate) fn new(data: &'a mut [f32], rows: usize, cols: usize) -> Self {
         Self::strided(data, rows, cols, cols)
     }
 
     /// A matrix whose rows are `row_stride` apart.
     ///
     /// Panics if rows overlap or an element would lie outside `data`.
-    pub fn strided(data: &'a mut [f32], rows: usize, cols: usize, row_stride: usize) -> Self {
+    pub(crate) fn strided(
+        data: &'a mut [f32],
+        rows: usize,
+        cols: usize,
+        row_stride: usize,
+    ) -> Self {
         assert!(
             rows <= 1 || row_stride >= cols,
             "rows of {cols} at stride {row_stride} overlap"
@@ -118,13 +194,41 @@ impl<'a> MatMut<'a> {
     }
 }
 
+/// A right operand made ready for several products.
+pub(crate) struct Right<'a> {
+    plain: MatRef<'a>,
+}
+
+impl<'a> Right<'a> {
+    /// Prepares `b` for products with about `rows` rows in all.
+    pub(crate) fn prepare(b: MatRef<'a>, _rows: usize) -> Self {
+        Self { plain: b }
+    }
+
+    /// Sets `c` to `a b`, or adds `a b` to it, on the calling thread.
+    ///
+    /// Panics if the shapes disagree.
+    pub(crate) fn product(&self, c: MatMut<'_>, a: MatRef<'_>, accumulate: bool) {
+        check_shapes(&c, &a, &self.plain);
+        f32_product(c, a, self.plain, accumulate);
+    }
+}
+
+/// Rows of C that one task computes, of a product with `rows` rows: by the shape alone, so that
+/// results do not depend on the threads.
+fn chunk_rows(rows: usize) -> usize {
+    rows.div_ceil(8).next_multiple_of(32).clamp(32, 256)
+}
+
 /// Sets `c` to `a b`, or adds `a b` to it, on all threads.
 ///
 /// Panics if the shapes disagree.
-pub fn product(c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>, accumulate: bool) {
+pub(crate) fn product(c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>, accumulate: bool) {
     check_shapes(&c, &a, &b);
-    if c.rows <= CHUNK_ROWS || c.cols == 0 {
-        return product_sequential(c, a, b, accumulate);
+    let right = Right::prepare(b, c.rows);
+    let chunk_rows = chunk_rows(c.rows);
+    if c.rows <= chunk_rows || c.cols == 0 {
+        return right.product(c, a, accumulate);
     }
     let MatMut {
         data,
@@ -132,14 +236,14 @@ pub fn product(c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>, accumulate: bool) {
         cols,
         row_stride,
     } = c;
-    data.par_chunks_mut(CHUNK_ROWS * row_stride)
+    data.par_chunks_mut(chunk_rows * row_stride)
         .enumerate()
         .for_each(|(i, chunk)| {
-            let from = i * CHUNK_ROWS;
+            let from = i * chunk_rows;
             if from < rows {
-                let to = rows.min(from + CHUNK_ROWS);
+                let to = rows.min(from + chunk_rows);
                 let c = MatMut::strided(chunk, to - from, cols, row_stride);
-                product_sequential(c, a.rows(from, to), b, accumulate);
+                right.product(c, a.rows(from, to), accumulate);
             }
         });
 }
@@ -147,33 +251,40 @@ pub fn product(c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>, accumulate: bool) {
 /// As [`product`], on the calling thread alone: for use inside a loop that is already parallel.
 ///
 /// Panics if the shapes disagree.
-pub fn product_sequential(c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>, accumulate: bool) {
-    check_shapes(&c, &a, &b);
-    // SAFETY: the constructors of `MatRef` and `MatMut` checked that every element lies inside
-    // its slice, `check_shapes` that the shapes agree, and `c` is borrowed exclusively.
-    unsafe {
-        gemm::gemm(
-            c.rows,
-            c.cols,
-            a.cols,
-            c.data.as_mut_ptr(),
-            1,
-            c.row_stride as isize,
-            accumulate,
-            a.data.as_ptr(),
-            a.col_stride as isize,
-            a.row_stride as isize,
-            b.data.as_ptr(),
-            b.col_stride as isize,
-            b.row_stride as isize,
-            1.0,
-            1.0,
-            false,
-            false,
-            false,
-            gemm::Parallelism::None,
-        );
-    }
+pub(crate) fn product_sequential(c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>, accumulate: bool) {
+    Right::prepare(b, c.rows).product(c, a, accumulate);
+}
+
+fn f32_product(c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>, accumulate: bool) {
+    a.with_f32(|a_data, a| {
+        b.with_f32(|b_data, b| {
+            // SAFETY: the constructors of `MatRef` and `MatMut` checked that every element lies
+            // inside its slice, the caller that the shapes agree, and `c` is borrowed exclusively.
+            unsafe {
+                gemm::gemm(
+                    c.rows,
+                    c.cols,
+                    a.cols,
+                    c.data.as_mut_ptr(),
+                    1,
+                    c.row_stride as isize,
+                    accumulate,
+                    a_data.as_ptr(),
+                    a.col_stride as isize,
+                    a.row_stride as isize,
+                    b_data.as_ptr(),
+                    b.col_stride as isize,
+                    b.row_stride as isize,
+                    1.0,
+                    1.0,
+                    false,
+                    false,
+                    false,
+                    gemm::Parallelism::None,
+                );
+            }
+        });
+    });
 }
 
 fn check_shapes(c: &MatMut<'_>, a: &MatRef<'_>, b: &MatRef<'_>) {
@@ -199,14 +310,16 @@ mod tests {
         let a: Vec<f32> = (0..m * k).map(|i| (i % 13) as f32 - 6.0).collect();
         let b: Vec<f32> = (0..n * k).map(|i| (i % 11) as f32 - 5.0).collect();
         let mut c = vec![1.0; m * n];
-        let b = MatRef::new(&b, n, k).transposed();
-        product(MatMut::new(&mut c, m, n), MatRef::new(&a, m, k), b, true);
+        let transposed = MatRef::new(&b[..], n, k).transposed();
+        product(
+            MatMut::new(&mut c, m, n),
+            MatRef::new(&a[..], m, k),
+            transposed,
+            true,
+        );
         for i in 0..m {
             for j in 0..n {
-                let expected: f32 = (0..k)
-                    .map(|p| a[i * k + p] * b.data[j * k + p])
-                    .sum::<f32>()
-                    + 1.0;
+                let expected: f32 = (0..k).map(|p| a[i * k + p] * b[j * k + p]).sum::<f32>() + 1.0;
                 assert_eq!(c[i * n + j], expected);
             }
         }
