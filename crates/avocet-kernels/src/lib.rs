@@ -22,8 +22,10 @@ mod precision;
 mod product;
 mod ranges;
 mod rope;
+mod router;
 mod simd;
 mod slices;
+mod swiglu;
 
 pub use attention::attention;
 pub use cross_entropy::cross_entropy;
@@ -35,3 +37,5 @@ pub use norm::{layer_norm, rms_norm};
 pub use precision::{Precision, product_precision, set_product_precision};
 pub use ranges::KeyRanges;
 pub use rope::{RopeAngles, rope};
+pub use router::{Routing, route, router_losses};
+pub use swiglu::{swiglu, swiglu_ffn};

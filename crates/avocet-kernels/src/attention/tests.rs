@@ -1,0 +1,165 @@
+//! Attention against its composed form, difference quotients, and itself on other packings.
+
+use candle_core::{Result, Tensor, Var};
+
+use super::{attention, composed};
+use crate::gradient_check::{
+    assert_close, assert_finite_differences, assert_matches, assert_same_on_one_and_two_threads,
+    random, run,
+};
+use crate::ranges::KeyRanges;
+
+fn inputs(queries: (usize, usize), keys: (usize, usize), head_dim: usize) -> [Var; 3] {
+    [
+        random((queries.0, queries.1, head_dim), 1),
+        random((keys.0, keys.1, head_dim), 2),
+        random((keys.0, keys.1, head_dim), 3),
+    ]
+}
+
+fn assert_is_composed(inputs: &[Var], ranges: &KeyRanges) -> Result<()> {
+    let fused = |t: &[Tensor]| attention(&t[0], &t[1], &t[2], ranges, 0.7);
+    assert_matches(inputs, 1e-5, &fused, &|t| {
+        composed::attention(&t[0], &t[1], &t[2], ranges, 0.7)
+    })?;
+    assert_same_on_one_and_two_threads(inputs, &fused)
+}
+
+#[test]
+fn bidirectional_attention_within_images_is_its_composed_form() -> Result<()> {
+    let ranges = KeyRanges::within(&[0, 150, 151, 190]);
+    assert_is_composed(&inputs((190, 3), (190, 3), 8), &ranges)
+}
+
+#[test]
+fn causal_multi_query_attention_is_its_composed_form() -> Result<()> {
+    let ranges = KeyRanges::causal(&[0, 70, 71, 71, 100]);
+    assert_is_composed(&inputs((100, 4), (100, 1), 8), &ranges)
+}
+
+#[test]
+fn grouped_cross_attention_with_empty_ranges_is_its_composed_form() -> Result<()> {
+    let ranges = (0..60).map(|i| match i {
+        0..5 => (0, 0),
+        5..20 => (0, 9),
+        20..23 => (30, 30),
+        23..50 => (9, 40),
+        _ => (3, 31),
+    });
+    assert_is_composed(
+        &inputs((60, 6), (40, 2), 5),
+        &KeyRanges::new(ranges.collect()),
+    )
+}
+
+#[test]
+fn keys_beyond_one_tile_are_their_composed_form() -> Result<()> {
+    let ranges = KeyRanges::new(vec![(0, 1300), (3, 1200), (600, 1290), (0, 1), (511, 513)]);
+    assert_is_composed(&inputs((5, 2), (1300, 1), 8), &ranges)?;
+    assert_is_composed(
+        &inputs((2, 4), (1300, 4), 8),
+        &KeyRanges::causal_after(1298, 2),
+    )
+}
+
+#[test]
+fn large_scores_in_a_later_tile_do_not_overflow() -> Result<()> {
+    let k: Vec<f32> = (0..1024).map(|i| i as f32).collect();
+    let k = Tensor::from_vec(k, (1024, 1, 1), &candle_core::Device::Cpu)?;
+    let q = Tensor::ones((1, 1, 1), k.dtype(), k.device())?;
+    let out = attention(&q, &k, &k, &KeyRanges::causal_after(1023, 1), 1.0)?;
+    // The last keys are e apart, so the mean is 1023 - 1 / (e - 1).
+    let expected = 1023.0 - 1.0 / (std::f32::consts::E - 1.0);
+    assert_close(&out.flatten_all()?.to_vec1()?, &[expected], 1e-6, "mean");
+    Ok(())
+}
+
+#[test]
+fn gradients_are_difference_quotients() -> Result<()> {
+    let ranges = KeyRanges::new(vec![(0, 2), (1, 4), (2, 2)]);
+    assert_finite_differences(&inputs((3, 2), (4, 1), 3), &|t| {
+        attention(&t[0], &t[1], &t[2], &ranges, 0.5)
+    })
+}
+
+#[test]
+fn a_query_that_sees_nothing_is_exactly_zero_and_has_no_gradient() -> Result<()> {
+    let ranges = KeyRanges::new(vec![(0, 0), (0, 3), (3, 3)]);
+    let all = run(&inputs((3, 2), (3, 2), 4), &|t| {
+        attention(&t[0], &t[1], &t[2], &ranges, 1.0)
+    })?;
+    for rows in &all[..2] {
+        assert!(
+            rows[..8]
+                .iter()
+                .chain(&rows[16..])
+                .all(|v| v.to_bits() == 0)
+        );
+        assert!(rows[8..16].iter().all(|v| *v != 0.0));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_packed_batch_equals_its_sequences_one_by_one() -> Result<()> {
+    let offsets = [0, 40, 41, 90];
+    let [q, k, v] = inputs((90, 8), (90, 1), 16);
+    let packed = attention(&q, &k, &v, &KeyRanges::causal(&offsets), 0.25)?;
+    for span in offsets.windows(2) {
+        let (from, n) = (span[0], span[1] - span[0]);
+        let part = |t: &Var| t.narrow(0, from, n);
+        let alone = attention(
+            &part(&q)?,
+            &part(&k)?,
+            &part(&v)?,
+            &KeyRanges::causal(&[0, n]),
+            0.25,
+        )?;
+        assert_close(
+            &packed.narrow(0, from, n)?.flatten_all()?.to_vec1()?,
+            &alone.flatten_all()?.to_vec1()?,
+            1e-6,
+            "sequence",
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn ranges_that_do_not_fit_are_refused_with_both_numbers() -> Result<()> {
+    let [q, k, v] = inputs((2, 4), (3, 2), 4);
+    let refused = |ranges: Vec<(u32, u32)>| {
+        attention(&q, &k, &v, &KeyRanges::new(ranges), 1.0)
+            .expect_err("must not fit")
+            .to_string()
+    };
+    assert!(refused(vec![(0, 1)]).contains("2 queries but 1 key ranges"));
+    assert!(refused(vec![(0, 1), (1, 4)]).contains("query 1 sees keys 1..4, but there are 3"));
+    let odd = random((3, 3, 4), 1);
+    let error = attention(&q, &odd, &odd, &KeyRanges::causal_after(0, 2), 1.0);
+    assert!(
+        error
+            .expect_err("4 heads, 3 key heads")
+            .to_string()
+            .contains("multiple of 3")
+    );
+    Ok(())
+}
+
+#[test]
+fn no_queries_and_no_keys_give_zeros() -> Result<()> {
+    let [q, k, v] = inputs((0, 2), (3, 2), 4);
+    assert_eq!(
+        attention(&q, &k, &v, &KeyRanges::new(vec![]), 1.0)?.dims(),
+        [0, 2, 4]
+    );
+    let [q, k, v] = inputs((2, 2), (0, 2), 4);
+    let out = attention(&q, &k, &v, &KeyRanges::new(vec![(0, 0); 2]), 1.0)?;
+    assert!(
+        out.flatten_all()?
+            .to_vec1::<f32>()?
+            .iter()
+            .all(|v| *v == 0.0)
+    );
+    Ok(())
+}
