@@ -1,0 +1,365 @@
+//! One training sample: pictures, what is said about them, and where it all comes from.
+
+use avocet_text::{Role, Turn};
+use serde::{Deserialize, Serialize};
+
+use crate::digest::{hex, sha256};
+use crate::{SampleError, ustar};
+
+/// What a picture shows, for the vision encoder's own lessons.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Truth {
+    /// The text that can be read on it.
+    Text(String),
+    /// The name of the thing shown.
+    Name(String),
+}
+
+/// What is said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Content {
+    /// A conversation; only the assistant's turns are learned.
+    Turns(Vec<Turn>),
+    /// A plain text, all of it learned.
+    Document(String),
+}
+
+/// One training sample, named by its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// 32 hexadecimal digits computed from everything below.
+    pub id: String,
+    /// Task it belongs to, such as `vqa` or `line`.
+    pub kind: String,
+    /// Where it comes from.
+    pub source: String,
+    /// Under which licence.
+    pub licence: String,
+    /// Image files as they are, one per `<image>` marker.
+    pub images: Vec<Vec<u8>>,
+    /// For each image what it shows, where that is known.
+    pub truths: Vec<Option<Truth>>,
+    /// What is said.
+    pub content: Content,
+}
+
+/// The stored description: everything but the bytes of the images.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    kind: String,
+    source: String,
+    licence: String,
+    content: Content,
+    truths: Vec<Option<Truth>>,
+    image_sha256: Vec<String>,
+}
+
+impl Sample {
+    /// Makes a sample and names it.
+    ///
+    /// Errors if markers, images and truths do not agree in number, if nothing is to be learned,
+    /// or if `kind`, `source` or `licence` is empty.
+    pub fn new(
+        kind: &str,
+        source: &str,
+        licence: &str,
+        images: Vec<(Vec<u8>, Option<Truth>)>,
+        content: Content,
+    ) -> Result<Self, SampleError> {
+        let (images, truths) = images.into_iter().unzip();
+        let mut sample = Self {
+            id: String::new(),
+            kind: kind.to_string(),
+            source: source.to_string(),
+            licence: licence.to_string(),
+            images,
+            truths,
+            content,
+        };
+        sample.check()?;
+        sample.id = id_of(&sample.description());
+        Ok(sample)
+    }
+
+    /// One picture, one question about it, one answer.
+    pub fn question(
+        (kind, source, licence): (&str, &str, &str),
+        image: Vec<u8>,
+        truth: Option<Truth>,
+        question: &str,
+        answer: Turn,
+    ) -> Result<Self, SampleError> {
+        let asked = Turn::user(format!("{}{question}", avocet_text::prompt::IMAGE_MARKER));
+        let content = Content::Turns(vec![asked, answer]);
+        Self::new(kind, source, licence, vec![(image, truth)], content)
+    }
+
+    /// A plain text.
+    pub fn document(
+        (kind, source, licence): (&str, &str, &str),
+        text: &str,
+    ) -> Result<Self, SampleError> {
+        Self::new(
+            kind,
+            source,
+            licence,
+            Vec::new(),
+            Content::Document(text.to_string()),
+        )
+    }
+
+    /// All that is said, a line per turn, for indexes and people.
+    pub fn text(&self) -> String {
+        match &self.content {
+            Content::Document(text) => text.clone(),
+            Content::Turns(turns) => {
+                let line = |turn: &Turn| match turn.role {
+                    Role::System => format!("system: {}", turn.text),
+                    Role::User => format!("user: {}", turn.text),
+                    Role::Assistant => format!("assistant: {}", turn.text),
+                };
+                turns.iter().map(line).collect::<Vec<_>>().join("\n")
+            }
+        }
+    }
+
+    fn check(&self) -> Result<(), SampleError> {
+        for (name, value) in [
+            ("kind", &self.kind),
+            ("source", &self.source),
+            ("licence", &self.licence),
+        ] {
+            if value.is_empty() {
+                return Err(SampleError::EmptyField(name));
+            }
+        }
+        let images = self.images.len();
+        let (markers, learns) = match &self.content {
+            Content::Document(text) => (0, !text.is_empty()),
+            Content::Turns(turns) => (
+                turns.iter().map(Turn::num_images).sum(),
+                turns
+                    .iter()
+                    .any(|t| t.role == Role::Assistant && !t.text.is_empty()),
+            ),
+        };
+        if markers != images {
+            return Err(SampleError::MarkerCount { markers, images });
+        }
+        if self.truths.len() != images {
+            return Err(SampleError::TruthCount {
+                truths: self.truths.len(),
+                images,
+            });
+        }
+        if !learns {
+            return Err(SampleError::NothingToLearn);
+        }
+        Ok(())
+    }
+
+    fn description(&self) -> Vec<u8> {
+        serde_json::to_vec(&Description {
+            kind: self.kind.clone(),
+            source: self.source.clone(),
+            licence: self.licence.clone(),
+            content: self.content.clone(),
+            truths: self.truths.clone(),
+            image_sha256: self
+                .images
+                .iter()
+                .map(|image| hex(&sha256(image)))
+                .collect(),
+        })
+        .expect("strings and lists always serialise")
+    }
+
+    /// Writes the sample as contiguous tar members: `ID.json`, then `ID.0.png` and so on.
+    ///
+    /// Errors if the fields do not agree, or were changed after the sample was named.
+    pub(crate) fn to_members(&self, out: &mut Vec<u8>) -> Result<(), SampleError> {
+        self.check()?;
+        let description = self.description();
+        let expected = id_of(&description);
+        if expected != self.id {
+            return Err(SampleError::Id {
+                expected,
+                found: self.id.clone(),
+            });
+        }
+        ustar::append(out, &format!("{}.json", self.id), &description);
+        for (index, image) in self.images.iter().enumerate() {
+            ustar::append(
+                out,
+                &format!("{}.{index}.{}", self.id, extension(image)),
+                image,
+            );
+        }
+        Ok(())
+    }
+
+    /// Reads what [`Sample::to_members`] wrote, and checks every hash in it.
+    pub(crate) fn from_members(bytes: &[u8]) -> Result<Self, SampleError> {
+        let members = ustar::members(bytes).map_err(SampleError::Members)?;
+        let mut members = members.into_iter();
+        let (name, json) = members
+            .next()
+            .ok_or_else(|| SampleError::Members("there are none".into()))?;
+        let id = name
+            .strip_suffix(".json")
+            .ok_or_else(|| SampleError::Members(format!("{name} comes first, not ID.json")))?;
+        let expected = id_of(json);
+        if expected != id {
+            return Err(SampleError::Id {
+                expected,
+                found: id.to_string(),
+            });
+        }
+        let description: Description =
+            serde_json::from_slice(json).map_err(|e| SampleError::Description(e.to_string()))?;
+        let mut images = Vec::with_capacity(description.image_sha256.len());
+        for (index, (name, image)) in members.enumerate() {
+            let prefix = format!("{id}.{index}.");
+            if !name.starts_with(&prefix) {
+                return Err(SampleError::Members(format!(
+                    "{name} stands where {prefix}* should"
+                )));
+            }
+            let expected = description
+                .image_sha256
+                .get(index)
+                .map_or("", String::as_str);
+            let found = hex(&sha256(image));
+            if expected != found {
+                let reason = format!("{name} hashes to {found}, not {expected:?}");
+                return Err(SampleError::Members(reason));
+            }
+            images.push(image.to_vec());
+        }
+        if images.len() != description.image_sha256.len() {
+            let (found, expected) = (images.len(), description.image_sha256.len());
+            return Err(SampleError::Members(format!(
+                "{found} images, {expected} described"
+            )));
+        }
+        let Description {
+            kind,
+            source,
+            licence,
+            content,
+            truths,
+            ..
+        } = description;
+        let sample = Self {
+            id: expected,
+            kind,
+            source,
+            licence,
+            images,
+            truths,
+            content,
+        };
+        sample.check()?;
+        Ok(sample)
+    }
+}
+
+fn id_of(description: &[u8]) -> String {
+    hex(&sha256(description)[..16])
+}
+
+/// File ending of an image, told by its first bytes.
+fn extension(image: &[u8]) -> &'static str {
+    match image {
+        [0x89, b'P', b'N', b'G', ..] => "png",
+        [0xff, 0xd8, ..] => "jpg",
+        [b'R', b'I', b'F', b'F', ..] => "webp",
+        [b'G', b'I', b'F', ..] => "gif",
+        [b'B', b'M', ..] => "bmp",
+        [b'I', b'I', ..] | [b'M', b'M', ..] => "tif",
+        _ => "bin",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FROM: (&str, &str, &str) = ("vqa", "made-up", "CC0-1.0");
+
+    fn sample() -> Sample {
+        let truth = Some(Truth::Name("cat".into()));
+        let answer = Turn::transcription("a cat");
+        Sample::question(FROM, b"\x89PNG...".to_vec(), truth, "What?", answer).unwrap()
+    }
+
+    #[test]
+    fn members_round_trip() {
+        let mut bytes = Vec::new();
+        sample().to_members(&mut bytes).unwrap();
+        assert_eq!(Sample::from_members(&bytes).unwrap(), sample());
+        let mut bytes = Vec::new();
+        let text = Sample::document(FROM, "Once.\u{1F600}").unwrap();
+        text.to_members(&mut bytes).unwrap();
+        assert_eq!(Sample::from_members(&bytes).unwrap(), text);
+    }
+
+    #[test]
+    fn the_name_changes_with_any_content() {
+        let one = sample();
+        let other = Sample::question(
+            FROM,
+            b"\x89PNG..!".to_vec(),
+            None,
+            "What?",
+            Turn::assistant("x"),
+        )
+        .unwrap();
+        assert_ne!(one.id, other.id);
+        assert_eq!(one.id.len(), 32);
+    }
+
+    #[test]
+    fn a_sample_changed_after_naming_is_refused() {
+        let mut changed = sample();
+        changed.kind = "other".into();
+        assert!(matches!(
+            changed.to_members(&mut Vec::new()),
+            Err(SampleError::Id { .. })
+        ));
+    }
+
+    #[test]
+    fn markers_and_images_must_agree() {
+        let turns = vec![Turn::user("<image><image>?"), Turn::assistant("x")];
+        let one = vec![(vec![1], None)];
+        assert_eq!(
+            Sample::new("k", "s", "l", one, Content::Turns(turns)),
+            Err(SampleError::MarkerCount {
+                markers: 2,
+                images: 1
+            })
+        );
+        assert_eq!(Sample::document(FROM, ""), Err(SampleError::NothingToLearn));
+        assert_eq!(
+            Sample::document(("", "s", "l"), "x"),
+            Err(SampleError::EmptyField("kind"))
+        );
+    }
+
+    #[test]
+    fn every_flipped_byte_of_contents_is_noticed() {
+        let mut bytes = Vec::new();
+        sample().to_members(&mut bytes).unwrap();
+        let json_length = sample().description().len();
+        let image_at = 2 * ustar::BLOCK + json_length.next_multiple_of(ustar::BLOCK);
+        for at in (512..512 + json_length).chain(image_at..image_at + 7) {
+            bytes[at] ^= 1;
+            assert!(Sample::from_members(&bytes).is_err(), "byte {at}");
+            bytes[at] ^= 1;
+        }
+    }
+}

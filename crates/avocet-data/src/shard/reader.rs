@@ -1,0 +1,262 @@
+//! Reads any sample of a finished dataset, checking it on the way.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::index::{Entry, read_index};
+use super::manifest::{INDEX, MANIFEST, Manifest};
+use crate::digest::{hex, sha256, unhex};
+use crate::{DataError, Sample, SampleError};
+
+/// Longest sample that is read, against damaged or hostile indexes.
+const MAX_SAMPLE_BYTES: u64 = 1 << 30;
+
+#[derive(Debug)]
+struct Place {
+    id: [u8; 16],
+    sha256: [u8; 32],
+    offset: u64,
+    length: u64,
+    shard: u32,
+    kind: u32,
+    source: u32,
+    licence: u32,
+}
+
+/// Words that many samples share, stored once.
+#[derive(Debug, Default)]
+struct Words {
+    numbers: HashMap<String, u32>,
+    list: Vec<String>,
+}
+
+impl Words {
+    fn number(&mut self, word: String) -> u32 {
+        let next = self.list.len() as u32;
+        *self.numbers.entry(word).or_insert_with_key(|word| {
+            self.list.push(word.clone());
+            next
+        })
+    }
+}
+
+/// A finished dataset; samples are read by position, from many threads if need be.
+#[derive(Debug)]
+pub struct Reader {
+    folder: PathBuf,
+    manifest: Manifest,
+    shards: Vec<File>,
+    places: Vec<Place>,
+    words: Words,
+}
+
+impl Reader {
+    /// Opens the dataset in `folder`.
+    ///
+    /// Errors if it is unfinished, or if index, manifest and shards do not agree.
+    pub fn open(folder: &Path) -> Result<Self, DataError> {
+        let manifest_path = folder.join(MANIFEST);
+        if folder.is_dir() && !manifest_path.exists() {
+            let reason = "no manifest.json: not a dataset, or one that is not finished";
+            return Err(DataError::broken(folder, reason));
+        }
+        let manifest = Manifest::read(&manifest_path)?;
+        let mut numbers = HashMap::new();
+        let mut shards = Vec::new();
+        for shard in &manifest.shards {
+            let path = folder.join(&shard.file);
+            let file = File::open(&path).map_err(DataError::io(&path))?;
+            let found = file.metadata().map_err(DataError::io(&path))?.len();
+            if found != shard.bytes {
+                let reason = format!("{found} bytes long, the manifest says {}", shard.bytes);
+                return Err(DataError::broken(&path, reason));
+            }
+            numbers.insert(shard.file.clone(), (shards.len() as u32, found));
+            shards.push(file);
+        }
+        let mut reader = Self {
+            folder: folder.to_path_buf(),
+            manifest,
+            shards,
+            places: Vec::new(),
+            words: Words::default(),
+        };
+        reader.read_places(&numbers)?;
+        Ok(reader)
+    }
+
+    fn read_places(&mut self, shards: &HashMap<String, (u32, u64)>) -> Result<(), DataError> {
+        let path = self.folder.join(INDEX);
+        let mut wrong = None;
+        let (places, words) = (&mut self.places, &mut self.words);
+        read_index(&path, self.manifest.samples, |entry| {
+            match place(entry, shards, words) {
+                Ok(place) => places.push(place),
+                Err(reason) => {
+                    wrong.get_or_insert(format!("row {}: {reason}", places.len()));
+                }
+            }
+        })?;
+        if let Some(reason) = wrong {
+            return Err(DataError::broken(&path, reason));
+        }
+        let (found, expected) = (self.places.len(), self.manifest.samples);
+        if found as u64 != expected {
+            let reason = format!("{found} rows, the manifest counts {expected} samples");
+            return Err(DataError::broken(&path, reason));
+        }
+        Ok(())
+    }
+
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether there is no sample at all.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// What the dataset says about itself.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The folder it is in.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Task the sample belongs to; the empty string past the end.
+    pub fn kind(&self, index: usize) -> &str {
+        self.word(index, |place| place.kind)
+    }
+
+    /// Where the sample comes from; the empty string past the end.
+    pub fn source(&self, index: usize) -> &str {
+        self.word(index, |place| place.source)
+    }
+
+    /// Under which licence; the empty string past the end.
+    pub fn licence(&self, index: usize) -> &str {
+        self.word(index, |place| place.licence)
+    }
+
+    fn word(&self, index: usize, number: impl Fn(&Place) -> u32) -> &str {
+        self.places
+            .get(index)
+            .and_then(|place| self.words.list.get(number(place) as usize))
+            .map_or("", String::as_str)
+    }
+
+    /// Position of the sample of that name.
+    pub fn find(&self, id: &str) -> Option<usize> {
+        let id = unhex::<16>(id)?;
+        self.places.iter().position(|place| place.id == id)
+    }
+
+    /// Bytes of the sample in its shard; 0 past the end.
+    pub fn sample_bytes(&self, index: usize) -> u64 {
+        self.places.get(index).map_or(0, |place| place.length)
+    }
+
+    /// Reads the sample at `index` and checks it against the index.
+    pub fn get(&self, index: usize) -> Result<Sample, DataError> {
+        let samples = self.places.len();
+        let place = self
+            .places
+            .get(index)
+            .ok_or_else(|| DataError::NoSuchSample {
+                path: self.folder.clone(),
+                samples,
+                index,
+            })?;
+        let shard = place.shard as usize;
+        let path = self.folder.join(&self.manifest.shards[shard].file);
+        let mut bytes = vec![0; place.length as usize];
+        self.shards[shard]
+            .read_exact_at(&mut bytes, place.offset)
+            .map_err(DataError::io(&path))?;
+        let wrong = |cause| DataError::Sample {
+            path: path.clone(),
+            index,
+            cause,
+        };
+        let found = sha256(&bytes);
+        if found != place.sha256 {
+            let (found, expected) = (hex(&found), hex(&place.sha256));
+            let reason = format!("they hash to {found}, the index says {expected}");
+            return Err(wrong(SampleError::Members(reason)));
+        }
+        let sample = Sample::from_members(&bytes).map_err(wrong)?;
+        if unhex::<16>(&sample.id) != Some(place.id) {
+            let (expected, found) = (hex(&place.id), sample.id);
+            return Err(wrong(SampleError::Id { expected, found }));
+        }
+        Ok(sample)
+    }
+
+    /// Reads every byte of the dataset and checks it against the manifest.
+    pub fn verify(&self) -> Result<(), DataError> {
+        let index = self.folder.join(INDEX);
+        expect_hash(&index, &self.manifest.index_sha256)?;
+        let ledger = self.folder.join(super::manifest::LEDGER);
+        expect_hash(&ledger, &self.manifest.ledger_sha256)?;
+        for shard in &self.manifest.shards {
+            expect_hash(&self.folder.join(&shard.file), &shard.sha256)?;
+        }
+        (0..self.len()).try_for_each(|index| self.get(index).map(drop))
+    }
+}
+
+fn place(
+    entry: Entry,
+    shards: &HashMap<String, (u32, u64)>,
+    words: &mut Words,
+) -> Result<Place, String> {
+    let id = unhex(&entry.id).ok_or_else(|| format!("{:?} is no sample name", entry.id))?;
+    let sha256 = unhex(&entry.sha256).ok_or_else(|| format!("{:?} is no hash", entry.sha256))?;
+    let &(shard, bytes) = shards
+        .get(&entry.shard)
+        .ok_or_else(|| format!("shard {:?} is not in the manifest", entry.shard))?;
+    let end = entry.offset.checked_add(entry.length);
+    if end.is_none_or(|end| end > bytes) || entry.length > MAX_SAMPLE_BYTES {
+        return Err(format!(
+            "{} bytes at {} of {:?}, which has {bytes}",
+            entry.length, entry.offset, entry.shard
+        ));
+    }
+    let kind = words.number(entry.kind);
+    let source = words.number(entry.source);
+    let licence = words.number(entry.licence);
+    let (offset, length) = (entry.offset, entry.length);
+    Ok(Place {
+        id,
+        sha256,
+        offset,
+        length,
+        shard,
+        kind,
+        source,
+        licence,
+    })
+}
+
+fn expect_hash(path: &Path, expected: &str) -> Result<(), DataError> {
+    let mut file = File::open(path).map_err(DataError::io(path))?;
+    let mut hasher = Sha256::new();
+    std::io::copy(&mut file, &mut hasher).map_err(DataError::io(path))?;
+    let found = hex(&hasher.finalize());
+    if found == expected {
+        return Ok(());
+    }
+    Err(DataError::broken(
+        path,
+        format!("hashes to {found}, the manifest says {expected}"),
+    ))
+}

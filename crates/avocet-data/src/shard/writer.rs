@@ -1,0 +1,334 @@
+//! Writes a dataset so that being killed at any point costs time and nothing else.
+//!
+//! A shard and its part are closed together, at a place that depends only on the inputs; a
+//! restarted writer keeps the closed ones, says how many inputs they cover, and goes on.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::index::IndexWriter;
+use super::manifest::{INDEX, LEDGER, MANIFEST, Manifest, Recipe, ShardInfo};
+use super::part::{LedgerLine, Outcome, PARTS, Part, Row, part_name};
+use crate::atomic::{self, AtomicFile, PARTIAL};
+use crate::digest::{hex, sha256, unhex};
+use crate::{DataError, Sample, ustar};
+
+const RECIPE: &str = ".recipe.json";
+const LOCK: &str = ".lock";
+/// A part is closed after this many inputs even if few were kept, so that their work is not lost.
+const MAX_PART_INPUTS: usize = 65_536;
+/// Why an input whose samples are all there already is rejected.
+const DUPLICATE: &str = "duplicate of an earlier sample";
+
+/// What became of an input given to [`Writer::keep`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// That many of its samples are new and were written.
+    New(usize),
+    /// All of its samples were there already; the ledger says rejected.
+    Duplicate,
+}
+
+/// Writes one dataset folder, input by input.
+#[derive(Debug)]
+pub struct Writer {
+    folder: PathBuf,
+    manifest: Manifest,
+    finished: bool,
+    seen: HashSet<[u8; 16]>,
+    num_parts: usize,
+    part: Part,
+    tar: Vec<u8>,
+    _lock: File,
+}
+
+impl Writer {
+    /// Begins a dataset in `folder`, or goes on with the one that was begun there.
+    ///
+    /// Errors if the folder was begun with another recipe, is being written, or is damaged.
+    pub fn open(folder: &Path, recipe: Recipe) -> Result<Self, DataError> {
+        if !ustar::name_is_plain(&recipe.split) || recipe.split.len() > 40 {
+            let reason = format!("field `split`: {:?} cannot begin a file name", recipe.split);
+            return Err(DataError::broken(folder, reason));
+        }
+        fs::create_dir_all(folder).map_err(DataError::io(folder))?;
+        let _lock = lock(folder)?;
+        let mut writer = Self {
+            folder: folder.to_path_buf(),
+            manifest: Manifest::empty(recipe),
+            finished: false,
+            seen: HashSet::new(),
+            num_parts: 0,
+            part: Part::default(),
+            tar: Vec::new(),
+            _lock,
+        };
+        writer.resume()?;
+        Ok(writer)
+    }
+
+    fn resume(&mut self) -> Result<(), DataError> {
+        let manifest_path = self.folder.join(MANIFEST);
+        if manifest_path.exists() {
+            let manifest = Manifest::read(&manifest_path)?;
+            self.same_recipe(&manifest.recipe)?;
+            self.manifest = manifest;
+            self.finished = true;
+            return self.remove_scaffolding();
+        }
+        let recipe_path = self.folder.join(RECIPE);
+        if recipe_path.exists() {
+            let bytes = fs::read(&recipe_path).map_err(DataError::io(&recipe_path))?;
+            let found =
+                serde_json::from_slice(&bytes).map_err(|e| DataError::broken(&recipe_path, e))?;
+            self.same_recipe(&found)?;
+        } else {
+            let recipe = serde_json::to_vec(&self.manifest.recipe)
+                .map_err(|e| DataError::broken(&recipe_path, e))?;
+            atomic::write(&recipe_path, &recipe)?;
+        }
+        let parts = self.folder.join(PARTS);
+        fs::create_dir_all(&parts).map_err(DataError::io(&parts))?;
+        remove_partials(&self.folder)?;
+        remove_partials(&parts)?;
+        while let Some(part) = self.read_part(self.num_parts)? {
+            self.count(&part);
+            self.num_parts += 1;
+        }
+        Ok(())
+    }
+
+    fn same_recipe(&self, found: &Recipe) -> Result<(), DataError> {
+        let asked = &self.manifest.recipe;
+        if asked == found {
+            return Ok(());
+        }
+        let json = |recipe| serde_json::to_string(recipe).unwrap_or_default();
+        let (found, asked) = (json(found), json(asked));
+        Err(DataError::OtherRecipe {
+            path: self.folder.clone(),
+            found,
+            asked,
+        })
+    }
+
+    /// Reads the part of that number if it and its shard are there and whole.
+    fn read_part(&self, number: usize) -> Result<Option<Part>, DataError> {
+        let path = self.folder.join(PARTS).join(part_name(number));
+        let bytes = match fs::read(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(DataError::io(&path))?,
+        };
+        let Ok(part) = serde_json::from_slice::<Part>(&bytes) else {
+            return Ok(None);
+        };
+        if let Some(shard) = &part.shard {
+            let file = self.folder.join(&shard.file);
+            if fs::metadata(&file).map(|m| m.len()).ok() != Some(shard.bytes) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(part))
+    }
+
+    fn count(&mut self, part: &Part) {
+        let manifest = &mut self.manifest;
+        manifest.images += part.images;
+        manifest.samples += part.rows.len() as u64;
+        manifest.inputs += part.ledger.len() as u64;
+        manifest.shards.extend(part.shard.clone());
+        for line in &part.ledger {
+            match &line.outcome {
+                Outcome::Kept(_) => manifest.kept += 1,
+                Outcome::Rejected(why) => *manifest.rejected.entry(why.clone()).or_default() += 1,
+            }
+        }
+        self.seen
+            .extend(part.rows.iter().filter_map(|row| unhex::<16>(&row.id)));
+    }
+
+    /// Whether the dataset was finished by an earlier run; then nothing is left to do.
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// Inputs already accounted for: skip this many and give the rest, in the same order.
+    pub fn num_inputs(&self) -> u64 {
+        self.manifest.inputs + self.part.ledger.len() as u64
+    }
+
+    /// Samples written so far.
+    pub fn num_samples(&self) -> u64 {
+        self.manifest.samples + self.part.rows.len() as u64
+    }
+
+    /// Accounts for an input that gave samples.
+    ///
+    /// Errors if a sample is inconsistent or the disk refuses.
+    pub fn keep(&mut self, input: &str, samples: &[Sample]) -> Result<Kept, DataError> {
+        let mut names = Vec::new();
+        for sample in samples {
+            let index = self.num_inputs() as usize;
+            let named = |cause| DataError::Sample {
+                path: self.folder.clone(),
+                index,
+                cause,
+            };
+            let offset = self.tar.len();
+            let id = unhex::<16>(&sample.id);
+            if id.is_some_and(|id| self.seen.contains(&id)) {
+                continue;
+            }
+            sample.to_members(&mut self.tar).map_err(named)?;
+            self.seen.extend(id);
+            let bytes = &self.tar[offset..];
+            self.part.images += sample.images.len() as u64;
+            self.part.rows.push(Row {
+                id: sample.id.clone(),
+                offset: offset as u64,
+                length: bytes.len() as u64,
+                sha256: hex(&sha256(bytes)),
+                kind: sample.kind.clone(),
+                text: sample.text(),
+                source: sample.source.clone(),
+                licence: sample.licence.clone(),
+            });
+            names.push(sample.id.clone());
+        }
+        let kept = names.len();
+        if kept == 0 {
+            self.reject(input, DUPLICATE)?;
+            return Ok(Kept::Duplicate);
+        }
+        self.account(input, Outcome::Kept(names))?;
+        Ok(Kept::New(kept))
+    }
+
+    /// Accounts for an input that gave nothing; `reason` is counted, so keep it general.
+    pub fn reject(&mut self, input: &str, reason: &str) -> Result<(), DataError> {
+        self.account(input, Outcome::Rejected(reason.to_string()))
+    }
+
+    fn account(&mut self, input: &str, outcome: Outcome) -> Result<(), DataError> {
+        self.part.ledger.push(LedgerLine {
+            input: input.to_string(),
+            outcome,
+        });
+        let full = self.tar.len() as u64 >= self.manifest.recipe.shard_bytes
+            || self.part.ledger.len() >= MAX_PART_INPUTS;
+        if full { self.close_part() } else { Ok(()) }
+    }
+
+    fn close_part(&mut self) -> Result<(), DataError> {
+        let mut part = std::mem::take(&mut self.part);
+        let mut tar = std::mem::take(&mut self.tar);
+        if !part.rows.is_empty() {
+            tar.resize(tar.len() + 2 * ustar::BLOCK, 0);
+            let split = &self.manifest.recipe.split;
+            let file = format!("{split}-{:05}.tar", self.manifest.shards.len());
+            atomic::write(&self.folder.join(&file), &tar)?;
+            let (bytes, samples) = (tar.len() as u64, part.rows.len() as u64);
+            part.shard = Some(ShardInfo {
+                file,
+                bytes,
+                samples,
+                sha256: hex(&sha256(&tar)),
+            });
+        }
+        let path = self.folder.join(PARTS).join(part_name(self.num_parts));
+        let json = serde_json::to_vec(&part).map_err(|e| DataError::broken(&path, e))?;
+        atomic::write(&path, &json)?;
+        self.num_parts += 1;
+        self.count(&part);
+        tar.clear();
+        self.tar = tar;
+        Ok(())
+    }
+
+    /// Closes the last shard, writes ledger, index and manifest, and tells what is in it all.
+    pub fn finish(mut self) -> Result<Manifest, DataError> {
+        if self.finished {
+            return Ok(self.manifest);
+        }
+        if !self.part.ledger.is_empty() {
+            self.close_part()?;
+        }
+        let ledger_path = self.folder.join(LEDGER);
+        let index_path = self.folder.join(INDEX);
+        let mut ledger = AtomicFile::create(&ledger_path)?;
+        let mut ledger_hash = Sha256::new();
+        let unreadable = |e| DataError::broken(&index_path, e);
+        let mut index = IndexWriter::new(Vec::new()).map_err(unreadable)?;
+        for number in 0..self.num_parts {
+            let part = self.read_part(number)?.ok_or_else(|| {
+                let path = self.folder.join(PARTS).join(part_name(number));
+                DataError::broken(&path, "it was there before and is now damaged or gone")
+            })?;
+            for line in &part.ledger {
+                let mut json =
+                    serde_json::to_vec(line).map_err(|e| DataError::broken(&ledger_path, e))?;
+                json.push(b'\n');
+                ledger_hash.update(&json);
+                ledger.write(&json)?;
+            }
+            if let Some(shard) = &part.shard {
+                index.append(&shard.file, &part.rows).map_err(unreadable)?;
+            }
+        }
+        ledger.commit()?;
+        let index = index.finish().map_err(unreadable)?;
+        atomic::write(&index_path, &index)?;
+        self.manifest.index_sha256 = hex(&sha256(&index));
+        self.manifest.ledger_sha256 = hex(&ledger_hash.finalize());
+        let path = self.folder.join(MANIFEST);
+        let mut json =
+            serde_json::to_vec_pretty(&self.manifest).map_err(|e| DataError::broken(&path, e))?;
+        json.push(b'\n');
+        atomic::write(&path, &json)?;
+        self.remove_scaffolding()?;
+        Ok(self.manifest)
+    }
+
+    /// Removes what only an unfinished dataset needs.
+    fn remove_scaffolding(&self) -> Result<(), DataError> {
+        remove_partials(&self.folder)?;
+        let parts = self.folder.join(PARTS);
+        let recipe = self.folder.join(RECIPE);
+        gone(fs::remove_dir_all(&parts)).map_err(DataError::io(&parts))?;
+        gone(fs::remove_file(&recipe)).map_err(DataError::io(&recipe))?;
+        let lock = self.folder.join(LOCK);
+        gone(fs::remove_file(&lock)).map_err(DataError::io(&lock))
+    }
+}
+
+fn gone(result: std::io::Result<()>) -> std::io::Result<()> {
+    match result {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+fn lock(folder: &Path) -> Result<File, DataError> {
+    let path = folder.join(LOCK);
+    let file = File::create(&path).map_err(DataError::io(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(DataError::Busy {
+            path: folder.to_path_buf(),
+        }),
+        Err(fs::TryLockError::Error(e)) => Err(DataError::io(&path)(e)),
+    }
+}
+
+fn remove_partials(folder: &Path) -> Result<(), DataError> {
+    for entry in fs::read_dir(folder).map_err(DataError::io(folder))? {
+        let path = entry.map_err(DataError::io(folder))?.path();
+        if path.as_os_str().to_string_lossy().ends_with(PARTIAL) {
+            gone(fs::remove_file(&path)).map_err(DataError::io(&path))?;
+        }
+    }
+    Ok(())
+}
