@@ -10,9 +10,11 @@
 //! Results never depend on the number of threads: work is cut into chunks of fixed size.
 
 mod attention;
+mod conv;
 mod cross_entropy;
 mod ctc;
 mod embedding;
+mod experts;
 mod gate;
 #[cfg(test)]
 mod gradient_check;
@@ -28,9 +30,11 @@ mod slices;
 mod swiglu;
 
 pub use attention::attention;
+pub use conv::{conv2d, depthwise_conv3, patches_to_pixels};
 pub use cross_entropy::cross_entropy;
 pub use ctc::{ctc_frames, ctc_loss};
 pub use embedding::embedding;
+pub use experts::expert_ffn;
 pub use gate::gated_add;
 pub use linear::{linear, linear_bias};
 pub use norm::{layer_norm, rms_norm};
