@@ -184,6 +184,22 @@ vectorised! {
     }
 }
 
+vectorised! {
+    /// [`dot`], compiled on its own.
+    pub(crate) fn dot_of(a: &[f32], b: &[f32]) -> f32 {
+        dot(a, b)
+    }
+}
+
+vectorised! {
+    /// `y = scale * x`, element by element.
+    pub(crate) fn scale_into(y: &mut [f32], x: &[f32], scale: f32) {
+        for (y, x) in y.iter_mut().zip(x) {
+            *y = scale * x;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

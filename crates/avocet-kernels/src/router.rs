@@ -1,0 +1,477 @@
+//! Choosing experts: each row of logits picks its top k, and two losses keep the choice healthy.
+//!
+//! Sparse mixture of experts, arXiv:1701.06538; Switch, arXiv:2101.03961; ST-MoE, arXiv:2202.08906.
+
+use std::sync::Arc;
+
+use candle_core::{CpuStorage, CustomOp1, D, DType, Layout, Result, Shape, Tensor, bail};
+use rayon::prelude::*;
+
+use crate::simd::softmax_in_place;
+use crate::slices::{f32_slice, with_f32};
+
+/// Rows one task handles; fixed, so that results do not depend on the threads.
+const CHUNK_ROWS: usize = 512;
+/// The slot of a choice that its expert had no room for.
+const DROPPED: u32 = u32::MAX;
+
+/// Which experts the rows chose, and the order in which the experts take them.
+#[derive(Debug, Clone)]
+pub struct Routing {
+    num_experts: usize,
+    top_k: usize,
+    /// Expert of each choice, (S, k) row-major, the likeliest first.
+    experts: Vec<u32>,
+    /// Position of each choice in the dispatch order, or `DROPPED`.
+    slots: Vec<u32>,
+    /// The choice (row * k + its place) in each slot: sorted by expert, then by row.
+    choices: Vec<u32>,
+    /// Where each expert's slots begin, and their end.
+    offsets: Vec<usize>,
+    load: Vec<u32>,
+}
+
+impl Routing {
+    fn new(experts: Vec<u32>, num_experts: usize, top_k: usize, capacity: usize) -> Self {
+        let mut load = vec![0u32; num_experts];
+        let mut kept = vec![0usize; num_experts];
+        let mut slots = vec![DROPPED; experts.len()];
+        // First choices go before second ones, and earlier rows before later ones.
+        for place in 0..top_k {
+            for choice in (place..experts.len()).step_by(top_k) {
+                let expert = experts[choice] as usize;
+                load[expert] += 1;
+                if kept[expert] < capacity {
+                    kept[expert] += 1;
+                    slots[choice] = 0;
+                }
+            }
+        }
+        let mut offsets = Vec::with_capacity(num_experts + 1);
+        let mut total = 0;
+        offsets.push(0);
+        for count in &kept {
+            total += count;
+            offsets.push(total);
+        }
+        let mut next = offsets.clone();
+        let mut choices = vec![0; total];
+        for (choice, slot) in slots.iter_mut().enumerate() {
+            if *slot != DROPPED {
+                let at = &mut next[experts[choice] as usize];
+                *slot = *at as u32;
+                choices[*at] = choice as u32;
+                *at += 1;
+            }
+        }
+        Self {
+            num_experts,
+            top_k,
+            experts,
+            slots,
+            choices,
+            offsets,
+            load,
+        }
+    }
+
+    /// Number of experts there are.
+    pub fn num_experts(&self) -> usize {
+        self.num_experts
+    }
+
+    /// Number of experts each row chose.
+    pub fn top_k(&self) -> usize {
+        self.top_k
+    }
+
+    /// Number of rows.
+    pub fn num_rows(&self) -> usize {
+        self.experts.len() / self.top_k
+    }
+
+    /// The expert of every choice, (S, k) row-major, the likeliest first.
+    pub fn experts(&self) -> &[u32] {
+        &self.experts
+    }
+
+    /// How many choices fell on each expert, dropped ones included.
+    pub fn load(&self) -> &[u32] {
+        &self.load
+    }
+
+    /// How many choices an expert had no room for.
+    pub fn dropped(&self) -> usize {
+        self.experts.len() - self.choices.len()
+    }
+
+    /// Where each expert's slots begin, and their end: E + 1 numbers.
+    pub(crate) fn offsets(&self) -> &[usize] {
+        &self.offsets
+    }
+
+    /// The choice (row * k + its place) in each slot.
+    pub(crate) fn choices(&self) -> &[u32] {
+        &self.choices
+    }
+
+    /// The slot of each of a row's choices; `None` for a dropped one.
+    pub(crate) fn slots_of(&self, row: usize) -> impl Iterator<Item = Option<usize>> {
+        self.slots[row * self.top_k..(row + 1) * self.top_k]
+            .iter()
+            .map(|&slot| (slot != DROPPED).then_some(slot as usize))
+    }
+}
+
+/// Picks the `top_k` experts of each row of `logits` (S, E) and weighs them.
+///
+/// The weights (S, k) are the softmax over all experts, renormalised over the chosen ones, and
+/// carry the gradient of the logits. `bias` (E) is added to the probabilities for the choice
+/// alone, and moves no weight (arXiv:2408.15664). With a `capacity_factor` an expert takes at
+/// most `ceil(factor * S * k / E)` choices; those beyond are dropped and add nothing.
+///
+/// Errors if `top_k` is 0 or exceeds E, or the bias has another length.
+pub fn route(
+    logits: &Tensor,
+    top_k: usize,
+    bias: Option<&Tensor>,
+    capacity_factor: Option<f64>,
+) -> Result<(Tensor, Routing)> {
+    let (rows, num_experts) = logits.dims2()?;
+    if top_k == 0 || top_k > num_experts {
+        bail!("route: top_k is {top_k} but there are {num_experts} experts");
+    }
+    if rows.saturating_mul(top_k) >= DROPPED as usize {
+        bail!("route: {rows} rows of {top_k} choices are too many");
+    }
+    let bias = match bias {
+        Some(bias) if bias.dims() != [num_experts] => {
+            bail!(
+                "route: the bias has shape {:?} but there are {num_experts} experts",
+                bias.dims()
+            )
+        }
+        Some(bias) => bias.to_dtype(DType::F32)?.to_vec1::<f32>()?,
+        None => vec![0.0; num_experts],
+    };
+    let mut probabilities = logits
+        .to_dtype(DType::F32)?
+        .flatten_all()?
+        .to_vec1::<f32>()?;
+    let mut experts = vec![0; rows * top_k];
+    experts
+        .par_chunks_mut(CHUNK_ROWS * top_k)
+        .zip(probabilities.par_chunks_mut(CHUNK_ROWS * num_experts))
+        .for_each(|(experts, rows)| {
+            for (chosen, row) in experts
+                .chunks_exact_mut(top_k)
+                .zip(rows.chunks_exact_mut(num_experts))
+            {
+                softmax_in_place(row);
+                row.iter_mut().zip(&bias).for_each(|(p, b)| *p += b);
+                choose(row, chosen);
+            }
+        });
+    let capacity = match capacity_factor {
+        Some(factor) => (factor * (rows * top_k) as f64 / num_experts as f64).ceil() as usize,
+        None => usize::MAX,
+    };
+    let routing = Routing::new(experts, num_experts, top_k, capacity);
+    let weights = if logits.device().is_cpu() && logits.dtype() == DType::F32 {
+        let op = ChosenSoftmax {
+            experts: routing.experts.as_slice().into(),
+            top_k,
+        };
+        logits.contiguous()?.apply_op1(op)?
+    } else {
+        weights_composed(logits, &routing)?
+    };
+    Ok((weights, routing))
+}
+
+/// Writes the indices of the largest scores, the largest first; the first of equals wins.
+fn choose(scores: &[f32], chosen: &mut [u32]) {
+    for place in 0..chosen.len() {
+        let (before, rest) = chosen.split_at_mut(place);
+        let mut best: Option<(usize, f32)> = None;
+        for (i, &score) in scores.iter().enumerate() {
+            let beaten = best.is_some_and(|(_, b)| b >= score || score.is_nan());
+            if !beaten && !before.contains(&(i as u32)) {
+                best = Some((
+                    i,
+                    if score.is_nan() {
+                        f32::NEG_INFINITY
+                    } else {
+                        score
+                    },
+                ));
+            }
+        }
+        rest[0] = best.map_or(0, |(i, _)| i as u32);
+    }
+}
+
+fn weights_composed(logits: &Tensor, routing: &Routing) -> Result<Tensor> {
+    let (rows, _) = logits.dims2()?;
+    let experts = routing.experts.as_slice();
+    let chosen = Tensor::from_slice(experts, (rows, routing.top_k), logits.device())?;
+    let chosen = softmax_composed(logits)?.gather(&chosen, 1)?;
+    chosen.broadcast_div(&chosen.sum_keepdim(1)?)
+}
+
+fn softmax_composed(logits: &Tensor) -> Result<Tensor> {
+    let shifted = logits
+        .broadcast_sub(&logits.max_keepdim(D::Minus1)?.detach())?
+        .exp()?;
+    shifted.broadcast_div(&shifted.sum_keepdim(D::Minus1)?)
+}
+
+/// The softmax over the chosen logits, which is that over all of them, renormalised.
+struct ChosenSoftmax {
+    experts: Arc<[u32]>,
+    top_k: usize,
+}
+
+impl CustomOp1 for ChosenSoftmax {
+    fn name(&self) -> &'static str {
+        "route"
+    }
+
+    fn cpu_fwd(&self, logits: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (rows, num_experts) = layout.shape().dims2()?;
+        let logits = f32_slice(logits, layout, "route")?;
+        let mut weights = vec![0.0; rows * self.top_k];
+        let chosen = self.experts.chunks_exact(self.top_k);
+        let outs = weights.chunks_exact_mut(self.top_k);
+        for ((row, chosen), out) in logits.chunks_exact(num_experts).zip(chosen).zip(outs) {
+            for (out, &expert) in out.iter_mut().zip(chosen) {
+                *out = row[expert as usize];
+            }
+            softmax_in_place(out);
+        }
+        Ok((CpuStorage::F32(weights), (rows, self.top_k).into()))
+    }
+
+    fn bwd(&self, logits: &Tensor, weights: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let (rows, num_experts) = logits.dims2()?;
+        let mut dlogits = vec![0.0; rows * num_experts];
+        with_f32(weights, "route", |weights| {
+            with_f32(grad, "route", |grad| {
+                for (row, dlogits) in dlogits.chunks_exact_mut(num_experts).enumerate() {
+                    let range = row * self.top_k..(row + 1) * self.top_k;
+                    let (weights, grad) = (&weights[range.clone()], &grad[range.clone()]);
+                    let mean: f32 = weights.iter().zip(grad).map(|(w, g)| w * g).sum();
+                    for ((&expert, w), g) in self.experts[range].iter().zip(weights).zip(grad) {
+                        dlogits[expert as usize] = w * (g - mean);
+                    }
+                }
+                Ok(())
+            })
+        })?;
+        Ok(Some(Tensor::from_vec(
+            dlogits,
+            (rows, num_experts),
+            logits.device(),
+        )?))
+    }
+}
+
+/// The load-balancing loss and the z-loss of `logits` (S, E), two scalars.
+///
+/// Balance is `E * sum_e f_e p_e`, f the share of choices (before dropping) and p the mean
+/// probability: 1 when all experts are used alike, E / k when all rows agree on k of them
+/// (arXiv:2101.03961). The z-loss is the mean square of the logits' logsumexp
+/// (arXiv:2202.08906). Both are 0 for no rows.
+///
+/// Errors if `routing` is of other logits.
+pub fn router_losses(logits: &Tensor, routing: &Routing) -> Result<(Tensor, Tensor)> {
+    let (rows, num_experts) = logits.dims2()?;
+    if (rows, num_experts) != (routing.num_rows(), routing.num_experts) {
+        bail!(
+            "router_losses: logits of {rows} rows and {num_experts} experts, routing of {} and {}",
+            routing.num_rows(),
+            routing.num_experts
+        );
+    }
+    let shares = shares(routing);
+    if logits.device().is_cpu() && logits.dtype() == DType::F32 {
+        let losses = logits.contiguous()?.apply_op1(RouterLosses { shares })?;
+        return Ok((losses.get(0)?, losses.get(1)?));
+    }
+    losses_composed(logits, shares)
+}
+
+/// The share of all choices that fell on each expert.
+fn shares(routing: &Routing) -> Vec<f32> {
+    let total = routing.experts.len().max(1) as f32;
+    routing.load.iter().map(|&n| n as f32 / total).collect()
+}
+
+fn losses_composed(logits: &Tensor, shares: Vec<f32>) -> Result<(Tensor, Tensor)> {
+    let num_experts = shares.len();
+    let logits = logits.to_dtype(DType::F32)?;
+    let shares = Tensor::from_vec(shares, num_experts, logits.device())?;
+    let mean = softmax_composed(&logits)?.mean(0)?;
+    let balance = ((mean * shares)?.sum_all()? * num_experts as f64)?;
+    Ok((balance, logits.log_sum_exp(1)?.sqr()?.mean_all()?))
+}
+
+struct RouterLosses {
+    shares: Vec<f32>,
+}
+
+impl CustomOp1 for RouterLosses {
+    fn name(&self) -> &'static str {
+        "router_losses"
+    }
+
+    fn cpu_fwd(&self, logits: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (rows, num_experts) = layout.shape().dims2()?;
+        let logits = f32_slice(logits, layout, "router_losses")?;
+        let parts: Vec<(f64, f64)> = logits
+            .par_chunks(CHUNK_ROWS * num_experts)
+            .map(|rows| {
+                let (mut balance, mut z) = (0.0, 0.0);
+                let mut row = vec![0.0; num_experts];
+                for logits in rows.chunks_exact(num_experts) {
+                    row.copy_from_slice(logits);
+                    z += f64::from(softmax_in_place(&mut row)).powi(2);
+                    balance += f64::from(crate::simd::dot(&row, &self.shares));
+                }
+                (balance, z)
+            })
+            .collect();
+        let count = rows.max(1) as f64;
+        let balance = parts.iter().map(|p| p.0).sum::<f64>() * num_experts as f64 / count;
+        let z = parts.iter().map(|p| p.1).sum::<f64>() / count;
+        Ok((CpuStorage::F32(vec![balance as f32, z as f32]), 2.into()))
+    }
+
+    fn bwd(&self, logits: &Tensor, _losses: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let (rows, num_experts) = logits.dims2()?;
+        let grad = grad.to_vec1::<f32>()?;
+        let along_balance = grad[0] * num_experts as f32 / rows.max(1) as f32;
+        let along_z = grad[1] * 2.0 / rows.max(1) as f32;
+        let mut dlogits = with_f32(logits, "router_losses", |logits| Ok(logits.to_vec()))?;
+        dlogits
+            .par_chunks_mut(CHUNK_ROWS * num_experts)
+            .for_each(|rows| {
+                for row in rows.chunks_exact_mut(num_experts) {
+                    let logsumexp = softmax_in_place(row);
+                    let mean = crate::simd::dot(row, &self.shares);
+                    for (p, share) in row.iter_mut().zip(&self.shares) {
+                        *p *= along_balance * (share - mean) + along_z * logsumexp;
+                    }
+                }
+            });
+        Ok(Some(Tensor::from_vec(
+            dlogits,
+            (rows, num_experts),
+            logits.device(),
+        )?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gradient_check::{
+        assert_close, assert_finite_differences, assert_matches,
+        assert_same_on_one_and_two_threads, random,
+    };
+    use candle_core::Device;
+
+    #[test]
+    fn routing_weights_are_their_composed_form() -> Result<()> {
+        let inputs = [random((600, 16), 1)];
+        let fused = |t: &[Tensor]| Ok(route(&t[0], 2, None, None)?.0);
+        assert_matches(&inputs, 1e-5, &fused, &|t| {
+            weights_composed(&t[0], &route(&t[0], 2, None, None)?.1)
+        })?;
+        assert_same_on_one_and_two_threads(&inputs, &fused)
+    }
+
+    #[test]
+    fn router_losses_are_their_composed_form() -> Result<()> {
+        let routing = route(&random((1100, 16), 1), 2, None, None)?.1;
+        let inputs = [random((1100, 16), 1)];
+        let stack = |(balance, z): (Tensor, Tensor)| Tensor::stack(&[balance, z], 0);
+        let fused = |t: &[Tensor]| stack(router_losses(&t[0], &routing)?);
+        assert_matches(&inputs, 1e-5, &fused, &|t| {
+            stack(losses_composed(&t[0], shares(&routing))?)
+        })?;
+        assert_same_on_one_and_two_threads(&inputs, &fused)?;
+        let small = random((3, 4), 1);
+        let routing = route(&small, 2, None, None)?.1;
+        assert_finite_differences(&[small], &|t| stack(router_losses(&t[0], &routing)?))
+    }
+
+    #[test]
+    fn balance_is_one_at_uniform_and_experts_over_k_at_collapse() -> Result<()> {
+        // Row r prefers experts 2r and 2r + 1 slightly: all are chosen alike.
+        let slight = |i: usize| if i % 16 / 2 == i / 16 { 1e-4f32 } else { 0.0 };
+        let rows: Vec<f32> = (0..8 * 16).map(slight).collect();
+        let logits = Tensor::from_vec(rows, (8, 16), &Device::Cpu)?;
+        let (_, routing) = route(&logits, 2, None, None)?;
+        assert_eq!(routing.load(), [1; 16]);
+        let (balance, z) = router_losses(&logits, &routing)?;
+        assert!((balance.to_scalar::<f32>()? - 1.0).abs() < 1e-4);
+        assert!((z.to_scalar::<f32>()? - 16f32.ln().powi(2)).abs() < 1e-3);
+
+        let rows = (0..8 * 16)
+            .map(|i| if i % 16 < 2 { 50.0 } else { 0.0 })
+            .collect();
+        let logits = Tensor::from_vec(rows, (8, 16), &Device::Cpu)?;
+        let (_, routing) = route(&logits, 2, None, None)?;
+        let (balance, _) = router_losses(&logits, &routing)?;
+        assert!((balance.to_scalar::<f32>()? - 8.0).abs() < 1e-4);
+        Ok(())
+    }
+
+    #[test]
+    fn the_bias_shifts_the_choice_but_not_the_weights() -> Result<()> {
+        let logits = Tensor::new(&[[2.0f32, 1.0, 0.0, -1.0]], &Device::Cpu)?;
+        let bias = Tensor::new(&[0.0f32, -1.0, 0.0, 0.0], &Device::Cpu)?;
+        let (weights, routing) = route(&logits, 2, Some(&bias), None)?;
+        assert_eq!(routing.experts(), [0, 2]);
+        let total = 2f32.exp() + 1.0;
+        let expected = [2f32.exp() / total, 1.0 / total];
+        assert_close(
+            &weights.flatten_all()?.to_vec1()?,
+            &expected,
+            1e-6,
+            "weights",
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn a_capacity_drops_the_latest_choices_and_reports_them() -> Result<()> {
+        let logits = Tensor::new(
+            &[[9.0f32, 1.0], [9.0, 1.0], [9.0, 1.0], [1.0, 9.0]],
+            &Device::Cpu,
+        )?;
+        let (_, routing) = route(&logits, 1, None, Some(1.0))?;
+        assert_eq!(routing.load(), [3, 1]);
+        assert_eq!(routing.dropped(), 1);
+        assert_eq!(routing.choices(), [0, 1, 3]);
+        assert_eq!(routing.offsets(), [0, 2, 3]);
+        assert_eq!(routing.slots_of(2).collect::<Vec<_>>(), [None]);
+        Ok(())
+    }
+
+    #[test]
+    fn logits_that_are_no_numbers_still_choose_distinct_experts() -> Result<()> {
+        let logits = Tensor::new(&[[f32::NAN; 3]], &Device::Cpu)?;
+        assert_eq!(route(&logits, 2, None, None)?.1.experts(), [0, 1]);
+        Ok(())
+    }
+
+    #[test]
+    fn more_choices_than_experts_are_refused_with_both_numbers() {
+        let error = route(&random((2, 3), 1), 4, None, None)
+            .expect_err("4 of 3")
+            .to_string();
+        assert!(error.contains("top_k is 4 but there are 3"), "{error}");
+    }
+}
