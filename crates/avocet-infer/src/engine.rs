@@ -1,17 +1,18 @@
 //! The engine: a loaded model that looks at images and answers.
 
 use std::ops::ControlFlow;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use avocet_checkpoint::ModelFiles;
 use avocet_media::{Limits, decode};
-use avocet_model::{Avocet, Images, Latents, ModelConfig};
+use avocet_model::{Avocet, CrossKeys, Images, ModelConfig};
 use avocet_text::prompt::{self, IMAGE_MARKER, Prompt};
 use avocet_text::{Role, Special, StreamDecoder, Tokenizer, Turn};
 use candle_core::{Device, Tensor};
 
 use crate::error::InferError;
-use crate::images::{Image, ImageCache, Seen};
+use crate::images::{Encoded, Image, ImageCache, Seen, distinct};
 use crate::sampler::{Sampler, SamplingOptions};
 
 /// Pixels and latents of images that may be asked about again.
@@ -144,27 +145,19 @@ impl Engine {
                 width: picture.width,
                 height: picture.height,
                 patches: picture.patches(vision.patch_size, vision.max_patches),
-                latents: std::sync::OnceLock::new(),
+                encoded: OnceLock::new(),
             })
         })
     }
 
     /// Encodes those of `images` that are not yet, all in one packed batch.
     pub fn encode(&self, images: &[Image]) -> Result<(), InferError> {
-        let mut fresh: Vec<&Image> = Vec::new();
-        for image in images {
-            if !image.is_encoded() && !fresh.iter().any(|f| std::sync::Arc::ptr_eq(&f.0, &image.0))
-            {
-                fresh.push(image);
-            }
-        }
+        let fresh = distinct(images.iter().filter(|image| !image.is_encoded()));
         let Some(first) = fresh.first() else {
             return Ok(());
         };
-        let grids: Vec<(usize, usize)> = fresh
-            .iter()
-            .map(|i| (i.0.patches.rows, i.0.patches.cols))
-            .collect();
+        let grid = |image: &&Image| (image.0.patches.rows, image.0.patches.cols);
+        let grids: Vec<(usize, usize)> = fresh.iter().map(grid).collect();
         let rows: usize = grids.iter().map(|(rows, cols)| rows * cols).sum();
         let width = first.0.patches.data.len() / (grids[0].0 * grids[0].1).max(1);
         let mut data = Vec::with_capacity(rows * width);
@@ -173,33 +166,29 @@ impl Engine {
         }
         let patches = Tensor::from_vec(data, (rows, width), &Device::Cpu)?; // (P, 3*p*p)
         let latents = self.model.encode_images(&Images { patches, grids })?;
-        for (image, span) in fresh.iter().zip(latents.offsets.windows(2)) {
-            // A copy, so that one remembered image does not keep its whole batch alive.
-            let own = latents.rows.narrow(0, span[0], span[1] - span[0])?.copy()?; // (M, D_v)
-            // Someone else may have been faster; theirs is the same.
-            let _ = image.0.latents.set(own);
+        for (index, image) in fresh.iter().enumerate() {
+            let own = latents.image(index)?;
+            let keys = self.model.cross_keys(Some(&own))?;
+            let encoded = Encoded {
+                keys,
+                num_latents: own.offsets[1],
+            };
+            // Another thread may have been faster; what it computed is the same.
+            let _ = image.0.encoded.set(encoded);
         }
         Ok(())
     }
 
-    /// The latents of `images`, one after another; `None` without images.
-    pub(crate) fn latents(&self, images: &[Image]) -> Result<Option<Latents>, InferError> {
-        if images.is_empty() {
-            return Ok(None);
-        }
+    /// Keys and values of `images`, one image after another, and how many latents they have.
+    pub(crate) fn keys(&self, images: &[Image]) -> Result<(CrossKeys, usize), InferError> {
         self.encode(images)?;
-        let parts: Vec<&Tensor> = images
+        let encoded: Vec<&Encoded> = images
             .iter()
-            .filter_map(|image| image.0.latents.get())
+            .filter_map(|image| image.0.encoded.get())
             .collect();
-        let mut offsets = vec![0];
-        for part in &parts {
-            offsets.push(offsets[offsets.len() - 1] + part.dim(0)?);
-        }
-        Ok(Some(Latents {
-            rows: Tensor::cat(&parts, 0)?,
-            offsets,
-        }))
+        let parts: Vec<&CrossKeys> = encoded.iter().map(|encoded| &encoded.keys).collect();
+        let num_latents = encoded.iter().map(|encoded| encoded.num_latents).sum();
+        Ok((CrossKeys::concat(&parts)?, num_latents))
     }
 
     /// Checks a conversation and turns it into ids, before any work is done on it.
@@ -250,9 +239,8 @@ impl Engine {
     ) -> Result<Answer, InferError> {
         let start = Instant::now();
         let prompt = self.prompt(turns, images.len())?;
-        let latents = self.latents(images)?;
+        let (keys, vision_tokens) = self.keys(images)?;
         let vision = start.elapsed();
-        let cross = self.model.cross_keys(latents.as_ref())?;
 
         let end = self.tokenizer.special(Special::End);
         let room = self.config.decoder.max_context - prompt.ids.len();
@@ -281,7 +269,7 @@ impl Engine {
         while answer.usage.completion_tokens < most {
             let hidden = self
                 .model
-                .forward_cached(&ids, &latest, &cross, &mut cache)?; // (n, D)
+                .forward_cached(&ids, &latest, &keys, &mut cache)?; // (n, D)
             let last = hidden.narrow(0, ids.len() - 1, 1)?; // (1, D)
             let logits = self.model.logits(&last)?.flatten_all()?.to_vec1::<f32>()?; // (V)
             let id = sampler.next(&logits[..self.tokenizer.vocab_size()]);

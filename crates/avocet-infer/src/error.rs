@@ -51,7 +51,7 @@ pub enum InferError {
     },
     /// The image could not be read.
     #[error(transparent)]
-    Media(#[from] avocet_media::MediaError),
+    Media(#[from] avocet_media::ImageError),
     /// The model folder could not be read.
     #[error(transparent)]
     Checkpoint(#[from] avocet_checkpoint::CheckpointError),

@@ -1,10 +1,11 @@
 //! Images an engine has seen: decoded and encoded once, found again by what their file holds.
+//! What is kept of an encoded image is what the decoder reads of it: keys and values.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use avocet_media::Patches;
-use candle_core::Tensor;
+use avocet_model::CrossKeys;
 use sha2::{Digest, Sha256};
 
 /// Digest of an image file's bytes.
@@ -14,13 +15,20 @@ pub(crate) type ContentHash = [u8; 32];
 #[derive(Debug, Clone)]
 pub struct Image(pub(crate) Arc<Seen>);
 
-/// One image's pixels and, once somebody asked about it, its latents.
+/// One image's pixels and, once somebody asked about it, its keys and values.
 #[derive(Debug)]
 pub(crate) struct Seen {
     pub(crate) width: usize,
     pub(crate) height: usize,
     pub(crate) patches: Patches,
-    pub(crate) latents: OnceLock<Tensor>,
+    pub(crate) encoded: OnceLock<Encoded>,
+}
+
+/// What the decoder reads of one image.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    pub(crate) keys: CrossKeys,
+    pub(crate) num_latents: usize,
 }
 
 impl Image {
@@ -34,17 +42,41 @@ impl Image {
         self.0.height
     }
 
+    /// Rows and columns of patches it is cut into.
+    pub fn grid(&self) -> (usize, usize) {
+        (self.0.patches.rows, self.0.patches.cols)
+    }
+
+    /// Whether both are the same remembered image.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Whether the vision tower has already seen it.
     pub fn is_encoded(&self) -> bool {
-        self.0.latents.get().is_some()
+        self.0.encoded.get().is_some()
     }
 }
 
 impl Seen {
     fn bytes(&self) -> usize {
-        let latents = self.latents.get().map_or(0, Tensor::elem_count);
-        (self.patches.data.len() + latents) * size_of::<f32>()
+        let keys = self
+            .encoded
+            .get()
+            .map_or(0, |encoded| encoded.keys.num_bytes());
+        self.patches.data.len() * size_of::<f32>() + keys
     }
+}
+
+/// `images` without repeats, in order of first appearance.
+pub(crate) fn distinct<'a>(images: impl Iterator<Item = &'a Image>) -> Vec<&'a Image> {
+    let mut seen: Vec<&Image> = Vec::new();
+    for image in images {
+        if !seen.iter().any(|other| other.is(image)) {
+            seen.push(image);
+        }
+    }
+    seen
 }
 
 /// The images used last, at most so many bytes of them.
@@ -106,7 +138,7 @@ mod tests {
                 cols: 1,
                 data: vec![0.0; values],
             },
-            latents: OnceLock::new(),
+            encoded: OnceLock::new(),
         }
     }
 

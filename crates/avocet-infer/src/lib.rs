@@ -3,6 +3,7 @@
 //! - [`Engine`]: a model with its tokenizer and the images it remembers.
 //! - [`Image`]: an image file, decoded once and encoded once, found again by its content.
 //! - [`Answer`], [`SamplingOptions`]: one answer, streamed as whole pieces of text.
+//! - [`Question`]: one of many to be answered together.
 //! - [`Score`]: log-probabilities of given tokens.
 
 mod engine;
@@ -10,9 +11,11 @@ mod error;
 mod images;
 mod sampler;
 mod score;
+mod together;
 
 pub use engine::{Answer, Engine, FinishReason, Timing, Usage};
 pub use error::InferError;
 pub use images::Image;
 pub use sampler::{Sampler, SamplingOptions};
 pub use score::{Score, ScoreOptions, encode_as_written};
+pub use together::Question;

@@ -99,13 +99,12 @@ impl Engine {
         }
         self.check_length(ids.len() + options.greedy)?;
 
-        let latents = self.latents(images)?;
-        let cross = self.model().cross_keys(latents.as_ref())?;
+        let (keys, _) = self.keys(images)?;
         let mut cache = self.model().new_cache(ids.len() + options.greedy)?;
         let latest = latest_images(ids, image_token);
         let hidden = self
             .model()
-            .forward_cached(ids, &latest, &cross, &mut cache)?; // (T, D)
+            .forward_cached(ids, &latest, &keys, &mut cache)?; // (T, D)
 
         let mut logprobs = vec![None];
         let mut kept = Vec::new();
@@ -139,7 +138,7 @@ impl Engine {
             }
             let hidden = self
                 .model()
-                .forward_cached(&[id], &[image], &cross, &mut cache)?; // (1, D)
+                .forward_cached(&[id], &[image], &keys, &mut cache)?; // (1, D)
             last = self
                 .model()
                 .logits(&hidden)?

@@ -176,6 +176,9 @@ pub struct DataInspectArgs {
     /// The dataset folder.
     #[arg(value_name = "DATASET")]
     pub dataset: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
     /// Show this sample in full.
     #[arg(long, value_name = "ID")]
     pub sample: Option<String>,

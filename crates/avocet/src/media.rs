@@ -63,7 +63,8 @@ fn read_bytes(name: &str) -> Result<Vec<u8>> {
     read_file(Path::new(name))
 }
 
-fn read_file(path: &Path) -> Result<Vec<u8>> {
+/// Reads a whole file, within the limit.
+pub fn read_file(path: &Path) -> Result<Vec<u8>> {
     let file = File::open(path)?;
     let metadata = file.metadata()?;
     if metadata.is_dir() {

@@ -71,7 +71,7 @@ impl Table {
 }
 
 /// A count for people: 1.834 T, 11.2 M, 812.
-pub fn count(value: u128) -> String {
+pub fn count(value: u64) -> String {
     let units = [(1e12, " T"), (1e9, " B"), (1e6, " M"), (1e3, " k")];
     let number = value as f64;
     match units.iter().find(|(size, _)| number >= *size) {

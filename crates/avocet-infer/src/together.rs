@@ -1,0 +1,132 @@
+//! Many questions answered together, for evaluation: packed one after another, no padding.
+
+use avocet_model::TextBatch;
+use avocet_text::{Special, Turn};
+use candle_core::{IndexOp, Tensor};
+
+use crate::engine::Engine;
+use crate::error::InferError;
+use crate::images::{Image, distinct};
+use crate::sampler::{Sampler, SamplingOptions};
+
+/// A conversation that ends with a question.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// The images that its markers stand for, in order.
+    pub images: Vec<Image>,
+    /// What was said so far.
+    pub turns: Vec<Turn>,
+}
+
+/// One question while it is being answered.
+struct Open {
+    /// Where its answer belongs.
+    place: usize,
+    ids: Vec<u32>,
+    latest: Vec<Option<u32>>,
+    prompt_tokens: usize,
+    sampler: Sampler,
+}
+
+impl Engine {
+    /// Answers all `questions`; each gets the answer that it would get alone.
+    ///
+    /// Every step reads the conversations anew: without a cache of keys there is nothing to copy,
+    /// and short questions with short answers, packed, keep the products large.
+    /// A question that cannot be answered fails alone.
+    pub fn answer_together(
+        &self,
+        questions: &[Question],
+        options: &SamplingOptions,
+    ) -> Result<Vec<Result<String, InferError>>, InferError> {
+        let images = distinct(questions.iter().flat_map(|question| &question.images));
+        let images: Vec<Image> = images.into_iter().cloned().collect();
+        let (keys, _) = self.keys(&images)?;
+        let mut answers = Vec::with_capacity(questions.len());
+        let mut open = Vec::new();
+        for (place, question) in questions.iter().enumerate() {
+            match self.open(question, &images, place, options) {
+                Ok(one) => {
+                    open.push(one);
+                    answers.push(Ok(String::new()));
+                }
+                Err(error) => answers.push(Err(error)),
+            }
+        }
+        let end = self.tokenizer().special(Special::End);
+        let context = self.config().decoder.max_context;
+        while !open.is_empty() {
+            let batch = pack(&open);
+            let decoded = self.model().forward_with_keys(&batch, &keys)?;
+            let last: Vec<u32> = batch.offsets[1..]
+                .iter()
+                .map(|end| (*end - 1) as u32)
+                .collect();
+            let last = Tensor::from_vec(last, open.len(), decoded.hidden.device())?;
+            let logits = self
+                .model()
+                .logits(&decoded.hidden.index_select(&last, 0)?)?; // (B, V)
+            let mut going_on = Vec::with_capacity(open.len());
+            for (row, mut one) in open.into_iter().enumerate() {
+                let logits = logits.i(row)?.to_vec1::<f32>()?; // (V)
+                let id = one.sampler.next(&logits[..self.tokenizer().vocab_size()]);
+                let said = one.ids.len() - one.prompt_tokens + 1;
+                if id != end {
+                    one.ids.push(id);
+                    one.latest.push(one.latest.last().copied().flatten());
+                }
+                if id == end || said >= options.max_tokens || one.ids.len() >= context {
+                    let text = self.tokenizer().decode(&one.ids[one.prompt_tokens..]);
+                    answers[one.place] = Ok(text);
+                } else {
+                    going_on.push(one);
+                }
+            }
+            open = going_on;
+        }
+        Ok(answers)
+    }
+
+    fn open(
+        &self,
+        question: &Question,
+        images: &[Image],
+        place: usize,
+        options: &SamplingOptions,
+    ) -> Result<Open, InferError> {
+        let prompt = self.prompt(&question.turns, question.images.len())?;
+        let index_of = |image: &Image| (0u32..).zip(images).find(|(_, other)| other.is(image));
+        let places: Vec<u32> = question
+            .images
+            .iter()
+            .filter_map(index_of)
+            .map(|(index, _)| index)
+            .collect();
+        let latest = prompt.latest_image(self.tokenizer());
+        Ok(Open {
+            place,
+            latest: latest
+                .into_iter()
+                .map(|l| l.map(|index| places[index as usize]))
+                .collect(),
+            prompt_tokens: prompt.ids.len(),
+            ids: prompt.ids,
+            sampler: Sampler::new(options),
+        })
+    }
+}
+
+/// Lays the conversations one after another.
+fn pack(open: &[Open]) -> TextBatch {
+    let mut batch = TextBatch {
+        ids: Vec::new(),
+        offsets: vec![0],
+        latest_image: Vec::new(),
+    };
+    for one in open {
+        batch.ids.extend_from_slice(&one.ids);
+        batch.latest_image.extend_from_slice(&one.latest);
+        batch.offsets.push(batch.ids.len());
+    }
+    batch
+}
