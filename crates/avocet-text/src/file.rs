@@ -7,7 +7,8 @@
 use crate::bytes;
 use crate::error::TokenizerError;
 use crate::special::Special;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::collections::{HashMap, HashSet};
 use tokenizers::models::bpe::BPE;
 
@@ -15,7 +16,7 @@ use tokenizers::models::bpe::BPE;
 const MAX_BYTES: usize = 64 << 20;
 
 /// The whole file.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TokenizerFile {
     pub version: String,
@@ -30,14 +31,10 @@ pub(crate) struct TokenizerFile {
 }
 
 /// A field that must be null: we do nothing for it, so it may ask for nothing.
-pub(crate) type Absent = Option<Nothing>;
-
-/// A type without values.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Nothing {}
+pub(crate) type Absent = Option<IgnoredAny>;
 
 /// One special token.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AddedToken {
     pub id: u32,
@@ -50,18 +47,19 @@ pub(crate) struct AddedToken {
 }
 
 /// The only way of cutting text that we have.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ByteLevel {
     #[serde(rename = "type")]
     pub kind: String,
     pub add_prefix_space: bool,
-    pub trim_offsets: bool,
+    #[serde(rename = "trim_offsets")]
+    _trim_offsets: bool,
     pub use_regex: bool,
 }
 
 /// Vocabulary and merges, in rank order.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Bpe {
     #[serde(rename = "type")]
@@ -102,6 +100,14 @@ impl TokenizerFile {
 
     fn check(self) -> Result<Checked, TokenizerError> {
         expect_value("version", &self.version, "1.0")?;
+        for (field, value) in [
+            ("truncation", self.truncation),
+            ("padding", self.padding),
+            ("normalizer", self.normalizer),
+            ("post_processor", self.post_processor),
+        ] {
+            expect_null(field, value)?;
+        }
         self.pre_tokenizer.check("pre_tokenizer")?;
         self.decoder.check("decoder")?;
         self.model.check_options()?;
@@ -133,6 +139,17 @@ impl ByteLevel {
 impl Bpe {
     fn check_options(&self) -> Result<(), TokenizerError> {
         expect_value("model.type", &self.kind, "BPE")?;
+        for (field, value) in [
+            ("model.dropout", self.dropout),
+            ("model.unk_token", self.unk_token),
+            (
+                "model.continuing_subword_prefix",
+                self.continuing_subword_prefix,
+            ),
+            ("model.end_of_word_suffix", self.end_of_word_suffix),
+        ] {
+            expect_null(field, value)?;
+        }
         for (field, set) in [
             ("model.fuse_unk", self.fuse_unk),
             ("model.byte_fallback", self.byte_fallback),
@@ -154,6 +171,13 @@ fn expect_value(field: &str, found: &str, wanted: &str) -> Result<(), TokenizerE
         field,
         format!("{found:?}, only {wanted:?} is supported"),
     ))
+}
+
+fn expect_null(field: &str, value: Absent) -> Result<(), TokenizerError> {
+    match value {
+        None => Ok(()),
+        Some(_) => Err(TokenizerError::field(field, "only null is supported")),
+    }
 }
 
 fn check_added(

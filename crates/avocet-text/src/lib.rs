@@ -11,6 +11,8 @@
 mod bytes;
 mod error;
 mod file;
+#[cfg(test)]
+mod fixture;
 pub mod prompt;
 mod special;
 mod stream;

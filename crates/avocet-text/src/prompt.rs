@@ -168,3 +168,89 @@ fn encode_turn(tokenizer: &Tokenizer, turn: &Turn, prompt: &mut Prompt) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::tokenizer;
+
+    fn shown(tokenizer: &Tokenizer, prompt: &Prompt) -> String {
+        let name = |&id: &u32| match Special::ALL.iter().find(|&&s| tokenizer.special(s) == id) {
+            Some(special) => special.name().to_owned(),
+            None => tokenizer.decode(&[id]),
+        };
+        prompt.ids.iter().map(name).collect()
+    }
+
+    #[test]
+    fn a_conversation_has_the_documented_form() {
+        let tokenizer = tokenizer();
+        let turns = [
+            Turn::system("be brief"),
+            Turn::user("<image>what is this?"),
+            Turn::assistant("a red bicycle"),
+            Turn::user("and <image>?"),
+            Turn::transcription("flag"),
+        ];
+        let prompt = encode(&tokenizer, &turns);
+        assert_eq!(
+            shown(&tokenizer, &prompt),
+            "<|system|>be brief<|user|><|image|>what is this?<|assistant|>a red bicycle<|end|>\
+             <|user|>and <|image|>?<|assistant|>flag<|end|>"
+        );
+        assert_eq!(prompt.images, 2);
+        assert_eq!(turns.iter().map(Turn::num_images).sum::<usize>(), 2);
+        assert_eq!(prompt.answer.len(), prompt.ids.len());
+        let targets = prompt
+            .ids
+            .iter()
+            .zip(&prompt.answer)
+            .filter(|(_, answer)| **answer);
+        let learned = Prompt {
+            ids: targets.map(|(&id, _)| id).collect(),
+            ..Prompt::default()
+        };
+        assert_eq!(
+            shown(&tokenizer, &learned),
+            "a red bicycle<|end|>flag<|end|>"
+        );
+        assert_eq!(prompt.ids[prompt.ids.len() - 5..].len(), "flag".len() + 1);
+    }
+
+    #[test]
+    fn a_token_sees_the_latest_image_before_it() {
+        let tokenizer = tokenizer();
+        let prompt = encode(&tokenizer, &[Turn::user("a<image><image>b")]);
+        let latest = prompt.latest_image(&tokenizer);
+        assert_eq!(latest, [None, None, Some(0), Some(1), Some(1)]);
+    }
+
+    #[test]
+    fn a_question_opens_the_models_turn_and_has_no_target() {
+        let tokenizer = tokenizer();
+        let prompt = encode_question(&tokenizer, &[Turn::user("what is this?")]);
+        assert_eq!(
+            shown(&tokenizer, &prompt),
+            "<|user|>what is this?<|assistant|>"
+        );
+        assert!(!prompt.answer.contains(&true));
+    }
+
+    #[test]
+    fn a_document_is_learned_to_its_end() {
+        let tokenizer = tokenizer();
+        let prompt = document(&tokenizer, "the <image> picture");
+        assert_eq!(shown(&tokenizer, &prompt), "the <image> picture<|end|>");
+        assert_eq!(prompt.images, 0);
+        assert!(!prompt.answer.contains(&false));
+    }
+
+    #[test]
+    fn only_a_users_turn_holds_images() {
+        let tokenizer = tokenizer();
+        for turn in [Turn::assistant("<image>"), Turn::system("<image>")] {
+            assert_eq!(turn.num_images(), 0);
+            assert_eq!(encode(&tokenizer, &[turn]).images, 0);
+        }
+    }
+}

@@ -52,3 +52,51 @@ pub(crate) fn take_text(pending: &mut Vec<u8>) -> String {
 fn is_incomplete(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{any_text, tokenizer};
+
+    #[test]
+    fn the_pieces_of_a_stream_join_to_the_text() {
+        let tokenizer = tokenizer();
+        let mut state = 5;
+        for _ in 0..500 {
+            let text = any_text(&mut state);
+            let mut stream = StreamDecoder::new();
+            let ids = tokenizer.spell(&text);
+            let mut joined: String = ids.iter().map(|&id| stream.push(&tokenizer, id)).collect();
+            joined.push_str(&stream.finish());
+            assert_eq!(joined, text);
+        }
+    }
+
+    #[test]
+    fn a_character_of_several_tokens_comes_out_whole() {
+        let tokenizer = tokenizer();
+        let mut stream = StreamDecoder::new();
+        let pieces: Vec<String> = tokenizer
+            .spell("😀")
+            .into_iter()
+            .map(|id| stream.push(&tokenizer, id))
+            .collect();
+        assert_eq!(pieces, ["", "", "", "😀"]);
+    }
+
+    #[test]
+    fn broken_bytes_become_replacement_characters() {
+        let mut pending = b"a\xF0\x9Fb\xFFc\xE6\x97".to_vec();
+        assert_eq!(take_text(&mut pending), "a\u{FFFD}b\u{FFFD}c");
+        assert_eq!(pending, b"\xE6\x97");
+        let tokenizer = tokenizer();
+        assert_eq!(tokenizer.decode(&[u32::MAX]), "\u{FFFD}");
+        assert_eq!(
+            tokenizer
+                .decode(&tokenizer.spell("日")[..1])
+                .chars()
+                .count(),
+            1
+        );
+    }
+}

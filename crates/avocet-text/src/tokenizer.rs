@@ -92,9 +92,7 @@ impl Tokenizer {
             .special_tokens(Special::ALL.map(added).to_vec())
             .build();
         let library = |error: tokenizers::Error| TokenizerError::Library(error.to_string());
-        trainer
-            .feed(texts.into_iter(), |text| Ok(split(text)?))
-            .map_err(library)?;
+        trainer.feed(texts.into_iter(), split).map_err(library)?;
         let mut bpe = BPE::default();
         trainer.train(&mut bpe).map_err(library)?;
         Self::from_bytes(&file::write(&bpe)?)
@@ -189,4 +187,206 @@ fn split(text: &str) -> Result<Vec<String>, tokenizers::Error> {
         .into_iter()
         .map(|(word, _, _)| word.to_owned())
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{any_text, below, sentences, tokenizer};
+    use serde_json::{Value, json};
+
+    #[test]
+    fn any_text_survives_encoding_and_spelling() {
+        let tokenizer = tokenizer();
+        let mut state = 1;
+        for _ in 0..2000 {
+            let text = any_text(&mut state);
+            assert_eq!(tokenizer.decode(&tokenizer.encode(&text)), text);
+            assert_eq!(tokenizer.decode(&tokenizer.spell(&text)), text);
+        }
+    }
+
+    #[test]
+    fn typed_special_tokens_are_plain_characters() {
+        let tokenizer = tokenizer();
+        for special in Special::ALL {
+            let text = format!("say {} now{}", special.name(), special.name());
+            for ids in [tokenizer.encode(&text), tokenizer.spell(&text)] {
+                assert!(
+                    !ids.iter().any(|&id| tokenizer.is_special(id)),
+                    "{special:?}"
+                );
+                assert_eq!(tokenizer.decode(&ids), text);
+            }
+            assert_eq!(tokenizer.decode(&[tokenizer.special(special)]), "");
+        }
+    }
+
+    #[test]
+    fn spelling_gives_one_token_a_character() {
+        let tokenizer = tokenizer();
+        let text = "The red bicycle, 12!";
+        assert_eq!(tokenizer.spell(text).len(), text.chars().count());
+        assert!(tokenizer.encode(text).len() < text.chars().count());
+        let merged = Tokenizer::train_bpe(["ßßßß"], 264).unwrap();
+        assert_eq!(
+            merged.spell("ßß").len(),
+            2,
+            "a character that training merged"
+        );
+        assert_eq!(
+            tokenizer.spell("😀").len(),
+            4,
+            "a character never seen, as its bytes"
+        );
+    }
+
+    #[test]
+    fn training_repeats_byte_for_byte_whatever_the_order() {
+        let first = tokenizer();
+        let mut texts = sentences(200);
+        texts.reverse();
+        let second = Tokenizer::train_bpe(texts, 320).unwrap();
+        assert_eq!(first.to_bytes(), second.to_bytes());
+        assert_eq!(first.vocab_size(), 320);
+    }
+
+    #[test]
+    fn the_written_file_loads_as_the_same_tokenizer() {
+        let first = tokenizer();
+        let second = Tokenizer::from_bytes(first.to_bytes()).unwrap();
+        assert_eq!(first.to_bytes(), second.to_bytes());
+        let text = "what is this picture of";
+        assert_eq!(first.encode(text), second.encode(text));
+    }
+
+    #[test]
+    fn the_library_reads_our_file_and_agrees() {
+        let ours = tokenizer();
+        let theirs = tokenizers::Tokenizer::from_bytes(ours.to_bytes()).unwrap();
+        for text in [
+            "the red bicycle  is\n\n 12",
+            "it's Straße, 日本!",
+            " <image> <| ",
+        ] {
+            assert_eq!(
+                ours.encode(text),
+                theirs.encode(text, false).unwrap().get_ids()
+            );
+        }
+    }
+
+    #[test]
+    fn a_long_run_of_one_character_is_encoded() {
+        let tokenizer = tokenizer();
+        for letter in [" ", "a", "\n", "!"] {
+            let text = letter.repeat(200_000);
+            assert_eq!(tokenizer.decode(&tokenizer.encode(&text)), text);
+        }
+    }
+
+    fn error_of(change: impl FnOnce(&mut Value)) -> String {
+        let mut file: Value = serde_json::from_slice(tokenizer().to_bytes()).unwrap();
+        change(&mut file);
+        match Tokenizer::from_bytes(&serde_json::to_vec(&file).unwrap()) {
+            Ok(_) => panic!("accepted"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn errors_name_the_field() {
+        let cases: Vec<(&str, String)> = vec![
+            (
+                "normalizer",
+                error_of(|f| {
+                    f["normalizer"] = json!({"type": "Precompiled", "precompiled_charsmap": null})
+                }),
+            ),
+            (
+                "FixedLength",
+                error_of(|f| f["pre_tokenizer"]["type"] = json!("FixedLength")),
+            ),
+            (
+                "model.merges[0]",
+                error_of(|f| f["model"]["merges"][0] = json!(["a", "zzz"])),
+            ),
+            (
+                "model.merges[3]",
+                error_of(|f| f["model"]["merges"][3] = f["model"]["merges"][2].clone()),
+            ),
+            (
+                "id 9999, but there are 320",
+                error_of(|f| f["model"]["vocab"]["a"] = json!(9999)),
+            ),
+            (
+                "is taken twice",
+                error_of(|f| f["model"]["vocab"]["a"] = json!(71)),
+            ),
+            (
+                "<|image|> is missing",
+                error_of(|f| {
+                    f["added_tokens"].as_array_mut().unwrap().remove(1);
+                }),
+            ),
+            (
+                "added_tokens[0]",
+                error_of(|f| f["added_tokens"][0]["content"] = json!("<unk>")),
+            ),
+            (
+                "added_tokens[2]",
+                error_of(|f| f["added_tokens"][2]["id"] = json!(3)),
+            ),
+            (
+                "model.byte_fallback",
+                error_of(|f| f["model"]["byte_fallback"] = json!(true)),
+            ),
+            ("version", error_of(|f| f["version"] = json!("2.0"))),
+            ("surprise", error_of(|f| f["surprise"] = json!(1))),
+        ];
+        for (wanted, message) in cases {
+            assert!(
+                message.contains(wanted),
+                "{wanted:?} is not named by {message:?}"
+            );
+        }
+        let small = Tokenizer::train_bpe(["a"], 261).err().unwrap().to_string();
+        assert!(small.contains("261") && small.contains("262"), "{small}");
+    }
+
+    #[test]
+    fn mutated_files_never_panic() {
+        let good = tokenizer().to_bytes().to_vec();
+        let mut state = 3;
+        let (mut loaded, mut refused) = (0, 0);
+        for round in 0..2000 {
+            let mut bytes = good.clone();
+            match round % 4 {
+                0 => bytes.truncate(below(&mut state, good.len())),
+                1 => {
+                    let at = below(&mut state, good.len());
+                    bytes[at] = below(&mut state, 256) as u8;
+                }
+                2 => {
+                    let at = below(&mut state, good.len());
+                    bytes[at] = b"0123456789\"[]{},:"[below(&mut state, 17)];
+                }
+                _ => {
+                    let at = below(&mut state, good.len());
+                    let end = (at + below(&mut state, 40)).min(good.len());
+                    bytes.drain(at..end);
+                }
+            }
+            match Tokenizer::from_bytes(&bytes) {
+                Ok(tokenizer) => {
+                    loaded += 1;
+                    let text = "what is <|end|> 日本";
+                    assert_eq!(tokenizer.decode(&tokenizer.encode(text)), text);
+                }
+                Err(_) => refused += 1,
+            }
+        }
+        assert_eq!(loaded + refused, 2000);
+        assert!(refused > 1000, "{refused} refused");
+    }
 }
