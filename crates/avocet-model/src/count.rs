@@ -1,0 +1,202 @@
+//! Counting parameters without making them.
+//!
+//! The model is built by its own constructors on a backend that hands out tensors of stride 0:
+//! one number in memory, whatever the shape. So the counts of the largest preset come from the
+//! same code that builds the smallest.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use candle_core::{DType, Device, Result, Shape, Tensor, bail};
+use candle_nn::var_builder::SimpleBackend;
+use candle_nn::{Init, VarBuilder};
+
+use crate::config::ModelConfig;
+use crate::init::is_trained;
+use crate::model::Avocet;
+
+/// Which part of the model a parameter belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// The embedding table and, when untied, the output head.
+    Embedding,
+    /// The decoder's self-attention.
+    Attention,
+    /// The routers.
+    Router,
+    /// The experts.
+    Experts,
+    /// The decoder's norms.
+    Norms,
+    /// The gated cross-attention layers.
+    CrossAttention,
+    /// The vision tower.
+    Vision,
+    /// The resampler.
+    Resampler,
+}
+
+impl Part {
+    /// All parts, in the order of printing.
+    pub const ALL: [Self; 8] = [
+        Self::Embedding,
+        Self::Attention,
+        Self::Router,
+        Self::Experts,
+        Self::Norms,
+        Self::CrossAttention,
+        Self::Vision,
+        Self::Resampler,
+    ];
+
+    /// The part that the parameter of this name belongs to.
+    pub fn of(name: &str) -> Self {
+        let fields: Vec<&str> = name.split('.').collect();
+        match fields.as_slice() {
+            ["vision", ..] => Self::Vision,
+            ["resampler", ..] => Self::Resampler,
+            ["cross_attention", ..] => Self::CrossAttention,
+            [_, "layers", _, "attention", ..] => Self::Attention,
+            [_, "layers", _, "moe", "router", ..] => Self::Router,
+            [_, "layers", _, "moe", ..] => Self::Experts,
+            [_, "embedding" | "head"] => Self::Embedding,
+            _ => Self::Norms,
+        }
+    }
+
+    /// A name for tables and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Embedding => "embedding",
+            Self::Attention => "attention",
+            Self::Router => "router",
+            Self::Experts => "experts",
+            Self::Norms => "norms",
+            Self::CrossAttention => "cross_attention",
+            Self::Vision => "vision",
+            Self::Resampler => "resampler",
+        }
+    }
+}
+
+/// How many parameters a model has, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParameterCount {
+    /// All of them.
+    pub total: u64,
+    /// Those that one text token meets: the decoder with the experts it chooses, and
+    /// cross-attention. The vision tower is met once an image, not by a token.
+    pub active: u64,
+    /// One expert over all layers.
+    pub per_expert: u64,
+    /// By part, without the parts the model lacks.
+    pub by_part: BTreeMap<Part, u64>,
+}
+
+impl ParameterCount {
+    /// Counts the model of this shape.
+    ///
+    /// Errors if the configuration is invalid.
+    pub fn of(config: &ModelConfig) -> Result<Self> {
+        let mut by_part = BTreeMap::new();
+        for (name, shape) in parameter_shapes(config)? {
+            if is_trained(&name) {
+                let elements: u64 = shape.dims().iter().map(|&d| d as u64).product();
+                *by_part.entry(Part::of(&name)).or_insert(0) += elements;
+            }
+        }
+        let part = |part: Part| by_part.get(&part).copied().unwrap_or(0);
+        let total = by_part.values().sum();
+        let per_expert = part(Part::Experts) / config.decoder.moe.num_experts as u64;
+        let idle = per_expert * (config.decoder.moe.num_experts - config.decoder.moe.top_k) as u64;
+        let active = total - idle - part(Part::Vision) - part(Part::Resampler);
+        Ok(Self {
+            total,
+            active,
+            per_expert,
+            by_part,
+        })
+    }
+}
+
+/// Name and shape of every tensor that a model of this shape is made of, sorted by name, those
+/// that no gradient trains included.
+///
+/// Errors if the configuration is invalid.
+pub fn parameter_shapes(config: &ModelConfig) -> Result<BTreeMap<String, Shape>> {
+    let recorder = Recorder::default();
+    let seen = recorder.seen.clone();
+    let vb = VarBuilder::from_backend(Box::new(recorder), DType::F32, Device::Cpu);
+    Avocet::new(config, vb)?;
+    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(std::mem::take(&mut *seen))
+}
+
+/// Writes down what is asked for and hands out one number, broadcast.
+#[derive(Debug, Default)]
+struct Recorder {
+    seen: Arc<Mutex<BTreeMap<String, Shape>>>,
+}
+
+impl SimpleBackend for Recorder {
+    fn get(
+        &self,
+        shape: Shape,
+        name: &str,
+        _: Init,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Tensor> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.insert(name.to_owned(), shape.clone()).is_some() {
+            bail!("the model asks for {name} twice");
+        }
+        Tensor::zeros(1, dtype, device)?.broadcast_as(shape)
+    }
+
+    fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> Result<Tensor> {
+        bail!("{name} was asked for without its shape")
+    }
+
+    fn contains_tensor(&self, _: &str) -> bool {
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::preset::preset;
+
+    fn billions(count: u64) -> f64 {
+        (count as f64 / 1e7).round() / 100.0
+    }
+
+    #[test]
+    fn gpt4_has_the_described_counts() {
+        let count = ParameterCount::of(&preset("gpt4").unwrap()).unwrap();
+        assert_eq!((count.total as f64 / 1e9).round(), 1834.0);
+        assert_eq!((count.active as f64 / 1e8).round() / 10.0, 280.0);
+        assert_eq!(billions(count.per_expert), 110.98);
+        assert_eq!(billions(count.by_part[&Part::Attention]), 55.82);
+        assert_eq!(count.by_part[&Part::Embedding], 2 * 100_256 * 10_752);
+    }
+
+    #[test]
+    fn mini_fits_the_size_it_ships_in() {
+        let count = ParameterCount::of(&preset("mini").unwrap()).unwrap();
+        assert!(count.total < 12_300_000, "{count:?}");
+        assert_eq!(count.total, count.by_part.values().sum::<u64>());
+        assert!(count.active < count.total / 2, "{count:?}");
+    }
+
+    #[test]
+    fn the_loss_free_bias_is_made_but_not_counted() {
+        let mut config = preset("tiny").unwrap();
+        let plain = ParameterCount::of(&config).unwrap();
+        config.decoder.moe.loss_free_bias = true;
+        assert_eq!(ParameterCount::of(&config).unwrap(), plain);
+        let shapes = parameter_shapes(&config).unwrap();
+        assert_eq!(shapes["decoder.layers.0.moe.router.load_bias"].dims(), [4]);
+    }
+}

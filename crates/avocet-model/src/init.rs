@@ -1,0 +1,103 @@
+//! The kinds of parameters: how each starts, and in what precision it is kept.
+//!
+//! A layer asks for its tensors through these functions only, so this file is the table of
+//! initial values. Matrices start normal with standard deviation 1/sqrt(inputs), which keeps the
+//! scale of what passes through them; a matrix that writes into a residual stream is smaller by
+//! the square root of the number of such matrices (GPT-2, section 2.3), so that the stream of a
+//! fresh model does not grow with depth.
+//!
+//! Large matrices take the builder's own precision (bf16 in a shipped model). What is small and
+//! sensitive (norms, biases, gates, the router, convolutions) is always f32.
+
+use candle_core::{DType, Result, Shape, Tensor};
+use candle_nn::{Init, VarBuilder};
+
+/// Standard deviation of embedding tables, as in GPT-2.
+const TABLE_STDEV: f64 = 0.02;
+
+/// Last part of the name of the router's loss-free bias.
+const LOAD_BIAS: &str = "load_bias";
+
+fn normal(stdev: f64) -> Init {
+    Init::Randn { mean: 0.0, stdev }
+}
+
+/// Whether gradients train the parameter of this name. The router's loss-free bias is moved by
+/// the trainer from the experts' load instead.
+pub fn is_trained(name: &str) -> bool {
+    name.rsplit('.').next() != Some(LOAD_BIAS)
+}
+
+/// A matrix, or one a expert, whose last dimension is its inputs.
+pub(crate) fn matrix<S: Into<Shape>>(vb: &VarBuilder, shape: S, name: &str) -> Result<Tensor> {
+    residual(vb, shape, name, 1)
+}
+
+/// A matrix that writes into a residual stream, one of `num_writers`.
+pub(crate) fn residual<S: Into<Shape>>(
+    vb: &VarBuilder,
+    shape: S,
+    name: &str,
+    num_writers: usize,
+) -> Result<Tensor> {
+    let shape = shape.into();
+    let stdev = fan_in_stdev(&shape, num_writers);
+    vb.get_with_hints(shape, name, normal(stdev))
+}
+
+/// A small matrix kept in f32: the router, and convolutions flattened to (out, k * k * in).
+pub(crate) fn small_matrix<S: Into<Shape>>(
+    vb: &VarBuilder,
+    shape: S,
+    name: &str,
+) -> Result<Tensor> {
+    let shape = shape.into();
+    let stdev = fan_in_stdev(&shape, 1);
+    vb.get_with_hints_dtype(shape, name, normal(stdev), DType::F32)
+}
+
+/// A depthwise 3 x 3 kernel (9, C) that writes into a residual stream, one of `num_writers`.
+pub(crate) fn depthwise(
+    vb: &VarBuilder,
+    channels: usize,
+    name: &str,
+    num_writers: usize,
+) -> Result<Tensor> {
+    let stdev = 1.0 / (9.0 * num_writers as f64).sqrt();
+    vb.get_with_hints_dtype((9, channels), name, normal(stdev), DType::F32)
+}
+
+/// A table of embeddings (rows, D).
+pub(crate) fn table(vb: &VarBuilder, rows: usize, dim: usize, name: &str) -> Result<Tensor> {
+    vb.get_with_hints((rows, dim), name, normal(TABLE_STDEV))
+}
+
+/// Learned rows that take the place of an input, of unit scale.
+pub(crate) fn rows(vb: &VarBuilder, rows: usize, dim: usize, name: &str) -> Result<Tensor> {
+    vb.get_with_hints_dtype((rows, dim), name, normal(1.0), DType::F32)
+}
+
+/// The scale of a norm.
+pub(crate) fn norm(vb: &VarBuilder, dim: usize, name: &str) -> Result<Tensor> {
+    vb.get_with_hints_dtype(dim, name, Init::Const(1.0), DType::F32)
+}
+
+/// A bias, from zero.
+pub(crate) fn bias(vb: &VarBuilder, dim: usize, name: &str) -> Result<Tensor> {
+    vb.get_with_hints_dtype(dim, name, Init::Const(0.0), DType::F32)
+}
+
+/// A gate (1).
+pub(crate) fn gate(vb: &VarBuilder, initial: f64, name: &str) -> Result<Tensor> {
+    vb.get_with_hints_dtype(1, name, Init::Const(initial), DType::F32)
+}
+
+/// The router's loss-free bias (E), from zero.
+pub(crate) fn load_bias(vb: &VarBuilder, num_experts: usize) -> Result<Tensor> {
+    bias(vb, num_experts, LOAD_BIAS)
+}
+
+fn fan_in_stdev(shape: &Shape, num_writers: usize) -> f64 {
+    let inputs = shape.dims().last().copied().unwrap_or(1);
+    1.0 / (inputs as f64 * num_writers as f64).sqrt()
+}

@@ -1,0 +1,122 @@
+//! The presets of `assets/configs`, carried in the program.
+
+use crate::config::{ConfigError, ModelConfig};
+
+const PRESETS: [(&str, &str); 3] = [
+    ("mini", include_str!("../../../assets/configs/mini.toml")),
+    ("gpt4", include_str!("../../../assets/configs/gpt4.toml")),
+    ("tiny", include_str!("../../../assets/configs/tiny.toml")),
+];
+
+/// Names of the presets.
+pub fn preset_names() -> impl Iterator<Item = &'static str> {
+    PRESETS.iter().map(|(name, _)| *name)
+}
+
+/// The preset called `name`.
+///
+/// Errors if there is none; the error lists those there are.
+pub fn preset(name: &str) -> Result<ModelConfig, ConfigError> {
+    let found = PRESETS.iter().find(|(known, _)| *known == name);
+    let (_, text) = found.ok_or_else(|| ConfigError::UnknownPreset {
+        name: name.to_owned(),
+        known: preset_names().collect::<Vec<_>>().join(", "),
+    })?;
+    ModelConfig::from_toml(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(change: impl FnOnce(&mut ModelConfig)) -> String {
+        let mut config = preset("tiny").unwrap();
+        change(&mut config);
+        config.validate().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_preset_is_valid_and_survives_writing() {
+        for name in preset_names() {
+            let config = preset(name).unwrap();
+            assert_eq!(config.name, name);
+            assert_eq!(ModelConfig::from_toml(&config.to_toml()).unwrap(), config);
+        }
+    }
+
+    #[test]
+    fn an_unknown_preset_is_answered_with_the_known_ones() {
+        let message = preset("maxi").unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "no preset is called \"maxi\"; there are mini, gpt4, tiny"
+        );
+    }
+
+    #[test]
+    fn a_refused_field_is_named_with_both_numbers() {
+        let cases: [(String, &str); 9] = [
+            (
+                refused(|c| c.decoder.moe.top_k = 5),
+                "decoder.moe.top_k: 5 experts a token, but there are 4",
+            ),
+            (
+                refused(|c| c.decoder.num_kv_heads = 3),
+                "decoder.num_kv_heads: is 3, does not divide num_heads, which is 4",
+            ),
+            (
+                refused(|c| c.decoder.num_layers = 0),
+                "decoder.num_layers: is 0",
+            ),
+            (
+                refused(|c| c.decoder.rope_theta = f64::NAN),
+                "decoder.rope_theta: is NaN",
+            ),
+            (
+                refused(|c| c.decoder.head_dim = 7),
+                "decoder.head_dim: is 7, must be a multiple of 2",
+            ),
+            (
+                refused(|c| c.vision = None),
+                "cross_attention: needs a [vision] tower",
+            ),
+            (
+                refused(|c| c.vision.as_mut().unwrap().patch_size = 8),
+                "vision.stem.conv.channels: 2 convolutions of stride 2 do not make one row of a patch 8 pixels wide",
+            ),
+            (
+                refused(|c| c.vision.as_mut().unwrap().num_heads = 4),
+                "vision.num_heads: makes heads 6 wide",
+            ),
+            (
+                refused(|c| c.cross_attention.as_mut().unwrap().every = 3),
+                "cross_attention.every: is 3, does not divide decoder.num_layers, which is 2",
+            ),
+        ];
+        for (message, expected) in cases {
+            assert!(
+                message.contains(expected),
+                "{message}\nshould hold: {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_or_missing_field_is_named() {
+        let text = preset("mini").unwrap().to_toml();
+        let extra = text.replace("vocab_size", "vocabulary = 7\nvocab_size");
+        assert!(
+            ModelConfig::from_toml(&extra)
+                .unwrap_err()
+                .to_string()
+                .contains("`vocabulary`")
+        );
+        let missing = text.replace("vocab_size = 2048\n", "");
+        assert!(
+            ModelConfig::from_toml(&missing)
+                .unwrap_err()
+                .to_string()
+                .contains("`vocab_size`")
+        );
+    }
+}
