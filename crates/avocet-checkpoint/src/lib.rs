@@ -1,1 +1,23 @@
-//! Placeholder map of `avocet-checkpoint`.
+//! Model folders: `config.toml`, `model.safetensors` and `tokenizer.json`, which together are
+//! enough to infer.
+//!
+//! - [`ModelFiles`]: opens a folder, or the same three files carried in a binary; nothing of a
+//!   file is believed before it is checked.
+//! - [`save`]: writes a folder so that a crash leaves whole files.
+//! - [`resolve`]: what a model reference on the command line means.
+
+mod backend;
+mod check;
+mod error;
+mod files;
+mod header;
+mod reference;
+mod save;
+mod weights;
+
+pub use error::CheckpointError;
+pub use files::{CONFIG, ModelFiles, TOKENIZER, WEIGHTS};
+pub use header::StoredType;
+pub use reference::{Reference, resolve};
+pub use save::{WeightFormat, save};
+pub use weights::StoredTensor;
