@@ -8,6 +8,18 @@ use candle_core::{CpuStorage, Layout, Result, bail};
 use half::bf16;
 use rayon::prelude::*;
 
+use crate::precision::{Precision, product_precision};
+
+#[cfg(target_arch = "x86_64")]
+mod amx;
+#[cfg(target_arch = "x86_64")]
+mod tile;
+
+/// Products of fewer rows stay in f32: tiles would be mostly padding.
+const MIN_TILE_ROWS: usize = 16;
+/// Right operands of fewer elements stay in f32: packing would cost more than it saves.
+const MIN_TILE_ELEMENTS: usize = 1024;
+
 /// Numbers of a matrix that is read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Values<'a> {
@@ -195,29 +207,57 @@ impl<'a> MatMut<'a> {
 }
 
 /// A right operand made ready for several products.
-pub(crate) struct Right<'a> {
-    plain: MatRef<'a>,
+pub(crate) enum Right<'a> {
+    /// As it is.
+    Plain(MatRef<'a>),
+    /// As bfloat16 tiles.
+    #[cfg(target_arch = "x86_64")]
+    Tiles(amx::Tiles),
 }
 
 impl<'a> Right<'a> {
-    /// Prepares `b` for products with about `rows` rows in all.
-    pub(crate) fn prepare(b: MatRef<'a>, _rows: usize) -> Self {
-        Self { plain: b }
+    /// Prepares `b` on the calling thread, for products with about `rows` rows in all.
+    pub(crate) fn prepare(b: MatRef<'a>, rows: usize) -> Self {
+        Self::prepare_on(b, rows, false)
+    }
+
+    /// Prepares `b` on all threads, for products with about `rows` rows in all.
+    pub(crate) fn prepare_parallel(b: MatRef<'a>, rows: usize) -> Self {
+        Self::prepare_on(b, rows, true)
+    }
+
+    fn prepare_on(b: MatRef<'a>, rows: usize, parallel: bool) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if product_precision() == Precision::Bf16
+            && rows >= MIN_TILE_ROWS
+            && b.rows.saturating_mul(b.cols) >= MIN_TILE_ELEMENTS
+            && amx::available()
+        {
+            return Self::Tiles(amx::Tiles::pack(b, parallel));
+        }
+        Self::Plain(b)
     }
 
     /// Sets `c` to `a b`, or adds `a b` to it, on the calling thread.
     ///
     /// Panics if the shapes disagree.
     pub(crate) fn product(&self, c: MatMut<'_>, a: MatRef<'_>, accumulate: bool) {
-        check_shapes(&c, &a, &self.plain);
-        f32_product(c, a, self.plain, accumulate);
+        match self {
+            Self::Plain(b) => {
+                check_shapes(&c, &a, b);
+                f32_product(c, a, *b, accumulate);
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Tiles(tiles) => tiles.product(c, a, accumulate),
+        }
     }
 }
 
 /// Rows of C that one task computes, of a product with `rows` rows: by the shape alone, so that
-/// results do not depend on the threads.
+/// results do not depend on the threads, and about an even number of tasks.
 fn chunk_rows(rows: usize) -> usize {
-    rows.div_ceil(8).next_multiple_of(32).clamp(32, 256)
+    let tasks = 2 * rows.div_ceil(256).max(1);
+    rows.div_ceil(tasks).next_multiple_of(32)
 }
 
 /// Sets `c` to `a b`, or adds `a b` to it, on all threads.
@@ -225,11 +265,11 @@ fn chunk_rows(rows: usize) -> usize {
 /// Panics if the shapes disagree.
 pub(crate) fn product(c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>, accumulate: bool) {
     check_shapes(&c, &a, &b);
-    let right = Right::prepare(b, c.rows);
     let chunk_rows = chunk_rows(c.rows);
     if c.rows <= chunk_rows || c.cols == 0 {
-        return right.product(c, a, accumulate);
+        return product_sequential(c, a, b, accumulate);
     }
+    let right = Right::prepare_parallel(b, c.rows);
     let MatMut {
         data,
         rows,
@@ -323,5 +363,78 @@ mod tests {
                 assert_eq!(c[i * n + j], expected);
             }
         }
+    }
+
+    /// The numbers as a row-major and as a column-major matrix.
+    fn both_orders<'a>(data: impl Into<Values<'a>>, rows: usize, cols: usize) -> [MatRef<'a>; 2] {
+        let data = data.into();
+        [
+            MatRef::new(data, rows, cols),
+            MatRef::new(data, cols, rows).transposed(),
+        ]
+    }
+
+    /// Numbers that bfloat16 holds exactly, whose sums of products f32 holds exactly.
+    fn small_integers(len: usize, modulus: usize) -> Vec<f32> {
+        (0..len)
+            .map(|i| (i * 7919 % modulus) as f32 - (modulus / 2) as f32)
+            .collect()
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn tiles_of_any_shape_and_strides_give_the_exact_product() {
+        if !amx::available() {
+            return;
+        }
+        for (m, k, n) in [
+            (1, 1, 1),
+            (16, 32, 16),
+            (33, 70, 45),
+            (64, 1100, 40),
+            (130, 31, 97),
+        ] {
+            let (a, b) = (small_integers(m * k, 13), small_integers(k * n, 11));
+            let half = |v: &[f32]| v.iter().map(|&v| bf16::from_f32(v)).collect::<Vec<_>>();
+            let (a_half, b_half) = (half(&a), half(&b));
+            let start = small_integers(m * (n + 3), 5);
+            let lefts = [both_orders(&a, m, k), both_orders(&a_half[..], m, k)].concat();
+            let rights = [both_orders(&b, k, n), both_orders(&b_half[..], k, n)].concat();
+            for &a in &lefts {
+                for &b in &rights {
+                    for accumulate in [false, true] {
+                        let mut expected = start.clone();
+                        let mut got = start.clone();
+                        f32_product(
+                            MatMut::strided(&mut expected, m, n, n + 3),
+                            a,
+                            b,
+                            accumulate,
+                        );
+                        let c = MatMut::strided(&mut got, m, n, n + 3);
+                        amx::Tiles::pack(b, true).product(c, a, accumulate);
+                        assert!(got == expected, "{m} x {k} x {n}, adding {accumulate}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn tiles_pack_matrices_whose_elements_are_nowhere_neighbours() {
+        if !amx::available() {
+            return;
+        }
+        let (a, b) = (
+            small_integers(2 * 40 * 50, 13),
+            small_integers(3 * 50 * 30, 11),
+        );
+        let a = MatRef::strided(&a, 40, 50, 100, 2);
+        let b = MatRef::strided(&b, 50, 30, 3, 150);
+        let (mut expected, mut got) = (vec![0.0; 40 * 30], vec![0.0; 40 * 30]);
+        f32_product(MatMut::new(&mut expected, 40, 30), a, b, false);
+        amx::Tiles::pack(b, false).product(MatMut::new(&mut got, 40, 30), a, false);
+        assert_eq!(got, expected);
     }
 }
