@@ -24,6 +24,8 @@ mod config;
 mod count;
 mod cross_attention;
 mod decoder;
+#[cfg(test)]
+mod fixture;
 mod flops;
 mod init;
 mod input;

@@ -196,3 +196,6 @@ impl Avocet {
             .flatten()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! Small models with seeded weights, and inputs for them: what the tests share.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use candle_core::{DType, Device, Result, Shape, Tensor, Var, bail};
+use candle_nn::var_builder::SimpleBackend;
+use candle_nn::{Init, VarBuilder};
+
+use crate::config::ModelConfig;
+use crate::input::{Images, TextBatch};
+use crate::model::Avocet;
+use crate::preset::preset;
+
+/// A model and its variables by name.
+pub struct Fixture {
+    pub model: Avocet,
+    pub vars: BTreeMap<String, Var>,
+}
+
+/// The `tiny` preset, changed, with weights that depend on their names only.
+pub fn tiny(change: impl FnOnce(&mut ModelConfig)) -> Fixture {
+    let mut config = preset("tiny").unwrap();
+    change(&mut config);
+    let backend = Seeded::default();
+    let vars = backend.vars.clone();
+    let vb = VarBuilder::from_backend(Box::new(backend), DType::F32, Device::Cpu);
+    let model = Avocet::new(&config, vb).unwrap();
+    let vars = std::mem::take(&mut *vars.lock().unwrap());
+    Fixture { model, vars }
+}
+
+/// Numbers of unit variance that depend on `seed` only.
+pub fn noise(seed: u64, count: usize) -> Vec<f32> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    };
+    (0..count)
+        .map(|_| ((next() + next() + next() + next() - 2.0) * 3f64.sqrt()) as f32)
+        .collect()
+}
+
+/// Images of these grids for a model of patch size 4.
+pub fn images(seed: u64, grids: &[(usize, usize)]) -> Images {
+    let count: usize = grids.iter().map(|(r, c)| r * c).sum();
+    let pixels = noise(seed, count * 48)
+        .into_iter()
+        .map(|x| x.clamp(-1.0, 1.0))
+        .collect();
+    let patches = Tensor::from_vec(pixels, (count, 48), &Device::Cpu).unwrap();
+    Images {
+        patches,
+        grids: grids.to_vec(),
+    }
+}
+
+/// Texts with ids from a fixed pattern; each token's image as given.
+pub fn texts(latest_image: &[&[Option<u32>]]) -> TextBatch {
+    let mut batch = TextBatch {
+        offsets: vec![0],
+        ..TextBatch::default()
+    };
+    for text in latest_image {
+        let first = batch.ids.len() as u32;
+        batch
+            .ids
+            .extend((0..text.len() as u32).map(|i| (first * 5 + i * 7 + 3) % 48));
+        batch.latest_image.extend_from_slice(text);
+        batch.offsets.push(batch.ids.len());
+    }
+    batch
+}
+
+/// Largest difference between the elements of two tensors of one shape.
+pub fn difference(a: &Tensor, b: &Tensor) -> f32 {
+    assert_eq!(a.dims(), b.dims());
+    let worst = (a - b)
+        .unwrap()
+        .abs()
+        .unwrap()
+        .flatten_all()
+        .unwrap()
+        .max(0)
+        .unwrap();
+    worst.to_scalar().unwrap()
+}
+
+/// All elements.
+pub fn elements(t: &Tensor) -> Vec<f32> {
+    t.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+#[derive(Default)]
+struct Seeded {
+    vars: Arc<Mutex<BTreeMap<String, Var>>>,
+}
+
+impl SimpleBackend for Seeded {
+    fn get(&self, s: Shape, name: &str, init: Init, _: DType, dev: &Device) -> Result<Tensor> {
+        let seed = name
+            .bytes()
+            .fold(1u64, |h, b| h.wrapping_mul(0x100_0000_01b3) ^ u64::from(b));
+        let values = match init {
+            Init::Const(value) => vec![value as f32; s.elem_count()],
+            Init::Randn { mean, stdev } => noise(seed, s.elem_count())
+                .into_iter()
+                .map(|x| mean as f32 + stdev as f32 * x)
+                .collect(),
+            other => bail!("{name}: no layer starts as {other:?}"),
+        };
+        let var = Var::from_tensor(&Tensor::from_vec(values, s, dev)?)?;
+        self.vars
+            .lock()
+            .unwrap()
+            .insert(name.to_owned(), var.clone());
+        Ok(var.as_tensor().clone())
+    }
+
+    fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> Result<Tensor> {
+        bail!("{name} was asked for without its shape")
+    }
+
+    fn contains_tensor(&self, _: &str) -> bool {
+        true
+    }
+}

@@ -1,0 +1,378 @@
+//! What must hold of the joined model.
+
+use candle_core::{Result, Tensor};
+
+use super::*;
+use crate::config::StemConfig;
+use crate::fixture::{Fixture, difference, elements, images, noise, texts, tiny};
+
+const A: Option<u32> = Some(0);
+const B: Option<u32> = Some(1);
+
+fn shut(config: &mut ModelConfig) {
+    config.cross_attention.as_mut().unwrap().initial_gate = 0.0;
+}
+
+fn hidden(f: &Fixture, text: &TextBatch, seen: Option<&Images>) -> Result<Tensor> {
+    let latents = seen
+        .map(|images| f.model.encode_images(images))
+        .transpose()?;
+    Ok(f.model.forward(text, latents.as_ref())?.hidden)
+}
+
+#[test]
+fn closed_gates_give_exactly_the_text_model() -> Result<()> {
+    let joined = tiny(shut);
+    let text_only = tiny(|config| {
+        config.cross_attention = None;
+        config.vision = None;
+        config.resampler = None;
+    });
+    let text = texts(&[&[None, A, A, A], &[B; 6]]);
+    let blind = TextBatch {
+        latest_image: vec![None; 10],
+        ..text.clone()
+    };
+    let seen = hidden(&joined, &text, Some(&images(1, &[(2, 3), (1, 4)])))?;
+    let unseen = hidden(&text_only, &blind, None)?;
+    assert_eq!(elements(&seen), elements(&unseen));
+    assert!(
+        joined
+            .model
+            .gates()?
+            .iter()
+            .all(|&gates| gates == (0.0, 0.0))
+    );
+    Ok(())
+}
+
+#[test]
+fn open_gates_let_the_image_through() -> Result<()> {
+    let f = tiny(|_| {});
+    let text = texts(&[&[A; 5]]);
+    let one = hidden(&f, &text, Some(&images(1, &[(2, 2)])))?;
+    let other = hidden(&f, &text, Some(&images(2, &[(2, 2)])))?;
+    assert!(difference(&one, &other) > 1e-3);
+    Ok(())
+}
+
+#[test]
+fn a_token_before_the_first_image_is_untouched_by_any_image() -> Result<()> {
+    let f = tiny(|_| {});
+    let text = texts(&[&[None, None, None, A, A, B]]);
+    let one = hidden(&f, &text, Some(&images(1, &[(2, 2), (3, 1)])))?;
+    let other = hidden(&f, &text, Some(&images(2, &[(4, 4), (1, 1)])))?;
+    let blind = TextBatch {
+        latest_image: vec![None; 6],
+        ..text
+    };
+    let none = hidden(&f, &blind, None)?;
+    let before = |t: &Tensor| Ok::<_, candle_core::Error>(elements(&t.narrow(0, 0, 3)?));
+    assert_eq!(before(&one)?, before(&other)?);
+    // Fewer latents pass through other products, but none of them reaches these rows.
+    assert_eq!(before(&one)?, before(&none)?);
+    assert!(difference(&one.narrow(0, 3, 3)?, &other.narrow(0, 3, 3)?) > 1e-3);
+    Ok(())
+}
+
+#[test]
+fn a_token_sees_its_latest_image_and_no_other() -> Result<()> {
+    let f = tiny(|config| config.decoder.num_layers = 1);
+    let text = texts(&[&[A, A, B, B]]);
+    let (first, second) = (images(1, &[(2, 2)]), images(2, &[(1, 3)]));
+    let pair = |a: &Images, b: &Images| -> Result<Images> {
+        let patches = Tensor::cat(&[&a.patches, &b.patches], 0)?;
+        Ok(Images {
+            patches,
+            grids: [a.grids.clone(), b.grids.clone()].concat(),
+        })
+    };
+    let one = hidden(&f, &text, Some(&pair(&first, &second)?))?;
+    let other = hidden(&f, &text, Some(&pair(&first, &images(3, &[(1, 3)]))?))?;
+    assert_eq!(
+        elements(&one.narrow(0, 0, 2)?),
+        elements(&other.narrow(0, 0, 2)?)
+    );
+    assert!(difference(&one.narrow(0, 2, 2)?, &other.narrow(0, 2, 2)?) > 1e-3);
+    Ok(())
+}
+
+/// One to three images anywhere in the text, and texts without any.
+fn mixed_batch() -> (TextBatch, Images) {
+    let text = texts(&[
+        &[A; 5],
+        &[None, None, B, B, Some(2), Some(2), Some(3)],
+        &[None; 4],
+        &[None, Some(4), Some(4)],
+    ]);
+    (text, images(5, &[(2, 3), (1, 1), (4, 4), (1, 7), (3, 2)]))
+}
+
+#[test]
+fn a_packed_batch_equals_its_texts_one_by_one() -> Result<()> {
+    for with_resampler in [false, true] {
+        let f = tiny(|config| {
+            if !with_resampler {
+                config.resampler = None;
+            }
+        });
+        let (text, seen) = mixed_batch();
+        let packed = hidden(&f, &text, Some(&seen))?;
+        let latents = f.model.encode_images(&seen)?;
+        for (index, span) in text.offsets.windows(2).enumerate() {
+            let (from, to) = (span[0], span[1]);
+            let named: Vec<u32> = text.latest_image[from..to]
+                .iter()
+                .flatten()
+                .copied()
+                .collect();
+            let first = named.first().copied().unwrap_or(0);
+            let alone = TextBatch {
+                ids: text.ids[from..to].to_vec(),
+                offsets: vec![0, to - from],
+                latest_image: text.latest_image[from..to]
+                    .iter()
+                    .map(|image| image.map(|image| image - first))
+                    .collect(),
+            };
+            let mut own = Vec::new();
+            for image in named
+                .first()
+                .into_iter()
+                .flat_map(|&f| f..=*named.last().unwrap())
+            {
+                let patches_before: usize = seen.grids[..image as usize]
+                    .iter()
+                    .map(|(r, c)| r * c)
+                    .sum();
+                let grid = seen.grids[image as usize];
+                let patches = seen.patches.narrow(0, patches_before, grid.0 * grid.1)?;
+                let image_alone = Images {
+                    patches: patches.contiguous()?,
+                    grids: vec![grid],
+                };
+                own.push(f.model.encode_images(&image_alone)?);
+                let within = latents.image(image as usize)?.rows;
+                assert!(
+                    difference(&within, &own[own.len() - 1].rows) < 1e-5,
+                    "image {image}"
+                );
+            }
+            let own = match own.iter().collect::<Vec<_>>().as_slice() {
+                [] => None,
+                parts => Some(Latents::concat(parts)?),
+            };
+            let one = f.model.forward(&alone, own.as_ref())?.hidden;
+            let within = packed.narrow(0, from, to - from)?;
+            // Only the order of sums in the products differs.
+            assert!(difference(&one, &within) < 2e-5, "text {index}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn cached_decoding_equals_the_full_forward() -> Result<()> {
+    let f = tiny(|_| {});
+    let text = texts(&[&[None, None, A, A, A, B, B, B, B, B, B]]);
+    let seen = f.model.encode_images(&images(4, &[(2, 3), (1, 2)]))?;
+    let full = f.model.forward(&text, Some(&seen))?.hidden;
+    let keys = f.model.cross_keys(Some(&seen))?;
+    for steps in [vec![11], vec![4, 1, 1, 1, 1, 1, 1, 1], vec![1, 7, 3]] {
+        let mut cache = f.model.new_cache(2)?;
+        let mut rows = Vec::new();
+        for n in steps {
+            let (from, to) = (cache.len(), cache.len() + n);
+            let (ids, images) = (&text.ids[from..to], &text.latest_image[from..to]);
+            rows.push(f.model.forward_cached(ids, images, &keys, &mut cache)?);
+        }
+        assert_eq!(cache.len(), 11);
+        assert_eq!(
+            cache
+                .expert_load()
+                .iter()
+                .map(|l| l.iter().sum::<u64>())
+                .max(),
+            Some(22)
+        );
+        assert!(difference(&Tensor::cat(&rows, 0)?, &full) < 2e-5);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_truncated_cache_continues_as_if_the_rest_had_never_been() -> Result<()> {
+    let f = tiny(|_| {});
+    let keys = f.model.cross_keys(None)?;
+    let mut cache = f.model.new_cache(1)?;
+    f.model
+        .forward_cached(&[1, 2, 3], &[None; 3], &keys, &mut cache)?;
+    let straight = f
+        .model
+        .forward_cached(&[4, 5], &[None; 2], &keys, &mut cache)?;
+    cache.truncate(3);
+    f.model
+        .forward_cached(&[9, 9, 9, 9], &[None; 4], &keys, &mut cache)?;
+    cache.truncate(3);
+    let again = f
+        .model
+        .forward_cached(&[4, 5], &[None; 2], &keys, &mut cache)?;
+    assert_eq!(elements(&straight), elements(&again));
+    Ok(())
+}
+
+#[test]
+fn keys_computed_once_and_joined_equal_recomputed_ones() -> Result<()> {
+    let f = tiny(|_| {});
+    let text = texts(&[&[A, A, B, B]]);
+    let first = f.model.encode_images(&images(1, &[(2, 2)]))?;
+    let second = f.model.encode_images(&images(2, &[(1, 3)]))?;
+    let both = Latents::concat(&[&first, &second])?;
+    let recomputed = f.model.forward(&text, Some(&both))?.hidden;
+    let parts = [
+        f.model.cross_keys(None)?,
+        f.model.cross_keys(Some(&first))?,
+        f.model.cross_keys(Some(&second))?,
+    ];
+    let joined = CrossKeys::concat(&parts.iter().collect::<Vec<_>>())?;
+    assert_eq!(joined.num_images(), 2);
+    assert_eq!(joined.num_bytes(), 2 * 2 * 6 * 2 * 8 * 4);
+    let once = f.model.forward_with_keys(&text, &joined)?.hidden;
+    assert!(difference(&once, &recomputed) < 1e-5);
+    Ok(())
+}
+
+#[test]
+fn every_variable_gets_a_gradient() -> Result<()> {
+    for (stem, resampler) in [
+        (StemConfig::Linear, true),
+        (tiny_conv(), false),
+        (tiny_conv(), true),
+    ] {
+        let f = tiny(|config| {
+            config.decoder.tied_embeddings = resampler;
+            config.vision.as_mut().unwrap().stem = stem;
+            if !resampler {
+                config.resampler = None;
+            }
+        });
+        let (text, seen) = mixed_batch();
+        let latents = f.model.encode_images(&seen)?;
+        let decoded = f.model.forward(&text, Some(&latents))?;
+        let logits = f.model.logits(&decoded.hidden)?;
+        let pull = Tensor::from_vec(
+            noise(9, logits.elem_count()),
+            logits.dims(),
+            logits.device(),
+        )?;
+        let mut loss = (logits * pull)?.mean_all()?;
+        for router in &decoded.routers {
+            assert_eq!(router.load.iter().sum::<u32>(), 2 * text.ids.len() as u32);
+            loss = ((loss + &router.balance)? + &router.z)?;
+        }
+        let grads = loss.backward()?;
+        let untouched: Vec<&String> = f
+            .vars
+            .iter()
+            .filter(|(_, var)| match grads.get(var) {
+                None => true,
+                Some(grad) => elements(grad).iter().all(|&g| g == 0.0),
+            })
+            .map(|(name, _)| name)
+            .collect();
+        assert!(untouched.is_empty(), "no gradient reaches {untouched:#?}");
+        let broken: Vec<&String> = f
+            .vars
+            .iter()
+            .filter(|(_, var)| {
+                elements(grads.get(var).unwrap())
+                    .iter()
+                    .any(|g| !g.is_finite())
+            })
+            .map(|(name, _)| name)
+            .collect();
+        assert!(broken.is_empty(), "gradients are not finite: {broken:#?}");
+    }
+    Ok(())
+}
+
+fn tiny_conv() -> StemConfig {
+    StemConfig::Conv {
+        channels: vec![8, 24],
+    }
+}
+
+#[test]
+fn a_loss_free_bias_moves_the_choice_of_experts_only() -> Result<()> {
+    let f = tiny(|config| config.decoder.moe.loss_free_bias = true);
+    let text = texts(&[&[None; 12]]);
+    let load = |f: &Fixture| -> Result<Vec<u32>> {
+        Ok(f.model.forward(&text, None)?.routers[0].load.clone())
+    };
+    f.vars["decoder.layers.0.moe.router.load_bias"].set(&Tensor::new(
+        &[-9f32, 0.0, 0.0, 9.0],
+        &candle_core::Device::Cpu,
+    )?)?;
+    let steered = load(&f)?;
+    assert_eq!((steered[0], steered[3]), (0, 12));
+    Ok(())
+}
+
+#[test]
+fn wrong_inputs_are_refused_with_both_numbers() -> Result<()> {
+    let f = tiny(|_| {});
+    let refused = |result: Result<Decoded>| result.unwrap_err().to_string();
+    let long = texts(&[&[None; 65]]);
+    let message = refused(f.model.forward(&long, None));
+    assert!(
+        message.contains("text 0 has 65 tokens, but the context holds 64"),
+        "{message}"
+    );
+    let message = refused(f.model.forward(&texts(&[&[B, B]]), None));
+    assert!(
+        message.contains("names image 1, but there are 0"),
+        "{message}"
+    );
+    let mut beyond = texts(&[&[None]]);
+    beyond.ids[0] = 48;
+    assert!(refused(f.model.forward(&beyond, None)).contains("48"));
+    let short = TextBatch {
+        offsets: vec![0, 3],
+        ..texts(&[&[None; 4]])
+    };
+    assert!(refused(f.model.forward(&short, None)).contains("4 ids"));
+
+    let too_many = f
+        .model
+        .encode_images(&images(1, &[(2, 2), (17, 1)]))
+        .unwrap_err();
+    assert!(
+        too_many
+            .to_string()
+            .contains("image 1 has 17 x 1 patches, must be 1 to 16")
+    );
+    let none = f.model.encode_images(&Images {
+        grids: vec![],
+        ..images(1, &[(1, 1)])
+    });
+    assert!(
+        none.unwrap_err()
+            .to_string()
+            .contains("hold 0 patches, but there are 1")
+    );
+
+    let keys = CrossKeys::default();
+    let mut cache = f.model.new_cache(64)?;
+    f.model
+        .forward_cached(&[1; 60], &[None; 60], &keys, &mut cache)?;
+    let full = f
+        .model
+        .forward_cached(&[1; 5], &[None; 5], &keys, &mut cache)
+        .unwrap_err();
+    assert!(
+        full.to_string().contains("5 tokens after 60 do not fit"),
+        "{full}"
+    );
+    assert_eq!(cache.len(), 60);
+    Ok(())
+}
