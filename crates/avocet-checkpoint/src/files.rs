@@ -101,15 +101,35 @@ impl ModelFiles {
         self.weights.num_bytes()
     }
 
-    /// What a network is built with: matrices stored in BF16 stay BF16, all else is F32. Each
+    /// Errors, naming each difference with both shapes, unless the stored tensors are exactly
+    /// those of the configured model: none missing, none unused, none of another shape.
+    pub fn check(&self) -> Result<(), CheckpointError> {
+        match check::differences(
+            &self.weights,
+            &avocet_model::parameter_shapes(&self.config)?,
+        ) {
+            None => Ok(()),
+            Some(differences) => Err(CheckpointError::Mismatch {
+                path: self.folder.join(WEIGHTS),
+                differences,
+            }),
+        }
+    }
+
+    /// What the network is built with: matrices stored in BF16 stay BF16, all else is F32. Each
     /// tensor is copied once, when it is asked for.
     ///
-    /// Building errors if a tensor is missing or has another shape.
-    pub fn var_builder(&self, device: &Device) -> VarBuilder<'static> {
+    /// Errors as [`ModelFiles::check`] does, before anything is copied.
+    pub fn var_builder(&self, device: &Device) -> Result<VarBuilder<'static>, CheckpointError> {
+        self.check()?;
         let backend = StoredBackend {
             weights: Arc::clone(&self.weights),
         };
-        VarBuilder::from_backend(Box::new(backend), DType::F32, device.clone())
+        Ok(VarBuilder::from_backend(
+            Box::new(backend),
+            DType::F32,
+            device.clone(),
+        ))
     }
 }
 
@@ -134,4 +154,185 @@ fn read(path: &Path, limit: u64) -> Result<Vec<u8>, CheckpointError> {
         });
     }
     Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{Model, below, model};
+    use crate::save::{WeightFormat, save};
+    use avocet_model::Avocet;
+    use candle_core::Tensor;
+    use std::fs;
+
+    fn saved(model: &Model, format: WeightFormat) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        save(
+            folder.path(),
+            &model.config,
+            &model.tokenizer,
+            &model.tensors,
+            format,
+        )
+        .unwrap();
+        folder
+    }
+
+    fn bits(tensor: &Tensor) -> Vec<u32> {
+        let tensor = tensor.to_dtype(DType::F32).unwrap().flatten_all().unwrap();
+        tensor
+            .to_vec1::<f32>()
+            .unwrap()
+            .into_iter()
+            .map(f32::to_bits)
+            .collect()
+    }
+
+    #[test]
+    fn single_precision_survives_bit_for_bit() {
+        let model = model();
+        let folder = saved(&model, WeightFormat::F32);
+        let files = ModelFiles::open(folder.path()).unwrap();
+        let vb = files.var_builder(&Device::Cpu).unwrap();
+        for (name, tensor) in &model.tensors {
+            let read = vb.get(tensor.dims(), name).unwrap();
+            assert_eq!(bits(&read), bits(tensor), "{name}");
+        }
+        assert_eq!(files.tokenizer_bytes(), model.tokenizer);
+        assert_eq!(files.tokenizer().unwrap().to_bytes(), model.tokenizer);
+        assert_eq!(files.config().to_toml(), model.config);
+        Avocet::new(files.config(), vb).unwrap();
+    }
+
+    #[test]
+    fn matrices_stay_bf16_and_vectors_are_single_precision() {
+        let model = model();
+        let folder = saved(&model, WeightFormat::Bf16);
+        let files = ModelFiles::open(folder.path()).unwrap();
+        let vb = files.var_builder(&Device::Cpu).unwrap();
+        for (name, tensor) in &model.tensors {
+            let read = vb.get(tensor.dims(), name).unwrap();
+            let matrix = tensor.rank() >= 2;
+            assert_eq!(
+                read.dtype(),
+                if matrix { DType::BF16 } else { DType::F32 },
+                "{name}"
+            );
+            let wanted = if matrix {
+                tensor.to_dtype(DType::BF16).unwrap()
+            } else {
+                tensor.clone()
+            };
+            assert_eq!(bits(&read), bits(&wanted), "{name}");
+        }
+    }
+
+    #[test]
+    fn saving_twice_gives_the_same_bytes_and_leaves_other_files() {
+        let model = model();
+        let folder = saved(&model, WeightFormat::Bf16);
+        let card = folder.path().join("MODEL_CARD.md");
+        fs::write(&card, "card").unwrap();
+        let first = fs::read(folder.path().join(WEIGHTS)).unwrap();
+        let format = WeightFormat::Bf16;
+        save(
+            folder.path(),
+            &model.config,
+            &model.tokenizer,
+            &model.tensors,
+            format,
+        )
+        .unwrap();
+        assert_eq!(fs::read(folder.path().join(WEIGHTS)).unwrap(), first);
+        assert_eq!(fs::read(&card).unwrap(), b"card");
+        assert_eq!(
+            fs::read_dir(folder.path()).unwrap().count(),
+            4,
+            "no temporary file is left"
+        );
+    }
+
+    #[test]
+    fn tensors_that_differ_from_the_configuration_are_all_named() {
+        let mut model = model();
+        model.tensors.remove("decoder.final_norm.weight");
+        let missing = model.tensors.pop_first().unwrap().0;
+        let (name, tensor) = model.tensors.pop_last().unwrap();
+        let longer = Tensor::cat(&[&tensor, &tensor], 0).unwrap();
+        let shapes = [
+            format!("{:?}", longer.dims()),
+            format!("{:?}", tensor.dims()),
+        ];
+        model.tensors.insert(name.clone(), longer);
+        let extra = Tensor::zeros((3, 7), DType::F32, &Device::Cpu).unwrap();
+        model.tensors.insert("vision.extra".into(), extra);
+        let folder = saved(&model, WeightFormat::F32);
+        let files = ModelFiles::open(folder.path()).unwrap();
+        let message = files.var_builder(&Device::Cpu).err().unwrap().to_string();
+        let unused = "tensor \"vision.extra\" of shape [3, 7] is not used".to_owned();
+        for part in [
+            WEIGHTS.into(),
+            missing,
+            name,
+            shapes[0].clone(),
+            shapes[1].clone(),
+            unused,
+        ] {
+            assert!(message.contains(&part), "{part:?} is not in {message:?}");
+        }
+    }
+
+    #[test]
+    fn a_missing_or_wrong_file_is_named() {
+        for name in [CONFIG, WEIGHTS, TOKENIZER] {
+            let folder = saved(&model(), WeightFormat::Bf16);
+            let path = folder.path().join(name);
+            fs::remove_file(&path).unwrap();
+            let message = ModelFiles::open(folder.path()).err().unwrap().to_string();
+            assert!(message.contains(name), "{message}");
+            fs::write(&path, b"").unwrap();
+            let opened = ModelFiles::open(folder.path()).and_then(|files| files.tokenizer());
+            let message = opened.err().unwrap().to_string();
+            assert!(message.contains(name), "{message}");
+        }
+    }
+
+    #[test]
+    fn damaged_weights_are_refused_or_load_whole() {
+        let model = model();
+        let folder = saved(&model, WeightFormat::Bf16);
+        let path = folder.path().join(WEIGHTS);
+        let good = fs::read(&path).unwrap();
+        let header = 8 + u64::from_le_bytes(good[..8].try_into().unwrap()) as usize;
+        let (mut state, mut loaded, mut refused) = (1, 0, 0);
+        for round in 0..2000 {
+            let mut bytes = good.clone();
+            let at = below(&mut state, header);
+            match round % 5 {
+                0 => bytes.truncate(below(&mut state, good.len())),
+                1 => bytes[at] = below(&mut state, 256) as u8,
+                2 => bytes[at] = b"0123456789[]{},:\""[below(&mut state, 17)],
+                3 => bytes[below(&mut state, 8)] = below(&mut state, 256) as u8,
+                _ => drop(bytes.drain(at..(at + below(&mut state, 30)).min(good.len()))),
+            }
+            fs::write(&path, &bytes).unwrap();
+            let outcome = ModelFiles::open(folder.path())
+                .and_then(|files| Ok((files.var_builder(&Device::Cpu)?, files)));
+            match outcome {
+                Ok((vb, files)) => {
+                    loaded += 1;
+                    for stored in files.tensors() {
+                        let tensor = vb.get(stored.shape.as_slice(), &stored.name).unwrap();
+                        assert_eq!(tensor.dims(), stored.shape);
+                    }
+                }
+                Err(error) => {
+                    refused += 1;
+                    assert!(error.to_string().contains(WEIGHTS), "{error}");
+                }
+            }
+        }
+        assert_eq!(loaded + refused, 2000);
+        assert!(refused > 1500, "{refused} refused");
+    }
 }

@@ -10,12 +10,14 @@ mod backend;
 mod check;
 mod error;
 mod files;
+#[cfg(test)]
+mod fixture;
 mod header;
 mod reference;
 mod save;
 mod weights;
 
-pub use error::CheckpointError;
+pub use error::{CheckpointError, HeaderError};
 pub use files::{CONFIG, ModelFiles, TOKENIZER, WEIGHTS};
 pub use header::StoredType;
 pub use reference::{Reference, resolve};
