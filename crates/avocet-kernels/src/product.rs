@@ -13,10 +13,14 @@ use crate::precision::{Precision, product_precision};
 #[cfg(target_arch = "x86_64")]
 mod amx;
 #[cfg(target_arch = "x86_64")]
+mod panel;
+#[cfg(target_arch = "x86_64")]
 mod tile;
 
 /// Products of fewer rows stay in f32: tiles would be mostly padding.
 const MIN_TILE_ROWS: usize = 16;
+/// Products of fewer rows do not pay for packing the right operand.
+const MIN_PANEL_ROWS: usize = 8;
 /// Right operands of fewer elements stay in f32: packing would cost more than it saves.
 const MIN_TILE_ELEMENTS: usize = 1024;
 
@@ -213,6 +217,9 @@ pub(crate) enum Right<'a> {
     /// As bfloat16 tiles.
     #[cfg(target_arch = "x86_64")]
     Tiles(amx::Tiles),
+    /// As groups of columns for AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    Panels(panel::Panels),
 }
 
 impl<'a> Right<'a> {
@@ -235,6 +242,10 @@ impl<'a> Right<'a> {
         {
             return Self::Tiles(amx::Tiles::pack(b, parallel));
         }
+        #[cfg(target_arch = "x86_64")]
+        if rows >= MIN_PANEL_ROWS && panel::available() {
+            return Self::Panels(panel::Panels::pack(b, parallel));
+        }
         Self::Plain(b)
     }
 
@@ -249,6 +260,8 @@ impl<'a> Right<'a> {
             }
             #[cfg(target_arch = "x86_64")]
             Self::Tiles(tiles) => tiles.product(c, a, accumulate),
+            #[cfg(target_arch = "x86_64")]
+            Self::Panels(panels) => panels.product(c, a, accumulate),
         }
     }
 }
@@ -414,6 +427,13 @@ mod tests {
                         let c = MatMut::strided(&mut got, m, n, n + 3);
                         amx::Tiles::pack(b, true).product(c, a, accumulate);
                         assert!(got == expected, "{m} x {k} x {n}, adding {accumulate}");
+                        let mut got = start.clone();
+                        let c = MatMut::strided(&mut got, m, n, n + 3);
+                        panel::Panels::pack(b, true).product(c, a, accumulate);
+                        assert!(
+                            got == expected,
+                            "panels {m} x {k} x {n}, adding {accumulate}"
+                        );
                     }
                 }
             }

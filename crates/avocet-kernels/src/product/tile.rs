@@ -239,7 +239,7 @@ fn interleaving() -> __m512i {
 /// Exchanges rows and columns of 16 x 16 pairs.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn transpose(r: [__m512i; LINES]) -> [__m512i; LINES] {
+pub(super) fn transpose(r: [__m512i; LINES]) -> [__m512i; LINES] {
     let mut t = r;
     for i in (0..LINES).step_by(2) {
         t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
