@@ -7,6 +7,7 @@ use candle_core::{
 };
 use rayon::prelude::*;
 
+use crate::simd::{dot, sum, vectorised};
 use crate::slices::{f32_slice, sum_in_order, with_f32};
 
 /// Elements one task normalises; fixed, so that results do not depend on the threads.
@@ -83,12 +84,7 @@ impl CustomOp2 for RmsNorm {
     ) -> Result<(CpuStorage, Shape)> {
         let x = f32_slice(x, x_layout, "rms_norm")?;
         let w = f32_slice(w, w_layout, "rms_norm")?;
-        let y = map_rows(x, w.len(), |x, y| {
-            let scale = 1.0 / (dot(x, x) / x.len() as f32 + self.eps).sqrt();
-            for ((y, x), w) in y.iter_mut().zip(x).zip(w) {
-                *y = x * scale * w;
-            }
-        });
+        let y = map_chunks(x, w.len(), |x, y| rms_norm_rows(x, w, self.eps, y));
         Ok((CpuStorage::F32(y), x_layout.shape().clone()))
     }
 
@@ -102,16 +98,9 @@ impl CustomOp2 for RmsNorm {
         let (dx, dw) = with_f32(x, "rms_norm", |x| {
             with_f32(w, "rms_norm", |w| {
                 with_f32(grad, "rms_norm", |g| {
-                    let (dx, [dw]) = gradients(x, g, w.len(), |x, g, dx, [dw]| {
-                        let n = x.len() as f32;
-                        let scale = 1.0 / (dot(x, x) / n + self.eps).sqrt();
-                        let projection = dot3(g, w, x) * scale * scale / n;
-                        for i in 0..x.len() {
-                            dw[i] += g[i] * x[i] * scale;
-                            dx[i] = (g[i] * w[i] - x[i] * projection) * scale;
-                        }
-                    });
-                    Ok((dx, dw))
+                    Ok(gradients(x, g, w.len(), w.len(), |x, g, dx, dw| {
+                        rms_norm_gradients(x, w, g, self.eps, dx, dw);
+                    }))
                 })
             })
         })?;
@@ -122,19 +111,44 @@ impl CustomOp2 for RmsNorm {
     }
 }
 
-struct LayerNorm {
-    eps: f32,
+vectorised! {
+    fn rms_norm_rows(x: &[f32], w: &[f32], eps: f32, y: &mut [f32]) {
+        for (x, y) in x.chunks_exact(w.len()).zip(y.chunks_exact_mut(w.len())) {
+            let scale = 1.0 / (dot(x, x) / w.len() as f32 + eps).sqrt();
+            for ((y, x), w) in y.iter_mut().zip(x).zip(w) {
+                *y = x * scale * w;
+            }
+        }
+    }
 }
 
-impl LayerNorm {
-    /// Mean of a row and the reciprocal of its standard deviation.
-    #[inline(always)]
-    fn statistics(&self, x: &[f32]) -> (f32, f32) {
-        let n = x.len() as f32;
-        let mean = sum(x) / n;
-        let variance = squared_distance(x, mean) / n;
-        (mean, 1.0 / (variance + self.eps).sqrt())
+vectorised! {
+    /// Sets `dx` row by row and adds to `dw`.
+    fn rms_norm_gradients(
+        x: &[f32],
+        w: &[f32],
+        g: &[f32],
+        eps: f32,
+        dx: &mut [f32],
+        dw: &mut [f32],
+    ) {
+        let n = w.len();
+        let rows = x.chunks_exact(n).zip(g.chunks_exact(n)).zip(dx.chunks_exact_mut(n));
+        for ((x, g), dx) in rows {
+            let scale = 1.0 / (dot(x, x) / n as f32 + eps).sqrt();
+            let projection = dot3(g, w, x) * scale * scale / n as f32;
+            for ((((dx, dw), x), g), w) in
+                dx.iter_mut().zip(dw.iter_mut()).zip(x).zip(g).zip(w)
+            {
+                *dw += g * x * scale;
+                *dx = (g * w - x * projection) * scale;
+            }
+        }
     }
+}
+
+struct LayerNorm {
+    eps: f32,
 }
 
 impl CustomOp3 for LayerNorm {
@@ -154,12 +168,7 @@ impl CustomOp3 for LayerNorm {
         let x = f32_slice(x, x_layout, "layer_norm")?;
         let w = f32_slice(w, w_layout, "layer_norm")?;
         let b = f32_slice(b, b_layout, "layer_norm")?;
-        let y = map_rows(x, w.len(), |x, y| {
-            let (mean, scale) = self.statistics(x);
-            for (((y, x), w), b) in y.iter_mut().zip(x).zip(w).zip(b) {
-                *y = (x - mean) * scale * w + b;
-            }
-        });
+        let y = map_chunks(x, w.len(), |x, y| layer_norm_rows(x, w, b, self.eps, y));
         Ok((CpuStorage::F32(y), x_layout.shape().clone()))
     }
 
@@ -171,26 +180,16 @@ impl CustomOp3 for LayerNorm {
         _y: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let (dx, dw, db) = with_f32(x, "layer_norm", |x| {
+        let (dx, mut dw) = with_f32(x, "layer_norm", |x| {
             with_f32(w, "layer_norm", |w| {
                 with_f32(grad, "layer_norm", |g| {
-                    let (dx, [dw, db]) = gradients(x, g, w.len(), |x, g, dx, [dw, db]| {
-                        let n = x.len() as f32;
-                        let (mean, scale) = self.statistics(x);
-                        let along = dot(g, w);
-                        let projection = (dot3(g, w, x) - along * mean) * scale * scale / n;
-                        let along = along / n;
-                        for i in 0..x.len() {
-                            let centred = x[i] - mean;
-                            dw[i] += g[i] * centred * scale;
-                            db[i] += g[i];
-                            dx[i] = (g[i] * w[i] - along - centred * projection) * scale;
-                        }
-                    });
-                    Ok((dx, dw, db))
+                    Ok(gradients(x, g, w.len(), 2 * w.len(), |x, g, dx, sums| {
+                        layer_norm_gradients(x, w, g, self.eps, dx, sums);
+                    }))
                 })
             })
         })?;
+        let db = dw.split_off(w.elem_count());
         Ok((
             Some(Tensor::from_vec(dx, x.shape(), x.device())?),
             Some(Tensor::from_vec(dw, w.shape(), w.device())?),
@@ -199,61 +198,92 @@ impl CustomOp3 for LayerNorm {
     }
 }
 
-/// Fills a new buffer row by row from the rows of `x`.
-fn map_rows(x: &[f32], width: usize, row: impl Fn(&[f32], &mut [f32]) + Sync) -> Vec<f32> {
-    let mut y = vec![0.0; x.len()];
-    if width == 0 {
-        return y;
-    }
-    let chunk = width * (CHUNK_ELEMENTS / width).max(1);
-    y.par_chunks_mut(chunk)
-        .zip(x.par_chunks(chunk))
-        .for_each(|(y, x)| {
-            for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
-                row(x, y);
+/// Mean of a row and the reciprocal of its standard deviation.
+#[inline(always)]
+fn statistics(x: &[f32], eps: f32) -> (f32, f32) {
+    let mean = sum(x) / x.len() as f32;
+    let variance = squared_distance(x, mean) / x.len() as f32;
+    (mean, 1.0 / (variance + eps).sqrt())
+}
+
+vectorised! {
+    fn layer_norm_rows(x: &[f32], w: &[f32], b: &[f32], eps: f32, y: &mut [f32]) {
+        for (x, y) in x.chunks_exact(w.len()).zip(y.chunks_exact_mut(w.len())) {
+            let (mean, scale) = statistics(x, eps);
+            for (((y, x), w), b) in y.iter_mut().zip(x).zip(w).zip(b) {
+                *y = (x - mean) * scale * w + b;
             }
-        });
+        }
+    }
+}
+
+vectorised! {
+    /// Sets `dx` row by row and adds to `sums`, which holds the gradients of weight and bias.
+    fn layer_norm_gradients(
+        x: &[f32],
+        w: &[f32],
+        g: &[f32],
+        eps: f32,
+        dx: &mut [f32],
+        sums: &mut [f32],
+    ) {
+        let n = w.len();
+        let (dw, db) = sums.split_at_mut(n);
+        let rows = x.chunks_exact(n).zip(g.chunks_exact(n)).zip(dx.chunks_exact_mut(n));
+        for ((x, g), dx) in rows {
+            let (mean, scale) = statistics(x, eps);
+            let along = dot(g, w);
+            let projection = (dot3(g, w, x) - along * mean) * scale * scale / n as f32;
+            let along = along / n as f32;
+            for (i, dx) in dx.iter_mut().enumerate() {
+                let centred = x[i] - mean;
+                *dx = (g[i] * w[i] - along - centred * projection) * scale;
+            }
+            for (((dw, db), x), g) in dw.iter_mut().zip(db.iter_mut()).zip(x).zip(g) {
+                *dw += g * (x - mean) * scale;
+                *db += g;
+            }
+        }
+    }
+}
+
+/// Fills a new buffer chunk by chunk, a chunk being whole rows of `x`.
+fn map_chunks(x: &[f32], width: usize, rows: impl Fn(&[f32], &mut [f32]) + Sync) -> Vec<f32> {
+    let mut y = vec![0.0; x.len()];
+    if width > 0 {
+        let chunk = width * (CHUNK_ELEMENTS / width).max(1);
+        let chunks = y.par_chunks_mut(chunk).zip(x.par_chunks(chunk));
+        chunks.for_each(|(y, x)| rows(x, y));
+    }
     y
 }
 
-/// The gradient of every row, and the sums over rows of N parameter gradients.
-fn gradients<const N: usize>(
+/// The gradient of every row, and the sum over rows of `num_sums` parameter gradients.
+fn gradients(
     x: &[f32],
     g: &[f32],
     width: usize,
-    row: impl Fn(&[f32], &[f32], &mut [f32], &mut [Vec<f32>; N]) + Sync,
-) -> (Vec<f32>, [Vec<f32>; N]) {
+    num_sums: usize,
+    rows: impl Fn(&[f32], &[f32], &mut [f32], &mut [f32]) + Sync,
+) -> (Vec<f32>, Vec<f32>) {
     let mut dx = vec![0.0; x.len()];
-    if width == 0 {
-        return (dx, std::array::from_fn(|_| Vec::new()));
-    }
-    let chunk = width * GRADIENT_ROWS;
-    let parts: Vec<[Vec<f32>; N]> = dx
+    let chunk = (width * GRADIENT_ROWS).max(1);
+    let parts = dx
         .par_chunks_mut(chunk)
         .zip(x.par_chunks(chunk).zip(g.par_chunks(chunk)))
         .map(|(dx, (x, g))| {
-            let mut sums = std::array::from_fn(|_| vec![0.0; width]);
-            let rows = x.chunks_exact(width).zip(g.chunks_exact(width));
-            for ((x, g), dx) in rows.zip(dx.chunks_exact_mut(width)) {
-                row(x, g, dx, &mut sums);
-            }
+            let mut sums = vec![0.0; num_sums];
+            rows(x, g, dx, &mut sums);
             sums
         })
         .collect();
-    let mut columns: [Vec<Vec<f32>>; N] = std::array::from_fn(|_| Vec::new());
-    for part in parts {
-        for (column, sums) in columns.iter_mut().zip(part) {
-            column.push(sums);
-        }
-    }
-    (dx, columns.map(|parts| sum_in_order(parts, width)))
+    (dx, sum_in_order(parts, num_sums))
 }
 
-/// Independent partial sums, so that the loops below become vector instructions.
-const LANES: usize = 16;
-
+/// The sum of `term(i)` for i below n, in 16 lanes.
 #[inline(always)]
 fn lanes(n: usize, term: impl Fn(usize) -> f32) -> f32 {
+    const LANES: usize = 16;
     let mut sums = [0.0f32; LANES];
     let whole = n / LANES * LANES;
     for i in (0..whole).step_by(LANES) {
@@ -261,29 +291,30 @@ fn lanes(n: usize, term: impl Fn(usize) -> f32) -> f32 {
             *sum += term(i + lane);
         }
     }
-    sums.iter().sum::<f32>() + (whole..n).map(term).sum::<f32>()
-}
-
-#[inline(always)]
-fn sum(a: &[f32]) -> f32 {
-    lanes(a.len(), |i| a[i])
-}
-
-#[inline(always)]
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let (n, b) = (a.len(), &b[..a.len()]);
-    lanes(n, |i| a[i] * b[i])
+    let mut total = sums.iter().sum::<f32>();
+    for i in whole..n {
+        total += term(i);
+    }
+    total
 }
 
 #[inline(always)]
 fn dot3(a: &[f32], b: &[f32], c: &[f32]) -> f32 {
-    let (n, b, c) = (a.len(), &b[..a.len()], &c[..a.len()]);
-    lanes(n, |i| a[i] * b[i] * c[i])
+    let (b, c) = (&b[..a.len()], &c[..a.len()]);
+    lanes(
+        a.len(),
+        #[inline(always)]
+        |i| a[i] * b[i] * c[i],
+    )
 }
 
 #[inline(always)]
 fn squared_distance(a: &[f32], mean: f32) -> f32 {
-    lanes(a.len(), |i| (a[i] - mean) * (a[i] - mean))
+    lanes(
+        a.len(),
+        #[inline(always)]
+        |i| (a[i] - mean) * (a[i] - mean),
+    )
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
+use crate::simd::vectorised;
 use crate::slices::{f32_slice, with_f32};
 
 /// Rows one task rotates; fixed, so that results do not depend on the threads.
@@ -157,25 +158,37 @@ impl Rope {
             .zip(x.par_chunks(CHUNK_ROWS * width))
             .enumerate()
             .for_each(|(chunk, (y, x))| {
-                for (i, (y, x)) in y
-                    .chunks_exact_mut(width)
-                    .zip(x.chunks_exact(width))
-                    .enumerate()
-                {
-                    let at = (chunk * CHUNK_ROWS + i) * pairs;
-                    let (cos, sin) = (&cos[at..at + pairs], &sin[at..at + pairs]);
-                    for (y, x) in y.chunks_exact_mut(2 * pairs).zip(x.chunks_exact(2 * pairs)) {
-                        let (low, high) = x.split_at(pairs);
-                        let (y_low, y_high) = y.split_at_mut(pairs);
-                        for p in 0..pairs {
-                            let s = sin[p] * direction;
-                            y_low[p] = low[p] * cos[p] - high[p] * s;
-                            y_high[p] = high[p] * cos[p] + low[p] * s;
-                        }
-                    }
-                }
+                let at = chunk * CHUNK_ROWS * pairs;
+                turn_rows(x, &cos[at..], &sin[at..], direction, (width, pairs), y);
             });
         y
+    }
+}
+
+vectorised! {
+    /// Turns each row, `shape.0` wide, by its `shape.1` angles times `direction`.
+    fn turn_rows(
+        x: &[f32],
+        cos: &[f32],
+        sin: &[f32],
+        direction: f32,
+        shape: (usize, usize),
+        y: &mut [f32],
+    ) {
+        let (width, pairs) = shape;
+        for (row, (x, y)) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)).enumerate() {
+            let cos = &cos[row * pairs..(row + 1) * pairs];
+            let sin = &sin[row * pairs..(row + 1) * pairs];
+            for (y, x) in y.chunks_exact_mut(2 * pairs).zip(x.chunks_exact(2 * pairs)) {
+                let (low, high) = x.split_at(pairs);
+                let (y_low, y_high) = y.split_at_mut(pairs);
+                for p in 0..pairs {
+                    let s = sin[p] * direction;
+                    y_low[p] = low[p] * cos[p] - high[p] * s;
+                    y_high[p] = high[p] * cos[p] + low[p] * s;
+                }
+            }
+        }
     }
 }
 
