@@ -1,4 +1,4 @@
-//! Products of f32 numbers with AVX-512: packed operands and a block of C in 28 vector registers.
+//! Products of f32 numbers with AVX-512: packed operands and a block of C in 26 vector registers.
 
 use std::arch::x86_64::*;
 use std::cell::RefCell;
@@ -11,8 +11,8 @@ use super::{MatMut, MatRef, Values};
 
 /// Lines of a packed group: rows of A or columns of B.
 const LINES: usize = 16;
-/// Rows of C that the registers hold, times two vectors of columns.
-const ROWS: usize = 14;
+/// Rows of C that the registers hold, times two vectors of columns; with 14 the compiler spills.
+const ROWS: usize = 13;
 /// Columns of C that the registers hold.
 const COLS: usize = 2 * LINES;
 /// Depth that is multiplied before C is touched again: 32 columns of it fill 32 KiB.
@@ -25,7 +25,9 @@ struct Lanes([f32; LINES]);
 
 /// Whether this CPU has what these products need.
 pub(super) fn available() -> bool {
-    is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw")
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512vl")
 }
 
 /// A right operand: for each panel of the depth, for each 16 columns, depth after depth.
@@ -94,7 +96,7 @@ impl Panels {
         LEFT.with_borrow_mut(|left| unsafe { self.product_with(c, a, accumulate, left) });
     }
 
-    #[target_feature(enable = "avx512f,avx512bw")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     fn product_with(&self, c: MatMut<'_>, a: MatRef<'_>, accumulate: bool, left: &mut Vec<Lanes>) {
         let groups = column_groups(self.cols);
         // Blocks of nearly equal height: 128 rows are 10 blocks of 13 or 12.
@@ -142,7 +144,7 @@ fn column_groups(cols: usize) -> usize {
 
 /// Packs depths `from..to` of `count` lines from `first`, or fewer where the matrix ends, as one
 /// group; missing lines are zeros.
-#[target_feature(enable = "avx512f,avx512bw")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 fn pack(
     lines: MatRef<'_>,
     (first, count): (usize, usize),
@@ -153,46 +155,64 @@ fn pack(
     assert!(to <= lines.cols && out.len() == to - from, "lanes to pack");
     let (line_stride, stride) = (lines.row_stride, lines.col_stride);
     let start = first * line_stride;
-    match lines.data {
-        Values::F32(data) if stride == 1 && count > 0 => {
-            for depth in (0..to - from).step_by(LINES) {
-                let depths = (to - from - depth).min(LINES);
-                let mask = ((1u32 << depths) - 1) as u16;
-                let mut rows = [_mm512_setzero_si512(); LINES];
-                for (i, row) in rows.iter_mut().enumerate().take(count) {
-                    let at = start + i * line_stride + from + depth;
-                    // SAFETY: masked to the depths of a line inside the matrix.
-                    *row = unsafe { _mm512_maskz_loadu_epi32(mask, data.as_ptr().add(at).cast()) };
-                }
-                for (out, row) in out[depth..].iter_mut().zip(transpose(rows)) {
-                    // SAFETY: `Lanes` is 64 bytes, aligned to 64.
-                    unsafe { _mm512_store_si512(out.as_mut_ptr().cast(), row) };
-                }
+    let data = lines.data;
+    if stride == 1 && count > 0 {
+        for depth in (0..to - from).step_by(LINES) {
+            let mask = ones((to - from - depth).min(LINES));
+            let mut rows = [_mm512_setzero_si512(); LINES];
+            for (i, row) in rows.iter_mut().enumerate().take(count) {
+                // SAFETY: masked to the depths of a line inside the matrix.
+                *row = unsafe { load(data, start + i * line_stride + from + depth, mask) };
+            }
+            for (out, row) in out[depth..].iter_mut().zip(transpose(rows)) {
+                // SAFETY: `Lanes` is 64 bytes, aligned to 64.
+                unsafe { _mm512_store_si512(out.as_mut_ptr().cast(), row) };
             }
         }
-        Values::F32(data) if line_stride == 1 && count > 0 => {
-            let mask = ((1u32 << count) - 1) as u16;
-            for (depth, out) in out.iter_mut().enumerate() {
-                let at = start + (from + depth) * stride;
-                // SAFETY: masked to the lines of a depth inside the matrix; `Lanes` is 64 bytes,
-                // aligned to 64.
-                unsafe {
-                    let row = _mm512_maskz_loadu_ps(mask, data.as_ptr().add(at));
-                    _mm512_store_ps(out.as_mut_ptr().cast(), row);
-                }
+    } else if line_stride == 1 && count > 0 {
+        for (depth, out) in out.iter_mut().enumerate() {
+            // SAFETY: masked to the lines of a depth inside the matrix; `Lanes` is 64 bytes,
+            // aligned to 64.
+            unsafe {
+                let row = load(data, start + (from + depth) * stride, ones(count));
+                _mm512_store_si512(out.as_mut_ptr().cast(), row);
             }
         }
-        data => {
-            for (depth, out) in out.iter_mut().enumerate() {
-                let mut lanes = Lanes([0.0; LINES]);
-                for (i, lane) in lanes.0.iter_mut().enumerate().take(count) {
-                    let at = start + i * line_stride + (from + depth) * stride;
-                    *lane = match data {
-                        Values::F32(data) => data[at],
-                        Values::Bf16(data) => data[at].to_f32(),
-                    };
-                }
-                out.write(lanes);
+    } else {
+        for (depth, out) in out.iter_mut().enumerate() {
+            let mut lanes = Lanes([0.0; LINES]);
+            for (i, lane) in lanes.0.iter_mut().enumerate().take(count) {
+                let at = start + i * line_stride + (from + depth) * stride;
+                *lane = match data {
+                    Values::F32(data) => data[at],
+                    Values::Bf16(data) => data[at].to_f32(),
+                };
+            }
+            out.write(lanes);
+        }
+    }
+}
+
+/// A mask of the lowest `count` bits, at most 16.
+fn ones(count: usize) -> u16 {
+    ((1u32 << count) - 1) as u16
+}
+
+/// The masked f32 numbers from `at` on, as bits.
+///
+/// # Safety
+///
+/// The elements that the mask names must lie inside `data`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+unsafe fn load(data: Values<'_>, at: usize, mask: u16) -> __m512i {
+    // SAFETY: the caller's.
+    unsafe {
+        match data {
+            Values::F32(data) => _mm512_maskz_loadu_epi32(mask, data.as_ptr().add(at).cast()),
+            Values::Bf16(data) => {
+                let half = _mm256_maskz_loadu_epi16(mask, data.as_ptr().add(at).cast());
+                _mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16)
             }
         }
     }
@@ -209,9 +229,9 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
-    /// Sets `rows` rows of C, at most 14, or adds to them.
+    /// Sets `rows` rows of C, at most 13, or adds to them.
     #[inline]
-    #[target_feature(enable = "avx512f,avx512bw")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     fn multiply(&self, c: &mut [f32], rows: usize, add: bool) {
         match rows {
             1 => self.rows::<1>(c, add),
@@ -226,12 +246,11 @@ impl Block<'_> {
             10 => self.rows::<10>(c, add),
             11 => self.rows::<11>(c, add),
             12 => self.rows::<12>(c, add),
-            13 => self.rows::<13>(c, add),
             _ => self.rows::<ROWS>(c, add),
         }
     }
 
-    #[target_feature(enable = "avx512f,avx512bw")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     fn rows<const N: usize>(&self, c: &mut [f32], add: bool) {
         assert!(c.len() >= (N - 1) * self.stride + self.cols, "rows of C");
         let mut sums = [[_mm512_setzero_ps(); 2]; N];
