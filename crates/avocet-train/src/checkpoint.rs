@@ -87,6 +87,8 @@ pub struct Snapshot {
 pub struct Loaded {
     /// Its folder.
     pub folder: PathBuf,
+    /// The model's shape, as TOML.
+    pub config: String,
     /// The tokenizer file.
     pub tokenizer: Vec<u8>,
     /// The model's and the auxiliary heads' parameters.
@@ -196,8 +198,11 @@ pub fn load(folder: &Path) -> Result<Loaded> {
     };
     let mut parameters = tensors(&take(MODEL)?)?;
     parameters.extend(tensors(&take(AUXILIARY)?)?);
+    let config = String::from_utf8(take(CONFIG)?)
+        .map_err(|error| TrainError::damaged(&folder.join(CONFIG), error.to_string()))?;
     Ok(Loaded {
         folder: folder.to_path_buf(),
+        config,
         tokenizer: take(TOKENIZER)?,
         parameters,
         optimizer: tensors(&take(OPTIMIZER)?)?,

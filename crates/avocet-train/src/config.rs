@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use avocet_data::BatchSize;
 use avocet_model::ModelConfig;
 use serde::{Deserialize, Serialize};
 
@@ -19,9 +20,25 @@ pub struct TrainConfig {
     pub run: PathBuf,
     /// Seed of the first values and of the order of the data.
     pub seed: u64,
+    /// How to make a tokenizer, for a run that starts without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<TokenizerRecipe>,
     /// The stages, one after another.
     #[serde(rename = "stage")]
     pub stages: Vec<StageConfig>,
+}
+
+/// A tokenizer trained on the texts of datasets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenizerRecipe {
+    /// Tokens it has, special ones included.
+    pub vocab_size: usize,
+    /// Dataset folders whose texts it is trained on.
+    pub data: Vec<PathBuf>,
+    /// Most samples taken from each folder.
+    #[serde(default = "fifty_thousand")]
+    pub samples: usize,
 }
 
 /// What a stage minimises.
@@ -90,7 +107,7 @@ pub struct SourceConfig {
     pub weight: f64,
     /// Passes over the source before it runs dry; absent means without end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub epochs: Option<f64>,
+    pub epochs: Option<u32>,
 }
 
 /// Weights of the parts of the loss, next to the text's 1.
@@ -168,7 +185,11 @@ pub struct StageConfig {
     #[serde(default)]
     pub freezes: Vec<String>,
     /// Samples of a step.
+    #[serde(default)]
     pub samples: usize,
+    /// Most rows of a step, text tokens and patches together, instead of `samples`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<usize>,
     /// Parts that a step's samples are computed in, to save memory.
     #[serde(default = "one_part")]
     pub micro_batches: usize,
@@ -229,6 +250,9 @@ pub struct StageConfig {
 fn everything() -> Vec<String> {
     vec!["*".into()]
 }
+fn fifty_thousand() -> usize {
+    50_000
+}
 fn one() -> f64 {
     1.0
 }
@@ -277,6 +301,43 @@ impl TrainConfig {
 }
 
 impl StageConfig {
+    /// A stage of one step that trains everything at a rate of 1e-3, with no data; the other
+    /// fields as when a file leaves them out.
+    pub fn new(name: &str, kind: StageKind, model: ModelSource, samples: usize) -> Self {
+        Self {
+            name: name.to_string(),
+            kind,
+            model: Some(model),
+            init: Vec::new(),
+            tokenizer: None,
+            steps: Some(1),
+            epochs: None,
+            trains: everything(),
+            freezes: Vec::new(),
+            samples,
+            rows: None,
+            micro_batches: one_part(),
+            batch_ramp: None,
+            learning_rate: 1e-3,
+            learning_rate_floor: None,
+            learning_rate_factors: BTreeMap::new(),
+            warmup_steps: 0,
+            clip: None,
+            optimizer: AdamWConfig::default(),
+            losses: LossWeights::default(),
+            auxiliary: AuxiliaryConfig::default(),
+            router_bias_rate: 0.0,
+            precision: Precision::default(),
+            checkpoint_every: five_hundred(),
+            keep: three(),
+            log_every: ten(),
+            eval_every: 0,
+            eval_samples: five_hundred_samples(),
+            held_out: Vec::new(),
+            data: Vec::new(),
+        }
+    }
+
     /// Errors if a field is out of range, naming it.
     pub fn validate(&self) -> Result<()> {
         let fail = |field: &str, message: &str| {
@@ -294,8 +355,16 @@ impl StageConfig {
             }
             _ => {}
         }
+        match (self.samples, self.rows) {
+            (0, None | Some(0)) => return fail("samples", "must be at least 1"),
+            (1.., Some(_)) => return fail("rows", "give samples or rows, not both"),
+            (0, Some(_)) if self.steps.is_none() => return fail("epochs", "needs samples"),
+            (0, Some(_)) if self.batch_ramp.is_some() => {
+                return fail("batch_ramp", "needs samples");
+            }
+            _ => {}
+        }
         let counts = [
-            ("samples", self.samples as u64),
             ("micro_batches", self.micro_batches as u64),
             ("checkpoint_every", self.checkpoint_every),
             ("keep", self.keep as u64),
@@ -311,7 +380,7 @@ impl StageConfig {
                 return fail(field, "must be at least 1");
             }
         }
-        if self.micro_batches > self.samples {
+        if self.rows.is_none() && self.micro_batches > self.samples {
             let message = format!("{} parts of {} samples", self.micro_batches, self.samples);
             return fail("micro_batches", &message);
         }
@@ -368,6 +437,14 @@ impl StageConfig {
                 .unwrap_or(self.learning_rate / 10.0),
             warmup_steps: self.warmup_steps,
             total_steps,
+        }
+    }
+
+    /// Size of each micro-batch of the step that follows `done` steps of the stage.
+    pub fn size_at(&self, done: u64) -> BatchSize {
+        match self.rows {
+            Some(rows) => BatchSize::Rows(rows.div_ceil(self.micro_batches)),
+            None => BatchSize::Samples(self.samples_at(done).div_ceil(self.micro_batches)),
         }
     }
 

@@ -2,16 +2,38 @@
 //!
 //! A TOML file lists stages ([`config`]); each stage starts from a model folder, the stage before
 //! or fresh values ([`params`]), reads a mixture of data sources, and trains what it selects.
+//!
+//! ```text
+//! config --start--> model, tokenizer, first values --> learner (model, objective, optimizer)
+//! data   --feed---> micro-batches of a step ---------> learner.step --> metrics, checkpoint
+//! ```
 
 pub mod checkpoint;
+pub mod config;
 pub mod error;
 pub mod eval;
+mod feed;
+pub mod learner;
+mod meter;
 pub mod metrics;
+pub mod objective;
 pub mod optimizer;
 pub mod params;
 pub mod pattern;
+pub mod pool;
+mod progress;
+pub mod report;
 pub mod schedule;
+mod start;
+pub mod step_bench;
+mod trainer;
+pub mod vision;
 
+pub use config::{StageConfig, StageKind, TrainConfig};
 pub use error::{Result, TrainError};
+pub use learner::{Learner, StepReport};
 pub use optimizer::{AdamW, AdamWConfig, Gradients};
 pub use params::{Param, Params, Selection};
+pub use report::report;
+pub use step_bench::{StepBench, step_bench};
+pub use trainer::{Outcome, TrainOptions, stop_on_interrupt, train};

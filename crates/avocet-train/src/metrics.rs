@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::{Result, TrainError};
 
@@ -20,14 +20,18 @@ pub struct StepMetrics {
     /// Steps done in the stage.
     pub stage_step: u64,
     /// The sum that was minimised.
+    #[serde(deserialize_with = "number_or_null")]
     pub loss: f64,
     /// Its parts before weighting: `text`, `balance`, `z`, `ctc`, `names`.
     pub parts: BTreeMap<String, f64>,
     /// Mean loss of answer tokens by kind of sample.
     pub kinds: BTreeMap<String, f64>,
+    /// Mean loss of answer tokens of held-out data, by kind; empty between measurements.
+    pub held_out: BTreeMap<String, f64>,
     /// Figures on the auxiliary heads: `character_error_rate`, `name_accuracy`.
     pub accuracy: BTreeMap<String, f64>,
     /// Norm of the whole gradient before clipping.
+    #[serde(deserialize_with = "number_or_null")]
     pub gradient_norm: f64,
     /// Learning rate of the step.
     pub learning_rate: f64,
@@ -63,6 +67,11 @@ pub struct StepMetrics {
     pub flops: f64,
 }
 
+/// JSON has no NaN: what was not finite is written as null.
+fn number_or_null<'de, D: Deserializer<'de>>(input: D) -> std::result::Result<f64, D::Error> {
+    Ok(Option::deserialize(input)?.unwrap_or(f64::NAN))
+}
+
 /// The file that a run's measurements go to.
 #[derive(Debug)]
 pub struct MetricsLog {
@@ -87,9 +96,19 @@ impl MetricsLog {
         Ok(Self { path, file })
     }
 
-    /// Adds a line.
+    /// Adds a line; figures by name that are not finite are left out.
     pub fn write(&mut self, metrics: &StepMetrics) -> Result<()> {
-        let mut line = serde_json::to_string(metrics)
+        let mut metrics = metrics.clone();
+        let maps = [
+            &mut metrics.parts,
+            &mut metrics.kinds,
+            &mut metrics.held_out,
+            &mut metrics.accuracy,
+            &mut metrics.gates,
+        ];
+        maps.into_iter()
+            .for_each(|map| map.retain(|_, value| value.is_finite()));
+        let mut line = serde_json::to_string(&metrics)
             .map_err(|error| TrainError::io(&self.path)(error.into()))?;
         line.push('\n');
         self.file

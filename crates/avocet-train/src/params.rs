@@ -18,6 +18,7 @@ use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Result, TrainError};
+use crate::learner::AUXILIARY;
 use crate::pattern::matches_any;
 
 /// Which parameters a stage trains.
@@ -38,9 +39,15 @@ impl Selection {
         }
     }
 
-    /// Whether the parameter trains.
+    /// Whether the parameter trains: by the patterns, or as part of the auxiliary heads, which
+    /// learn wherever they are used. What no gradient trains is left out.
     pub fn trains(&self, name: &str) -> bool {
-        matches_any(&self.trains, name) && !matches_any(&self.freezes, name)
+        if name.starts_with(AUXILIARY) {
+            return true;
+        }
+        avocet_model::is_trained(name)
+            && matches_any(&self.trains, name)
+            && !matches_any(&self.freezes, name)
     }
 }
 
@@ -58,7 +65,7 @@ pub struct Param {
 impl Param {
     /// Whether weight decay applies: to matrices, and not to vectors, gates or embeddings.
     pub fn decays(&self) -> bool {
-        self.var.rank() >= 2 && !self.name.contains("embed")
+        self.var.rank() >= 2 && !self.name.contains("embedding")
     }
 }
 
@@ -135,16 +142,19 @@ impl Params {
 
     /// SHA-256 over the names and bytes of the parameters that `wanted` selects.
     pub fn hash(&self, wanted: impl Fn(&str) -> bool) -> Result<String> {
-        let mut digest = Sha256::new();
-        for (name, tensor) in self.tensors(wanted) {
-            digest.update(name.as_bytes());
-            digest.update([0]);
-            let values = tensor.flatten_all()?.to_vec1::<f32>()?;
-            for value in values {
-                digest.update(value.to_le_bytes());
-            }
-        }
-        Ok(hex(&digest.finalize()))
+        hash(self.tensors(wanted).iter())
+    }
+
+    /// Names that were loaded and that nothing asked for, sorted.
+    pub fn unused(&self) -> Vec<String> {
+        let inner = self.lock();
+        let of_model = inner
+            .loaded
+            .keys()
+            .filter(|name| !name.starts_with(AUXILIARY));
+        let mut names: Vec<String> = of_model.cloned().collect();
+        names.sort();
+        names
     }
 
     fn make(&self, shape: Shape, name: &str, init: Init, device: &Device) -> Result<Tensor> {
@@ -269,6 +279,23 @@ fn normal(rng: &mut ChaCha8Rng, mean: f64, stdev: f64, count: usize) -> Vec<f32>
     }
     values.truncate(count);
     values
+}
+
+/// SHA-256 over names and f32 values, in the order of the names.
+pub fn hash<'a>(tensors: impl Iterator<Item = (&'a String, &'a Tensor)>) -> Result<String> {
+    let sorted: BTreeMap<&String, &Tensor> = tensors.collect();
+    let mut digest = Sha256::new();
+    for (name, tensor) in sorted {
+        digest.update(name.as_bytes());
+        digest.update([0]);
+        let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+        let bytes: Vec<u8> = values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
+        digest.update(bytes);
+    }
+    Ok(hex(&digest.finalize()))
 }
 
 /// Lower-case hexadecimal digits of `bytes`.

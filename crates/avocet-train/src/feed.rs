@@ -1,0 +1,225 @@
+//! The data of a stage: batches made ahead of time, each with the position that follows it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use avocet_data::shard::Reader;
+use avocet_data::{
+    Batch, BatchShape, BatchSize, Content, DataError, Loader, LoaderSource, Position,
+};
+use avocet_model::ModelConfig;
+use avocet_text::Tokenizer;
+
+use crate::checkpoint::RunState;
+use crate::config::{StageConfig, TokenizerRecipe, TrainConfig};
+use crate::error::{Result, TrainError};
+use crate::start::Start;
+
+/// Steps whose data is made ahead.
+const AHEAD: usize = 2;
+
+/// The data of one step.
+#[derive(Debug)]
+pub(crate) struct Fed {
+    /// The micro-batches.
+    pub(crate) batches: Vec<Batch>,
+    /// Samples in them.
+    pub(crate) samples: u64,
+    /// Where the loader stands after them.
+    pub(crate) position: serde_json::Value,
+}
+
+/// Makes the data of a stage's steps on a thread of its own.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    receiver: Receiver<Result<Option<Fed>>>,
+    epoch_samples: f64,
+}
+
+impl Feed {
+    /// Goes on from where `state` stands.
+    ///
+    /// Errors if a source cannot be opened, or the position is of other sources.
+    pub(crate) fn start(config: &TrainConfig, state: &RunState, start: &Start) -> Result<Self> {
+        let stage = config.stages[state.stage].clone();
+        let mut source = Source::open(&stage, start, config.seed.wrapping_add(state.stage as u64))?;
+        if !state.position.is_null() {
+            let position = serde_json::from_value(state.position.clone())
+                .map_err(|error| TrainError::Data(format!("position in state.json: {error}")))?;
+            source.position = Some(position);
+        }
+        // The first loader is made here, so that mistakes are reported before anything runs.
+        source.loader(stage.size_at(state.stage_step))?;
+        let epoch_samples = source.sources.iter().map(|s| s.reader.len()).sum::<usize>() as f64;
+        let (sender, receiver) = sync_channel(AHEAD);
+        let first = state.stage_step;
+        std::thread::spawn(move || {
+            for done in first.. {
+                let fed = source.step(&stage, done);
+                let last = !matches!(fed, Ok(Some(_)));
+                if sender.send(fed).is_err() || last {
+                    return;
+                }
+            }
+        });
+        Ok(Self {
+            receiver,
+            epoch_samples,
+        })
+    }
+
+    /// The data of the next step; none when every source is used up.
+    pub(crate) fn next(&mut self) -> Result<Option<Fed>> {
+        let gone = || Err(TrainError::Data("the loading thread ended early".into()));
+        self.receiver.recv().unwrap_or_else(|_| gone())
+    }
+
+    /// Samples of one pass over all sources.
+    pub(crate) fn epoch_samples(&self) -> f64 {
+        self.epoch_samples
+    }
+}
+
+/// Datasets with all that making batches of them needs.
+struct Source {
+    sources: Vec<LoaderSource>,
+    tokenizer: Arc<Tokenizer>,
+    shape: BatchShape,
+    seed: u64,
+    position: Option<Position>,
+    loader: Option<(BatchSize, Loader)>,
+}
+
+impl Source {
+    fn open(stage: &StageConfig, start: &Start, seed: u64) -> Result<Self> {
+        let open = |source: &crate::config::SourceConfig| {
+            Ok(LoaderSource {
+                reader: reader(&source.path)?,
+                weight: source.weight,
+                epochs: source.epochs,
+            })
+        };
+        Ok(Self {
+            sources: stage.data.iter().map(open).collect::<Result<_>>()?,
+            tokenizer: start.tokenizer.clone(),
+            shape: shape(&start.model),
+            seed,
+            position: None,
+            loader: None,
+        })
+    }
+
+    /// The loader of batches of `size`, at the position reached.
+    fn loader(&mut self, size: BatchSize) -> Result<&mut Loader> {
+        let loader = match self.loader.take() {
+            Some((of, loader)) if of == size => loader,
+            _ => {
+                let (tokenizer, sources) = (self.tokenizer.clone(), self.sources.clone());
+                let mut loader = Loader::new(sources, tokenizer, self.shape, size, self.seed)
+                    .map_err(|error| TrainError::Data(error.to_string()))?;
+                if let Some(position) = &self.position {
+                    let sought = loader.seek(position.clone());
+                    sought.map_err(|error| TrainError::Data(error.to_string()))?;
+                }
+                loader
+            }
+        };
+        Ok(&mut self.loader.insert((size, loader)).1)
+    }
+
+    fn step(&mut self, stage: &StageConfig, done: u64) -> Result<Option<Fed>> {
+        let size = stage.size_at(done);
+        let before = self.position.as_ref().map_or(0, samples_in);
+        let loader = self.loader(size)?;
+        let mut batches = Vec::with_capacity(stage.micro_batches);
+        while batches.len() < stage.micro_batches {
+            match loader.next_batch().map_err(failed)? {
+                Some(batch) => batches.push(batch),
+                None => break,
+            }
+        }
+        if batches.is_empty() {
+            return Ok(None);
+        }
+        let position = loader.position();
+        let samples = samples_in(&position) - before;
+        let json = serde_json::to_value(&position)
+            .map_err(|error| TrainError::Data(format!("position: {error}")))?;
+        self.position = Some(position);
+        Ok(Some(Fed {
+            batches,
+            samples,
+            position: json,
+        }))
+    }
+}
+
+fn samples_in(position: &Position) -> u64 {
+    position.sources.iter().map(|source| source.samples).sum()
+}
+
+fn failed(error: DataError) -> TrainError {
+    TrainError::Data(error.to_string())
+}
+
+fn reader(path: &Path) -> Result<Arc<Reader>> {
+    Reader::open(path).map(Arc::new).map_err(failed)
+}
+
+/// What the model can take; a model without eyes is shown nothing larger than a patch.
+fn shape(model: &ModelConfig) -> BatchShape {
+    let vision = model.vision.as_ref();
+    BatchShape {
+        patch_size: vision.map_or(16, |vision| vision.patch_size),
+        max_patches: vision.map_or(1, |vision| vision.max_patches),
+        max_context: model.decoder.max_context,
+    }
+}
+
+/// The held-out data of a stage, always the same samples.
+pub(crate) fn held_out(
+    stage: &StageConfig,
+    start: &Start,
+) -> Result<impl Iterator<Item = Result<Batch>> + use<>> {
+    let open = |path: &std::path::PathBuf| {
+        Ok(LoaderSource {
+            reader: reader(path)?,
+            weight: 1.0,
+            epochs: Some(1),
+        })
+    };
+    let sources = stage
+        .held_out
+        .iter()
+        .map(open)
+        .collect::<Result<Vec<_>>>()?;
+    let size = BatchSize::Samples(stage.eval_samples.clamp(1, 32));
+    let count = stage.eval_samples.div_ceil(32);
+    let mut loader = if sources.is_empty() {
+        None
+    } else {
+        let (tokenizer, shape) = (start.tokenizer.clone(), shape(&start.model));
+        let loader = Loader::new(sources, tokenizer, shape, size, 0);
+        Some(loader.map_err(|error| TrainError::Data(error.to_string()))?)
+    };
+    let next = move || loader.as_mut()?.next_batch().map_err(failed).transpose();
+    Ok(std::iter::from_fn(next).take(count))
+}
+
+/// Trains a tokenizer on the texts of datasets, evenly chosen.
+pub(crate) fn train_tokenizer(recipe: &TokenizerRecipe) -> Result<Tokenizer> {
+    let mut texts = Vec::new();
+    for path in &recipe.data {
+        let reader = reader(path)?;
+        let stride = reader.len().div_ceil(recipe.samples.max(1)).max(1);
+        for index in (0..reader.len()).step_by(stride) {
+            match reader.get(index).map_err(failed)?.content {
+                Content::Document(text) => texts.push(text),
+                Content::Turns(turns) => texts.extend(turns.into_iter().map(|turn| turn.text)),
+            }
+        }
+    }
+    Tokenizer::train_bpe(texts, recipe.vocab_size)
+        .map_err(|error| TrainError::Data(format!("tokenizer: {error}")))
+}

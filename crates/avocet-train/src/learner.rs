@@ -1,0 +1,296 @@
+//! A model under training: one step takes micro-batches and changes the parameters.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Instant;
+
+use avocet_data::Batch;
+use avocet_model::{Avocet, ModelConfig};
+use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor};
+
+use crate::config::{StageConfig, StageKind};
+use crate::error::{Result, TrainError};
+use crate::objective::{KindSums, Objective, Share, step_flops};
+use crate::optimizer::{AdamW, Gradients};
+use crate::params::{Param, Params};
+use crate::pattern::matches;
+use crate::vision::{AuxiliaryHeads, Names};
+
+/// Where the auxiliary heads' names begin; the rest belongs to the model.
+pub const AUXILIARY: &str = "auxiliary";
+
+/// A model under training with everything that a step needs.
+#[derive(Debug)]
+pub struct Learner {
+    model: Avocet,
+    objective: Objective,
+    params: Params,
+    trained: Vec<Param>,
+    optimizer: AdamW,
+    names: Names,
+    clip: Option<f64>,
+    router_bias_rate: f64,
+    vision_trains: bool,
+}
+
+/// What a step did.
+#[derive(Debug, Clone, Default)]
+pub struct StepReport {
+    /// What was minimised.
+    pub loss: f64,
+    /// Its parts, before weighting.
+    pub parts: BTreeMap<String, f64>,
+    /// Mean loss of answer tokens by kind of sample, when measured.
+    pub kinds: BTreeMap<String, f64>,
+    /// Figures on the auxiliary heads, when measured.
+    pub accuracy: BTreeMap<String, f64>,
+    /// Norm of the gradient before clipping.
+    pub gradient_norm: f64,
+    /// False when the gradient was not finite and nothing changed.
+    pub applied: bool,
+    /// Choices that fell on each expert, by layer.
+    pub loads: Vec<Vec<u64>>,
+    /// Operations of the model.
+    pub flops: f64,
+    /// Seconds of the forward pass.
+    pub forward_s: f64,
+    /// Seconds of the backward pass.
+    pub backward_s: f64,
+    /// Seconds of the optimizer.
+    pub optimizer_s: f64,
+}
+
+impl Learner {
+    /// A learner for a stage. Values come from `loaded` by name, the others are fresh.
+    pub fn new(
+        config: &ModelConfig,
+        stage: &StageConfig,
+        seed: u64,
+        loaded: HashMap<String, Tensor>,
+        names: Vec<String>,
+    ) -> Result<Self> {
+        let params = Params::new(seed, stage.selection(), loaded);
+        let model = Avocet::new(config, params.var_builder())?;
+        let losses = &stage.losses;
+        let wanted = stage.kind != StageKind::Text && (losses.ctc > 0.0 || losses.names > 0.0);
+        let heads = match &config.vision {
+            Some(vision) if wanted => {
+                let builder = params.var_builder().pp(AUXILIARY);
+                Some(AuxiliaryHeads::new(&stage.auxiliary, vision.dim, builder)?)
+            }
+            None if wanted || stage.kind == StageKind::Vision => {
+                let message = format!("the model {:?} has no vision tower", config.name);
+                return Err(TrainError::config(
+                    format!("stage {:?}: kind", stage.name),
+                    message,
+                ));
+            }
+            _ => None,
+        };
+        let trained = params.trained();
+        if trained.is_empty() {
+            let field = format!("stage {:?}: trains", stage.name);
+            return Err(TrainError::config(
+                field,
+                "no parameter of the model matches",
+            ));
+        }
+        let factor = |name: &str| {
+            let mut factors = stage.learning_rate_factors.iter();
+            factors
+                .find(|(pattern, _)| matches(pattern, name))
+                .map_or(1.0, |(_, &factor)| factor)
+        };
+        Ok(Self {
+            optimizer: AdamW::new(stage.optimizer, &trained, factor)?,
+            vision_trains: trained
+                .iter()
+                .any(|param| param.name.starts_with("vision.")),
+            objective: Objective {
+                kind: stage.kind,
+                weights: *losses,
+                heads,
+            },
+            model,
+            params,
+            trained,
+            names: Names::new(names),
+            clip: stage.clip,
+            router_bias_rate: stage.router_bias_rate,
+        })
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Avocet {
+        &self.model
+    }
+
+    /// The parameters, the auxiliary heads' included.
+    pub fn params(&self) -> &Params {
+        &self.params
+    }
+
+    /// The optimizer.
+    pub fn optimizer(&self) -> &AdamW {
+        &self.optimizer
+    }
+
+    /// Takes saved moments back.
+    pub fn restore(&mut self, steps: u64, moments: &HashMap<String, Tensor>) -> Result<()> {
+        self.optimizer.restore(steps, moments)
+    }
+
+    /// Names in the order of their places in the naming head.
+    pub fn names(&self) -> &[String] {
+        self.names.order()
+    }
+
+    /// Trains one step at `rate` on the micro-batches together; `measure` adds the figures that
+    /// cost extra work.
+    pub fn step(&mut self, batches: &[Batch], rate: f64, measure: bool) -> Result<StepReport> {
+        let share = Share::of(batches);
+        let mut report = StepReport::default();
+        let mut gradients = Gradients::default();
+        let mut kinds = KindSums::new();
+        for batch in batches {
+            let started = Instant::now();
+            let losses = self
+                .objective
+                .losses(&self.model, batch, share, &mut self.names)?;
+            report.forward_s += started.elapsed().as_secs_f64();
+            report.flops += step_flops(
+                self.model.config(),
+                self.objective.kind,
+                batch,
+                self.vision_trains,
+            );
+            for (name, part) in &losses.parts {
+                *report.parts.entry((*name).to_string()).or_default() += scalar(part)?;
+            }
+            add_loads(&mut report.loads, &losses.loads);
+            if measure {
+                losses.add_kinds(&self.model, batch, &mut kinds)?;
+                let accuracy = losses.accuracy()?;
+                let figures = [
+                    ("character_error_rate", accuracy.character_error_rate),
+                    ("name_accuracy", accuracy.name_accuracy),
+                ];
+                for (name, figure) in figures {
+                    if let Some(figure) = figure {
+                        report.accuracy.insert(name.to_string(), figure);
+                    }
+                }
+            }
+            if let Some(total) = &losses.total {
+                report.loss += scalar(total)?;
+                let started = Instant::now();
+                gradients.collect(&self.trained, &mut total.backward()?)?;
+                report.backward_s += started.elapsed().as_secs_f64();
+            }
+        }
+        let started = Instant::now();
+        let step = self.optimizer.step(&gradients, rate, self.clip)?;
+        report.optimizer_s = started.elapsed().as_secs_f64();
+        (report.gradient_norm, report.applied) = (step.norm, step.applied);
+        report.kinds = means(kinds);
+        if step.applied {
+            self.move_router_biases(&report.loads)?;
+        }
+        Ok(report)
+    }
+
+    /// Mean loss of answer tokens by kind of sample, without learning.
+    pub fn measure(
+        &mut self,
+        batches: impl IntoIterator<Item = Result<Batch>>,
+    ) -> Result<BTreeMap<String, f64>> {
+        let mut kinds = KindSums::new();
+        let mut parts: BTreeMap<String, (f64, f64)> = BTreeMap::new();
+        for batch in batches {
+            let batch = batch?;
+            let share = Share::of(std::slice::from_ref(&batch));
+            // Held-out names must not take places of the naming head.
+            let mut names = self.names.clone();
+            let losses = self
+                .objective
+                .losses(&self.model, &batch, share, &mut names)?;
+            losses.add_kinds(&self.model, &batch, &mut kinds)?;
+            let accuracy = losses.accuracy()?;
+            for (name, figure) in [
+                ("character_error_rate", accuracy.character_error_rate),
+                ("name_accuracy", accuracy.name_accuracy),
+            ] {
+                if let Some(figure) = figure {
+                    let (sum, count) = parts.entry(name.to_string()).or_default();
+                    *sum += figure;
+                    *count += 1.0;
+                }
+            }
+        }
+        kinds.extend(parts);
+        Ok(means(kinds))
+    }
+
+    /// Moves the loss-free router biases against the experts' load (arXiv:2408.15664): an expert
+    /// above the mean becomes a little less likely to be chosen, one below a little more.
+    fn move_router_biases(&self, loads: &[Vec<u64>]) -> Result<()> {
+        if self.router_bias_rate == 0.0 {
+            return Ok(());
+        }
+        for (layer, load) in loads.iter().enumerate() {
+            let name = format!("decoder.layers.{layer}.moe.router.load_bias");
+            let Some(bias) = self.params.all().into_iter().find(|p| p.name == name) else {
+                continue;
+            };
+            let mean = load.iter().sum::<u64>() as f64 / load.len().max(1) as f64;
+            let against =
+                |&load: &u64| (mean - load as f64).signum() * f64::from(load as f64 != mean);
+            let moves = load
+                .iter()
+                .map(|l| (against(l) * self.router_bias_rate) as f32);
+            bias.var.inplace_op1(&AddTo(moves.collect()))?;
+        }
+        Ok(())
+    }
+}
+
+struct AddTo(Vec<f32>);
+
+impl InplaceOp1 for AddTo {
+    fn name(&self) -> &'static str {
+        "add-to"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
+        match (storage, layout.contiguous_offsets()) {
+            (CpuStorage::F32(values), Some((from, to))) if to - from == self.0.len() => {
+                values[from..to]
+                    .iter_mut()
+                    .zip(&self.0)
+                    .for_each(|(v, m)| *v += m);
+                Ok(())
+            }
+            _ => candle_core::bail!("a router bias must be f32, one value an expert"),
+        }
+    }
+}
+
+fn scalar(tensor: &Tensor) -> Result<f64> {
+    Ok(f64::from(tensor.to_scalar::<f32>()?))
+}
+
+fn add_loads(sums: &mut Vec<Vec<u64>>, loads: &[Vec<u32>]) {
+    if sums.is_empty() {
+        *sums = loads.iter().map(|load| vec![0; load.len()]).collect();
+    }
+    for (sum, load) in sums.iter_mut().zip(loads) {
+        sum.iter_mut()
+            .zip(load)
+            .for_each(|(s, &l)| *s += u64::from(l));
+    }
+}
+
+fn means(sums: KindSums) -> BTreeMap<String, f64> {
+    sums.into_iter()
+        .map(|(kind, (sum, weight))| (kind, sum / weight.max(1e-9)))
+        .collect()
+}

@@ -1,0 +1,259 @@
+//! What a stage minimises, computed for one micro-batch.
+
+use std::collections::BTreeMap;
+
+use avocet_data::Batch;
+use avocet_kernels::cross_entropy;
+use avocet_model::{Avocet, Decoded, Images, Latents, ModelConfig, TextBatch};
+use candle_core::{Device, Tensor};
+
+use crate::config::{LossWeights, StageKind};
+use crate::error::Result;
+use crate::vision::{AuxiliaryAccuracy, AuxiliaryHeads, AuxiliaryLosses, Names};
+
+/// What a stage minimises.
+#[derive(Debug)]
+pub struct Objective {
+    /// Which towers take part.
+    pub kind: StageKind,
+    /// Weights of the parts.
+    pub weights: LossWeights,
+    /// The auxiliary heads, if any weight asks for them.
+    pub heads: Option<AuxiliaryHeads>,
+}
+
+/// A micro-batch's place in its step.
+#[derive(Debug, Clone, Copy)]
+pub struct Share {
+    /// Sum of the target weights over the whole step: the text loss is the mean over the step.
+    pub answer_weight: f32,
+    /// Micro-batches in the step.
+    pub micro_batches: usize,
+}
+
+impl Share {
+    /// The place of each of `batches` in their common step.
+    pub fn of(batches: &[Batch]) -> Self {
+        let answer_weight = batches.iter().flat_map(|batch| &batch.weights).sum::<f32>();
+        Self {
+            answer_weight: answer_weight.max(1.0),
+            micro_batches: batches.len().max(1),
+        }
+    }
+}
+
+/// The losses of a micro-batch. Over the micro-batches of a step, totals and parts add up.
+#[derive(Debug)]
+pub struct Losses {
+    /// What to minimise; none if the batch holds nothing that the stage learns from.
+    pub total: Option<Tensor>,
+    /// The parts, before weighting.
+    pub parts: BTreeMap<&'static str, Tensor>,
+    /// Choices that fell on each expert, by layer.
+    pub loads: Vec<Vec<u32>>,
+    hidden: Option<Tensor>,
+    auxiliary: Option<AuxiliaryLosses>,
+}
+
+/// Sum of negative log-likelihoods and of weights.
+pub type KindSums = BTreeMap<String, (f64, f64)>;
+
+impl Objective {
+    /// Computes the losses of a micro-batch.
+    pub fn losses(
+        &self,
+        model: &Avocet,
+        batch: &Batch,
+        share: Share,
+        names: &mut Names,
+    ) -> Result<Losses> {
+        let mut losses = Losses {
+            total: None,
+            parts: BTreeMap::new(),
+            loads: Vec::new(),
+            hidden: None,
+            auxiliary: None,
+        };
+        let latents = self.see(model, batch, share, names, &mut losses)?;
+        if self.kind != StageKind::Vision {
+            let decoded = model.forward(&self.text(batch), latents.as_ref())?;
+            self.decode(model, batch, share, decoded, &mut losses)?;
+        }
+        Ok(losses)
+    }
+
+    /// Runs the vision tower, adds the auxiliary losses, and gives what the decoder attends to.
+    fn see(
+        &self,
+        model: &Avocet,
+        batch: &Batch,
+        share: Share,
+        names: &mut Names,
+        losses: &mut Losses,
+    ) -> Result<Option<Latents>> {
+        if self.kind == StageKind::Text || batch.grids.is_empty() {
+            return Ok(None);
+        }
+        let images = images(batch)?;
+        let Some(heads) = &self.heads else {
+            return Ok(Some(model.encode_images(&images)?));
+        };
+        let features = model.encode_patches(&images)?;
+        let auxiliary = heads.losses(&features.rows, &batch.grids, &batch.truths, names)?;
+        let part = 1.0 / share.micro_batches as f64;
+        if let Some(ctc) = &auxiliary.ctc {
+            losses.add("ctc", ctc.affine(part, 0.0)?, self.weights.ctc)?;
+        }
+        if let Some(naming) = &auxiliary.names {
+            losses.add("names", naming.affine(part, 0.0)?, self.weights.names)?;
+        }
+        losses.auxiliary = Some(auxiliary);
+        match (self.kind, &model.config().resampler) {
+            (StageKind::Vision, _) => Ok(None),
+            (_, None) => Ok(Some(features)),
+            (_, Some(_)) => Ok(Some(model.encode_images(&images)?)),
+        }
+    }
+
+    fn text(&self, batch: &Batch) -> TextBatch {
+        let blind = self.kind == StageKind::Text;
+        TextBatch {
+            ids: batch.ids.clone(),
+            offsets: batch.offsets.clone(),
+            latest_image: if blind {
+                vec![None; batch.ids.len()]
+            } else {
+                batch.latest_image.clone()
+            },
+        }
+    }
+
+    fn decode(
+        &self,
+        model: &Avocet,
+        batch: &Batch,
+        share: Share,
+        decoded: Decoded,
+        losses: &mut Losses,
+    ) -> Result<()> {
+        let Decoded { hidden, routers } = decoded;
+        let weights: Vec<f32> = batch
+            .weights
+            .iter()
+            .map(|w| w / share.answer_weight)
+            .collect();
+        let text = cross_entropy(&hidden, model.head(), &batch.targets, &weights)?;
+        losses.add("text", text, 1.0)?;
+        let part = 1.0 / (share.micro_batches * routers.len().max(1)) as f64;
+        let mean = |of: Vec<&Tensor>| Tensor::stack(&of, 0)?.sum_all()?.affine(part, 0.0);
+        if !routers.is_empty() {
+            let balance = mean(routers.iter().map(|r| &r.balance).collect())?;
+            losses.add("balance", balance, self.weights.balance)?;
+            let z = mean(routers.iter().map(|r| &r.z).collect())?;
+            losses.add("z", z, self.weights.z)?;
+        }
+        losses.loads = routers.into_iter().map(|r| r.load).collect();
+        losses.hidden = Some(hidden);
+        Ok(())
+    }
+}
+
+impl Losses {
+    fn add(&mut self, name: &'static str, part: Tensor, weight: f64) -> Result<()> {
+        if weight > 0.0 {
+            let weighted = part.affine(weight, 0.0)?;
+            self.total = Some(match self.total.take() {
+                Some(total) => total.add(&weighted)?,
+                None => weighted,
+            });
+        }
+        self.parts.insert(name, part.detach());
+        Ok(())
+    }
+
+    /// Adds the answer tokens' losses to `sums` by kind of sample; forward work only.
+    pub fn add_kinds(&self, model: &Avocet, batch: &Batch, sums: &mut KindSums) -> Result<()> {
+        let Some(hidden) = &self.hidden else {
+            return Ok(());
+        };
+        let (hidden, head) = (hidden.detach(), model.head().detach());
+        let kinds: std::collections::BTreeSet<&String> = batch.kinds.iter().collect();
+        for kind in kinds {
+            let mut weights = vec![0f32; batch.ids.len()];
+            for (span, of) in batch.offsets.windows(2).zip(&batch.kinds) {
+                if of == kind {
+                    weights[span[0]..span[1]].copy_from_slice(&batch.weights[span[0]..span[1]]);
+                }
+            }
+            let weight = weights.iter().sum::<f32>();
+            if weight > 0.0 {
+                let loss = cross_entropy(&hidden, &head, &batch.targets, &weights)?;
+                let (sum, total) = sums.entry(kind.clone()).or_default();
+                *sum += f64::from(loss.to_scalar::<f32>()?);
+                *total += f64::from(weight);
+            }
+        }
+        Ok(())
+    }
+
+    /// How well the auxiliary heads did.
+    pub fn accuracy(&self) -> Result<AuxiliaryAccuracy> {
+        match &self.auxiliary {
+            Some(auxiliary) => auxiliary.accuracy(),
+            None => Ok(AuxiliaryAccuracy::default()),
+        }
+    }
+}
+
+/// The batch's images as the model takes them.
+fn images(batch: &Batch) -> Result<Images> {
+    let count: usize = batch
+        .grids
+        .iter()
+        .map(|(rows, columns)| rows * columns)
+        .sum();
+    let width = batch.patches.len() / count.max(1);
+    let patches = Tensor::from_slice(&batch.patches, (count, width), &Device::Cpu)?;
+    Ok(Images {
+        patches,
+        grids: batch.grids.clone(),
+    })
+}
+
+/// Operations of a training step on a batch: frozen vision costs its forward pass only.
+pub fn step_flops(
+    config: &ModelConfig,
+    kind: StageKind,
+    batch: &Batch,
+    vision_trains: bool,
+) -> f64 {
+    use avocet_model::{TRAINING_FACTOR, forward_flops, vision_flops};
+    let seeing = if kind == StageKind::Text {
+        0.0
+    } else {
+        vision_flops(config, &batch.grids)
+    };
+    let factor = if vision_trains { TRAINING_FACTOR } else { 1.0 };
+    if kind == StageKind::Vision {
+        return seeing * factor;
+    }
+    let patches = |text: &[Option<u32>]| {
+        let image = text.last().copied().flatten()?;
+        let (rows, columns) = batch.grids.get(image as usize)?;
+        Some(rows * columns)
+    };
+    let texts = batch.offsets.windows(2).map(|span| {
+        let seen = match kind {
+            StageKind::Text => 0,
+            _ => patches(&batch.latest_image[span[0]..span[1]]).unwrap_or(0),
+        };
+        (span[1] - span[0], seen)
+    });
+    let grids: &[(usize, usize)] = if kind == StageKind::Text {
+        &[]
+    } else {
+        &batch.grids
+    };
+    let decoding = forward_flops(config, grids, texts) - seeing;
+    seeing * factor + decoding * TRAINING_FACTOR
+}

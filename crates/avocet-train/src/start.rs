@@ -1,0 +1,157 @@
+//! What a stage starts from: the model's shape, the tokenizer and the first values.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use avocet_model::ModelConfig;
+use avocet_text::Tokenizer;
+use candle_core::{Device, Tensor};
+
+use crate::checkpoint::{self, Loaded, RunState};
+use crate::config::{InitFrom, StageConfig, TrainConfig};
+use crate::error::{Result, TrainError};
+use crate::pattern::matches_any;
+use crate::progress;
+
+/// What a stage starts from.
+pub(crate) struct Start {
+    pub(crate) model: ModelConfig,
+    pub(crate) tokenizer: Arc<Tokenizer>,
+    pub(crate) values: HashMap<String, Tensor>,
+}
+
+/// The parts of a model folder that a stage may start from.
+struct Folder {
+    config: String,
+    tokenizer: Option<Vec<u8>>,
+    values: HashMap<String, Tensor>,
+}
+
+impl Start {
+    /// What the stage that `state` stands in starts from; `previous` is the checkpoint of the
+    /// stage before, or of this one when it is continued.
+    pub(crate) fn of(
+        config: &TrainConfig,
+        state: &RunState,
+        previous: Option<&Loaded>,
+    ) -> Result<Self> {
+        let stage = &config.stages[state.stage];
+        let mut values = previous
+            .map(|loaded| loaded.parameters.clone())
+            .unwrap_or_default();
+        let mut folders = Vec::new();
+        if state.stage_step == 0 {
+            for init in &stage.init {
+                folders.push(taken(init, &mut values)?);
+            }
+        }
+        let model = model(stage, previous, &folders)?;
+        let tokenizer = tokenizer(config, stage, previous, &folders)?;
+        let (tokens, rows) = (tokenizer.vocab_size(), model.decoder.vocab_size);
+        if tokens > rows {
+            let field = format!("stage {:?}: tokenizer", stage.name);
+            let message = format!("it has {tokens} tokens, the model's vocab_size is {rows}");
+            return Err(TrainError::config(field, message));
+        }
+        Ok(Self {
+            model,
+            tokenizer: Arc::new(tokenizer),
+            values,
+        })
+    }
+}
+
+/// Reads the folder of `init` and moves the values that it names.
+fn taken(init: &InitFrom, values: &mut HashMap<String, Tensor>) -> Result<Folder> {
+    let mut folder = read(&init.from)?;
+    let chosen = std::mem::take(&mut folder.values).into_iter();
+    let chosen: HashMap<_, _> = chosen
+        .filter(|(name, _)| matches_any(&init.names, name))
+        .collect();
+    if chosen.is_empty() {
+        let message = format!("no tensor of it matches {:?}", init.names);
+        return Err(TrainError::damaged(&init.from, message));
+    }
+    values.extend(chosen);
+    Ok(folder)
+}
+
+/// Reads a model folder, or the newest checkpoint of a run folder.
+fn read(folder: &Path) -> Result<Folder> {
+    if !checkpoint::list(folder)?.is_empty() {
+        let none = || TrainError::damaged(folder, "none of its checkpoints is whole");
+        let newest = checkpoint::newest(folder, progress::line)?.ok_or_else(none)?;
+        return Ok(Folder {
+            config: newest.config,
+            tokenizer: Some(newest.tokenizer),
+            values: newest.parameters,
+        });
+    }
+    let path = folder.join(checkpoint::CONFIG);
+    let config = std::fs::read_to_string(&path).map_err(TrainError::io(&path))?;
+    let mut values = tensors(&folder.join(checkpoint::MODEL))?;
+    let heads = folder.join(checkpoint::AUXILIARY);
+    if heads.exists() {
+        values.extend(tensors(&heads)?);
+    }
+    Ok(Folder {
+        config,
+        tokenizer: std::fs::read(folder.join(checkpoint::TOKENIZER)).ok(),
+        values,
+    })
+}
+
+fn tensors(path: &Path) -> Result<HashMap<String, Tensor>> {
+    let bytes = std::fs::read(path).map_err(TrainError::io(path))?;
+    candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
+        .map_err(|error| TrainError::damaged(path, error.to_string()))
+}
+
+fn model(
+    stage: &StageConfig,
+    previous: Option<&Loaded>,
+    folders: &[Folder],
+) -> Result<ModelConfig> {
+    if let Some(source) = &stage.model {
+        return source.resolve();
+    }
+    let before = previous.map(|loaded| &loaded.config);
+    let text = before.or(folders.first().map(|folder| &folder.config));
+    let none = || TrainError::config(format!("stage {:?}: model", stage.name), "is not given");
+    let parsed = ModelConfig::from_toml(text.ok_or_else(none)?);
+    parsed.map_err(|error| TrainError::Model(error.to_string()))
+}
+
+fn tokenizer(
+    config: &TrainConfig,
+    stage: &StageConfig,
+    previous: Option<&Loaded>,
+    folders: &[Folder],
+) -> Result<Tokenizer> {
+    let of = |bytes: &[u8], from: &str| {
+        Tokenizer::from_bytes(bytes).map_err(|error| TrainError::Model(format!("{from}: {error}")))
+    };
+    if let Some(path) = &stage.tokenizer {
+        let bytes = std::fs::read(path).map_err(TrainError::io(path))?;
+        return of(&bytes, &path.display().to_string());
+    }
+    if let Some(loaded) = previous {
+        return of(&loaded.tokenizer, &loaded.folder.display().to_string());
+    }
+    let mut found = folders.iter().zip(&stage.init);
+    let found = found.find_map(|(folder, init)| Some((folder.tokenizer.as_ref()?, init)));
+    if let Some((bytes, init)) = found {
+        return of(bytes, &init.from.display().to_string());
+    }
+    match &config.tokenizer {
+        Some(recipe) => crate::feed::train_tokenizer(recipe),
+        None => {
+            let field = format!("stage {:?}: tokenizer", stage.name);
+            Err(TrainError::config(
+                field,
+                "give a file, an init folder that has one, or [tokenizer]",
+            ))
+        }
+    }
+}

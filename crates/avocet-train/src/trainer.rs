@@ -1,0 +1,288 @@
+//! The loop: stages one after another, steps, measurements, checkpoints, and resuming.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use crate::checkpoint::{self, Loaded, RunState, Snapshot};
+use crate::config::{Precision, StageConfig, TrainConfig};
+use crate::error::{Result, TrainError};
+use crate::feed::{Feed, held_out};
+use crate::learner::{AUXILIARY, Learner};
+use crate::meter::Meter;
+use crate::metrics::MetricsLog;
+use crate::params::hash;
+use crate::progress::{self, Progress};
+use crate::start::Start;
+
+/// Steps in a row with a gradient that is not finite, after which training stops.
+const MOST_SKIPPED: u64 = 20;
+
+/// How a run is started.
+#[derive(Debug, Clone, Default)]
+pub struct TrainOptions {
+    /// Continue from the newest whole checkpoint, if there is one.
+    pub resume: bool,
+    /// When it becomes true, the run saves and stops after the step at hand.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Steps done in the run.
+    pub step: u64,
+    /// False when it was told to stop before its end.
+    pub finished: bool,
+    /// The last checkpoint, which is also a model folder.
+    pub folder: PathBuf,
+    /// SHA-256 over the names and values of all parameters.
+    pub parameter_hash: String,
+}
+
+/// A flag that becomes true when the process is interrupted or asked to end.
+///
+/// Errors if the process already handles interrupts.
+pub fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    ctrlc::set_handler(move || flag.store(true, Ordering::SeqCst))
+        .map_err(|error| TrainError::config("interrupt", error.to_string()))?;
+    Ok(stop)
+}
+
+/// Trains all stages of `config`.
+///
+/// Errors if the run already has checkpoints and `resume` is not set, if none of them is whole, or
+/// if anything that a stage needs is missing.
+pub fn train(config: &TrainConfig, options: &TrainOptions) -> Result<Outcome> {
+    config.validate()?;
+    let run = config.run.as_path();
+    std::fs::create_dir_all(run).map_err(TrainError::io(run))?;
+    checkpoint::clean(run)?;
+    let mut previous = resume(run, options)?;
+    let step = previous.as_ref().map_or(0, |loaded| loaded.state.step);
+    let mut log = MetricsLog::open(run, step)?;
+    loop {
+        let state = next_state(config, previous.as_ref().map(|loaded| &loaded.state))?;
+        if let (None, Some(loaded)) = (&state, &previous) {
+            return Ok(Outcome {
+                step: loaded.state.step,
+                finished: true,
+                folder: loaded.folder.clone(),
+                parameter_hash: hash(loaded.parameters.iter())?,
+            });
+        }
+        let mut session = Session::begin(config, state.unwrap_or_default(), previous.as_ref())?;
+        let outcome = session.run(run, &mut log, &options.stop)?;
+        if !outcome.finished {
+            return Ok(outcome);
+        }
+        previous = Some(checkpoint::load(&outcome.folder)?);
+    }
+}
+
+/// The checkpoint to continue from.
+fn resume(run: &Path, options: &TrainOptions) -> Result<Option<Loaded>> {
+    let count = checkpoint::list(run)?.len();
+    if count == 0 {
+        return Ok(None);
+    }
+    if !options.resume {
+        let path = run.to_path_buf();
+        return Err(TrainError::RunExists { path, count });
+    }
+    let newest = checkpoint::newest(run, progress::line)?;
+    let none = || TrainError::damaged(run, format!("none of its {count} checkpoints is whole"));
+    newest.ok_or_else(none).map(Some)
+}
+
+/// Where the next steps begin; none when all stages are done.
+fn next_state(config: &TrainConfig, last: Option<&RunState>) -> Result<Option<RunState>> {
+    let Some(last) = last else {
+        return Ok(Some(RunState {
+            seed: config.seed,
+            ..RunState::default()
+        }));
+    };
+    if last.seed != config.seed {
+        let message = format!("is {}, but the run began with {}", config.seed, last.seed);
+        return Err(TrainError::config("seed", message));
+    }
+    let mut state = last.clone();
+    if state.stage_done {
+        state.stage += 1;
+        (state.stage_step, state.stage_done) = (0, false);
+        (state.optimizer_steps, state.skipped_in_a_row) = (0, 0);
+        state.position = serde_json::Value::Null;
+    }
+    match (state.stage.cmp(&config.stages.len()), last.stage_done) {
+        (std::cmp::Ordering::Less, _) => Ok(Some(state)),
+        (std::cmp::Ordering::Equal, true) => Ok(None),
+        _ => {
+            let (have, at) = (config.stages.len(), last.stage + 1);
+            let message = format!("the file lists {have}, but the run is in number {at}");
+            Err(TrainError::config("stage", message))
+        }
+    }
+}
+
+/// One stage at work.
+struct Session<'a> {
+    stage: &'a StageConfig,
+    start: Start,
+    learner: Learner,
+    feed: Feed,
+    total: u64,
+    state: RunState,
+}
+
+impl<'a> Session<'a> {
+    fn begin(config: &'a TrainConfig, state: RunState, previous: Option<&Loaded>) -> Result<Self> {
+        let stage = &config.stages[state.stage];
+        avocet_kernels::set_product_precision(match stage.precision {
+            Precision::F32 => avocet_kernels::Precision::F32,
+            Precision::Bf16 => avocet_kernels::Precision::Bf16,
+        });
+        let mut start = Start::of(config, &state, previous)?;
+        let values = std::mem::take(&mut start.values);
+        let names = state.names.clone();
+        let mut learner = Learner::new(&start.model, stage, config.seed, values, names)?;
+        let unused = learner.params().unused();
+        if !unused.is_empty() {
+            let (count, first) = (unused.len(), &unused[0]);
+            progress::line(&format!(
+                "{count} loaded tensors are not part of the model: {first}, ..."
+            ));
+        }
+        if let (true, Some(previous)) = (state.stage_step > 0, previous) {
+            learner.restore(state.optimizer_steps, &previous.optimizer)?;
+        }
+        let feed = Feed::start(config, &state, &start)?;
+        let total = stage.total_steps(feed.epoch_samples());
+        Ok(Self {
+            stage,
+            start,
+            learner,
+            feed,
+            total,
+            state,
+        })
+    }
+
+    fn run(&mut self, run: &Path, log: &mut MetricsLog, stop: &AtomicBool) -> Result<Outcome> {
+        let rate = self.stage.rate(self.total);
+        let mut progress = Progress::new(&self.stage.name, self.state.stage_step, self.total);
+        let mut meter = Meter::new(&self.stage.name);
+        loop {
+            let waiting = Instant::now();
+            let done = self.state.stage_step;
+            let fed = if done < self.total {
+                self.feed.next()?
+            } else {
+                None
+            };
+            let Some(fed) = fed else {
+                progress.say(&format!(
+                    "the data of stage {:?} is used up",
+                    self.stage.name
+                ));
+                return self.save(run, log, true);
+            };
+            let data_s = waiting.elapsed().as_secs_f64();
+            let last = done + 1 == self.total;
+            let due = last || (done + 1).is_multiple_of(self.stage.log_every);
+            let report = self.learner.step(&fed.batches, rate.at(done), due)?;
+            self.advance(&fed, &report)?;
+            self.state.seconds += waiting.elapsed().as_secs_f64();
+            meter.add(&fed, &report, data_s, waiting.elapsed().as_secs_f64());
+            if due {
+                let mut line = meter.line(&self.state, &report, rate.at(done));
+                line.gates = self.gates()?;
+                if self.eval_due() || (last && self.stage.eval_every > 0) {
+                    line.held_out = self.measure()?;
+                }
+                log.write(&line)?;
+            }
+            progress.step(done + 1, || Meter::message(&report, meter.samples_per_s()));
+            let stopping = stop.load(Ordering::SeqCst);
+            if last || stopping || (done + 1).is_multiple_of(self.stage.checkpoint_every) {
+                let outcome = self.save(run, log, last)?;
+                if last || stopping {
+                    return Ok(outcome);
+                }
+            }
+        }
+    }
+
+    /// Held-out data is measured with the first logged line at or after a multiple of
+    /// `eval_every`.
+    fn eval_due(&self) -> bool {
+        let (every, step) = (self.stage.eval_every, self.state.stage_step);
+        every > 0 && step % every < self.stage.log_every
+    }
+
+    fn measure(&mut self) -> Result<std::collections::BTreeMap<String, f64>> {
+        self.learner.measure(held_out(self.stage, &self.start)?)
+    }
+
+    fn advance(
+        &mut self,
+        fed: &crate::feed::Fed,
+        report: &crate::learner::StepReport,
+    ) -> Result<()> {
+        let state = &mut self.state;
+        state.step += 1;
+        state.stage_step += 1;
+        state.samples_seen += fed.samples;
+        state.flops += report.flops;
+        state.position.clone_from(&fed.position);
+        if report.applied {
+            state.skipped_in_a_row = 0;
+            return Ok(());
+        }
+        state.skipped += 1;
+        state.skipped_in_a_row += 1;
+        if state.skipped_in_a_row >= MOST_SKIPPED {
+            return Err(TrainError::Diverged {
+                step: state.step,
+                count: state.skipped_in_a_row,
+            });
+        }
+        Ok(())
+    }
+
+    fn gates(&self) -> Result<std::collections::BTreeMap<String, f64>> {
+        let mut named = std::collections::BTreeMap::new();
+        for (layer, (attention, ff)) in self.learner.model().gates()?.into_iter().enumerate() {
+            named.insert(format!("{layer}.attention"), f64::from(attention));
+            named.insert(format!("{layer}.ff"), f64::from(ff));
+        }
+        Ok(named)
+    }
+
+    fn save(&mut self, run: &Path, log: &MetricsLog, stage_done: bool) -> Result<Outcome> {
+        self.state.stage_done = stage_done;
+        self.state.names = self.learner.names().to_vec();
+        self.state.optimizer_steps = self.learner.optimizer().steps();
+        let params = self.learner.params();
+        let snapshot = Snapshot {
+            config: self.start.model.to_toml(),
+            tokenizer: self.start.tokenizer.to_bytes().to_vec(),
+            model: params.tensors(|name| !name.starts_with(AUXILIARY)),
+            auxiliary: params.tensors(|name| name.starts_with(AUXILIARY)),
+            optimizer: self.learner.optimizer().state()?,
+            state: self.state.clone(),
+        };
+        log.sync()?;
+        let folder = checkpoint::save(run, &snapshot)?;
+        checkpoint::prune(run, self.stage.keep)?;
+        Ok(Outcome {
+            step: self.state.step,
+            finished: stage_done,
+            folder,
+            parameter_hash: hash(params.tensors(|_| true).iter())?,
+        })
+    }
+}
