@@ -100,7 +100,7 @@ impl Engine {
                 model: config.decoder.vocab_size,
             });
         }
-        let model = Avocet::new(&config, files.var_builder()?)?;
+        let model = Avocet::new(&config, files.var_builder(&Device::Cpu)?)?;
         let ids = 0..u32::try_from(tokenizer.vocab_size()).unwrap_or(u32::MAX);
         // Names of special tokens stand for one token each, too, in texts to score.
         let names = Special::ALL.iter().map(|special| special.name().len());
@@ -256,9 +256,7 @@ impl Engine {
             usage: Usage {
                 prompt_tokens: ids.len(),
                 completion_tokens: 0,
-                vision_tokens: latents
-                    .as_ref()
-                    .map_or(0, |latents| latents.offsets[images.len()]),
+                vision_tokens,
             },
             timing: Timing {
                 vision,

@@ -162,10 +162,6 @@ pub struct TrainArgs {
 /// `avocet data ...`.
 #[derive(Debug, Subcommand)]
 pub enum DataCommand {
-    /// Shapes, flags, emoji and lines of text with questions and short answers.
-    NamedPictures(named_pictures::Args),
-    /// Plain text and questions about words, for the text stage.
-    Text(plain_text::Args),
     /// What a dataset holds.
     Inspect(DataInspectArgs),
 }

@@ -82,17 +82,17 @@ impl Conversation {
             "{}{line}",
             IMAGE_MARKER.repeat(self.waiting)
         )));
-        let answered = self.answer(engine, args);
-        match answered {
+        match self.answer(engine, args) {
             Ok(text) => {
                 self.turns.push(Turn::assistant(text));
                 self.waiting = 0;
+                Ok(())
             }
-            Err(_) => {
+            Err(error) => {
                 self.turns.pop();
+                Err(error)
             }
         }
-        answered.map(|_| ())
     }
 
     fn answer(&self, engine: &Engine, args: &ChatArgs) -> Result<String> {

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use avocet_checkpoint::ModelFiles;
 use avocet_model::{Avocet, ModelConfig, ParameterCount, Part, parameter_shapes};
 use avocet_train::metrics::{MetricsLog, read_metrics};
+use candle_core::Device;
 use serde::Serialize;
 
 use crate::args::InspectArgs;
@@ -135,7 +136,7 @@ fn report(subject: &Subject, args: &InspectArgs) -> Result<Report> {
 }
 
 fn gates(files: &ModelFiles) -> Result<Vec<Gates>> {
-    let model = Avocet::new(files.config(), files.var_builder()?)?;
+    let model = Avocet::new(files.config(), files.var_builder(&Device::Cpu)?)?;
     let every = files
         .config()
         .cross_attention

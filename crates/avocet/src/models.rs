@@ -1,31 +1,24 @@
 //! Model references: the built-in model, a folder, or a hub id.
 
-use std::path::Path;
-
-use anyhow::{Context, Result, bail};
-use avocet_checkpoint::ModelFiles;
+use anyhow::{Context, Result};
+use avocet_checkpoint::{ModelFiles, Reference, resolve};
 use avocet_infer::Engine;
+use avocet_model::ParameterCount;
 use serde::Serialize;
 
 use crate::args::ModelsCommand;
-use crate::{embedded, output};
+use crate::embedded;
+use crate::output::{self, Table, count};
 
 /// Finds and opens the model that `reference` names.
 pub fn open(reference: &str) -> Result<ModelFiles> {
-    if reference == embedded::NAME {
-        return Ok(embedded::files()?);
+    let found = resolve(reference).context("--model")?;
+    match found {
+        Reference::Embedded => Ok(embedded::files()?),
+        Reference::Folder(folder) => {
+            ModelFiles::open(&folder).with_context(|| format!("--model {reference}"))
+        }
     }
-    let path = Path::new(reference);
-    if path.exists() {
-        return ModelFiles::open(path).with_context(|| format!("--model {reference}"));
-    }
-    if is_hub_id(reference) {
-        bail!("--model {reference}: there is no such folder, and hub ids are not supported yet");
-    }
-    bail!(
-        "--model {reference}: no such folder; the built-in model is called {:?}",
-        embedded::NAME
-    );
 }
 
 /// Loads the model that `reference` names.
@@ -34,42 +27,49 @@ pub fn load(reference: &str) -> Result<Engine> {
     Engine::load(&files).with_context(|| format!("--model {reference}"))
 }
 
-/// Whether `reference` reads as `owner/name[@revision]`.
-fn is_hub_id(reference: &str) -> bool {
-    let name = reference
-        .split_once('@')
-        .map_or(reference, |(name, _)| name);
-    let part = |text: &str| {
-        !text.is_empty()
-            && !text.starts_with('.')
-            && text
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-    };
-    name.split_once('/')
-        .is_some_and(|(owner, model)| part(owner) && part(model))
-}
-
 #[derive(Serialize)]
 struct Listed {
-    name: String,
-    model: String,
-    parameters: u128,
-    bytes: u64,
+    name: &'static str,
+    #[serde(rename = "where")]
+    place: &'static str,
+    parameters: u64,
+    weight_bytes: usize,
 }
 
-/// Lists or fetches models.
+/// Lists models, or says why one cannot be fetched.
 pub fn run(command: &ModelsCommand) -> Result<()> {
     match command {
         ModelsCommand::List { json } => list(*json),
-        ModelsCommand::Pull { reference } if reference == embedded::NAME => {
-            output::print("mini is built in: nothing to fetch\n")
-        }
-        ModelsCommand::Pull { reference } if is_hub_id(reference) => {
-            bail!("{reference}: hub ids are not supported yet; give --model a local folder")
-        }
         ModelsCommand::Pull { reference } => {
-            bail!("{reference}: not a hub id (owner/name[@revision])")
+            let here = match resolve(reference)? {
+                Reference::Embedded => "is built in".to_owned(),
+                Reference::Folder(folder) => format!("is the folder {}", folder.display()),
+            };
+            output::print(&format!("{reference} {here}: nothing to fetch\n"))
         }
     }
+}
+
+fn list(json: bool) -> Result<()> {
+    let files = embedded::files()?;
+    let listed = [Listed {
+        name: embedded::NAME,
+        place: "built in",
+        parameters: ParameterCount::of(files.config())?.total,
+        weight_bytes: files.weight_bytes(),
+    }];
+    if json {
+        return output::print_json(&listed);
+    }
+    let mut table = Table::new(&["model", "where", "parameters", "bytes"]);
+    for model in &listed {
+        let (parameters, bytes) = (count(model.parameters), model.weight_bytes.to_string());
+        table.row(vec![
+            model.name.into(),
+            model.place.into(),
+            parameters,
+            bytes,
+        ]);
+    }
+    output::print(&table.to_text())
 }

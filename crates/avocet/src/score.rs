@@ -54,10 +54,8 @@ pub fn run(args: &ScoreArgs) -> Result<()> {
     };
     let folder = args.input.parent().unwrap_or(Path::new(""));
     let mut logits = HashMap::new();
-    for line in Lines {
-        input
-    }
-    {
+    let lines = Lines { input };
+    for line in lines {
         let line = line.with_context(|| format!("--input {}", args.input.display()))?;
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
