@@ -226,18 +226,21 @@ fn unknown_models_empty_questions_and_long_texts_fail_clearly() -> Result<()> {
     let empty = folder.path().display().to_string();
     fails(
         ["ask", "--model", "/no/such/model", "Why?"],
-        &["--model /no/such/model"],
+        &["--model", "/no/such/model"],
     )?;
     fails(
         ["ask", "--model", "someone/some-model", "Why?"],
-        &["--model someone/some-model", "hub"],
+        &["--model", "someone/some-model", "hub"],
     )?;
     fails(["ask", "--model", &empty, "Why?"], &[&empty, "config.toml"])?;
     for question in ["", "  ", "\n"] {
         fails(["ask", question], &["question is empty"])?;
     }
     fails(["ask", &"why ".repeat(5_000)], &["context", "tokens"])?;
-    fails(["ask", &"why ".repeat(25_000)], &["context", "tokens"])?;
+    fails(
+        ["ask", &"why ".repeat(25_000)],
+        &["at least", "context", "tokens"],
+    )?;
     fails(
         ["ask", "What is in <image>?"],
         &["1 <image> marker", "0 images"],

@@ -1,3 +1,9 @@
 //! What crosses crates: one binary, one module a subject.
 
+mod cli;
+mod cli_files;
+mod command;
+mod golden_kernels;
+mod golden_model;
+mod pictures;
 mod tidy;

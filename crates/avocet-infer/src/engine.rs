@@ -213,7 +213,12 @@ impl Engine {
 
     /// Refuses a text of `bytes` that cannot fit, however well it encodes.
     pub(crate) fn check_text_length(&self, bytes: usize) -> Result<(), InferError> {
-        self.check_length(bytes / self.longest_piece)
+        let (tokens, context) = (bytes / self.longest_piece, self.config.decoder.max_context);
+        if tokens > context {
+            Err(InferError::FarTooLong { tokens, context })
+        } else {
+            Ok(())
+        }
     }
 
     pub(crate) fn check_length(&self, tokens: usize) -> Result<(), InferError> {

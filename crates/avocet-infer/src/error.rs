@@ -20,7 +20,15 @@ pub enum InferError {
     /// The text does not fit.
     #[error("the text has {tokens} tokens, but the context of the model holds {context}")]
     TooLong {
-        /// Tokens of the text with its special tokens; a lower bound for texts of absurd length.
+        /// Tokens of the text with its special tokens.
+        tokens: usize,
+        /// Longest text of the model.
+        context: usize,
+    },
+    /// The text is so long that it was not even encoded.
+    #[error("the text has at least {tokens} tokens, but the context of the model holds {context}")]
+    FarTooLong {
+        /// Fewest tokens that so many bytes can have.
         tokens: usize,
         /// Longest text of the model.
         context: usize,
