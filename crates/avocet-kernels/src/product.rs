@@ -14,13 +14,12 @@ use crate::precision::{Precision, product_precision};
 mod amx;
 #[cfg(target_arch = "x86_64")]
 mod panel;
+mod thin;
 #[cfg(target_arch = "x86_64")]
 mod tile;
 
-/// Products of fewer rows stay in f32: tiles would be mostly padding.
-const MIN_TILE_ROWS: usize = 16;
-/// Products of fewer rows do not pay for packing the right operand.
-const MIN_PANEL_ROWS: usize = 8;
+/// Numbers of a right operand that one task of a thin product reads.
+const THIN_ELEMENTS: usize = 1 << 16;
 /// Right operands of fewer elements stay in f32: packing would cost more than it saves.
 const MIN_TILE_ELEMENTS: usize = 1024;
 
@@ -154,6 +153,20 @@ impl<'a> MatRef<'a> {
         }
     }
 
+    /// Columns `from..to`.
+    pub(crate) fn cols(self, from: usize, to: usize) -> Self {
+        self.transposed().rows(from, to).transposed()
+    }
+
+    /// The element (i, j), in f32.
+    fn at(&self, i: usize, j: usize) -> f32 {
+        let at = i * self.row_stride + j * self.col_stride;
+        match self.data {
+            Values::F32(data) => data[at],
+            Values::Bf16(data) => data[at].to_f32(),
+        }
+    }
+
     /// Calls `f` with the same matrix in f32; only the bf16 form is copied.
     fn with_f32<R>(self, f: impl FnOnce(&[f32], Self) -> R) -> R {
         match self.data {
@@ -236,14 +249,14 @@ impl<'a> Right<'a> {
     fn prepare_on(b: MatRef<'a>, rows: usize, parallel: bool) -> Self {
         #[cfg(target_arch = "x86_64")]
         if product_precision() == Precision::Bf16
-            && rows >= MIN_TILE_ROWS
+            && rows > thin::MAX_ROWS
             && b.rows.saturating_mul(b.cols) >= MIN_TILE_ELEMENTS
             && amx::available()
         {
             return Self::Tiles(amx::Tiles::pack(b, parallel));
         }
         #[cfg(target_arch = "x86_64")]
-        if rows >= MIN_PANEL_ROWS && panel::available() {
+        if (rows > thin::MAX_ROWS || !thin::suits(&b)) && panel::available() {
             return Self::Panels(panel::Panels::pack(b, parallel));
         }
         Self::Plain(b)
@@ -256,7 +269,11 @@ impl<'a> Right<'a> {
         match self {
             Self::Plain(b) => {
                 check_shapes(&c, &a, b);
-                f32_product(c, a, *b, accumulate);
+                if c.rows <= thin::MAX_ROWS && thin::suits(b) {
+                    thin::product(c, a, *b, accumulate);
+                } else {
+                    f32_product(c, a, *b, accumulate);
+                }
             }
             #[cfg(target_arch = "x86_64")]
             Self::Tiles(tiles) => tiles.product(c, a, accumulate),
@@ -279,6 +296,9 @@ fn chunk_rows(rows: usize) -> usize {
 pub(crate) fn product(c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>, accumulate: bool) {
     check_shapes(&c, &a, &b);
     let chunk_rows = chunk_rows(c.rows);
+    if c.rows <= thin::MAX_ROWS && thin::suits(&b) && b.rows * b.cols > 2 * THIN_ELEMENTS {
+        return thin_product(c, a, b, accumulate);
+    }
     if c.rows <= chunk_rows || c.cols == 0 {
         return product_sequential(c, a, b, accumulate);
     }
@@ -299,6 +319,35 @@ pub(crate) fn product(c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>, accumulate: b
                 right.product(c, a.rows(from, to), accumulate);
             }
         });
+}
+
+/// A product of few rows, cut into runs of columns.
+fn thin_product(c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>, accumulate: bool) {
+    // Short runs of lines that lie far apart would waste most of what memory delivers.
+    let shortest = if b.row_stride == 1 { 16 } else { 512 };
+    let cols_each = (THIN_ELEMENTS / b.rows.max(1))
+        .next_multiple_of(16)
+        .max(shortest);
+    let starts: Vec<usize> = (0..c.cols).step_by(cols_each).collect();
+    let parts: Vec<Vec<f32>> = starts
+        .par_iter()
+        .map(|&from| {
+            let to = c.cols.min(from + cols_each);
+            let mut part = vec![0.0; c.rows * (to - from)];
+            let out = MatMut::new(&mut part, c.rows, to - from);
+            thin::product(out, a, b.cols(from, to), false);
+            part
+        })
+        .collect();
+    for (from, part) in starts.into_iter().zip(parts) {
+        let cols = part.len() / c.rows.max(1);
+        for (i, part) in part.chunks_exact(cols.max(1)).enumerate() {
+            let out = &mut c.data[i * c.row_stride + from..][..cols];
+            for (out, part) in out.iter_mut().zip(part) {
+                *out = if accumulate { *out + part } else { *part };
+            }
+        }
+    }
 }
 
 /// As [`product`], on the calling thread alone: for use inside a loop that is already parallel.
@@ -434,6 +483,30 @@ mod tests {
                             got == expected,
                             "panels {m} x {k} x {n}, adding {accumulate}"
                         );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn thin_products_are_exact_whole_and_in_runs_of_columns() {
+        for (m, k, n) in [(1, 1, 1), (3, 70, 45), (1, 513, 700), (16, 600, 301)] {
+            let (a, b) = (small_integers(m * k, 13), small_integers(k * n, 11));
+            let b_half: Vec<bf16> = b.iter().map(|&v| bf16::from_f32(v)).collect();
+            let start = small_integers(m * (n + 3), 5);
+            for a in both_orders(&a, m, k) {
+                for b in [both_orders(&b, k, n), both_orders(&b_half[..], k, n)].concat() {
+                    for accumulate in [false, true] {
+                        let (mut expected, mut got) = (start.clone(), start.clone());
+                        f32_product(
+                            MatMut::strided(&mut expected, m, n, n + 3),
+                            a,
+                            b,
+                            accumulate,
+                        );
+                        product(MatMut::strided(&mut got, m, n, n + 3), a, b, accumulate);
+                        assert!(got == expected, "{m} x {k} x {n}, adding {accumulate}");
                     }
                 }
             }

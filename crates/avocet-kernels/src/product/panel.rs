@@ -194,7 +194,7 @@ fn pack(
 }
 
 /// A mask of the lowest `count` bits, at most 16.
-fn ones(count: usize) -> u16 {
+pub(super) fn ones(count: usize) -> u16 {
     ((1u32 << count) - 1) as u16
 }
 
@@ -205,7 +205,7 @@ fn ones(count: usize) -> u16 {
 /// The elements that the mask names must lie inside `data`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-unsafe fn load(data: Values<'_>, at: usize, mask: u16) -> __m512i {
+pub(super) unsafe fn load(data: Values<'_>, at: usize, mask: u16) -> __m512i {
     // SAFETY: the caller's.
     unsafe {
         match data {
