@@ -5,5 +5,7 @@ mod cli_files;
 mod command;
 mod golden_kernels;
 mod golden_model;
+mod overfit;
 mod pictures;
+mod resume;
 mod tidy;

@@ -76,8 +76,13 @@ pub fn train(config: &TrainConfig, options: &TrainOptions) -> Result<Outcome> {
         }
         let mut session = Session::begin(config, state.unwrap_or_default(), previous.as_ref())?;
         let outcome = session.run(run, &mut log, &options.stop)?;
-        if !outcome.finished {
-            return Ok(outcome);
+        let more = session.state.stage + 1 < config.stages.len();
+        let finished = outcome.finished && !more;
+        if finished || !outcome.finished || options.stop.load(Ordering::SeqCst) {
+            return Ok(Outcome {
+                finished,
+                ..outcome
+            });
         }
         previous = Some(checkpoint::load(&outcome.folder)?);
     }

@@ -1,0 +1,277 @@
+//! A run that is killed and continued equals one that was not.
+//!
+//! The child that is killed is this very test binary, told by an environment variable to train.
+//! `AVOCET_RESUME_KILLS` raises the number of kills from 5.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use avocet_data::shard::{Recipe, Writer};
+use avocet_data::{Sample, Truth};
+use avocet_media::Picture;
+use avocet_text::Turn;
+use avocet_train::checkpoint;
+use avocet_train::config::{InitFrom, LossWeights, ModelSource, SourceConfig, TokenizerRecipe};
+use avocet_train::metrics::{MetricsLog, StepMetrics, read_metrics};
+use avocet_train::{StageConfig, StageKind, TrainConfig, TrainOptions, train};
+
+const CONFIG_VARIABLE: &str = "AVOCET_RESUME_CHILD";
+
+fn kills() -> u64 {
+    let asked = std::env::var("AVOCET_RESUME_KILLS").ok();
+    asked.and_then(|text| text.parse().ok()).unwrap_or(5)
+}
+
+/// Twenty pictures with a word or a name, and four plain texts.
+fn dataset(folder: &Path) {
+    let recipe = Recipe::new("test", "train", 1, Default::default());
+    let mut writer = Writer::open(folder, recipe).unwrap();
+    for n in 0u64..24 {
+        let from = ("picture", "made-up", "CC0-1.0");
+        let sample = if n % 6 == 5 {
+            Sample::document(
+                ("text", "made-up", "CC0-1.0"),
+                &format!("Number {n} is {}.", n * n),
+            )
+        } else {
+            let (width, height) = (8 + 4 * (n as usize % 3), 8);
+            let rgb = (0..width * height * 3)
+                .map(|i| (i as u64 * (n + 3) % 251) as u8)
+                .collect();
+            let image = Picture::from_rgb(width, height, rgb)
+                .unwrap()
+                .to_png()
+                .unwrap();
+            let word = ["ab", "ba", "a"][n as usize % 3].to_string();
+            let truth = match n % 2 {
+                0 => Truth::Text(word.clone()),
+                _ => Truth::Name(word.clone()),
+            };
+            Sample::question(from, image, Some(truth), "What?", Turn::assistant(word))
+        };
+        writer.keep(&n.to_string(), &[sample.unwrap()]).unwrap();
+    }
+    writer.finish().unwrap();
+}
+
+/// A vision stage and a joint one, with every feature that has state.
+fn config(folder: &Path, run: &str, steps: u64) -> TrainConfig {
+    let mut model = avocet_model::preset("tiny").unwrap();
+    model.decoder.vocab_size = 300;
+    model.decoder.moe.loss_free_bias = true;
+    let source = SourceConfig {
+        path: folder.join("data"),
+        weight: 1.0,
+        epochs: None,
+    };
+    let stage = |name: &str, kind, steps| StageConfig {
+        steps: Some(steps),
+        clip: Some(1.0),
+        warmup_steps: 3,
+        micro_batches: 2,
+        batch_ramp: Some(avocet_train::schedule::BatchRamp {
+            from: 2,
+            steps: 6,
+            increment: 2,
+        }),
+        losses: LossWeights {
+            ctc: 0.5,
+            names: 0.5,
+            ..LossWeights::default()
+        },
+        router_bias_rate: 0.01,
+        checkpoint_every: 2,
+        log_every: 1,
+        eval_every: 5,
+        eval_samples: 8,
+        held_out: vec![folder.join("data")],
+        data: vec![source.clone()],
+        ..StageConfig::new(name, kind, ModelSource::Inline(Box::new(model.clone())), 6)
+    };
+    TrainConfig {
+        run: folder.join(run),
+        seed: 11,
+        tokenizer: Some(TokenizerRecipe {
+            vocab_size: 280,
+            data: vec![folder.join("data")],
+            samples: 100,
+        }),
+        stages: vec![
+            stage("see", StageKind::Vision, steps / 3),
+            stage("all", StageKind::Joint, steps - steps / 3),
+        ],
+    }
+}
+
+fn resuming() -> TrainOptions {
+    TrainOptions {
+        resume: true,
+        ..TrainOptions::default()
+    }
+}
+
+/// What must not depend on interruptions: everything but time and speed.
+fn timeless(run: &Path) -> Vec<StepMetrics> {
+    let timeless = |metrics: StepMetrics| StepMetrics {
+        step_s: 0.0,
+        data_s: 0.0,
+        samples_per_s: 0.0,
+        tokens_per_s: 0.0,
+        patches_per_s: 0.0,
+        mfu: 0.0,
+        seconds: 0.0,
+        ..metrics
+    };
+    read_metrics(run)
+        .unwrap()
+        .into_iter()
+        .map(timeless)
+        .collect()
+}
+
+fn spawn(config: &TrainConfig, threads: u64) -> Child {
+    let path = config.run.with_extension("toml");
+    std::fs::write(&path, toml::to_string(config).unwrap()).unwrap();
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "resume::a_child_trains_when_told_to"])
+        .env(CONFIG_VARIABLE, path)
+        .env("RAYON_NUM_THREADS", threads.to_string())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn a_child_trains_when_told_to() {
+    if let Ok(path) = std::env::var(CONFIG_VARIABLE) {
+        let config = TrainConfig::read(&PathBuf::from(path)).unwrap();
+        train(&config, &resuming()).unwrap();
+    }
+}
+
+fn lines(run: &Path) -> u64 {
+    let text = std::fs::read(run.join(MetricsLog::FILE)).unwrap_or_default();
+    text.iter().filter(|&&byte| byte == b'\n').count() as u64
+}
+
+fn is_saving(run: &Path) -> bool {
+    let entries = std::fs::read_dir(run).into_iter().flatten().flatten();
+    let mut names = entries.map(|entry| entry.file_name());
+    names.any(|name| name.to_string_lossy().ends_with(".tmp"))
+}
+
+/// Kills the child once it has logged `lines_wanted` steps, and then at once, or the next time
+/// that it saves. Gives whether it was killed before its end.
+fn kill_at(child: &mut Child, run: &Path, lines_wanted: u64, while_saving: bool) -> bool {
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success(), "the child failed: {status}");
+            return false;
+        }
+        if lines(run) >= lines_wanted && (!while_saving || is_saving(run)) {
+            child.kill().unwrap();
+            return child.wait().unwrap().signal() == Some(9);
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
+#[test]
+fn a_run_killed_at_any_point_equals_an_unbroken_one() {
+    let folder = tempfile::tempdir().unwrap();
+    dataset(&folder.path().join("data"));
+    let kills = kills();
+    let steps = 3 * kills + 9;
+    let unbroken = config(folder.path(), "unbroken", steps);
+    let expected = train(&unbroken, &TrainOptions::default()).unwrap();
+    assert!(expected.finished && expected.step == steps);
+
+    let broken = config(folder.path(), "broken", steps);
+    let mut killed = 0;
+    for kill in 0..kills {
+        let mut child = spawn(&broken, 1 + kill % 2);
+        let wanted = 2 + kill * 3 + kill * 7 % 3;
+        killed += u64::from(kill_at(&mut child, &broken.run, wanted, kill % 2 == 1));
+    }
+    assert!(
+        killed * 2 > kills,
+        "only {killed} of {kills} kills met a running child"
+    );
+    let ended = train(&broken, &resuming()).unwrap();
+    assert_eq!(ended.parameter_hash, expected.parameter_hash);
+    assert_eq!(timeless(&broken.run), timeless(&unbroken.run));
+    let again = train(&broken, &resuming()).unwrap();
+    assert_eq!(
+        again.parameter_hash, expected.parameter_hash,
+        "a finished run stays as it is"
+    );
+}
+
+#[test]
+fn a_damaged_newest_checkpoint_is_passed_over_and_the_run_ends_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    dataset(&folder.path().join("data"));
+    let config = config(folder.path(), "run", 12);
+    let expected = train(&config, &TrainOptions::default()).unwrap();
+    let expected_lines = timeless(&config.run);
+    let (step, newest) = checkpoint::list(&config.run).unwrap().pop().unwrap();
+    assert_eq!(step, 12);
+    let model = newest.join(checkpoint::MODEL);
+    let mut bytes = std::fs::read(&model).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&model, bytes).unwrap();
+    let ended = train(&config, &resuming()).unwrap();
+    assert_eq!(ended.parameter_hash, expected.parameter_hash);
+    assert_eq!(timeless(&config.run), expected_lines);
+}
+
+#[test]
+fn a_stop_saves_and_a_later_start_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    dataset(&folder.path().join("data"));
+    let unbroken = config(folder.path(), "unbroken", 9);
+    let expected = train(&unbroken, &TrainOptions::default()).unwrap();
+    let stopped = config(folder.path(), "stopped", 9);
+    let stop = TrainOptions {
+        resume: true,
+        stop: Arc::new(AtomicBool::new(true)),
+    };
+    for step in 1..=3 {
+        let outcome = train(&stopped, &stop).unwrap();
+        assert_eq!(outcome.step, step);
+    }
+    let ended = train(&stopped, &resuming()).unwrap();
+    assert_eq!(ended.parameter_hash, expected.parameter_hash);
+}
+
+#[test]
+fn a_run_is_not_started_over_by_mistake_and_a_later_stage_may_start_from_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    dataset(&folder.path().join("data"));
+    let first = config(folder.path(), "first", 6);
+    let outcome = train(&first, &TrainOptions::default()).unwrap();
+    let error = train(&first, &TrainOptions::default())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("--resume"), "{error}");
+
+    let mut second = config(folder.path(), "second", 6);
+    second.tokenizer = None;
+    second.stages.remove(0);
+    second.stages[0].model = None;
+    second.stages[0].learning_rate = 0.0;
+    second.stages[0].router_bias_rate = 0.0;
+    second.stages[0].init = vec![InitFrom {
+        from: outcome.folder.clone(),
+        names: vec!["*".into()],
+    }];
+    let ended = train(&second, &TrainOptions::default()).unwrap();
+    // Without a learning rate, what was loaded is what is saved.
+    assert_eq!(ended.parameter_hash, outcome.parameter_hash);
+}
