@@ -33,6 +33,14 @@ pub enum SampleError {
     /// The members of a stored sample do not belong together.
     #[error("its files do not form a sample: {0}")]
     Members(String),
+    /// A picture does not decode.
+    #[error("image {index}: {reason}")]
+    Image {
+        /// Which of the sample's images.
+        index: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The description was changed after the sample was named.
     #[error("named {found} but its content hashes to {expected}")]
     Id {
@@ -91,6 +99,12 @@ pub enum DataError {
         /// Output folder.
         path: PathBuf,
     },
+    /// Datasets that cannot be mixed.
+    #[error(transparent)]
+    Mixture(#[from] crate::MixtureError),
+    /// The thread that makes batches is gone.
+    #[error("the thread that makes batches ended without a result")]
+    LoaderGone,
     /// An index past the end.
     #[error("{path:?} has {samples} samples; there is no sample {index}")]
     NoSuchSample {

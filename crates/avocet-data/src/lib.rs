@@ -3,15 +3,26 @@
 //! - [`Sample`]: pictures, a conversation or document, and where they come from.
 //! - [`shard::Writer`]: samples into tar shards, resumable, every input accounted for.
 //! - [`shard::Reader`]: any sample of a finished dataset, checked as it is read.
+//! - [`Mixture`]: the seeded, resumable order over several datasets.
+//! - [`Batch`]: samples as the packed rows of a training step.
+//! - [`inspect`]: what is in a dataset, for people.
+//! - [`Loader`], [`Prefetch`]: all of these as a stream of batches.
 //!
 //! Never sees a model.
 
 mod atomic;
+mod batch;
 mod digest;
 mod error;
+pub mod inspect;
+mod loader;
+mod mix;
 mod sample;
 pub mod shard;
 mod ustar;
 
+pub use batch::{Batch, BatchShape, Prepared};
 pub use error::{DataError, SampleError};
+pub use loader::{BatchSize, Loader, LoaderSource, Prefetch};
+pub use mix::{Draw, Mixture, MixtureError, MixtureSource, Position, Progress, SourceReport};
 pub use sample::{Content, Sample, Truth};

@@ -165,7 +165,7 @@ mod tests {
             (header(tar::EntryType::Regular, b"/etc/passwd", 0), "plain"),
             (header(tar::EntryType::Regular, b"", 0), "plain"),
             (header(tar::EntryType::Regular, b"a", 1), "claims 1"),
-            (header(tar::EntryType::Regular, b"a", 8 << 30), "claims"),
+            (header(tar::EntryType::Regular, b"a", 8 << 30), "size"),
             (vec![0; BLOCK], "checksum"),
             (vec![0; 100], "100 are left"),
         ] {

@@ -16,3 +16,6 @@ mod writer;
 pub use manifest::{Manifest, Recipe, ShardInfo};
 pub use reader::Reader;
 pub use writer::{Kept, Writer};
+
+#[cfg(test)]
+mod tests;

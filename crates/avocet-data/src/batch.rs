@@ -1,0 +1,315 @@
+//! Samples become the packed rows that a training step reads.
+//!
+//! Texts and pictures of different lengths are laid one after another without padding;
+//! `offsets` says where each text begins. Row i predicts `targets[i]`, weighed by `weights[i]`.
+
+use avocet_media::{Limits, decode};
+use avocet_text::{Prompt, Tokenizer, prompt};
+
+use crate::{Content, Sample, SampleError, Truth};
+
+/// What the network can take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchShape {
+    /// Side of a patch in pixels.
+    pub patch_size: usize,
+    /// Most patches of one picture.
+    pub max_patches: usize,
+    /// Most rows of one text.
+    pub max_context: usize,
+}
+
+/// Packed rows of several samples.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Batch {
+    /// Tokens of all texts (T).
+    pub ids: Vec<u32>,
+    /// Token that follows each (T).
+    pub targets: Vec<u32>,
+    /// 1 where the target is to be learned, else 0 (T).
+    pub weights: Vec<f32>,
+    /// Where each text begins, and the end: one more than there are texts.
+    pub offsets: Vec<usize>,
+    /// Latest picture of the batch that each token may look at (T).
+    pub latest_image: Vec<Option<u32>>,
+    /// Patches of all pictures (P, 3 * p * p), in [-1, 1].
+    pub patches: Vec<f32>,
+    /// Rows and columns of each picture.
+    pub grids: Vec<(usize, usize)>,
+    /// What each picture shows, where that is known.
+    pub truths: Vec<Option<Truth>>,
+    /// Task of each text.
+    pub kinds: Vec<String>,
+}
+
+/// A sample ready to be packed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prepared {
+    kind: String,
+    texts: Vec<Rows>,
+    patches: Vec<f32>,
+    grids: Vec<(usize, usize)>,
+    truths: Vec<Option<Truth>>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Rows {
+    ids: Vec<u32>,
+    targets: Vec<u32>,
+    weights: Vec<f32>,
+    latest_image: Vec<Option<u32>>,
+}
+
+impl Rows {
+    /// Shifts a prompt by one, from row `from` for at most `max` rows.
+    fn cut(prompt: &Prompt, latest_image: &[Option<u32>], from: usize, max: usize) -> Self {
+        let end = prompt.ids.len().saturating_sub(1).min(from + max);
+        let rows = from..end.max(from);
+        let next = from + 1..end.max(from) + 1;
+        Self {
+            ids: prompt.ids[rows.clone()].to_vec(),
+            targets: prompt.ids[next.clone()].to_vec(),
+            weights: prompt.answer[next]
+                .iter()
+                .map(|&learned| f32::from(learned))
+                .collect(),
+            latest_image: latest_image[rows].to_vec(),
+        }
+    }
+}
+
+impl Prepared {
+    /// Encodes the text and decodes the pictures of a sample.
+    ///
+    /// A document longer than the context is cut into several texts; a conversation is cut off.
+    /// Errors if a picture does not decode.
+    pub fn new(
+        sample: &Sample,
+        tokenizer: &Tokenizer,
+        shape: &BatchShape,
+    ) -> Result<Self, SampleError> {
+        let max = shape.max_context.max(1);
+        let texts = match &sample.content {
+            Content::Document(text) => {
+                let prompt = prompt::document(tokenizer, text);
+                let latest = vec![None; prompt.ids.len()];
+                let rows = prompt.ids.len().saturating_sub(1);
+                (0..rows)
+                    .step_by(max)
+                    .map(|at| Rows::cut(&prompt, &latest, at, max))
+                    .collect()
+            }
+            Content::Turns(turns) => {
+                let prompt = prompt::encode(tokenizer, turns);
+                let latest = prompt.latest_image(tokenizer);
+                vec![Rows::cut(&prompt, &latest, 0, max)]
+            }
+        };
+        let mut prepared = Self {
+            kind: sample.kind.clone(),
+            texts,
+            patches: Vec::new(),
+            grids: Vec::new(),
+            truths: sample.truths.clone(),
+        };
+        for (index, image) in sample.images.iter().enumerate() {
+            let picture = decode(image, &Limits::default()).map_err(|e| SampleError::Image {
+                index,
+                reason: e.to_string(),
+            })?;
+            let patches = picture.patches(shape.patch_size, shape.max_patches);
+            prepared.grids.push((patches.rows, patches.cols));
+            if prepared.patches.is_empty() {
+                prepared.patches = patches.data;
+            } else {
+                prepared.patches.extend(patches.data);
+            }
+        }
+        Ok(prepared)
+    }
+
+    /// Tokens of its texts.
+    pub fn num_tokens(&self) -> usize {
+        self.texts.iter().map(|rows| rows.ids.len()).sum()
+    }
+
+    /// Patches of its pictures.
+    pub fn num_patches(&self) -> usize {
+        self.grids.iter().map(|(rows, cols)| rows * cols).sum()
+    }
+}
+
+impl Batch {
+    /// A batch with nothing in it.
+    pub fn new() -> Self {
+        Self {
+            offsets: vec![0],
+            ..Self::default()
+        }
+    }
+
+    /// Packs samples in order.
+    ///
+    /// Errors if a picture does not decode.
+    pub fn from_samples(
+        samples: &[Sample],
+        tokenizer: &Tokenizer,
+        shape: &BatchShape,
+    ) -> Result<Self, SampleError> {
+        let mut batch = Self::new();
+        for sample in samples {
+            batch.push(Prepared::new(sample, tokenizer, shape)?);
+        }
+        Ok(batch)
+    }
+
+    /// Appends one sample.
+    pub fn push(&mut self, sample: Prepared) {
+        let first_image = self.grids.len() as u32;
+        for rows in sample.texts {
+            self.ids.extend(rows.ids);
+            self.targets.extend(rows.targets);
+            self.weights.extend(rows.weights);
+            let shift = |image: Option<u32>| image.map(|index| index + first_image);
+            self.latest_image
+                .extend(rows.latest_image.into_iter().map(shift));
+            self.offsets.push(self.ids.len());
+            self.kinds.push(sample.kind.clone());
+        }
+        self.patches.extend(sample.patches);
+        self.grids.extend(sample.grids);
+        self.truths.extend(sample.truths);
+    }
+
+    /// Texts in the batch.
+    pub fn num_texts(&self) -> usize {
+        self.kinds.len()
+    }
+
+    /// Pictures in the batch.
+    pub fn num_images(&self) -> usize {
+        self.grids.len()
+    }
+
+    /// Patches of all pictures.
+    pub fn num_patches(&self) -> usize {
+        self.grids.iter().map(|(rows, cols)| rows * cols).sum()
+    }
+
+    /// Tokens that are learned.
+    pub fn num_targets(&self) -> usize {
+        self.weights.iter().filter(|&&weight| weight > 0.0).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use avocet_media::Picture;
+    use avocet_text::{Special, Turn};
+
+    const FROM: (&str, &str, &str) = ("vqa", "made-up", "CC0-1.0");
+    const SHAPE: BatchShape = BatchShape {
+        patch_size: 4,
+        max_patches: 6,
+        max_context: 40,
+    };
+
+    fn tokenizer() -> Tokenizer {
+        Tokenizer::train_bpe(["what is this? a red bicycle"], 262).unwrap()
+    }
+
+    fn picture(width: usize, height: usize, shade: u8) -> Vec<u8> {
+        let rgb = vec![shade; width * height * 3];
+        Picture::from_rgb(width, height, rgb)
+            .unwrap()
+            .to_png()
+            .unwrap()
+    }
+
+    fn question(shade: u8, answer: &str) -> Sample {
+        let truth = Some(Truth::Name(answer.into()));
+        let image = picture(8, 4, shade);
+        Sample::question(FROM, image, truth, "What?", Turn::assistant(answer)).unwrap()
+    }
+
+    #[test]
+    fn rows_predict_the_next_token_and_only_answers_are_learned() {
+        let tokenizer = tokenizer();
+        let batch = Batch::from_samples(&[question(0, "cat")], &tokenizer, &SHAPE).unwrap();
+        assert_eq!(batch.ids[1..], batch.targets[..batch.ids.len() - 1]);
+        let learned: Vec<u32> = batch
+            .targets
+            .iter()
+            .zip(&batch.weights)
+            .filter_map(|(&id, &w)| (w > 0.0).then_some(id))
+            .collect();
+        let mut expected = tokenizer.encode("cat");
+        expected.push(tokenizer.special(Special::End));
+        assert_eq!(learned, expected);
+        assert_eq!(batch.num_targets(), expected.len());
+    }
+
+    #[test]
+    fn every_token_looks_at_the_latest_picture_of_its_own_text() {
+        let tokenizer = tokenizer();
+        let images = vec![(picture(4, 4, 9), None), (picture(4, 8, 8), None)];
+        let turns = vec![Turn::user("hi <image> and <image>?"), Turn::assistant("no")];
+        let two = Sample::new("k", "s", "l", images, Content::Turns(turns)).unwrap();
+        let document = Sample::document(FROM, "plain").unwrap();
+        let samples = [question(1, "cat"), document, two];
+        let batch = Batch::from_samples(&samples, &tokenizer, &SHAPE).unwrap();
+        assert_eq!(batch.grids, [(1, 2), (1, 1), (2, 1)]);
+        assert_eq!(batch.truths, [Some(Truth::Name("cat".into())), None, None]);
+        assert_eq!(batch.kinds, ["vqa", "vqa", "k"]);
+        assert_eq!(batch.patches.len(), batch.num_patches() * 48);
+        let image = tokenizer.special(Special::Image);
+        let mut count = 0;
+        for text in 0..batch.num_texts() {
+            let mut expected = None;
+            for row in batch.offsets[text]..batch.offsets[text + 1] {
+                if batch.ids[row] == image {
+                    expected = Some(count);
+                    count += 1;
+                }
+                assert_eq!(batch.latest_image[row], expected);
+            }
+        }
+        assert_eq!(count, 3);
+    }
+
+    #[test]
+    fn a_long_document_is_cut_and_every_token_of_it_is_learned_once() {
+        let tokenizer = tokenizer();
+        let text = "0123456789".repeat(20);
+        let sample = Sample::document(FROM, &text).unwrap();
+        let batch = Batch::from_samples(&[sample], &tokenizer, &SHAPE).unwrap();
+        let all = prompt::document(&tokenizer, &text).ids;
+        assert_eq!(batch.targets, all[1..]);
+        assert_eq!(batch.ids, all[..all.len() - 1]);
+        assert!(batch.weights.iter().all(|&w| w == 1.0));
+        assert!(batch.offsets.windows(2).all(|w| w[1] - w[0] <= 40));
+        assert_eq!(batch.num_texts(), (all.len() - 1).div_ceil(40));
+    }
+
+    #[test]
+    fn a_conversation_is_cut_off_at_the_context() {
+        let tokenizer = tokenizer();
+        let long = question(3, &"z".repeat(500));
+        let batch = Batch::from_samples(&[long], &tokenizer, &SHAPE).unwrap();
+        assert_eq!(batch.offsets, [0, 40]);
+    }
+
+    #[test]
+    fn a_picture_that_does_not_decode_is_named() {
+        let answer = Turn::assistant("x");
+        let bad = Sample::question(FROM, b"GIF89a?".to_vec(), None, "?", answer).unwrap();
+        let error = Batch::from_samples(&[bad], &tokenizer(), &SHAPE)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("image 0") && error.contains("GIF"),
+            "{error}"
+        );
+    }
+}
