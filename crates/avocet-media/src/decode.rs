@@ -41,6 +41,10 @@ impl Default for Limits {
     }
 }
 
+/// Bytes a decoder may use beside the pixels: for headers, text chunks and colour profiles, which
+/// can be bombs too.
+const WORKING_BYTES: u64 = 32 << 20;
+
 /// Reads and decodes the image file at `path`; every error names it.
 pub fn read(path: &Path, limits: &Limits) -> Result<Picture, ReadError> {
     let source_name = path.display().to_string();
@@ -113,14 +117,21 @@ fn decode_as(
 ) -> Result<Picture, ImageError> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut inner = image::Limits::default();
-    inner.max_alloc = Some(limits.max_alloc);
-    reader.limits(inner);
+    inner.max_alloc = Some(limits.max_alloc.min(WORKING_BYTES));
+    reader.limits(inner.clone());
     let mut decoder = reader.into_decoder().map_err(|e| broken(name, e))?;
     let (width, height) = decoder.dimensions();
     if width == 0 || height == 0 {
         return Err(broken(name, format!("its size is {width} x {height}")));
     }
     check_size(bytes.len() as u64, &decoder, limits)?;
+    inner.max_alloc = Some(
+        decoder
+            .total_bytes()
+            .saturating_mul(2)
+            .saturating_add(WORKING_BYTES),
+    );
+    decoder.set_limits(inner).map_err(|e| broken(name, e))?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut image = DynamicImage::from_decoder(decoder).map_err(|e| broken(name, e))?;
     image.apply_orientation(orientation);
@@ -182,3 +193,8 @@ fn flatten(image: DynamicImage) -> Vec<u8> {
     }
     rgb
 }
+
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod tests;

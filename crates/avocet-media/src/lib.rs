@@ -10,8 +10,10 @@ mod error;
 mod patches;
 mod picture;
 mod resize;
+pub mod sources;
 
 pub use decode::{Limits, decode, read};
 pub use error::{ImageError, ReadError};
 pub use patches::Patches;
 pub use picture::Picture;
+pub use sources::{Source, SourceError, SourceKind, Sources};

@@ -1,0 +1,92 @@
+//! Why a source could not be had.
+
+use std::path::{Path, PathBuf};
+
+/// Why a source could not be fetched; names the source or the file.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The system refused.
+    #[error("{path:?}: {cause}")]
+    Io {
+        /// File or folder.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The manifest is not one.
+    #[error("{path:?}: {reason}")]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The manifest has no source of that name.
+    #[error("{path:?} has no source named {name:?}")]
+    Unknown {
+        /// The manifest.
+        path: PathBuf,
+        /// Name asked for.
+        name: String,
+    },
+    /// The client could not be started.
+    #[error("{name}: cannot start `{program}`, which fetches it: {cause}")]
+    NoClient {
+        /// Name of the source.
+        name: String,
+        /// Program that is missing.
+        program: String,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The client failed.
+    #[error("{name}: `{command}` failed: {reason}")]
+    Client {
+        /// Name of the source.
+        name: String,
+        /// What was run.
+        command: String,
+        /// The end of what it said.
+        reason: String,
+    },
+    /// The client fetched another file than the manifest names.
+    #[error("{name}: fetched {found:?}, the manifest says {expected:?}")]
+    File {
+        /// Name of the source.
+        name: String,
+        /// File in the manifest.
+        expected: String,
+        /// Files that were fetched.
+        found: String,
+    },
+    /// The archive is not the one the manifest means.
+    #[error("{name}: {file} hashes to {found}, the manifest says {expected}")]
+    Hash {
+        /// Name of the source.
+        name: String,
+        /// The archive.
+        file: String,
+        /// SHA-256 in the manifest.
+        expected: String,
+        /// SHA-256 of what was fetched.
+        found: String,
+    },
+    /// The archive does not unpack.
+    #[error("{name}: {file} does not unpack: {reason}")]
+    Archive {
+        /// Name of the source.
+        name: String,
+        /// The archive.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl SourceError {
+    /// Joins a system error to the path it speaks of.
+    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |cause| Self::Io { path, cause }
+    }
+}
