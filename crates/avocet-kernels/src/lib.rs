@@ -19,6 +19,7 @@ mod gate;
 #[cfg(test)]
 mod gradient_check;
 mod linear;
+mod machine;
 mod norm;
 mod precision;
 mod product;
@@ -37,6 +38,7 @@ pub use embedding::embedding;
 pub use experts::expert_ffn;
 pub use gate::gated_add;
 pub use linear::{linear, linear_bias};
+pub use machine::{memory_bandwidth, product_peak, product_speed};
 pub use norm::{layer_norm, rms_norm};
 pub use precision::{Precision, product_precision, set_product_precision};
 pub use ranges::KeyRanges;

@@ -62,7 +62,7 @@ fn permitted() -> bool {
 }
 
 /// A right operand as tiles: for each panel of the depth, for each 16 columns, the panel's tiles.
-pub(super) struct Tiles {
+pub(crate) struct Tiles {
     rows: Vec<TileRow>,
     depth: usize,
     cols: usize,

@@ -31,7 +31,7 @@ pub(super) fn available() -> bool {
 }
 
 /// A right operand: for each panel of the depth, for each 16 columns, depth after depth.
-pub(super) struct Panels {
+pub(crate) struct Panels {
     lanes: Vec<Lanes>,
     depth: usize,
     cols: usize,

@@ -1,0 +1,88 @@
+//! Prints the speed of matrix products, and of the operations built on them, beside what this
+//! machine can do: `cargo run --release -p avocet-kernels --example products`.
+
+use std::time::Instant;
+
+use avocet_kernels::{
+    Precision, expert_ffn, linear, memory_bandwidth, product_peak, product_speed, route,
+    set_product_precision, swiglu_ffn,
+};
+use candle_core::{Device, Result, Tensor, Var};
+
+/// Rows, shared dimension and columns of C, and whether A lies column by column.
+const SHAPES: [(usize, usize, usize, bool); 12] = [
+    (8192, 256, 256, false),
+    (8192, 256, 1024, false),
+    (8192, 512, 256, false),
+    (4096, 192, 576, false),
+    (2048, 1024, 1024, false),
+    (256, 8192, 256, true),
+    (512, 8192, 256, true),
+    (1024, 2048, 1024, true),
+    (256, 256, 256, false),
+    (256, 128, 256, false),
+    (1, 2048, 2048, false),
+    (16, 2048, 2048, false),
+];
+
+fn main() -> Result<()> {
+    println!("memory {:.1} GB/s", memory_bandwidth());
+    for precision in [Precision::F32, Precision::Bf16] {
+        set_product_precision(precision);
+        let peak = product_peak();
+        println!("\n{precision:?}: peak {peak:.0} GFLOP/s");
+        for (rows, depth, cols, transposed) in SHAPES {
+            let speed = product_speed(rows, depth, cols, transposed);
+            let side = if transposed { "A^T B" } else { "A B^T" };
+            report(&format!("{side} {rows} x {depth} x {cols}"), speed, peak);
+        }
+        operations(peak)?;
+    }
+    Ok(())
+}
+
+/// Forward and backward of the layers that hold most products.
+fn operations(peak: f64) -> Result<()> {
+    let (rows, width, hidden, experts) = (4096, 256, 512, 16);
+    let random = |shape: &[usize]| Var::randn(0f32, 0.05, shape, &Device::Cpu);
+    let x = random(&[rows, width])?;
+    let flops = |products: usize| 6.0 * (rows * width * products) as f64;
+
+    let w = random(&[3 * width, width])?;
+    let speed = gradient_speed(flops(3 * width), || linear(&x, &w))?;
+    report("linear, forward and backward", speed, peak);
+
+    let (up, down) = (random(&[2 * hidden, width])?, random(&[width, hidden])?);
+    let speed = gradient_speed(flops(3 * hidden), || swiglu_ffn(&x, &up, &down))?;
+    report("swiglu_ffn, forward and backward", speed, peak);
+
+    let hidden = 128;
+    let (up, down) = (
+        random(&[experts, 2 * hidden, width])?,
+        random(&[experts, width, hidden])?,
+    );
+    let logits = random(&[rows, experts])?;
+    let (weights, routing) = route(&logits, 2, None, None)?;
+    let speed = gradient_speed(flops(2 * 3 * hidden), || {
+        expert_ffn(&x, &weights, &up, &down, &routing)
+    })?;
+    report("expert_ffn, forward and backward", speed, peak);
+    Ok(())
+}
+
+fn gradient_speed(flops: f64, f: impl Fn() -> Result<Tensor>) -> Result<f64> {
+    let mut best = f64::MAX;
+    for _ in 0..20 {
+        let begin = Instant::now();
+        f()?.backward()?;
+        best = best.min(begin.elapsed().as_secs_f64());
+    }
+    Ok(flops / 1e9 / best)
+}
+
+fn report(what: &str, speed: f64, peak: f64) {
+    println!(
+        "{what:36} {speed:8.1} GFLOP/s {:5.1} %",
+        100.0 * speed / peak
+    );
+}
