@@ -87,7 +87,12 @@ impl Avocet {
     ///
     /// Errors if the model has no vision tower, or the images do not fit it.
     pub fn encode_images(&self, images: &Images) -> Result<Latents> {
-        let patches = self.encode_patches(images)?;
+        self.resample(self.encode_patches(images)?)
+    }
+
+    /// What the decoder attends to of images whose `patches` are encoded: themselves, if the model
+    /// has no resampler.
+    pub fn resample(&self, patches: Latents) -> Result<Latents> {
         match &self.resampler {
             Some(resampler) => resampler.forward(&patches),
             None => Ok(patches),
