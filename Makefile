@@ -2,6 +2,8 @@
 .POSIX:
 CARGO = cargo
 AVOCET = target/release/avocet
+# Training samples of each kind of picture.
+SAMPLES = 200000
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
@@ -20,6 +22,19 @@ demo: build ## ask the built-in model about the bundled pictures
 		echo; \
 	done < assets/samples/questions.tsv
 
+data: build ## the training and held-out data of mini, under datasets/
+	$(AVOCET) data text -o datasets/plain-text/train
+	$(AVOCET) data text --split test -o datasets/plain-text/test
+	for kind in shapes flags emoji text easy-vqa; do \
+		$(AVOCET) data named-pictures --kind $$kind --count $(SAMPLES) --seed 1 -o datasets/$$kind/train || exit 1; \
+	done
+	for kind in shapes flags emoji text text-unseen easy-vqa; do \
+		$(AVOCET) data named-pictures --kind $$kind --split test --count 2000 --seed 2 -o datasets/$$kind/test || exit 1; \
+	done
+
+mini: data ## the whole recipe of the built-in model: data, then every stage; goes on where it stopped
+	$(AVOCET) train assets/recipes/mini.toml --resume
+
 test: setup ## every test; offline once the dependencies are fetched
 	$(CARGO) test --workspace --locked
 
@@ -34,4 +49,4 @@ clippy:
 tidy:
 	$(CARGO) test --workspace --locked --test tests tidy
 
-.PHONY: help setup build demo test check fmt clippy tidy
+.PHONY: help setup build demo data mini test check fmt clippy tidy

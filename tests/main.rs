@@ -3,9 +3,12 @@
 mod cli;
 mod cli_files;
 mod command;
+mod engine;
 mod golden_kernels;
 mod golden_model;
+mod hostile_input;
 mod overfit;
 mod pictures;
 mod resume;
 mod tidy;
+mod tiny_model;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Asks questions about pictures, and trains the model that answers them.
 #[derive(Debug, Parser)]
@@ -162,6 +162,10 @@ pub struct TrainArgs {
 /// `avocet data ...`.
 #[derive(Debug, Subcommand)]
 pub enum DataCommand {
+    /// Shapes, flags, emoji and lines of text with questions and short answers.
+    NamedPictures(named_pictures::Args),
+    /// Plain text and questions about words, for the text stage.
+    Text(plain_text::Args),
     /// What a dataset holds.
     Inspect(DataInspectArgs),
 }
@@ -209,9 +213,24 @@ pub struct BenchArgs {
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
-    /// Also time training steps of the model.
+    /// Only the training step, on a synthetic batch.
     #[arg(long)]
     pub train_step: bool,
+    /// Training steps that are timed.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub steps: usize,
+    /// Number format of the large products.
+    #[arg(long, value_enum, default_value_t = PrecisionFlag::F32)]
+    pub precision: PrecisionFlag,
+}
+
+/// Number format of the large products.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PrecisionFlag {
+    /// 32-bit products.
+    F32,
+    /// bf16 factors, f32 sums.
+    Bf16,
 }
 
 fn temperature(text: &str) -> Result<f64, String> {

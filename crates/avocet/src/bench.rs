@@ -6,10 +6,12 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use avocet_infer::Engine;
+use avocet_kernels::{Precision, memory_bandwidth, product_peak, set_product_precision};
 use avocet_model::ParameterCount;
+use avocet_train::{StepBench, step_bench};
 use serde::Serialize;
 
-use crate::args::BenchArgs;
+use crate::args::{BenchArgs, PrecisionFlag};
 use crate::output::Table;
 use crate::{models, output};
 
@@ -19,8 +21,6 @@ const SIDE: usize = 224;
 const IMAGES: usize = 16;
 /// Tokens that time decoding.
 const DECODED: usize = 64;
-/// What a weight costs to read: it is held in f32 while decoding.
-const BYTES_PER_WEIGHT: f64 = 4.0;
 /// Repeats of each measurement; the best counts, as others only add waiting.
 const REPEATS: usize = 3;
 
@@ -34,6 +34,7 @@ struct Report {
     vision: Option<Vision>,
     prefill: Rate,
     decode: Rate,
+    train_step: StepBench,
     /// From starting the program to the first byte of its answer about a 224 x 224 picture.
     cold_start_ms: Option<f64>,
 }
@@ -55,16 +56,53 @@ struct Rate {
 
 /// Measures and prints.
 pub fn run(args: &BenchArgs) -> Result<()> {
-    let engine = models::load(&args.model)?;
+    set_product_precision(match args.precision {
+        PrecisionFlag::F32 => Precision::F32,
+        PrecisionFlag::Bf16 => Precision::Bf16,
+    });
+    if args.train_step {
+        let step = train_step(args)?;
+        return if args.json {
+            output::print_json(&step)
+        } else {
+            let mut table = head();
+            training_rows(&mut table, &step);
+            output::print(&table.to_text())
+        };
+    }
+    let report = measure(args)?;
+    if args.json {
+        output::print_json(&report)
+    } else {
+        output::print(&table(&report))
+    }
+}
+
+/// A preset's shape, or that of a model: training starts from fresh values, so weights are not
+/// needed.
+fn train_step(args: &BenchArgs) -> Result<StepBench> {
+    let config = match avocet_model::preset(&args.model) {
+        Ok(config) => config,
+        Err(_) => models::open(&args.model)?.config().clone(),
+    };
+    Ok(step_bench(&config, args.steps)?)
+}
+
+fn measure(args: &BenchArgs) -> Result<Report> {
+    let files = models::open(&args.model)?;
+    let engine = Engine::load(&files)?;
     let config = engine.config();
     let sees = config.vision.is_some();
-    let product_peak_gflops = avocet_kernels::product_peak();
-    let bandwidth_gb_per_s = avocet_kernels::memory_bandwidth();
+    let product_peak_gflops = product_peak();
+    let bandwidth_gb_per_s = memory_bandwidth();
     let flops_per_s = product_peak_gflops * 1e9;
     let context = config.decoder.max_context;
     let prompt_flops = avocet_model::text_flops(config, context, 0);
-    let active = ParameterCount::of(config)?.active as f64;
-    let report = Report {
+    let count = ParameterCount::of(config)?;
+    // What one token reads: the active share of the weights, as they are stored.
+    let share = count.active as f64 / count.total as f64;
+    let bytes_per_token = share * files.weight_bytes() as f64;
+    Ok(Report {
         model: config.name.clone(),
         product_peak_gflops,
         bandwidth_gb_per_s,
@@ -79,19 +117,15 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         },
         decode: Rate {
             tokens_per_s: decode(&engine)?,
-            limit_tokens_per_s: bandwidth_gb_per_s * 1e9 / (active * BYTES_PER_WEIGHT),
+            limit_tokens_per_s: bandwidth_gb_per_s * 1e9 / bytes_per_token,
         },
         cold_start_ms: if sees {
             Some(cold_start(&args.model)?)
         } else {
             None
         },
-    };
-    if args.json {
-        output::print_json(&report)
-    } else {
-        output::print(&table(&report))
-    }
+        train_step: train_step(args)?,
+    })
 }
 
 /// The shortest of some runs of `work`, in seconds.
@@ -239,35 +273,64 @@ fn bitmap(shade: u8) -> Vec<u8> {
     file
 }
 
+fn head() -> Table {
+    Table::new(&["figure", "measured", "limit", "share"])
+}
+
+fn add(table: &mut Table, name: &str, measured: f64, unit: &str, limit: Option<f64>) {
+    let share = limit.map_or(String::new(), |limit| {
+        format!("{:.0} %", 100.0 * measured / limit)
+    });
+    let limit = limit.map_or(String::new(), |limit| format!("{limit:.0} {unit}"));
+    table.row(vec![
+        name.to_owned(),
+        format!("{measured:.1} {unit}"),
+        limit,
+        share,
+    ]);
+}
+
+fn training_rows(table: &mut Table, step: &StepBench) {
+    let peak = Some(step.peak_gflops);
+    add(
+        table,
+        "training, all products",
+        step.mfu * step.peak_gflops,
+        "GFLOP/s",
+        peak,
+    );
+    add(table, "training step", step.train_step_ms, "ms", None);
+    add(table, "training", step.samples_per_s, "samples/s", None);
+    add(
+        table,
+        "training, peak memory",
+        step.peak_rss_mib,
+        "MiB",
+        None,
+    );
+}
+
 fn table(report: &Report) -> String {
-    let mut table = Table::new(&["figure", "measured", "limit", "share"]);
-    let mut row = |name: &str, measured: f64, unit: &str, limit: Option<f64>| {
-        let share = limit.map_or(String::new(), |limit| {
-            format!("{:.0} %", 100.0 * measured / limit)
-        });
-        let limit = limit.map_or(String::new(), |limit| format!("{limit:.0} {unit}"));
-        table.row(vec![
-            name.to_owned(),
-            format!("{measured:.1} {unit}"),
-            limit,
-            share,
-        ]);
-    };
-    row(
-        "matrix products",
+    let mut table = head();
+    add(
+        &mut table,
+        "matrix products, peak",
         report.product_peak_gflops,
         "GFLOP/s",
         None,
     );
-    row("memory bandwidth", report.bandwidth_gb_per_s, "GB/s", None);
+    add(
+        &mut table,
+        "memory bandwidth",
+        report.bandwidth_gb_per_s,
+        "GB/s",
+        None,
+    );
     if let Some(vision) = &report.vision {
-        row(
-            "vision",
-            vision.images_per_s,
-            "images/s",
-            Some(vision.limit_images_per_s),
-        );
-        row(
+        let limit = Some(vision.limit_images_per_s);
+        add(&mut table, "vision", vision.images_per_s, "images/s", limit);
+        add(
+            &mut table,
             "a remembered image",
             vision.remembered_speedup,
             "x faster",
@@ -275,20 +338,25 @@ fn table(report: &Report) -> String {
         );
     }
     let (prefill, decode) = (&report.prefill, &report.decode);
-    row(
+    let limit = Some(prefill.limit_tokens_per_s);
+    add(
+        &mut table,
         "prefill",
         prefill.tokens_per_s,
         "tokens/s",
-        Some(prefill.limit_tokens_per_s),
+        limit,
     );
-    row(
-        "decode",
-        decode.tokens_per_s,
-        "tokens/s",
-        Some(decode.limit_tokens_per_s),
-    );
+    let limit = Some(decode.limit_tokens_per_s);
+    add(&mut table, "decode", decode.tokens_per_s, "tokens/s", limit);
     if let Some(cold_start) = report.cold_start_ms {
-        row("cold start to first token", cold_start, "ms", None);
+        add(
+            &mut table,
+            "cold start to first token",
+            cold_start,
+            "ms",
+            None,
+        );
     }
+    training_rows(&mut table, &report.train_step);
     format!("{}\n{}", report.model, table.to_text())
 }

@@ -2,10 +2,11 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use avocet_data::inspect::{Summary, contact_sheet};
-use avocet_data::shard::Reader;
+use avocet_data::shard::{Manifest, Reader};
 use avocet_data::{Content, Sample, Truth};
 
 use crate::args::{DataCommand, DataInspectArgs};
@@ -17,8 +18,26 @@ const ON_A_PAGE: usize = 96;
 /// Runs a command on data.
 pub fn run(command: DataCommand) -> Result<()> {
     match command {
+        DataCommand::NamedPictures(args) => made(&args.output, &named_pictures::make(&args)?),
+        DataCommand::Text(args) => made(&args.output, &plain_text::make(&args)?),
         DataCommand::Inspect(args) => inspect(&args),
     }
+}
+
+/// Says what a pipeline made; inputs are what was kept and what was rejected, and why.
+fn made(output: &Path, manifest: &Manifest) -> Result<()> {
+    let rejected: u64 = manifest.rejected.values().sum();
+    let mut text = format!(
+        "{}: {} samples; {} inputs = {} kept + {rejected} rejected\n",
+        output.display(),
+        manifest.samples,
+        manifest.inputs,
+        manifest.kept
+    );
+    for (reason, count) in &manifest.rejected {
+        text.push_str(&format!("  {count} rejected: {reason}\n"));
+    }
+    output::print(&text)
 }
 
 fn inspect(args: &DataInspectArgs) -> Result<()> {

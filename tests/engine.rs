@@ -1,0 +1,192 @@
+//! The engine as its callers rely on it: remembered images, packed answers, scores.
+
+use std::io::Cursor;
+use std::ops::ControlFlow;
+
+use anyhow::{Context, Result};
+use avocet_infer::{Image, InferError, Question, SamplingOptions, ScoreOptions};
+use avocet_model::TextBatch;
+use avocet_text::{Turn, prompt};
+use image::ImageFormat;
+
+use crate::{pictures, tiny_model};
+
+fn png(width: u32, height: u32) -> Result<Vec<u8>> {
+    let mut bytes = Cursor::new(Vec::new());
+    pictures::circle(width, height).write_to(&mut bytes, ImageFormat::Png)?;
+    Ok(bytes.into_inner())
+}
+
+fn question(text: &str, images: &[Image]) -> Question {
+    Question {
+        images: images.to_vec(),
+        turns: vec![Turn::user(text)],
+    }
+}
+
+#[test]
+fn questions_answered_together_get_the_answers_they_get_alone() -> Result<()> {
+    let engine = tiny_model::engine()?;
+    let (wide, tall) = (
+        engine.read_image(&png(40, 12)?)?,
+        engine.read_image(&png(9, 30)?)?,
+    );
+    let (wide, tall) = (std::slice::from_ref(&wide), std::slice::from_ref(&tall));
+    let both = [wide, tall].concat();
+    let questions = [
+        question("<image>what is this?", wide),
+        question("why?", &[]),
+        question("<image>what does it say?", tall),
+        question("is <image> like <image>?", &both),
+        question("<image>what colour is it?", wide),
+    ];
+    let options = SamplingOptions::greedy(12);
+    let together = engine.answer_together(&questions, &options)?;
+    for (question, answer) in questions.iter().zip(together) {
+        let alone = engine.answer(&question.images, &question.turns, &options, |_| {
+            ControlFlow::Continue(())
+        })?;
+        assert_eq!(answer?, alone.text, "{:?}", question.turns);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_question_that_cannot_be_answered_fails_alone() -> Result<()> {
+    let engine = tiny_model::engine()?;
+    let questions = [
+        question("why?", &[]),
+        question(" ", &[]),
+        question("<image>", &[]),
+        question("how?", &[]),
+    ];
+    let answers = engine.answer_together(&questions, &SamplingOptions::greedy(4))?;
+    let failed: Vec<bool> = answers.iter().map(Result::is_err).collect();
+    assert_eq!(failed, [false, true, true, false]);
+    Ok(())
+}
+
+#[test]
+fn the_same_file_is_looked_at_once() -> Result<()> {
+    let engine = tiny_model::engine()?;
+    let first = engine.read_image(&png(20, 20)?)?;
+    assert!(!first.is_encoded());
+    engine.encode(std::slice::from_ref(&first))?;
+    assert!(engine.read_image(&png(20, 20)?)?.is_encoded());
+    assert!(!engine.read_image(&png(20, 21)?)?.is_encoded());
+    Ok(())
+}
+
+#[test]
+fn an_image_changes_the_answer() -> Result<()> {
+    let engine = tiny_model::engine()?;
+    let ids =
+        engine.encode_as_written("<|user|><|image|>what is this?<|assistant|>a red circle")?;
+    let seen = |bytes: Vec<u8>| -> Result<Vec<Option<f64>>> {
+        let image = engine.read_image(&bytes)?;
+        Ok(engine
+            .score(&ids, &[image], ScoreOptions::default())?
+            .logprobs)
+    };
+    assert_ne!(seen(png(20, 20)?)?, seen(png(40, 12)?)?);
+    Ok(())
+}
+
+#[test]
+fn scores_are_the_log_softmax_of_the_uncached_network() -> Result<()> {
+    let engine = tiny_model::engine()?;
+    let ids = engine.encode_as_written("<|user|>what is this?<|assistant|>a red circle<|end|>")?;
+    let score = engine.score(
+        &ids,
+        &[],
+        ScoreOptions {
+            logits: true,
+            greedy: 0,
+        },
+    )?;
+    let batch = TextBatch {
+        offsets: vec![0, ids.len()],
+        latest_image: vec![None; ids.len()],
+        ids: ids.clone(),
+    };
+    let hidden = engine.model().forward(&batch, None)?.hidden;
+    let logits = engine.model().logits(&hidden)?.to_vec2::<f32>()?;
+    assert_eq!(score.logprobs[0], None);
+    for (index, row) in logits[..ids.len() - 1].iter().enumerate() {
+        let sum: f64 = row.iter().map(|&logit| f64::from(logit).exp()).sum();
+        let expected = f64::from(row[ids[index + 1] as usize]) - sum.ln();
+        let found = score.logprobs[index + 1].context("every token has a row")?;
+        // f32 products summed in another order differ by some 1e-6 here.
+        assert!(
+            (found - expected).abs() < 1e-4,
+            "{index}: {found} {expected}"
+        );
+    }
+    let kept = score.logits.context("asked for")?;
+    assert_eq!(
+        kept.dims2()?,
+        (ids.len(), engine.config().decoder.vocab_size)
+    );
+    Ok(())
+}
+
+#[test]
+fn greedy_tokens_of_a_score_are_those_of_an_answer() -> Result<()> {
+    let engine = tiny_model::engine()?;
+    let turns = [Turn::user("what is this?")];
+    let answer = engine.answer(&[], &turns, &SamplingOptions::greedy(6), |_| {
+        ControlFlow::Continue(())
+    })?;
+    let ids = prompt::encode_question(engine.tokenizer(), &turns).ids;
+    let greedy = engine
+        .score(
+            &ids,
+            &[],
+            ScoreOptions {
+                logits: false,
+                greedy: 6,
+            },
+        )?
+        .greedy_ids;
+    assert_eq!(greedy.len(), 6);
+    let said = &greedy[..answer.usage.completion_tokens];
+    assert_eq!(engine.tokenizer().decode(said), answer.text);
+    Ok(())
+}
+
+#[test]
+fn the_context_is_never_left() -> Result<()> {
+    let engine = tiny_model::engine()?;
+    let context = engine.config().decoder.max_context;
+    let turns = [Turn::user("why? ".repeat(12))];
+    let answer = engine.answer(&[], &turns, &SamplingOptions::greedy(10_000), |_| {
+        ControlFlow::Continue(())
+    })?;
+    assert!(answer.usage.prompt_tokens + answer.usage.completion_tokens <= context);
+    let long = [Turn::user("why? ".repeat(context))];
+    let refused = engine.answer(&[], &long, &SamplingOptions::greedy(4), |_| {
+        ControlFlow::Continue(())
+    });
+    assert!(
+        matches!(refused, Err(InferError::TooLong { context: c, .. } | InferError::FarTooLong { context: c, .. }) if c == context),
+        "{refused:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_caller_may_stop_an_answer() -> Result<()> {
+    let engine = tiny_model::engine()?;
+    let mut pieces = 0;
+    let options = SamplingOptions::greedy(50);
+    engine.answer(&[], &[Turn::user("why?")], &options, |_| {
+        pieces += 1;
+        if pieces < 3 {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    })?;
+    assert!(pieces <= 3, "{pieces}");
+    Ok(())
+}
