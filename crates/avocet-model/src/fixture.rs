@@ -20,11 +20,16 @@ pub struct Fixture {
 
 /// The `tiny` preset, changed, with weights that depend on their names only.
 pub fn tiny(change: impl FnOnce(&mut ModelConfig)) -> Fixture {
+    tiny_in(DType::F32, change)
+}
+
+/// As [`tiny`], with its large matrices in `dtype`.
+pub fn tiny_in(dtype: DType, change: impl FnOnce(&mut ModelConfig)) -> Fixture {
     let mut config = preset("tiny").unwrap();
     change(&mut config);
     let backend = Seeded::default();
     let vars = backend.vars.clone();
-    let vb = VarBuilder::from_backend(Box::new(backend), DType::F32, Device::Cpu);
+    let vb = VarBuilder::from_backend(Box::new(backend), dtype, Device::Cpu);
     let model = Avocet::new(&config, vb).unwrap();
     let vars = std::mem::take(&mut *vars.lock().unwrap());
     Fixture { model, vars }
@@ -101,7 +106,7 @@ struct Seeded {
 }
 
 impl SimpleBackend for Seeded {
-    fn get(&self, s: Shape, name: &str, init: Init, _: DType, dev: &Device) -> Result<Tensor> {
+    fn get(&self, s: Shape, name: &str, init: Init, dtype: DType, dev: &Device) -> Result<Tensor> {
         let seed = name
             .bytes()
             .fold(1u64, |h, b| h.wrapping_mul(0x100_0000_01b3) ^ u64::from(b));
@@ -113,7 +118,7 @@ impl SimpleBackend for Seeded {
                 .collect(),
             other => bail!("{name}: no layer starts as {other:?}"),
         };
-        let var = Var::from_tensor(&Tensor::from_vec(values, s, dev)?)?;
+        let var = Var::from_tensor(&Tensor::from_vec(values, s, dev)?.to_dtype(dtype)?)?;
         self.vars
             .lock()
             .unwrap()

@@ -1,10 +1,10 @@
 //! What must hold of the joined model.
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 
 use super::*;
 use crate::config::StemConfig;
-use crate::fixture::{Fixture, difference, elements, images, noise, texts, tiny};
+use crate::fixture::{Fixture, difference, elements, images, noise, texts, tiny, tiny_in};
 
 const A: Option<u32> = Some(0);
 const B: Option<u32> = Some(1);
@@ -374,5 +374,74 @@ fn wrong_inputs_are_refused_with_both_numbers() -> Result<()> {
         "{full}"
     );
     assert_eq!(cache.len(), 60);
+    Ok(())
+}
+
+#[test]
+fn matrices_in_bfloat16_give_nearly_the_same_and_decode_alike() -> Result<()> {
+    let (exact, rounded) = (tiny(|_| {}), tiny_in(DType::BF16, |_| {}));
+    let kept_in = |f: &Fixture, name: &str| f.vars[name].dtype();
+    assert_eq!(
+        kept_in(&rounded, "decoder.layers.0.moe.experts.gate_up"),
+        DType::BF16
+    );
+    assert_eq!(
+        kept_in(&rounded, "decoder.layers.0.moe.router.weight"),
+        DType::F32
+    );
+    let text = texts(&[&[None, None, A, A, A, B, B]]);
+    let seen = images(4, &[(2, 3), (1, 2)]);
+    let full = hidden(&rounded, &text, Some(&seen))?;
+    // bfloat16 keeps 8 bits of a weight; a dozen layers' rounding adds up to a few per cent.
+    assert!(difference(&full, &hidden(&exact, &text, Some(&seen))?) < 0.2);
+    let latents = rounded.model.encode_images(&seen)?;
+    let keys = rounded.model.cross_keys(Some(&latents))?;
+    let mut cache = rounded.model.new_cache(7)?;
+    let mut rows = Vec::new();
+    for (&id, &image) in text.ids.iter().zip(&text.latest_image) {
+        let row = rounded
+            .model
+            .forward_cached(&[id], &[image], &keys, &mut cache)?;
+        rows.push(row);
+    }
+    assert!(difference(&Tensor::cat(&rows, 0)?, &full) < 2e-5);
+    let logits = rounded.model.logits(&full)?;
+    assert_eq!((logits.dims(), logits.dtype()), (&[7, 48][..], DType::F32));
+    Ok(())
+}
+
+#[test]
+fn a_capacity_bounds_what_an_expert_takes_in_training_only() -> Result<()> {
+    let bounded = tiny(|config| config.decoder.moe.capacity_factor = Some(0.5));
+    let free = tiny(|_| {});
+    let text = texts(&[&[None; 12]]);
+    let (cut, whole) = (hidden(&bounded, &text, None)?, hidden(&free, &text, None)?);
+    assert!(difference(&cut, &whole) > 1e-3);
+    let mut cache = bounded.model.new_cache(12)?;
+    let keys = CrossKeys::default();
+    let decoded = bounded
+        .model
+        .forward_cached(&text.ids, &text.latest_image, &keys, &mut cache)?;
+    assert!(difference(&decoded, &whole) < 2e-5);
+    Ok(())
+}
+
+#[test]
+fn nothing_in_is_nothing_out() -> Result<()> {
+    let f = tiny(|_| {});
+    let latents = f.model.encode_images(&images(1, &[]))?;
+    assert_eq!(
+        (latents.num_images(), latents.rows.dims()),
+        (0, &[0, 24][..])
+    );
+    let empty = texts(&[]);
+    let decoded = f.model.forward(&empty, Some(&latents))?;
+    assert_eq!(decoded.hidden.dims(), [0, 32]);
+    let text = texts(&[&[None; 3], &[]]);
+    let none = hidden(&f, &text, None)?;
+    assert_eq!(
+        elements(&f.model.forward(&text, Some(&latents))?.hidden),
+        elements(&none)
+    );
     Ok(())
 }
