@@ -1,0 +1,126 @@
+//! Blocks of text joined into documents of a length that is read at once.
+
+/// Longest document in bytes; about what the smallest model reads in one context.
+pub(crate) const MAX_BYTES: usize = 1200;
+/// A shorter text teaches nothing.
+pub(crate) const MIN_BYTES: usize = 40;
+
+/// Joins `blocks` in their order; a block longer than a document is cut between words.
+pub(crate) fn join(blocks: &[String]) -> Vec<String> {
+    let mut documents = Vec::new();
+    let mut document = String::new();
+    for piece in blocks.iter().flat_map(|block| pieces(block)) {
+        if !document.is_empty() && document.len() + 1 + piece.len() > MAX_BYTES {
+            documents.push(std::mem::take(&mut document));
+        }
+        if !document.is_empty() {
+            document.push('\n');
+        }
+        document.push_str(piece);
+    }
+    documents.push(document);
+    documents.retain(|document| document.len() >= MIN_BYTES);
+    documents
+}
+
+/// `block` in pieces of at most [`MAX_BYTES`].
+fn pieces(block: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut rest = block;
+    while rest.len() > MAX_BYTES {
+        let most = rest.floor_char_boundary(MAX_BYTES);
+        let at = rest[..most]
+            .rfind(char::is_whitespace)
+            .filter(|&at| at > 0)
+            .unwrap_or(most);
+        let (piece, after) = rest.split_at(at);
+        pieces.push(piece.trim_end());
+        rest = after.trim_start();
+    }
+    pieces.push(rest);
+    pieces.retain(|piece| !piece.is_empty());
+    pieces
+}
+
+/// The paragraphs of a plain or Markdown text: what empty lines part.
+pub(crate) fn paragraphs(text: &str) -> Vec<String> {
+    let mut paragraphs = vec![String::new()];
+    for line in text.lines().map(str::trim_end) {
+        match paragraphs.last_mut() {
+            Some(last) if !line.is_empty() => {
+                if !last.is_empty() {
+                    last.push('\n');
+                }
+                last.push_str(line);
+            }
+            _ => paragraphs.push(String::new()),
+        }
+    }
+    paragraphs.retain(|paragraph| !paragraph.is_empty());
+    paragraphs
+}
+
+/// `text` with typographic quotes, dashes and spaces as a keyboard has them, so that a small
+/// vocabulary need not hold both.
+pub(crate) fn keyboard(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '\u{2018}' | '\u{2019}' => out.push('\''),
+            '\u{201C}' | '\u{201D}' => out.push('"'),
+            '\u{2010}'..='\u{2014}' => out.push('-'),
+            '\u{2026}' => out.push_str("..."),
+            '\u{A0}' => out.push(' '),
+            '\u{B6}' => {}
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_hold_all_words_in_order_and_no_more_than_fits() {
+        let block = |index: usize| {
+            format!("block{index} ")
+                .repeat(index * 40 + 5)
+                .trim()
+                .to_owned()
+        };
+        let blocks: Vec<String> = (0..9).map(block).collect();
+        let documents = join(&blocks);
+        assert!(documents.iter().all(|document| document.len() <= MAX_BYTES));
+        let words = |texts: &[String]| -> Vec<String> {
+            texts
+                .iter()
+                .flat_map(|text| text.split_whitespace().map(str::to_owned))
+                .collect()
+        };
+        assert_eq!(words(&documents), words(&blocks));
+    }
+
+    #[test]
+    fn a_block_without_spaces_is_cut_between_characters() {
+        let documents = join(&["日".repeat(1000)]);
+        assert_eq!(documents.concat().replace('\n', ""), "日".repeat(1000));
+        assert!(documents.iter().all(|document| document.len() <= MAX_BYTES));
+    }
+
+    #[test]
+    fn short_texts_are_left_out() {
+        assert!(join(&["too short".into()]).is_empty());
+        assert!(join(&[]).is_empty());
+    }
+
+    #[test]
+    fn empty_lines_part_paragraphs() {
+        assert_eq!(paragraphs("a\nb\r\n\n  \n\nc"), ["a\nb", "c"]);
+        assert_eq!(
+            keyboard("\u{201C}it\u{2019}s\u{201D}\u{2026}"),
+            "\"it's\"..."
+        );
+    }
+}
