@@ -14,6 +14,7 @@ use avocet_text::Turn;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
+use std::io::Write;
 use std::path::Path;
 
 /// One input in so many is kept for testing.
@@ -32,17 +33,18 @@ const LISTS: [&str; 6] = [
 pub fn run(args: &Args) -> Result<(), PlainTextError> {
     let made = make(args)?;
     let rejected: u64 = made.rejected.values().sum();
-    println!(
-        "{}: {} samples; inputs: {} = {} kept + {rejected} rejected",
+    let mut text = format!(
+        "{}: {} samples; inputs: {} = {} kept + {rejected} rejected\n",
         args.output.display(),
         made.samples,
         made.inputs,
         made.kept
     );
     for (reason, count) in &made.rejected {
-        println!("  {count} rejected: {reason}");
+        text.push_str(&format!("  {count} rejected: {reason}\n"));
     }
-    Ok(())
+    let told = std::io::stdout().write_all(text.as_bytes());
+    told.map_err(PlainTextError::io(Path::new("standard output")))
 }
 
 /// Makes the dataset, or the rest of one that was begun.
