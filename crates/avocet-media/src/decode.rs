@@ -4,6 +4,8 @@
 //! would not fit. The camera's turn (EXIF) is applied, transparency is laid over white, and
 //! sixteen-bit and floating-point samples become eight-bit.
 
+mod tiff;
+
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -115,6 +117,9 @@ fn decode_as(
     name: &'static str,
     limits: &Limits,
 ) -> Result<Picture, ImageError> {
+    if format == ImageFormat::Tiff {
+        tiff::check_directory(bytes).map_err(|e| broken(name, e))?;
+    }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut inner = image::Limits::default();
     inner.max_alloc = Some(limits.max_alloc.min(WORKING_BYTES));

@@ -21,3 +21,5 @@ quarters.convert("P", palette=Image.Palette.ADAPTIVE).save(here / "palette.png")
 quarters.convert("1").save(here / "bits.tif", compression="group4")
 black = Image.new("RGB", (32, 32), "black")
 quarters.save(here / "frames.gif", save_all=True, append_images=[black], duration=100)
+# Stored lying on its side, with the note that the camera was held so.
+quarters.transpose(Image.Transpose.ROTATE_90).save(here / "turned.tif", tiffinfo={274: 6})

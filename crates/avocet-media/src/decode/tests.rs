@@ -26,7 +26,7 @@ pub(super) fn encoded(format: ImageFormat) -> Vec<u8> {
     file.into_inner()
 }
 
-pub(super) const MADE_ELSEWHERE: [(&str, &[u8]); 7] = [
+pub(super) const MADE_ELSEWHERE: [(&str, &[u8]); 8] = [
     ("cmyk.jpg", include_bytes!("../../testdata/cmyk.jpg")),
     ("cmyk.tif", include_bytes!("../../testdata/cmyk.tif")),
     (
@@ -36,6 +36,7 @@ pub(super) const MADE_ELSEWHERE: [(&str, &[u8]); 7] = [
     ("lossy.webp", include_bytes!("../../testdata/lossy.webp")),
     ("palette.png", include_bytes!("../../testdata/palette.png")),
     ("frames.gif", include_bytes!("../../testdata/frames.gif")),
+    ("turned.tif", include_bytes!("../../testdata/turned.tif")),
     ("bits.tif", include_bytes!("../../testdata/bits.tif")),
 ];
 
