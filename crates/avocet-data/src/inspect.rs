@@ -42,26 +42,37 @@ pub struct Summary {
 impl Summary {
     /// Counts what the index of a dataset says.
     pub fn of(reader: &Reader) -> Self {
-        let manifest = reader.manifest();
         let count = |word: &dyn Fn(usize) -> String| {
             let mut counts = BTreeMap::new();
             (0..reader.len()).for_each(|i| *counts.entry(word(i)).or_default() += 1);
             counts
         };
-        Self {
+        let mut summary = Self {
             dataset: reader.folder().display().to_string(),
-            pipeline: manifest.recipe.pipeline.clone(),
-            samples: manifest.samples,
-            images: manifest.images,
-            shards: manifest.shards.len() as u64,
-            bytes: manifest.shards.iter().map(|shard| shard.bytes).sum(),
-            inputs: manifest.inputs,
-            kept: manifest.kept,
-            rejected: manifest.rejected.clone(),
+            pipeline: String::new(),
+            samples: reader.len() as u64,
+            images: 0,
+            shards: 0,
+            bytes: 0,
+            inputs: 0,
+            kept: 0,
+            rejected: BTreeMap::new(),
             kinds: count(&|i| reader.kind(i).to_string()),
             sources: count(&|i| reader.source(i).to_string()),
             licences: count(&|i| reader.licence(i).to_string()),
+        };
+        for manifest in reader.manifests() {
+            summary.pipeline.clone_from(&manifest.recipe.pipeline);
+            summary.images += manifest.images;
+            summary.shards += manifest.shards.len() as u64;
+            summary.bytes += manifest.shards.iter().map(|shard| shard.bytes).sum::<u64>();
+            summary.inputs += manifest.inputs;
+            summary.kept += manifest.kept;
+            for (reason, count) in &manifest.rejected {
+                *summary.rejected.entry(reason.clone()).or_default() += count;
+            }
         }
+        summary
     }
 }
 

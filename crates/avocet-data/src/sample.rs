@@ -362,4 +362,35 @@ mod tests {
             bytes[at] ^= 1;
         }
     }
+
+    #[test]
+    fn ten_thousand_mutated_samples_never_panic() {
+        let mut bytes = Vec::new();
+        sample().to_members(&mut bytes).unwrap();
+        let mut state = 77u64;
+        let mut draw = |limit: usize| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 33) as usize % limit
+        };
+        for _ in 0..10_000 {
+            let mut mutated = bytes.clone();
+            for _ in 0..=draw(3) {
+                let at = draw(mutated.len());
+                match draw(4) {
+                    0 => mutated[at] ^= 1 << draw(8),
+                    1 => mutated[at] = b"0179{}[]\",\xff"[draw(11)],
+                    2 => mutated.truncate(at.max(1)),
+                    _ => {
+                        let piece = mutated[at..].to_vec();
+                        mutated.extend(piece);
+                    }
+                }
+            }
+            if let Ok(found) = Sample::from_members(&mutated) {
+                assert_eq!(found, sample());
+            }
+        }
+    }
 }

@@ -10,6 +10,7 @@
 mod index;
 mod manifest;
 mod part;
+mod parts;
 mod reader;
 mod writer;
 

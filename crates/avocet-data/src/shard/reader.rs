@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::index::{Entry, read_index};
-use super::manifest::{INDEX, MANIFEST, Manifest};
+use super::manifest::{INDEX, LEDGER, MANIFEST, Manifest};
+use super::parts;
 use crate::digest::{hex, sha256, unhex};
 use crate::{DataError, Sample, SampleError};
 
@@ -44,67 +45,72 @@ impl Words {
     }
 }
 
+#[derive(Debug)]
+struct Shard {
+    path: PathBuf,
+    file: File,
+}
+
 /// A finished dataset; samples are read by position, from many threads if need be.
 #[derive(Debug)]
 pub struct Reader {
     folder: PathBuf,
-    manifest: Manifest,
-    shards: Vec<File>,
+    /// The dataset's own manifest, or that of each of its parts.
+    manifests: Vec<(PathBuf, Manifest)>,
+    shards: Vec<Shard>,
     places: Vec<Place>,
     words: Words,
 }
 
 impl Reader {
-    /// Opens the dataset in `folder`.
+    /// Opens the dataset in `folder`, or all the parts `part-R-of-N` of one made by N processes.
     ///
     /// Errors if it is unfinished, or if index, manifest and shards do not agree.
     pub fn open(folder: &Path) -> Result<Self, DataError> {
-        let manifest_path = folder.join(MANIFEST);
-        if folder.is_dir() && !manifest_path.exists() {
-            let reason = "no manifest.json: not a dataset, or one that is not finished";
-            return Err(DataError::broken(folder, reason));
+        let mut reader = Self {
+            folder: folder.to_path_buf(),
+            manifests: Vec::new(),
+            shards: Vec::new(),
+            places: Vec::new(),
+            words: Words::default(),
+        };
+        for part in parts::folders(folder)? {
+            let manifest = Manifest::read(&part.join(MANIFEST))?;
+            reader.read_part(&part, &manifest)?;
+            reader.manifests.push((part, manifest));
         }
-        let manifest = Manifest::read(&manifest_path)?;
+        Ok(reader)
+    }
+
+    fn read_part(&mut self, part: &Path, manifest: &Manifest) -> Result<(), DataError> {
         let mut numbers = HashMap::new();
-        let mut shards = Vec::new();
         for shard in &manifest.shards {
-            let path = folder.join(&shard.file);
+            let path = part.join(&shard.file);
             let file = File::open(&path).map_err(DataError::io(&path))?;
             let found = file.metadata().map_err(DataError::io(&path))?.len();
             if found != shard.bytes {
                 let reason = format!("{found} bytes long, the manifest says {}", shard.bytes);
                 return Err(DataError::broken(&path, reason));
             }
-            numbers.insert(shard.file.clone(), (shards.len() as u32, found));
-            shards.push(file);
+            numbers.insert(shard.file.clone(), (self.shards.len() as u32, found));
+            self.shards.push(Shard { path, file });
         }
-        let mut reader = Self {
-            folder: folder.to_path_buf(),
-            manifest,
-            shards,
-            places: Vec::new(),
-            words: Words::default(),
-        };
-        reader.read_places(&numbers)?;
-        Ok(reader)
-    }
-
-    fn read_places(&mut self, shards: &HashMap<String, (u32, u64)>) -> Result<(), DataError> {
-        let path = self.folder.join(INDEX);
+        let path = part.join(INDEX);
+        let before = self.places.len();
         let mut wrong = None;
         let (places, words) = (&mut self.places, &mut self.words);
-        read_index(&path, self.manifest.samples, |entry| {
-            match place(entry, shards, words) {
+        read_index(&path, manifest.samples, |entry| {
+            match place(entry, &numbers, words) {
                 Ok(place) => places.push(place),
                 Err(reason) => {
-                    wrong.get_or_insert(format!("row {}: {reason}", places.len()));
+                    wrong.get_or_insert(format!("row {}: {reason}", places.len() - before));
                 }
             }
         })?;
         if let Some(reason) = wrong {
             return Err(DataError::broken(&path, reason));
         }
-        let (found, expected) = (self.places.len(), self.manifest.samples);
+        let (found, expected) = (self.places.len() - before, manifest.samples);
         if found as u64 != expected {
             let reason = format!("{found} rows, the manifest counts {expected} samples");
             return Err(DataError::broken(&path, reason));
@@ -122,9 +128,9 @@ impl Reader {
         self.places.is_empty()
     }
 
-    /// What the dataset says about itself.
-    pub fn manifest(&self) -> &Manifest {
-        &self.manifest
+    /// What the dataset says about itself; of one made in parts, what each part says.
+    pub fn manifests(&self) -> impl Iterator<Item = &Manifest> {
+        self.manifests.iter().map(|(_, manifest)| manifest)
     }
 
     /// The folder it is in.
@@ -176,12 +182,10 @@ impl Reader {
                 samples,
                 index,
             })?;
-        let shard = place.shard as usize;
-        let path = self.folder.join(&self.manifest.shards[shard].file);
+        let Shard { path, file } = &self.shards[place.shard as usize];
         let mut bytes = vec![0; place.length as usize];
-        self.shards[shard]
-            .read_exact_at(&mut bytes, place.offset)
-            .map_err(DataError::io(&path))?;
+        file.read_exact_at(&mut bytes, place.offset)
+            .map_err(DataError::io(path))?;
         let wrong = |cause| DataError::Sample {
             path: path.clone(),
             index,
@@ -201,14 +205,14 @@ impl Reader {
         Ok(sample)
     }
 
-    /// Reads every byte of the dataset and checks it against the manifest.
+    /// Reads every byte of the dataset and checks it against its manifest.
     pub fn verify(&self) -> Result<(), DataError> {
-        let index = self.folder.join(INDEX);
-        expect_hash(&index, &self.manifest.index_sha256)?;
-        let ledger = self.folder.join(super::manifest::LEDGER);
-        expect_hash(&ledger, &self.manifest.ledger_sha256)?;
-        for shard in &self.manifest.shards {
-            expect_hash(&self.folder.join(&shard.file), &shard.sha256)?;
+        for (folder, manifest) in &self.manifests {
+            expect_hash(&folder.join(INDEX), &manifest.index_sha256)?;
+            expect_hash(&folder.join(LEDGER), &manifest.ledger_sha256)?;
+            for shard in &manifest.shards {
+                expect_hash(&folder.join(&shard.file), &shard.sha256)?;
+            }
         }
         (0..self.len()).try_for_each(|index| self.get(index).map(drop))
     }

@@ -214,6 +214,32 @@ fn a_manifest_cannot_point_outside_its_folder() {
 }
 
 #[test]
+fn parts_made_by_several_processes_are_read_as_one_and_none_may_be_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    for rank in 0..3 {
+        let mut writer =
+            Writer::open(&dir.path().join(format!("part-{rank}-of-3")), recipe()).unwrap();
+        for n in (0..30).filter(|n| n % 3 == rank) {
+            let text = format!("document {n}");
+            writer
+                .keep(&text, &[Sample::document(FROM, &text).unwrap()])
+                .unwrap();
+        }
+        let error = Reader::open(dir.path()).unwrap_err().to_string();
+        assert!(
+            error.contains("of-3") && error.contains("not finished"),
+            "{error}"
+        );
+        writer.finish().unwrap();
+    }
+    let reader = Reader::open(dir.path()).unwrap();
+    assert_eq!(reader.len(), 30);
+    assert_eq!(reader.manifests().count(), 3);
+    assert_eq!(reader.get(12).unwrap().text(), "document 7");
+    reader.verify().unwrap();
+}
+
+#[test]
 fn an_empty_dataset_is_a_dataset() {
     let dir = tempfile::tempdir().unwrap();
     assert_eq!(make(dir.path(), 0).samples, 0);
