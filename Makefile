@@ -38,6 +38,9 @@ mini: data ## the whole recipe of the built-in model: data, then every stage; go
 test: setup ## every test; offline once the dependencies are fetched
 	$(CARGO) test --workspace --locked
 
+resume-25: setup ## kills a training run at 25 random points and compares it with an unbroken one
+	AVOCET_RESUME_KILLS=25 $(CARGO) test --workspace --locked --test tests resume
+
 check: fmt clippy tidy ## formatting, lints and the rules of the house
 
 fmt:
@@ -49,4 +52,4 @@ clippy:
 tidy:
 	$(CARGO) test --workspace --locked --test tests tidy
 
-.PHONY: help setup build demo data mini test check fmt clippy tidy
+.PHONY: help setup build demo data mini test resume-25 check fmt clippy tidy

@@ -65,7 +65,7 @@ enum Subject {
     /// A shape without weights.
     Config(Box<ModelConfig>),
     /// A model with its weights.
-    Model(ModelFiles),
+    Model(Box<ModelFiles>),
     /// The folder of a training run.
     Run(PathBuf),
 }
@@ -80,7 +80,7 @@ impl Subject {
             return if is_run {
                 Ok(Self::Run(path.to_owned()))
             } else {
-                Ok(Self::Model(ModelFiles::open(path)?))
+                Ok(Self::Model(Box::new(ModelFiles::open(path)?)))
             };
         }
         if path.is_file() {
@@ -89,7 +89,7 @@ impl Subject {
             return Ok(Self::Config(Box::new(config)));
         }
         if name == embedded::NAME {
-            return Ok(Self::Model(models::open(name)?));
+            return Ok(Self::Model(Box::new(models::open(name)?)));
         }
         match avocet_model::preset(name) {
             Ok(config) => Ok(Self::Config(Box::new(config))),
