@@ -33,7 +33,7 @@ data: build ## the training and held-out data of mini, under datasets/
 	done
 
 mini: data ## the whole recipe of the built-in model: data, then every stage; goes on where it stopped
-	$(AVOCET) train assets/recipes/mini.toml --resume
+	for recipe in assets/recipes/mini/*.toml; do $(AVOCET) train $$recipe --resume || exit 1; done
 
 test: setup ## every test; offline once the dependencies are fetched
 	$(CARGO) test --workspace --locked

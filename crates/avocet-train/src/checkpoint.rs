@@ -222,6 +222,11 @@ fn sealed(state: &RunState, path: &Path) -> Result<Vec<u8>> {
         .into_bytes())
 }
 
+/// Whether a folder is a checkpoint, whole or not, rather than a model without a state.
+pub fn is_checkpoint(folder: &Path) -> bool {
+    folder.join(STATE).exists()
+}
+
 /// Where a checkpoint stands, without its tensors.
 pub fn state(folder: &Path) -> Result<RunState> {
     let path = folder.join(STATE);

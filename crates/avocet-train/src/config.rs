@@ -514,6 +514,22 @@ mod tests {
     }
 
     #[test]
+    fn every_recipe_of_the_embedded_model_is_valid_and_continues_the_one_before() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/recipes/mini");
+        let entries = std::fs::read_dir(folder).expect("the recipes");
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("entry").path()).collect();
+        paths.sort();
+        let recipes = paths
+            .iter()
+            .map(|path| TrainConfig::read(path).expect("valid"));
+        let recipes: Vec<TrainConfig> = recipes.collect();
+        assert!(recipes.len() >= 2);
+        for pair in recipes.windows(2) {
+            assert_eq!(pair[1].stages[0].init[0].from, pair[0].run);
+        }
+    }
+
+    #[test]
     fn an_unknown_field_is_refused() {
         let text = MINIMAL.replace("samples", "sampels");
         assert!(toml::from_str::<TrainConfig>(&text).is_err());

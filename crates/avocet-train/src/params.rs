@@ -157,6 +157,18 @@ impl Params {
         names
     }
 
+    /// Loaded values of auxiliary heads that this stage does not use; a later one may.
+    pub fn carried(&self) -> BTreeMap<String, Tensor> {
+        let inner = self.lock();
+        let heads = inner
+            .loaded
+            .iter()
+            .filter(|(name, _)| name.starts_with(AUXILIARY));
+        heads
+            .map(|(name, tensor)| (name.clone(), tensor.clone()))
+            .collect()
+    }
+
     fn make(&self, shape: Shape, name: &str, init: Init, device: &Device) -> Result<Tensor> {
         let mut inner = self.lock();
         if let Some(param) = inner.params.get(name) {

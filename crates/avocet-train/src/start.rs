@@ -11,6 +11,7 @@ use candle_core::{Device, Tensor};
 use crate::checkpoint::{self, Loaded, RunState};
 use crate::config::{InitFrom, StageConfig, TrainConfig};
 use crate::error::{Result, TrainError};
+use crate::learner::AUXILIARY;
 use crate::pattern::matches_any;
 use crate::progress;
 
@@ -19,6 +20,8 @@ pub(crate) struct Start {
     pub(crate) model: ModelConfig,
     pub(crate) tokenizer: Arc<Tokenizer>,
     pub(crate) values: HashMap<String, Tensor>,
+    /// Names in the order of their places in the auxiliary head.
+    pub(crate) names: Vec<String>,
 }
 
 /// The parts of a model folder that a stage may start from.
@@ -26,6 +29,7 @@ struct Folder {
     config: String,
     tokenizer: Option<Vec<u8>>,
     values: HashMap<String, Tensor>,
+    names: Vec<String>,
 }
 
 impl Start {
@@ -40,10 +44,11 @@ impl Start {
         let mut values = previous
             .map(|loaded| loaded.parameters.clone())
             .unwrap_or_default();
+        let mut names = state.names.clone();
         let mut folders = Vec::new();
         if state.stage_step == 0 {
             for init in &stage.init {
-                folders.push(taken(init, &mut values)?);
+                folders.push(taken(init, &mut values, &mut names)?);
             }
         }
         let model = model(stage, previous, &folders)?;
@@ -58,12 +63,18 @@ impl Start {
             model,
             tokenizer: Arc::new(tokenizer),
             values,
+            names,
         })
     }
 }
 
-/// Reads the folder of `init` and moves the values that it names.
-fn taken(init: &InitFrom, values: &mut HashMap<String, Tensor>) -> Result<Folder> {
+/// Reads the folder of `init` and moves the values that it names; with the auxiliary heads come
+/// the names that they know.
+fn taken(
+    init: &InitFrom,
+    values: &mut HashMap<String, Tensor>,
+    names: &mut Vec<String>,
+) -> Result<Folder> {
     let mut folder = read(&init.from)?;
     let chosen = std::mem::take(&mut folder.values).into_iter();
     let chosen: HashMap<_, _> = chosen
@@ -73,33 +84,40 @@ fn taken(init: &InitFrom, values: &mut HashMap<String, Tensor>) -> Result<Folder
         let message = format!("no tensor of it matches {:?}", init.names);
         return Err(TrainError::damaged(&init.from, message));
     }
+    if chosen.keys().any(|name| name.starts_with(AUXILIARY)) {
+        names.clone_from(&folder.names);
+    }
     values.extend(chosen);
     Ok(folder)
 }
 
-/// Reads a model folder, or the newest checkpoint of a run folder.
+/// Reads a model folder, a checkpoint, or the newest checkpoint of a run folder.
 fn read(folder: &Path) -> Result<Folder> {
+    if checkpoint::is_checkpoint(folder) {
+        return Ok(of_checkpoint(checkpoint::load(folder)?));
+    }
     if !checkpoint::list(folder)?.is_empty() {
         let none = || TrainError::damaged(folder, "none of its checkpoints is whole");
-        let newest = checkpoint::newest(folder, progress::line)?.ok_or_else(none)?;
-        return Ok(Folder {
-            config: newest.config,
-            tokenizer: Some(newest.tokenizer),
-            values: newest.parameters,
-        });
+        let newest = checkpoint::newest(folder, progress::line)?;
+        return newest.map(of_checkpoint).ok_or_else(none);
     }
     let path = folder.join(checkpoint::CONFIG);
     let config = std::fs::read_to_string(&path).map_err(TrainError::io(&path))?;
-    let mut values = tensors(&folder.join(checkpoint::MODEL))?;
-    let heads = folder.join(checkpoint::AUXILIARY);
-    if heads.exists() {
-        values.extend(tensors(&heads)?);
-    }
     Ok(Folder {
         config,
         tokenizer: std::fs::read(folder.join(checkpoint::TOKENIZER)).ok(),
-        values,
+        values: tensors(&folder.join(checkpoint::MODEL))?,
+        names: Vec::new(),
     })
+}
+
+fn of_checkpoint(loaded: Loaded) -> Folder {
+    Folder {
+        config: loaded.config,
+        tokenizer: Some(loaded.tokenizer),
+        values: loaded.parameters,
+        names: loaded.state.names,
+    }
 }
 
 fn tensors(path: &Path) -> Result<HashMap<String, Tensor>> {

@@ -152,7 +152,7 @@ impl<'a> Session<'a> {
         });
         let mut start = Start::of(config, &state, previous)?;
         let values = std::mem::take(&mut start.values);
-        let names = state.names.clone();
+        let names = std::mem::take(&mut start.names);
         let mut learner = Learner::new(&start.model, stage, config.seed, values, names)?;
         let unused = learner.params().unused();
         if !unused.is_empty() {
@@ -272,11 +272,13 @@ impl<'a> Session<'a> {
         self.state.names = self.learner.names().to_vec();
         self.state.optimizer_steps = self.learner.optimizer().steps();
         let params = self.learner.params();
+        let mut auxiliary = params.carried();
+        auxiliary.extend(params.tensors(|name| name.starts_with(AUXILIARY)));
         let snapshot = Snapshot {
             config: self.start.model.to_toml(),
             tokenizer: self.start.tokenizer.to_bytes().to_vec(),
             model: params.tensors(|name| !name.starts_with(AUXILIARY)),
-            auxiliary: params.tensors(|name| name.starts_with(AUXILIARY)),
+            auxiliary,
             optimizer: self.learner.optimizer().state()?,
             state: self.state.clone(),
         };
@@ -287,7 +289,7 @@ impl<'a> Session<'a> {
             step: self.state.step,
             finished: stage_done,
             folder,
-            parameter_hash: hash(params.tensors(|_| true).iter())?,
+            parameter_hash: hash(snapshot.model.iter().chain(&snapshot.auxiliary))?,
         })
     }
 }
