@@ -7,6 +7,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::command::{fails, picture, succeeds};
+use crate::tiny_model;
 
 #[test]
 fn a_bad_record_to_score_fails_alone() -> Result<()> {
@@ -98,5 +99,22 @@ fn inspect_counts_the_described_system() -> Result<()> {
         value["parameters"]["total"].as_u64().is_some_and(|n| n > 0),
         "{value}"
     );
+    Ok(())
+}
+
+#[test]
+fn an_exported_model_answers_and_takes_half_the_space() -> Result<()> {
+    let (from, to) = (tiny_model::folder()?, TempDir::new()?);
+    let (from, to) = (from.path().display().to_string(), to.path().join("out"));
+    let to = to.display().to_string();
+    succeeds(["models", "export", &from, "-o", &to])?;
+    succeeds(["ask", "--model", &to, "--max-tokens", "3", "Why?"])?;
+    let bytes = |folder: &str| -> Result<u64> {
+        Ok(std::fs::metadata(format!("{folder}/model.safetensors"))?.len())
+    };
+    let (before, after) = (bytes(&from)?, bytes(&to)?);
+    assert!(after * 10 < before * 7, "{before} bytes became {after}");
+    let listed: Value = serde_json::from_str(&succeeds(["models", "list", "--json"])?)?;
+    assert_eq!(listed[0]["name"], "mini");
     Ok(())
 }

@@ -196,6 +196,18 @@ pub enum ModelsCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Write a model folder anew, in another number format: to ship what was trained.
+    Export {
+        /// The model or training run to read.
+        #[arg(value_name = "REF|RUN")]
+        reference: String,
+        /// The model folder to write.
+        #[arg(short, long, value_name = "DIR")]
+        output: PathBuf,
+        /// How matrices are stored; everything else is f32.
+        #[arg(long, value_enum, default_value_t = PrecisionFlag::Bf16)]
+        format: PrecisionFlag,
+    },
     /// Fetch a model from a hub.
     Pull {
         /// The model to fetch.
@@ -224,12 +236,12 @@ pub struct BenchArgs {
     pub precision: PrecisionFlag,
 }
 
-/// Number format of the large products.
+/// Number format of matrices or their products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PrecisionFlag {
-    /// 32-bit products.
+    /// 32 bits.
     F32,
-    /// bf16 factors, f32 sums.
+    /// 16 bits with the exponent of 32; sums of products stay in 32.
     Bf16,
 }
 

@@ -1,12 +1,17 @@
 //! Model references: the built-in model, a folder, or a hub id.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context, Result};
-use avocet_checkpoint::{ModelFiles, Reference, resolve};
+use avocet_checkpoint::{CONFIG, ModelFiles, Reference, WeightFormat, resolve, save};
 use avocet_infer::Engine;
 use avocet_model::ParameterCount;
+use avocet_train::checkpoint;
+use candle_core::{Device, Tensor};
 use serde::Serialize;
 
-use crate::args::ModelsCommand;
+use crate::args::{ModelsCommand, PrecisionFlag};
 use crate::embedded;
 use crate::output::{self, Table, count};
 
@@ -16,9 +21,18 @@ pub fn open(reference: &str) -> Result<ModelFiles> {
     match found {
         Reference::Embedded => Ok(embedded::files()?),
         Reference::Folder(folder) => {
+            let folder = newest_checkpoint(&folder)?.unwrap_or(folder);
             ModelFiles::open(&folder).with_context(|| format!("--model {reference}"))
         }
     }
+}
+
+/// The newest checkpoint in `folder`, if it is that of a training run.
+fn newest_checkpoint(folder: &Path) -> Result<Option<PathBuf>> {
+    if folder.join(CONFIG).exists() {
+        return Ok(None);
+    }
+    Ok(checkpoint::list(folder)?.pop().map(|(_, newest)| newest))
 }
 
 /// Loads the model that `reference` names.
@@ -40,6 +54,11 @@ struct Listed {
 pub fn run(command: &ModelsCommand) -> Result<()> {
     match command {
         ModelsCommand::List { json } => list(*json),
+        ModelsCommand::Export {
+            reference,
+            output,
+            format,
+        } => export(reference, output, *format),
         ModelsCommand::Pull { reference } => {
             let here = match resolve(reference)? {
                 Reference::Embedded => "is built in".to_owned(),
@@ -48,6 +67,37 @@ pub fn run(command: &ModelsCommand) -> Result<()> {
             output::print(&format!("{reference} {here}: nothing to fetch\n"))
         }
     }
+}
+
+fn export(reference: &str, output: &Path, format: PrecisionFlag) -> Result<()> {
+    let files = open(reference)?;
+    let weights = files.var_builder(&Device::Cpu)?;
+    let tensors = files
+        .tensors()
+        .map(|stored| {
+            Ok((
+                stored.name.clone(),
+                weights.get(stored.shape, &stored.name)?,
+            ))
+        })
+        .collect::<Result<BTreeMap<String, Tensor>>>()?;
+    let format = match format {
+        PrecisionFlag::F32 => WeightFormat::F32,
+        PrecisionFlag::Bf16 => WeightFormat::Bf16,
+    };
+    save(
+        output,
+        &files.config().to_toml(),
+        files.tokenizer_bytes(),
+        &tensors,
+        format,
+    )?;
+    let written = ModelFiles::open(output)?;
+    output::print(&format!(
+        "{}: {} bytes of weights\n",
+        output.display(),
+        written.weight_bytes()
+    ))
 }
 
 fn list(json: bool) -> Result<()> {
