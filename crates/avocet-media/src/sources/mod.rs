@@ -168,23 +168,29 @@ impl Sources {
         let download = partial.join("download");
         fs::create_dir_all(&download).map_err(SourceError::io(&download))?;
         let archive = client::download(source, &download)?;
-        let found = hash(&archive)?;
-        if found != source.sha256 {
-            remove_folder(&partial)?;
-            let (name, expected) = (source.name.clone(), source.sha256.clone());
-            return Err(SourceError::Hash {
-                name,
-                file: source.file.clone(),
-                expected,
-                found,
-            });
-        }
-        let unpacked = partial.join("unpacked");
-        fs::create_dir(&unpacked).map_err(SourceError::io(&unpacked))?;
-        unpack::unpack(&source.name, &archive, &unpacked)?;
-        fs::rename(&unpacked, place).map_err(SourceError::io(place))?;
-        remove_folder(&partial)
+        admit(source, &archive, &partial, place)
     }
+}
+
+/// Checks a downloaded archive, unpacks it and moves it to its place; `partial` is removed.
+fn admit(source: &Source, archive: &Path, partial: &Path, place: &Path) -> Result<(), SourceError> {
+    let found = hash(archive)?;
+    if found != source.sha256 {
+        remove_folder(partial)?;
+        let (name, expected) = (source.name.clone(), source.sha256.clone());
+        let file = source.file.clone();
+        return Err(SourceError::Hash {
+            name,
+            file,
+            expected,
+            found,
+        });
+    }
+    let unpacked = partial.join("unpacked");
+    fs::create_dir(&unpacked).map_err(SourceError::io(&unpacked))?;
+    unpack::unpack(&source.name, archive, &unpacked)?;
+    fs::rename(&unpacked, place).map_err(SourceError::io(place))?;
+    remove_folder(partial)
 }
 
 /// Refuses fields that a client could take for an option, a path or a URL.

@@ -82,3 +82,37 @@ fn the_manifest_of_the_repository_is_sound() {
     let sources = Sources::with_cache(&path, Path::new("unused")).unwrap();
     assert!(!sources.list().is_empty());
 }
+
+#[test]
+fn an_archive_of_another_hash_is_refused_with_both_and_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let sources = Sources::with_cache(&manifest(dir.path(), "easy", SHA), dir.path()).unwrap();
+    let (partial, place) = (dir.path().join("partial"), dir.path().join("place"));
+    fs::create_dir(&partial).unwrap();
+    let archive = partial.join("easy-1.0-py3-none-any.whl");
+    fs::write(&archive, b"not it").unwrap();
+    let found = hash(&archive).unwrap();
+    let source = sources.get("easy").unwrap();
+    let error = admit(source, &archive, &partial, &place)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains(SHA) && error.contains(&found), "{error}");
+    assert!(!place.exists() && !partial.exists());
+}
+
+#[test]
+fn an_archive_that_does_not_unpack_leaves_no_folder_to_be_taken_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (partial, place) = (dir.path().join("partial"), dir.path().join("place"));
+    fs::create_dir(&partial).unwrap();
+    let archive = partial.join("easy-1.0-py3-none-any.whl");
+    fs::write(&archive, b"PK\x03\x04 cut short").unwrap();
+    let path = manifest(dir.path(), "easy", &hash(&archive).unwrap());
+    let sources = Sources::with_cache(&path, dir.path()).unwrap();
+    let source = sources.get("easy").unwrap();
+    let error = admit(source, &archive, &partial, &place)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("does not unpack"), "{error}");
+    assert!(!place.exists() && !sources.is_cached("easy"));
+}
