@@ -34,12 +34,12 @@ pub fn run(args: &ChatArgs) -> Result<()> {
     }
     let at_terminal = std::io::stdin().is_terminal();
     if at_terminal {
-        eprintln!("/image FILE adds an image, /quit or Ctrl-D ends");
+        output::note("/image FILE adds an image, /quit or Ctrl-D ends\n");
     }
     let mut input = std::io::stdin().lock();
     loop {
         if at_terminal {
-            eprint!("> ");
+            output::note("> ");
         }
         let mut line = Vec::new();
         let read = std::io::Read::take(&mut input, MAX_LINE_BYTES).read_until(b'\n', &mut line)?;
@@ -56,7 +56,7 @@ pub fn run(args: &ChatArgs) -> Result<()> {
             if failure::is_broken_pipe(&error) {
                 return Err(error);
             }
-            eprintln!("error: {error:#}");
+            output::note(&format!("error: {error:#}\n"));
         }
     }
 }

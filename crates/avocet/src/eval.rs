@@ -97,12 +97,12 @@ pub fn run(args: &EvalArgs) -> Result<()> {
         ));
     }
     output::print(&table(&scores))?;
-    eprintln!(
-        "{} questions in {seconds:.1} s, {:.1} a second; every answer is in {}",
+    output::note(&format!(
+        "{} questions in {seconds:.1} s, {:.1} a second; every answer is in {}\n",
         answered.len(),
         answered.len() as f64 / seconds.max(1e-9),
         answers_path.display()
-    );
+    ));
     Ok(())
 }
 
@@ -138,11 +138,8 @@ fn answer(
     for ((asked, outcome), problem) in waiting.iter().zip(answers).zip(problems) {
         let text = outcome.unwrap_or_else(|error| {
             failed += 1;
-            eprintln!(
-                "warning: {}: {}",
-                asked.id,
-                problem.unwrap_or_else(|| error.to_string())
-            );
+            let reason = problem.unwrap_or_else(|| error.to_string());
+            output::note(&format!("warning: {}: {reason}\n", asked.id));
             String::new()
         });
         let one = Answered {

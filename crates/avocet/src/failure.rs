@@ -5,6 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Mutex;
 
+use crate::output;
+
 /// Where and why the last panic happened; it is printed only if nobody caught it before us.
 static LAST_PANIC: Mutex<String> = Mutex::new(String::new());
 
@@ -30,7 +32,7 @@ pub fn report(command: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
             format!("internal error, please report it: {}", one_line(&last))
         }
     };
-    eprintln!("error: {error}");
+    output::note(&format!("error: {error}\n"));
     ExitCode::FAILURE
 }
 

@@ -13,6 +13,11 @@ pub fn print(text: &str) -> Result<()> {
     Ok(())
 }
 
+/// Says something on stderr; nobody reading it is no reason to stop.
+pub fn note(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
 /// Prints one JSON value on a line of its own.
 pub fn print_json(value: &impl Serialize) -> Result<()> {
     print(&format!("{}\n", serde_json::to_string(value)?))
