@@ -1,1 +1,43 @@
-//! Placeholder map of `named-pictures`.
+//! Pictures with names: shapes, flags, emoji and lines of text, each with a question
+//! about it and a short answer, seeded and in any number.
+//!
+//! packages (fetched by `avocet-media`) -> [`Artist`] per kind (sprites, outlines and
+//! words read once) -> [`Drawn`] per sample, from its own seed -> `avocet-data` shards.
+//!
+//! - [`run`], [`make`]: the whole pipeline; [`Kind`], [`Split`]: what can be made.
+//! - `canvas`, `background`, `sprite`, `fonts`: painting.
+//! - `shapes`, `easy_vqa`, `flags`, `emoji`, `text`: the kinds; `wording`,
+//!   `shape_questions`, `lines`: what is asked and written.
+
+mod args;
+mod artist;
+mod background;
+mod canvas;
+mod drawn;
+mod easy_vqa;
+mod emoji;
+mod error;
+#[cfg(test)]
+mod fixture;
+mod flags;
+mod fonts;
+mod kinds;
+mod lines;
+mod named_sprites;
+mod packages;
+mod run;
+mod shape_questions;
+mod shapes;
+mod sprite;
+mod text;
+mod wording;
+mod words;
+
+pub use args::Args;
+pub use artist::{Artist, Drawing};
+pub use drawn::Drawn;
+pub use error::NamedPicturesError;
+pub use kinds::{Kind, Split};
+pub use lines::is_held_out;
+pub use packages::Package;
+pub use run::{make, run};

@@ -1,0 +1,128 @@
+//! What draws the samples of one kind: everything read once, then any sample by number.
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use crate::drawn::Drawn;
+use crate::easy_vqa::EasyVqa;
+use crate::error::NamedPicturesError;
+use crate::kinds::{Kind, Split};
+use crate::named_sprites::NamedSprites;
+use crate::packages::Package;
+use crate::text::Texts;
+use crate::{emoji, flags, fonts, shapes, words};
+
+/// What came of drawing a sample.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Drawing {
+    /// A picture with its question and answer.
+    Done(Drawn),
+    /// None: the face drawn by lot lacks a character of the line, and this says which.
+    Unfit(String),
+}
+
+/// Draws the samples of one kind and split.
+#[derive(Debug)]
+pub struct Artist {
+    kind: Kind,
+    split: Split,
+    subject: Subject,
+    /// Things that the packages hold but that are never drawn, with the reason.
+    pub left_out: Vec<(String, String)>,
+}
+
+#[derive(Debug)]
+enum Subject {
+    Shapes,
+    Named(NamedSprites),
+    Texts(Texts),
+    EasyVqa(EasyVqa),
+}
+
+impl Artist {
+    /// Reads what the kind needs out of its packages, which come in the order of
+    /// [`Kind::packages`].
+    ///
+    /// Errors if the kind has no such split or a package is not what it should be.
+    pub fn load(
+        kind: Kind,
+        split: Split,
+        max_chars: usize,
+        packages: &[Package],
+    ) -> Result<Self, NamedPicturesError> {
+        if !kind.has(split) {
+            return Err(NamedPicturesError::NoSplit {
+                kind: kind.name(),
+                split: split.name(),
+            });
+        }
+        let mut left_out = Vec::new();
+        let subject = match (kind, packages) {
+            (Kind::Flags, [package, ..]) => {
+                let (set, dropped) = flags::load(package)?;
+                left_out = dropped;
+                Subject::Named(set)
+            }
+            (Kind::Emoji, [package, ..]) => {
+                let (set, dropped) = emoji::load(package)?;
+                left_out = dropped;
+                Subject::Named(set)
+            }
+            (Kind::EasyVqa, [package, ..]) => Subject::EasyVqa(EasyVqa::load(package, split)?),
+            (Kind::Text | Kind::TextUnseen, [list, wordnet, families @ ..]) => {
+                let families = families
+                    .par_iter()
+                    .map(fonts::family)
+                    .collect::<Result<Vec<_>, _>>()?;
+                let lines = words::load(list, wordnet)?;
+                Subject::Texts(Texts {
+                    families,
+                    lines,
+                    max_chars,
+                })
+            }
+            _ => Subject::Shapes,
+        };
+        Ok(Self {
+            kind,
+            split,
+            subject,
+            left_out,
+        })
+    }
+
+    /// What is drawn.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// How many different samples there are, where there is a limit.
+    pub fn limit(&self) -> Option<usize> {
+        match &self.subject {
+            Subject::EasyVqa(questions) => Some(questions.count()),
+            _ => None,
+        }
+    }
+
+    /// Draws the sample with this number, the same for the same seed whatever was drawn
+    /// before. Where there is a [`limit`](Self::limit), the number is below it.
+    ///
+    /// Errors if a picture cannot be written as PNG.
+    pub fn draw(&self, seed: u64, index: usize) -> Result<Drawing, NamedPicturesError> {
+        let mut rng = self.rng(seed, index);
+        Ok(Drawing::Done(match &self.subject {
+            Subject::Shapes => shapes::draw(self.split, &mut rng)?,
+            Subject::Named(set) => set.draw(self.split, &mut rng)?,
+            Subject::EasyVqa(questions) => questions.question(index),
+            Subject::Texts(texts) => return texts.draw(self.split, &mut rng),
+        }))
+    }
+
+    /// The random state of one sample, from the run's seed, the kind, split and number.
+    fn rng(&self, seed: u64, index: usize) -> ChaCha8Rng {
+        let name = format!("{seed}/{}/{}/{index}", self.kind.name(), self.split.name());
+        ChaCha8Rng::from_seed(Sha256::digest(name).into())
+    }
+}

@@ -1,0 +1,86 @@
+//! One picture with its question and answer, before it becomes a sample; and what
+//! all kinds of pictures draw in the same way: sizes, frames and field colours.
+
+use avocet_data::Truth;
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::Split;
+use crate::canvas::{Canvas, Rgb};
+
+/// A picture, a question about it and the answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drawn {
+    /// The picture as a file (PNG).
+    pub image: Vec<u8>,
+    /// The question.
+    pub question: String,
+    /// The answer.
+    pub answer: String,
+    /// What the picture shows, for the vision tower's own training.
+    pub truth: Option<Truth>,
+    /// Where the thing shown comes from.
+    pub source: String,
+    /// The licence of that.
+    pub licence: String,
+}
+
+/// Draws a size from `low..=high`, small ones more often the larger `skew` is.
+///
+/// Of every 16 sizes the last four belong to the test, the others to training.
+pub fn size(low: u32, high: u32, skew: f32, split: Split, rng: &mut ChaCha8Rng) -> u32 {
+    loop {
+        let u: f32 = rng.random();
+        let size = low + (u.powf(skew) * (high - low + 1) as f32) as u32;
+        let held_out = size % 16 >= 12;
+        if size <= high && held_out == (split == Split::Test) {
+            return size;
+        }
+    }
+}
+
+/// Two colours for a field behind a thing: at times alike, at times not, never so
+/// white or black that a white or black edge is lost in them.
+pub fn field_colours(rng: &mut ChaCha8Rng) -> (Rgb, Rgb) {
+    let mut colour = || -> Rgb { std::array::from_fn(|_| rng.random_range(24..=232)) };
+    let a = colour();
+    let b = colour();
+    if rng.random_bool(0.6) {
+        (a, crate::canvas::between(a, b, 0.35))
+    } else {
+        (a, b)
+    }
+}
+
+/// Softens, relights and roughens a finished picture a little, or leaves it be.
+pub fn weather(canvas: &mut Canvas, rng: &mut ChaCha8Rng) {
+    if rng.random_bool(0.35) {
+        canvas.soften(rng.random_range(0.1..0.6));
+    }
+    if rng.random_bool(0.4) {
+        canvas.relight(rng.random_range(0.75..1.15), rng.random_range(-12.0..12.0));
+    }
+    if rng.random_bool(0.15) {
+        canvas.add_noise(rng.random_range(2..=10), rng);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn sizes_of_the_test_are_never_drawn_in_training() {
+        let mut rng = ChaCha8Rng::seed_from_u64(4);
+        let mut draw = |split| -> BTreeSet<u32> {
+            (0..4000)
+                .map(|_| size(40, 128, 1.5, split, &mut rng))
+                .collect()
+        };
+        let (train, test) = (draw(Split::Train), draw(Split::Test));
+        assert!(train.is_disjoint(&test));
+        assert_eq!(train.len() + test.len(), 89);
+    }
+}

@@ -1,0 +1,59 @@
+//! What can go wrong while pictures are made.
+
+/// Why a run of the pipeline stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum NamedPicturesError {
+    /// A package lacks a file that the pipeline reads.
+    #[error("{package}: cannot read {member:?}: {cause}")]
+    Member {
+        /// The row of the manifest.
+        package: String,
+        /// The path inside the package.
+        member: String,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// A file inside a package does not read as what it should be.
+    #[error("{package}: {member:?}: {reason}")]
+    Content {
+        /// The row of the manifest.
+        package: String,
+        /// The path inside the package.
+        member: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A setting outside its range.
+    #[error("--{flag} is {got}, but must be {range}")]
+    Flag {
+        /// The flag.
+        flag: &'static str,
+        /// What was given.
+        got: usize,
+        /// What is allowed.
+        range: String,
+    },
+    /// A kind that does not exist in the split asked for.
+    #[error("--kind {kind} has no --split {split}")]
+    NoSplit {
+        /// The kind.
+        kind: &'static str,
+        /// The split.
+        split: &'static str,
+    },
+    /// A picture could not be written as PNG.
+    #[error("cannot write a picture as PNG: {0}")]
+    Png(#[from] image::ImageError),
+    /// A package could not be fetched.
+    #[error(transparent)]
+    Source(#[from] avocet_media::SourceError),
+    /// The dataset could not be written.
+    #[error(transparent)]
+    Data(#[from] avocet_data::DataError),
+    /// A sample's parts do not agree.
+    #[error(transparent)]
+    Sample(#[from] avocet_data::SampleError),
+    /// The threads could not be started.
+    #[error("cannot start threads: {0}")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+}

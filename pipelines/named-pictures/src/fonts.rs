@@ -1,0 +1,183 @@
+//! Typefaces as outlines: every character that can be asked for is read out of its
+//! font once per process and then only scaled, turned and filled.
+
+use std::collections::{BTreeSet, HashMap};
+
+use ab_glyph::{Font, FontVec, OutlineCurve, Point};
+
+use crate::error::NamedPicturesError;
+use crate::packages::Package;
+
+/// Letters, digits and signs that lines of text are made of, beside ASCII.
+const BEYOND_ASCII: &str = "£€°éèêëáàâäãåçíîïñóòôöõøúùûüÉÈÁÀÂÄÅÇÑÖØÜßæœ";
+
+/// Marks in file names of faces that are too thin, drawn for ornament, or variable.
+const LEFT_OUT: [&str; 9] = [
+    "Thin",
+    "Hairline",
+    "ExtraLight",
+    "Tamil",
+    "[",
+    "Libertine_M",
+    "LinBiolinum_K",
+    "Z",
+    "_DR",
+];
+
+/// One weight of one family.
+#[derive(Debug, Clone)]
+pub struct Face {
+    /// The file's name without its ending, e.g. `Lato-BoldItalic`.
+    pub name: String,
+    /// The package that the file came in, e.g. `fonts-lato`.
+    pub family: String,
+    /// The licence of the family.
+    pub licence: String,
+    glyphs: HashMap<char, Glyph>,
+}
+
+/// A character's outline in units of the font's size, y downwards from the baseline.
+#[derive(Debug, Clone)]
+pub struct Glyph {
+    /// How far the pen moves on.
+    pub advance: f32,
+    /// The outline.
+    pub curves: Vec<Curve>,
+}
+
+/// A piece of an outline.
+#[derive(Debug, Clone, Copy)]
+pub enum Curve {
+    /// From the first point to the second.
+    Line([Point; 2]),
+    /// Quadratic Bézier curve.
+    Quad([Point; 3]),
+    /// Cubic Bézier curve.
+    Cubic([Point; 4]),
+}
+
+impl Curve {
+    /// The same curve with every point moved by `place`.
+    pub fn map(self, place: impl Fn(Point) -> Point) -> Self {
+        match self {
+            Self::Line(points) => Self::Line(points.map(place)),
+            Self::Quad(points) => Self::Quad(points.map(place)),
+            Self::Cubic(points) => Self::Cubic(points.map(place)),
+        }
+    }
+
+    /// Its ends and control points.
+    pub fn points(&self) -> impl Iterator<Item = Point> + use<> {
+        let (array, count) = match *self {
+            Self::Line([a, b]) => ([a, b, b, b], 2),
+            Self::Quad([a, b, c]) => ([a, b, c, c], 3),
+            Self::Cubic(points) => (points, 4),
+        };
+        array.into_iter().take(count)
+    }
+}
+
+impl Face {
+    /// Reads the outlines of a TrueType or OpenType file of a package.
+    ///
+    /// Errors if the font cannot be read.
+    pub fn read(package: &Package, member: &str) -> Result<Self, NamedPicturesError> {
+        let name = member.rsplit('/').next().unwrap_or(member);
+        let name = name
+            .rsplit_once('.')
+            .map_or(name, |(stem, _)| stem)
+            .to_owned();
+        let font = FontVec::try_from_vec(package.read(member)?)
+            .map_err(|_| package.broken(member, "not a font that can be read"))?;
+        let em = font
+            .units_per_em()
+            .filter(|em| *em > 0.0)
+            .ok_or_else(|| package.broken(member, "a font without a size of its em square"))?;
+        let glyphs = characters()
+            .filter_map(|c| Some((c, glyph(&font, em, c)?)))
+            .collect();
+        let (family, licence) = (package.name.clone(), package.licence.clone());
+        Ok(Self {
+            name,
+            family,
+            licence,
+            glyphs,
+        })
+    }
+
+    /// The outline of a character, or none where the font has none.
+    pub fn glyph(&self, character: char) -> Option<&Glyph> {
+        self.glyphs.get(&character)
+    }
+
+    /// The first character of `line` that the font cannot show.
+    pub fn missing(&self, line: &str) -> Option<char> {
+        line.chars().find(|c| !self.glyphs.contains_key(c))
+    }
+
+    /// Whether this is the family's plain upright weight, by its file's name.
+    pub fn is_regular(&self) -> bool {
+        let name = &self.name;
+        name.ends_with("Regular")
+            || name.ends_with("_R")
+            || name.ends_with("BasR")
+            || !["-", "_", "Bold", "Italic", " B", " I"]
+                .iter()
+                .any(|mark| name.contains(mark))
+    }
+}
+
+/// The faces of a font package; of a face in two formats only one, and none of the
+/// hairline weights, of decorated letters or of variable fonts.
+///
+/// Errors if the package has no usable font or one that cannot be read.
+pub fn family(package: &Package) -> Result<Vec<Face>, NamedPicturesError> {
+    let mut names = BTreeSet::new();
+    let mut faces = Vec::new();
+    for member in package.files(&[".ttf", ".otf"])? {
+        let name = member.rsplit('/').next().unwrap_or(&member);
+        let stem = &name[..name.len() - 4];
+        if !LEFT_OUT.iter().any(|mark| stem.contains(mark)) && names.insert(stem.to_owned()) {
+            faces.push(Face::read(package, &member)?);
+        }
+    }
+    if faces.is_empty() {
+        return Err(package.broken("", "no .ttf or .otf file of a plain face"));
+    }
+    Ok(faces)
+}
+
+/// Every character that a line may hold.
+pub fn characters() -> impl Iterator<Item = char> {
+    (' '..='~').chain(BEYOND_ASCII.chars())
+}
+
+/// Reads one outline; none if the font lacks the character or draws nothing for it.
+fn glyph(font: &FontVec, em: f32, character: char) -> Option<Glyph> {
+    let id = font.glyph_id(character);
+    if id.0 == 0 {
+        return None;
+    }
+    let place = |p: Point| Point {
+        x: p.x / em,
+        y: -p.y / em,
+    };
+    let curves: Vec<Curve> = font
+        .outline(id)
+        .map(|outline| outline.curves)
+        .unwrap_or_default()
+        .into_iter()
+        .map(|curve| match curve {
+            OutlineCurve::Line(a, b) => Curve::Line([a, b].map(place)),
+            OutlineCurve::Quad(a, b, c) => Curve::Quad([a, b, c].map(place)),
+            OutlineCurve::Cubic(a, b, c, d) => Curve::Cubic([a, b, c, d].map(place)),
+        })
+        .collect();
+    if curves.is_empty() && character != ' ' {
+        return None;
+    }
+    Some(Glyph {
+        advance: font.h_advance_unscaled(id) / em,
+        curves,
+    })
+}

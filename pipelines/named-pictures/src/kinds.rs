@@ -1,0 +1,140 @@
+//! The kinds of pictures, the splits, and which packages each needs.
+
+use clap::ValueEnum;
+
+/// What is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
+pub enum Kind {
+    /// Circles, rectangles and triangles, with easy-VQA's questions.
+    Shapes,
+    /// The flags of countries.
+    Flags,
+    /// Emoji.
+    Emoji,
+    /// Lines of text in the faces seen in training.
+    Text,
+    /// Lines of text in the four families kept for the test.
+    TextUnseen,
+    /// Easy-VQA's own pictures and questions.
+    EasyVqa,
+}
+
+/// What the samples are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Split {
+    /// To learn from.
+    Train,
+    /// Sizes, backgrounds and strings that training never shows.
+    Test,
+}
+
+/// Families seen in training.
+const FAMILIES: [&str; 23] = [
+    "fonts-cabin",
+    "fonts-cantarell",
+    "fonts-comfortaa",
+    "fonts-comic-neue",
+    "fonts-courier-prime",
+    "fonts-crosextra-caladea",
+    "fonts-crosextra-carlito",
+    "fonts-dejavu-core",
+    "fonts-dosis",
+    "fonts-ebgaramond",
+    "fonts-hack",
+    "fonts-inconsolata",
+    "fonts-jetbrains-mono",
+    "fonts-lato",
+    "fonts-liberation2",
+    "fonts-linuxlibertine",
+    "fonts-open-sans",
+    "fonts-play",
+    "fonts-quattrocento",
+    "fonts-roboto-slab",
+    "fonts-roboto-unhinted",
+    "fonts-sil-gentium-basic",
+    "fonts-yanone-kaffeesatz",
+];
+
+/// Families kept for the test: a serif, a fixed-width and two without serifs.
+const UNSEEN_FAMILIES: [&str; 4] = [
+    "fonts-anonymous-pro",
+    "fonts-karla",
+    "fonts-sora",
+    "fonts-vollkorn",
+];
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 6] = [
+        Self::Shapes,
+        Self::Flags,
+        Self::Emoji,
+        Self::Text,
+        Self::TextUnseen,
+        Self::EasyVqa,
+    ];
+
+    /// As on the command line and in samples.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Shapes => "shapes",
+            Self::Flags => "flags",
+            Self::Emoji => "emoji",
+            Self::Text => "text",
+            Self::TextUnseen => "text-unseen",
+            Self::EasyVqa => "easy-vqa",
+        }
+    }
+
+    /// Whether the kind has the split: unseen families are for the test alone.
+    pub fn has(self, split: Split) -> bool {
+        self != Self::TextUnseen || split == Split::Test
+    }
+
+    /// The font packages it draws with.
+    pub fn families(self) -> &'static [&'static str] {
+        match self {
+            Self::Text => &FAMILIES,
+            Self::TextUnseen => &UNSEEN_FAMILIES,
+            _ => &[],
+        }
+    }
+
+    /// The rows of the manifest that it needs, fonts last.
+    pub fn packages(self) -> Vec<&'static str> {
+        let own: &[&str] = match self {
+            Self::Shapes => &[],
+            Self::Flags => &["flag-icons"],
+            Self::Emoji => &["emoji-google"],
+            Self::Text | Self::TextUnseen => &["american-english", "wordnet"],
+            Self::EasyVqa => &["easy-vqa"],
+        };
+        [own, self.families()].concat()
+    }
+}
+
+impl Split {
+    /// As on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Test => "test",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_families_are_kept_for_the_test() {
+        assert_eq!(UNSEEN_FAMILIES.len(), 4);
+        assert!(
+            UNSEEN_FAMILIES
+                .iter()
+                .all(|family| !FAMILIES.contains(family))
+        );
+        assert!(!Kind::TextUnseen.has(Split::Train) && Kind::TextUnseen.has(Split::Test));
+    }
+}

@@ -1,0 +1,15 @@
+//! `named-pictures`: the pipeline by itself, for machines that only make data.
+
+use clap::Parser;
+
+/// Makes pictures with names, each with a question and an answer.
+#[derive(Parser)]
+#[command(name = "named-pictures", version)]
+struct Cli {
+    #[command(flatten)]
+    args: named_pictures::Args,
+}
+
+fn main() -> anyhow::Result<()> {
+    Ok(named_pictures::run(&Cli::parse().args)?)
+}

@@ -1,0 +1,84 @@
+//! The files of fetched packages, read with errors that say which package they are of.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::NamedPicturesError;
+
+/// One package, unpacked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Package {
+    /// Its row in the manifest.
+    pub name: String,
+    /// The folder with its files.
+    pub root: PathBuf,
+    /// Its licence.
+    pub licence: String,
+}
+
+impl Package {
+    /// The bytes of the file at `member`, a path inside the package.
+    ///
+    /// Errors if there is none or it cannot be read.
+    pub fn read(&self, member: &str) -> Result<Vec<u8>, NamedPicturesError> {
+        fs::read(self.root.join(member)).map_err(|cause| self.unreadable(member, cause))
+    }
+
+    /// The file at `member` as text.
+    ///
+    /// Errors if there is none or it is not UTF-8.
+    pub fn text(&self, member: &str) -> Result<String, NamedPicturesError> {
+        let bytes = self.read(member)?;
+        String::from_utf8(bytes).map_err(|cause| self.broken(member, cause))
+    }
+
+    /// The paths inside the package of all files with one of these endings, sorted.
+    ///
+    /// Errors if a folder cannot be listed.
+    pub fn files(&self, endings: &[&str]) -> Result<Vec<String>, NamedPicturesError> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.root.clone()];
+        while let Some(folder) = folders.pop() {
+            let shown = self.inside(&folder);
+            let entries = fs::read_dir(&folder).map_err(|cause| self.unreadable(&shown, cause))?;
+            for entry in entries {
+                let entry = entry.map_err(|cause| self.unreadable(&shown, cause))?;
+                let kind = entry
+                    .file_type()
+                    .map_err(|cause| self.unreadable(&shown, cause))?;
+                let path = self.inside(&entry.path());
+                if kind.is_dir() {
+                    folders.push(entry.path());
+                } else if kind.is_file() && endings.iter().any(|ending| path.ends_with(ending)) {
+                    found.push(path);
+                }
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// An error about what is in the file at `member`.
+    pub fn broken(&self, member: &str, reason: impl ToString) -> NamedPicturesError {
+        NamedPicturesError::Content {
+            package: self.name.clone(),
+            member: member.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
+
+    fn unreadable(&self, member: &str, cause: std::io::Error) -> NamedPicturesError {
+        NamedPicturesError::Member {
+            package: self.name.clone(),
+            member: member.to_owned(),
+            cause,
+        }
+    }
+
+    fn inside(&self, path: &Path) -> String {
+        path.strip_prefix(&self.root)
+            .unwrap_or(path)
+            .to_string_lossy()
+            .into_owned()
+    }
+}

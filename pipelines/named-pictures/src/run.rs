@@ -1,0 +1,378 @@
+//! The pipeline: sample numbers to pictures, on all cores, and in order into shards.
+
+use std::ops::Range;
+
+use avocet_data::Sample;
+use avocet_data::shard::{Manifest, Recipe, Writer};
+use avocet_media::Sources;
+use avocet_text::Turn;
+use rayon::ThreadPool;
+use rayon::prelude::*;
+use serde_json::json;
+
+use crate::args::Args;
+use crate::artist::{Artist, Drawing};
+use crate::drawn::Drawn;
+use crate::error::NamedPicturesError;
+use crate::kinds::Kind;
+use crate::packages::Package;
+
+/// Samples drawn at once before they are written.
+const DRAWN_AT_ONCE: usize = 512;
+/// The longest line that can be asked for.
+const MOST_CHARS: usize = 64;
+
+/// Makes the dataset and prints what is in it.
+///
+/// Errors as [`make`] does.
+pub fn run(args: &Args) -> Result<(), NamedPicturesError> {
+    let made = make(args)?;
+    let rejected: u64 = made.rejected.values().sum();
+    println!(
+        "{}: {} samples; inputs: {} = {} kept + {rejected} rejected",
+        args.output.display(),
+        made.samples,
+        made.inputs,
+        made.kept
+    );
+    for (reason, count) in &made.rejected {
+        println!("  {count} rejected: {reason}");
+    }
+    Ok(())
+}
+
+/// Makes the dataset, or the rest of one that was begun.
+///
+/// Errors if a flag is out of range, a package cannot be fetched or is not what it should
+/// be, or the dataset cannot be written.
+pub fn make(args: &Args) -> Result<Manifest, NamedPicturesError> {
+    check(args)?;
+    let sources = Sources::open(&args.manifest)?;
+    let package = |name: &&str| -> Result<Package, NamedPicturesError> {
+        Ok(Package {
+            name: (*name).to_owned(),
+            root: sources.folder(name)?,
+            licence: sources.get(name)?.licence.clone(),
+        })
+    };
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(args.jobs)
+        .build()?;
+    let mut artists = Vec::new();
+    for kind in kinds(args) {
+        let packages = kind
+            .packages()
+            .iter()
+            .map(package)
+            .collect::<Result<Vec<_>, _>>()?;
+        let artist = pool.install(|| Artist::load(kind, args.split, args.max_chars, &packages))?;
+        if !artist.left_out.is_empty() {
+            eprintln!("{}: {} things left out", kind.name(), artist.left_out.len());
+        }
+        artists.push(artist);
+    }
+    let folder = match args.world {
+        1 => args.output.clone(),
+        world => args.output.join(format!("part-{}-of-{world}", args.rank)),
+    };
+    let settings = json!({
+        "kinds": artists.iter().map(|artist| artist.kind().name()).collect::<Vec<_>>(),
+        "count": args.count, "max_chars": args.max_chars, "rank": args.rank, "world": args.world,
+    });
+    let recipe = Recipe::new("named-pictures", args.split.name(), args.seed, settings);
+    let inputs = inputs(&artists, args.count);
+    let writer = Writer::open(&folder, recipe)?;
+    write(
+        writer,
+        &inputs[share(inputs.len(), args.rank, args.world)],
+        args.seed,
+        &pool,
+    )
+}
+
+fn check(args: &Args) -> Result<(), NamedPicturesError> {
+    let flag = |flag, got: usize, range: String| NamedPicturesError::Flag { flag, got, range };
+    if args.rank >= args.world {
+        return Err(flag(
+            "rank",
+            args.rank,
+            format!("below --world, which is {}", args.world),
+        ));
+    }
+    if !(1..=MOST_CHARS).contains(&args.max_chars) {
+        return Err(flag(
+            "max-chars",
+            args.max_chars,
+            format!("1 to {MOST_CHARS}"),
+        ));
+    }
+    Ok(())
+}
+
+/// The kinds asked for, each once, or all that the split has.
+fn kinds(args: &Args) -> Vec<Kind> {
+    let all = Kind::ALL.into_iter();
+    if args.kinds.is_empty() {
+        all.filter(|kind| kind.has(args.split)).collect()
+    } else {
+        all.filter(|kind| args.kinds.contains(kind)).collect()
+    }
+}
+
+/// A sample to draw: by whom and its number.
+type Input<'a> = (&'a Artist, usize);
+
+/// The first `count` samples of every artist, or all that there are.
+fn inputs(artists: &[Artist], count: usize) -> Vec<Input<'_>> {
+    let numbers = |artist: &Artist| 0..artist.limit().map_or(count, |limit| limit.min(count));
+    artists
+        .iter()
+        .flat_map(|artist| numbers(artist).map(move |n| (artist, n)))
+        .collect()
+}
+
+/// Which of `count` inputs are a rank's: neighbours, so that the samples of the ranks laid
+/// one after another are those of a single run.
+fn share(count: usize, rank: usize, world: usize) -> Range<usize> {
+    count * rank / world..count * (rank + 1) / world
+}
+
+/// Draws the inputs that are not yet accounted for and writes them in order.
+fn write(
+    mut writer: Writer,
+    inputs: &[Input<'_>],
+    seed: u64,
+    pool: &ThreadPool,
+) -> Result<Manifest, NamedPicturesError> {
+    let done = usize::try_from(writer.num_inputs())
+        .unwrap_or(usize::MAX)
+        .min(inputs.len());
+    for some in inputs[done..].chunks(DRAWN_AT_ONCE) {
+        let drawn: Vec<Made> = pool.install(|| {
+            let draw = |(artist, index): &Input<'_>| sample(artist, seed, *index);
+            some.par_iter().map(draw).collect::<Result<_, _>>()
+        })?;
+        for ((artist, index), made) in some.iter().zip(drawn) {
+            let input = format!("{}/{index:07}", artist.kind().name());
+            match made {
+                Made::Sample(sample) => drop(writer.keep(&input, &[sample])?),
+                Made::Rejected(reason) => writer.reject(&input, reason)?,
+            }
+        }
+    }
+    Ok(writer.finish()?)
+}
+
+/// What became of one sample's number.
+enum Made {
+    Sample(Sample),
+    Rejected(&'static str),
+}
+
+fn sample(artist: &Artist, seed: u64, index: usize) -> Result<Made, NamedPicturesError> {
+    let Drawn {
+        image,
+        question,
+        answer,
+        truth,
+        source,
+        licence,
+    } = match artist.draw(seed, index)? {
+        Drawing::Done(drawn) => drawn,
+        Drawing::Unfit(_) => return Ok(Made::Rejected("the face lacks a character of the line")),
+    };
+    let answer = match artist.kind() {
+        Kind::Text | Kind::TextUnseen => Turn::transcription(answer),
+        _ => Turn::assistant(answer),
+    };
+    let from = (artist.kind().name(), source.as_str(), licence.as_str());
+    Ok(Made::Sample(Sample::question(
+        from, image, truth, &question, answer,
+    )?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Split, fixture};
+    use avocet_data::Content;
+    use avocet_data::shard::Reader;
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::path::Path;
+
+    fn pool(jobs: usize) -> ThreadPool {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(jobs)
+            .build()
+            .unwrap()
+    }
+
+    fn recipe() -> Recipe {
+        Recipe {
+            shard_bytes: 100_000,
+            ..Recipe::new("named-pictures", "train", 7, json!({}))
+        }
+    }
+
+    fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+        let entry = |entry: std::io::Result<fs::DirEntry>| {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            path.is_file().then(|| (name, fs::read(&path).unwrap()))
+        };
+        fs::read_dir(folder).unwrap().filter_map(entry).collect()
+    }
+
+    #[test]
+    fn bytes_do_not_depend_on_the_number_of_threads() {
+        let fixture = fixture::packages();
+        let artists = fixture.artists(Split::Train);
+        let inputs = inputs(&artists, 40);
+        let made = |name: &str, jobs| {
+            let folder = fixture.folder().join(name);
+            let writer = Writer::open(&folder, recipe()).unwrap();
+            write(writer, &inputs, 7, &pool(jobs)).unwrap();
+            files(&folder)
+        };
+        let one = made("one", 1);
+        assert_eq!(one, made("two", 2));
+        assert!(one.keys().filter(|name| name.ends_with(".tar")).count() >= 3);
+    }
+
+    #[test]
+    fn ranks_laid_one_after_another_are_the_single_run() {
+        let fixture = fixture::packages();
+        let artists = fixture.artists(Split::Train);
+        let inputs = inputs(&artists, 15);
+        let samples = |rank, world| -> Vec<Sample> {
+            let folder = fixture.folder().join(format!("part-{rank}-of-{world}"));
+            let writer = Writer::open(&folder, recipe()).unwrap();
+            let made = write(
+                writer,
+                &inputs[share(inputs.len(), rank, world)],
+                7,
+                &pool(1),
+            );
+            assert_eq!(
+                made.unwrap().inputs as usize,
+                share(inputs.len(), rank, world).len()
+            );
+            let reader = Reader::open(&folder).unwrap();
+            (0..reader.len())
+                .map(|index| reader.get(index).unwrap())
+                .collect()
+        };
+        let parts: Vec<Sample> = (0..3).flat_map(|rank| samples(rank, 3)).collect();
+        assert_eq!(parts, samples(0, 1));
+    }
+
+    #[test]
+    fn a_run_killed_at_any_point_ends_with_the_same_bytes() {
+        let fixture = fixture::packages();
+        let artists = fixture.artists(Split::Train);
+        let inputs = inputs(&artists, 20);
+        let clean = fixture.folder().join("clean");
+        write(
+            Writer::open(&clean, recipe()).unwrap(),
+            &inputs,
+            7,
+            &pool(2),
+        )
+        .unwrap();
+        for killed_after in [0, 1, 33, 60, inputs.len()] {
+            let folder = fixture.folder().join(format!("killed-{killed_after}"));
+            let mut writer = Writer::open(&folder, recipe()).unwrap();
+            for (artist, index) in &inputs[..killed_after] {
+                let input = format!("{}/{index:07}", artist.kind().name());
+                match sample(artist, 7, *index).unwrap() {
+                    Made::Sample(sample) => drop(writer.keep(&input, &[sample]).unwrap()),
+                    Made::Rejected(reason) => writer.reject(&input, reason).unwrap(),
+                }
+            }
+            drop(writer);
+            // A shard cut short by the kill, beside the whole ones.
+            if let Some(last) = files(&folder).keys().rfind(|name| name.ends_with(".tar")) {
+                let shard = fs::OpenOptions::new()
+                    .write(true)
+                    .open(folder.join(last))
+                    .unwrap();
+                shard.set_len(777).unwrap();
+            }
+            write(
+                Writer::open(&folder, recipe()).unwrap(),
+                &inputs,
+                7,
+                &pool(2),
+            )
+            .unwrap();
+            assert_eq!(files(&folder), files(&clean), "killed after {killed_after}");
+        }
+    }
+
+    #[test]
+    fn in_is_kept_plus_rejected_and_text_is_spelled() {
+        let fixture = fixture::packages();
+        let artists = fixture.artists(Split::Test);
+        let inputs = inputs(&artists, 30);
+        let folder = fixture.folder().join("out");
+        let made = write(
+            Writer::open(&folder, recipe()).unwrap(),
+            &inputs,
+            7,
+            &pool(2),
+        )
+        .unwrap();
+        assert_eq!(made.inputs as usize, inputs.len());
+        assert_eq!(made.inputs, made.kept + made.rejected.values().sum::<u64>());
+        let reader = Reader::open(&folder).unwrap();
+        for index in 0..reader.len() {
+            let sample = reader.get(index).unwrap();
+            let Content::Turns(turns) = &sample.content else {
+                panic!("a document")
+            };
+            assert_eq!(
+                turns[1].spelled,
+                sample.kind.starts_with("text"),
+                "{}",
+                sample.kind
+            );
+            assert!(image::load_from_memory(&sample.images[0]).is_ok());
+        }
+    }
+
+    #[test]
+    fn flags_out_of_range_are_named_with_their_value() {
+        let args = Args {
+            kinds: vec![Kind::Shapes],
+            split: Split::Train,
+            count: 1,
+            output: "nowhere".into(),
+            seed: 0,
+            max_chars: 24,
+            rank: 0,
+            world: 1,
+            jobs: 1,
+            manifest: "none.toml".into(),
+        };
+        let refused = |args: &Args| make(args).unwrap_err().to_string();
+        let rank = refused(&Args {
+            rank: 3,
+            world: 2,
+            ..args.clone()
+        });
+        assert!(
+            rank.contains("--rank is 3") && rank.contains("which is 2"),
+            "{rank}"
+        );
+        let chars = refused(&Args {
+            max_chars: 0,
+            ..args.clone()
+        });
+        assert!(
+            chars.contains("--max-chars is 0") && chars.contains("1 to 64"),
+            "{chars}"
+        );
+        assert!(refused(&args).contains("none.toml"));
+    }
+}
