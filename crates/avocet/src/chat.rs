@@ -4,9 +4,9 @@ use std::io::{BufRead, IsTerminal};
 use std::ops::ControlFlow;
 
 use anyhow::Result;
-use avocet_infer::{Engine, Image};
-use avocet_text::Turn;
+use avocet_infer::{Engine, Image, InferError};
 use avocet_text::prompt::IMAGE_MARKER;
+use avocet_text::{Role, Turn};
 
 use crate::args::ChatArgs;
 use crate::{ask, failure, media, models, output};
@@ -82,7 +82,14 @@ impl Conversation {
             "{}{line}",
             IMAGE_MARKER.repeat(self.waiting)
         )));
-        match self.answer(engine, args) {
+        let mut answered = self.answer(engine, args);
+        while answered.as_ref().is_err_and(is_too_long) && self.forget_oldest() {
+            output::note(
+                "(the conversation is longer than the context: its oldest turn is forgotten)\n",
+            );
+            answered = self.answer(engine, args);
+        }
+        match answered {
             Ok(text) => {
                 self.turns.push(Turn::assistant(text));
                 self.waiting = 0;
@@ -93,6 +100,21 @@ impl Conversation {
                 Err(error)
             }
         }
+    }
+
+    /// Drops the oldest question with its images and its answer; false if there is only the last.
+    fn forget_oldest(&mut self) -> bool {
+        let is_question = |turn: &Turn| turn.role == Role::User;
+        let Some(oldest) = self.turns.iter().position(is_question) else {
+            return false;
+        };
+        if oldest + 1 >= self.turns.len() {
+            return false;
+        }
+        let images = self.turns[oldest].num_images();
+        self.images.drain(..images);
+        self.turns.drain(oldest..oldest + 2);
+        true
     }
 
     fn answer(&self, engine: &Engine, args: &ChatArgs) -> Result<String> {
@@ -110,4 +132,11 @@ impl Conversation {
         output::print("\n")?;
         Ok(answer.text)
     }
+}
+
+fn is_too_long(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(InferError::TooLong { .. } | InferError::FarTooLong { .. })
+    )
 }
