@@ -247,7 +247,6 @@ impl Engine {
         let (keys, vision_tokens) = self.keys(images)?;
         let vision = start.elapsed();
 
-        let end = self.tokenizer.special(Special::End);
         let room = self.config.decoder.max_context - prompt.ids.len();
         let most = options.max_tokens.min(room);
         let mut cache = self.model.new_cache(prompt.ids.len() + most)?;
@@ -280,7 +279,8 @@ impl Engine {
             let first_at = *first_at.get_or_insert_with(Instant::now);
             answer.timing.decode = first_at.elapsed();
             answer.timing.first_token = first_at - start;
-            if id == end {
+            // Any structure ends an answer: a model that opens the user's turn is done with its own.
+            if self.tokenizer.is_special(id) {
                 answer.finish_reason = FinishReason::Stop;
                 break;
             }

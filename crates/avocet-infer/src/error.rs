@@ -18,15 +18,17 @@ pub enum InferError {
         images: usize,
     },
     /// The text does not fit.
-    #[error("the text has {tokens} tokens, but the context of the model holds {context}")]
+    #[error("the text needs {tokens} tokens, but the context of the model holds {context}")]
     TooLong {
-        /// Tokens of the text with its special tokens.
+        /// Tokens of the text with its special tokens, and one for the answer.
         tokens: usize,
         /// Longest text of the model.
         context: usize,
     },
     /// The text is so long that it was not even encoded.
-    #[error("the text has at least {tokens} tokens, but the context of the model holds {context}")]
+    #[error(
+        "the text needs at least {tokens} tokens, but the context of the model holds {context}"
+    )]
     FarTooLong {
         /// Fewest tokens that so many bytes can have.
         tokens: usize,

@@ -1,7 +1,7 @@
 //! Many questions answered together, for evaluation: packed one after another, no padding.
 
 use avocet_model::TextBatch;
-use avocet_text::{Special, Turn};
+use avocet_text::Turn;
 use candle_core::{IndexOp, Tensor};
 
 use crate::engine::Engine;
@@ -53,7 +53,6 @@ impl Engine {
                 Err(error) => answers.push(Err(error)),
             }
         }
-        let end = self.tokenizer().special(Special::End);
         let context = self.config().decoder.max_context;
         while !open.is_empty() {
             let batch = pack(&open);
@@ -71,11 +70,12 @@ impl Engine {
                 let logits = logits.i(row)?.to_vec1::<f32>()?; // (V)
                 let id = one.sampler.next(&logits[..self.tokenizer().vocab_size()]);
                 let said = one.ids.len() - one.prompt_tokens + 1;
-                if id != end {
+                let ended = self.tokenizer().is_special(id);
+                if !ended {
                     one.ids.push(id);
                     one.latest.push(one.latest.last().copied().flatten());
                 }
-                if id == end || said >= options.max_tokens || one.ids.len() >= context {
+                if ended || said >= options.max_tokens || one.ids.len() >= context {
                     let text = self.tokenizer().decode(&one.ids[one.prompt_tokens..]);
                     answers[one.place] = Ok(text);
                 } else {
