@@ -374,7 +374,7 @@ mod tests {
             optimizer.step(&gradient, 0.1, None)?;
         }
         let values = params[0].var.flatten_all()?.to_vec1::<f32>()?;
-        let torch = [0.895313442, -1.83078372, 0.274027765, 2.71019125];
+        let torch = [0.895_313_44, -1.830_783_7, 0.274_027_76, 2.710_191_2];
         for (a, b) in values.iter().zip(torch) {
             assert!((a - b).abs() < 1e-6, "{values:?} against {torch:?}"); // f32 rounding
         }
