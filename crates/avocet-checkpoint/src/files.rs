@@ -1,12 +1,12 @@
 //! The three files of a model, opened and checked.
 
-use crate::backend::StoredBackend;
+use crate::backend;
 use crate::check;
 use crate::error::CheckpointError;
 use crate::weights::{StoredTensor, Weights};
 use avocet_model::ModelConfig;
 use avocet_text::Tokenizer;
-use candle_core::{DType, Device};
+use candle_core::Device;
 use candle_nn::VarBuilder;
 use std::borrow::Cow;
 use std::fs::File;
@@ -116,20 +116,13 @@ impl ModelFiles {
         }
     }
 
-    /// What the network is built with: matrices stored in BF16 stay BF16, all else is F32. Each
-    /// tensor is copied once, when it is asked for.
+    /// What the network is built with: large matrices stored in BF16 stay BF16, all else is F32.
+    /// Each tensor is copied once, when it is asked for.
     ///
     /// Errors as [`ModelFiles::check`] does, before anything is copied.
     pub fn var_builder(&self, device: &Device) -> Result<VarBuilder<'static>, CheckpointError> {
         self.check()?;
-        let backend = StoredBackend {
-            weights: Arc::clone(&self.weights),
-        };
-        Ok(VarBuilder::from_backend(
-            Box::new(backend),
-            DType::F32,
-            device.clone(),
-        ))
+        Ok(backend::builder(Arc::clone(&self.weights), device))
     }
 }
 
@@ -160,9 +153,11 @@ fn read(path: &Path, limit: u64) -> Result<Vec<u8>, CheckpointError> {
 mod tests {
     use super::*;
     use crate::fixture::{Model, below, model};
+    use crate::header::StoredType;
     use crate::save::{WeightFormat, save};
-    use avocet_model::Avocet;
-    use candle_core::Tensor;
+    use avocet_model::{Avocet, Images, TextBatch};
+    use candle_core::{DType, Tensor};
+    use std::collections::BTreeMap;
     use std::fs;
 
     fn saved(model: &Model, format: WeightFormat) -> tempfile::TempDir {
@@ -205,26 +200,84 @@ mod tests {
     }
 
     #[test]
-    fn matrices_stay_bf16_and_vectors_are_single_precision() {
+    fn large_matrices_stay_bf16_and_all_else_is_single_precision() {
         let model = model();
         let folder = saved(&model, WeightFormat::Bf16);
         let files = ModelFiles::open(folder.path()).unwrap();
         let vb = files.var_builder(&Device::Cpu).unwrap();
+        let stored: BTreeMap<String, StoredType> = files
+            .tensors()
+            .map(|tensor| (tensor.name, tensor.dtype))
+            .collect();
+        let mut halved = 0;
         for (name, tensor) in &model.tensors {
             let read = vb.get(tensor.dims(), name).unwrap();
-            let matrix = tensor.rank() >= 2;
-            assert_eq!(
-                read.dtype(),
-                if matrix { DType::BF16 } else { DType::F32 },
-                "{name}"
-            );
-            let wanted = if matrix {
-                tensor.to_dtype(DType::BF16).unwrap()
-            } else {
-                tensor.clone()
+            let wanted = match stored[name] {
+                StoredType::Bf16 => tensor.to_dtype(DType::BF16).unwrap(),
+                StoredType::F32 | StoredType::F16 => tensor.clone(),
             };
+            assert_eq!(read.dtype(), wanted.dtype(), "{name}");
             assert_eq!(bits(&read), bits(&wanted), "{name}");
+            halved += usize::from(read.dtype() == DType::BF16);
         }
+        assert!(halved > 10, "{halved} matrices");
+        assert_eq!(stored["decoder.embedding"], StoredType::Bf16);
+        assert_eq!(
+            stored["decoder.layers.0.moe.router.weight"],
+            StoredType::F32
+        );
+        let widened = vb.get_with_hints_dtype(
+            model.tensors["decoder.embedding"].dims(),
+            "decoder.embedding",
+            candle_nn::Init::Const(0.0),
+            DType::F32,
+        );
+        assert_eq!(
+            widened.unwrap().dtype(),
+            DType::F32,
+            "widened for who asks for it"
+        );
+    }
+
+    #[test]
+    fn the_network_answers_alike_from_either_precision() {
+        let model = model();
+        let hidden = |format| {
+            let folder = saved(&model, format);
+            let files = ModelFiles::open(folder.path()).unwrap();
+            let vb = files.var_builder(&Device::Cpu).unwrap();
+            let network = Avocet::new(files.config(), vb).unwrap();
+            let ids: Vec<u32> = (0..12).collect();
+            let text = TextBatch {
+                offsets: vec![0, ids.len()],
+                latest_image: vec![Some(0); ids.len()],
+                ids,
+            };
+            let pixels: Vec<f32> = (0..6 * 48).map(|i| (i as f32 * 0.37).sin()).collect();
+            let patches = Tensor::from_vec(pixels, (6, 48), &Device::Cpu).unwrap();
+            let images = Images {
+                patches,
+                grids: vec![(2, 3)],
+            };
+            let latents = network.encode_images(&images).unwrap();
+            let decoded = network.forward(&text, Some(&latents)).unwrap();
+            decoded
+                .hidden
+                .flatten_all()
+                .unwrap()
+                .to_vec1::<f32>()
+                .unwrap()
+        };
+        let (exact, rounded) = (hidden(WeightFormat::F32), hidden(WeightFormat::Bf16));
+        let norm = |values: &[f32]| values.iter().map(|v| f64::from(v * v)).sum::<f64>().sqrt();
+        let difference: Vec<f32> = exact.iter().zip(&rounded).map(|(a, b)| a - b).collect();
+        assert!(norm(&exact).is_finite() && norm(&exact) > 1.0);
+        // The fixture's weights are as large as they can be, which multiplies rounding.
+        assert!(
+            norm(&difference) < 0.3 * norm(&exact),
+            "{}",
+            norm(&difference) / norm(&exact)
+        );
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Writing a model folder.
 
+use crate::backend;
 use crate::error::CheckpointError;
 use crate::files::{CONFIG, TOKENIZER, WEIGHTS};
+use avocet_model::ModelConfig;
 use candle_core::{DType, Tensor};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,23 +15,16 @@ use std::path::{Path, PathBuf};
 pub enum WeightFormat {
     /// Everything in single precision.
     F32,
-    /// Matrices in BF16, vectors in single precision.
+    /// Large matrices in BF16; what is small and sensitive in single precision.
     Bf16,
-}
-
-impl WeightFormat {
-    fn dtype(self, tensor: &Tensor) -> DType {
-        match self {
-            WeightFormat::Bf16 if tensor.rank() >= 2 => DType::BF16,
-            WeightFormat::F32 | WeightFormat::Bf16 => DType::F32,
-        }
-    }
 }
 
 /// Writes a model folder; what else lies in it stays.
 ///
 /// Each file is written beside its place, flushed, and renamed, the configuration last, and then
 /// the folder is flushed: a crash leaves whole files.
+///
+/// Errors if `config` is not a model's, or a file cannot be written.
 pub fn save(
     folder: &Path,
     config: &str,
@@ -38,10 +33,7 @@ pub fn save(
     format: WeightFormat,
 ) -> Result<(), CheckpointError> {
     let weights = folder.join(WEIGHTS);
-    let stored: BTreeMap<&str, Tensor> = tensors
-        .iter()
-        .map(|(name, tensor)| Ok((name.as_str(), tensor.to_dtype(format.dtype(tensor))?)))
-        .collect::<Result<_, candle_core::Error>>()?;
+    let stored = in_format(folder, config, tensors, format)?;
     let bytes =
         safetensors::serialize(&stored, None).map_err(|error| CheckpointError::Unwritable {
             path: weights.clone(),
@@ -73,6 +65,27 @@ pub fn save(
         Some(parent) if new => sync_folder(parent),
         _ => Ok(()),
     }
+}
+
+/// The tensors in the precision that they are stored in.
+fn in_format<'a>(
+    folder: &Path,
+    config: &str,
+    tensors: &'a BTreeMap<String, Tensor>,
+    format: WeightFormat,
+) -> Result<BTreeMap<&'a str, Tensor>, CheckpointError> {
+    let config = ModelConfig::from_toml(config).map_err(|source| CheckpointError::Config {
+        path: folder.join(CONFIG),
+        source,
+    })?;
+    let sensitive = backend::sensitive(&config)?;
+    let dtype = |name: &str| match format {
+        WeightFormat::Bf16 if !sensitive.contains(name) => DType::BF16,
+        WeightFormat::F32 | WeightFormat::Bf16 => DType::F32,
+    };
+    let convert =
+        |(name, tensor): (&'a String, &Tensor)| Ok((name.as_str(), tensor.to_dtype(dtype(name))?));
+    tensors.iter().map(convert).collect()
 }
 
 fn temporary(path: &Path) -> PathBuf {

@@ -2,7 +2,7 @@
 
 use crate::error::{CheckpointError, HeaderError};
 use crate::header::{self, Entries, Entry, StoredType};
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 use half::{bf16, f16};
 use memmap2::Mmap;
 use std::fs::File;
@@ -86,7 +86,7 @@ impl Weights {
         })
     }
 
-    /// The tensor of `entry`: BF16 matrices as they are, all else F32; copied once.
+    /// The tensor of `entry`: BF16 as it is, all else F32; copied once.
     pub fn tensor(&self, entry: &Entry, device: &Device) -> Result<Tensor> {
         let bytes = &self.bytes.get()[entry.bytes.clone()];
         let shape = entry.shape.as_slice();
@@ -104,12 +104,7 @@ impl Weights {
             StoredType::Bf16 => {
                 let (numbers, _) = bytes.as_chunks::<2>();
                 let values: Vec<bf16> = numbers.iter().map(|b| bf16::from_le_bytes(*b)).collect();
-                let tensor = Tensor::from_vec(values, shape, device)?;
-                if shape.len() >= 2 {
-                    Ok(tensor)
-                } else {
-                    tensor.to_dtype(DType::F32)
-                }
+                Tensor::from_vec(values, shape, device)
             }
         }
     }
