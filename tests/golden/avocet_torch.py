@@ -392,6 +392,8 @@ class VisionEncoder(nn.Module):
         angles = cos_sin(angles, images.patches.dtype)
         packing = Packing(offsets)
         x = self.stem(images)
+        waves = [angles_of(at, x.shape[1] // 4, self.theta) for at in (row, col)]
+        x = x + torch.cat([f(w) for w in waves for f in (torch.sin, torch.cos)], 1).to(x.dtype)
         for block in self.blocks:
             x = block(x, angles, packing, images.grids)
         return rms_norm(x, self.norm, self.eps), offsets

@@ -1,7 +1,7 @@
 //! The image tower: stem, blocks with two-dimensional rotary positions, final norm.
 
 use avocet_kernels::{KeyRanges, RopeAngles, depthwise_conv3, rms_norm};
-use candle_core::{Result, Tensor, bail};
+use candle_core::{Device, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 
 use crate::config::VisionConfig;
@@ -73,7 +73,8 @@ impl VisionBlock {
 }
 
 /// A vision transformer over packed images of any shape (NaViT, arXiv:2307.06304), with rotary
-/// positions by row and column.
+/// positions by row and column, and fixed waves of both added to the patches: rotary positions
+/// alone are relative, and a decoder that reads a line must know which letter comes first.
 #[derive(Debug, Clone)]
 pub struct VisionEncoder {
     stem: Stem,
@@ -117,7 +118,8 @@ impl VisionEncoder {
             .collect();
         let angles = RopeAngles::grid(&positions, self.head_dim, self.rope_theta)?;
         let ranges = KeyRanges::within(&offsets);
-        let mut x = self.stem.forward(&images.patches, &images.grids)?; // (P, D_v)
+        let x = self.stem.forward(&images.patches, &images.grids)?; // (P, D_v)
+        let mut x = (&x + grid_waves(&positions, x.dim(1)?, self.rope_theta, x.device())?)?;
         for block in &self.blocks {
             x = block.forward(&x, &angles, &ranges, &images.grids)?;
         }
@@ -146,4 +148,21 @@ impl VisionEncoder {
         }
         Ok(offsets)
     }
+}
+
+/// Fixed positions of patches (P, D_v): sine and cosine of the row in the first half of the
+/// width, of the column in the second (arXiv:2104.02057, section 4); 4 divides the width.
+fn grid_waves(positions: &[(u32, u32)], dim: usize, theta: f64, device: &Device) -> Result<Tensor> {
+    let num_waves = dim / 4;
+    let mut rows = vec![0f32; positions.len() * dim];
+    for (row, &(r, c)) in rows.chunks_exact_mut(dim).zip(positions) {
+        for (half, at) in row.chunks_exact_mut(dim / 2).zip([r, c]) {
+            for wave in 0..num_waves {
+                let angle = f64::from(at) * theta.powf(-(wave as f64) / num_waves as f64);
+                half[wave] = angle.sin() as f32;
+                half[num_waves + wave] = angle.cos() as f32;
+            }
+        }
+    }
+    Tensor::from_vec(rows, (positions.len(), dim), device)
 }
