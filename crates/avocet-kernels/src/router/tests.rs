@@ -1,0 +1,102 @@
+//! Facts about `router`.
+
+use super::*;
+use crate::gradient_check::{
+    assert_close, assert_finite_differences, assert_matches, assert_same_on_one_and_two_threads,
+    random,
+};
+use candle_core::Device;
+
+#[test]
+fn routing_weights_are_their_composed_form() -> Result<()> {
+    let inputs = [random((600, 16), 1)];
+    let fused = |t: &[Tensor]| Ok(route(&t[0], 2, None, None)?.0);
+    assert_matches(&inputs, 1e-5, &fused, &|t| {
+        weights_composed(&t[0], &route(&t[0], 2, None, None)?.1)
+    })?;
+    assert_same_on_one_and_two_threads(&inputs, &fused)
+}
+
+#[test]
+fn router_losses_are_their_composed_form() -> Result<()> {
+    let routing = route(&random((1100, 16), 1), 2, None, None)?.1;
+    let inputs = [random((1100, 16), 1)];
+    let stack = |(balance, z): (Tensor, Tensor)| Tensor::stack(&[balance, z], 0);
+    let fused = |t: &[Tensor]| stack(router_losses(&t[0], &routing)?);
+    assert_matches(&inputs, 1e-5, &fused, &|t| {
+        stack(losses_composed(&t[0], shares(&routing))?)
+    })?;
+    assert_same_on_one_and_two_threads(&inputs, &fused)?;
+    let small = random((3, 4), 1);
+    let routing = route(&small, 2, None, None)?.1;
+    assert_finite_differences(&[small], &|t| stack(router_losses(&t[0], &routing)?))
+}
+
+#[test]
+fn balance_is_one_at_uniform_and_experts_over_k_at_collapse() -> Result<()> {
+    // Row r prefers experts 2r and 2r + 1 slightly: all are chosen alike.
+    let slight = |i: usize| if i % 16 / 2 == i / 16 { 1e-4f32 } else { 0.0 };
+    let rows: Vec<f32> = (0..8 * 16).map(slight).collect();
+    let logits = Tensor::from_vec(rows, (8, 16), &Device::Cpu)?;
+    let (_, routing) = route(&logits, 2, None, None)?;
+    assert_eq!(routing.load(), [1; 16]);
+    let (balance, z) = router_losses(&logits, &routing)?;
+    assert!((balance.to_scalar::<f32>()? - 1.0).abs() < 1e-4);
+    assert!((z.to_scalar::<f32>()? - 16f32.ln().powi(2)).abs() < 1e-3);
+
+    let rows = (0..8 * 16)
+        .map(|i| if i % 16 < 2 { 50.0 } else { 0.0 })
+        .collect();
+    let logits = Tensor::from_vec(rows, (8, 16), &Device::Cpu)?;
+    let (_, routing) = route(&logits, 2, None, None)?;
+    let (balance, _) = router_losses(&logits, &routing)?;
+    assert!((balance.to_scalar::<f32>()? - 8.0).abs() < 1e-4);
+    Ok(())
+}
+
+#[test]
+fn the_bias_shifts_the_choice_but_not_the_weights() -> Result<()> {
+    let logits = Tensor::new(&[[2.0f32, 1.0, 0.0, -1.0]], &Device::Cpu)?;
+    let bias = Tensor::new(&[0.0f32, -1.0, 0.0, 0.0], &Device::Cpu)?;
+    let (weights, routing) = route(&logits, 2, Some(&bias), None)?;
+    assert_eq!(routing.experts(), [0, 2]);
+    let total = 2f32.exp() + 1.0;
+    let expected = [2f32.exp() / total, 1.0 / total];
+    assert_close(
+        &weights.flatten_all()?.to_vec1()?,
+        &expected,
+        1e-6,
+        "weights",
+    );
+    Ok(())
+}
+
+#[test]
+fn a_capacity_drops_the_latest_choices_and_reports_them() -> Result<()> {
+    let logits = Tensor::new(
+        &[[9.0f32, 1.0], [9.0, 1.0], [9.0, 1.0], [1.0, 9.0]],
+        &Device::Cpu,
+    )?;
+    let (_, routing) = route(&logits, 1, None, Some(1.0))?;
+    assert_eq!(routing.load(), [3, 1]);
+    assert_eq!(routing.dropped(), 1);
+    assert_eq!(routing.choices(), [0, 1, 3]);
+    assert_eq!(routing.offsets(), [0, 2, 3]);
+    assert_eq!(routing.slots_of(2).collect::<Vec<_>>(), [None]);
+    Ok(())
+}
+
+#[test]
+fn logits_that_are_no_numbers_still_choose_distinct_experts() -> Result<()> {
+    let logits = Tensor::new(&[[f32::NAN; 3]], &Device::Cpu)?;
+    assert_eq!(route(&logits, 2, None, None)?.1.experts(), [0, 1]);
+    Ok(())
+}
+
+#[test]
+fn more_choices_than_experts_are_refused_with_both_numbers() {
+    let error = route(&random((2, 3), 1), 4, None, None)
+        .expect_err("4 of 3")
+        .to_string();
+    assert!(error.contains("top_k is 4 but there are 3"), "{error}");
+}
