@@ -9,7 +9,10 @@ use crate::output;
 /// Trains until the last stage is done; an interrupt saves a checkpoint and stops.
 pub fn run(args: &TrainArgs) -> Result<()> {
     let config = TrainConfig::read(&args.config)?;
-    let options = TrainOptions { resume: args.resume, stop: stop_on_interrupt()? };
+    let options = TrainOptions {
+        resume: args.resume,
+        stop: stop_on_interrupt()?,
+    };
     let outcome = train(&config, &options)?;
     if !outcome.finished {
         bail!(
