@@ -24,8 +24,10 @@ use clap::Parser;
 
 use crate::args::{Cli, Command};
 
-// Tensors of a few megabytes come and go at every step. The system allocator hands such blocks back
-// to the kernel and pays for fresh zeroed pages each time; mimalloc keeps them.
+// Tensors of a few megabytes come and go at every step. The system's allocator hands such blocks
+// back to the kernel and pays for fresh zeroed pages each time; mimalloc keeps them. Five training
+// steps of `mini` took 16.7 s of CPU time instead of 17.8 s (system time 1.3 s instead of 1.9 s),
+// for 9 % more memory at the peak.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
