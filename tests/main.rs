@@ -9,6 +9,7 @@ mod golden_model;
 mod hostile_input;
 mod overfit;
 mod pictures;
+mod pipelines;
 mod resume;
 mod tidy;
 mod tiny_model;

@@ -34,6 +34,9 @@ pub struct Args {
     /// Threads; 0 for one a core. The bytes written do not depend on it.
     #[arg(long, default_value_t = 0)]
     pub jobs: usize,
+    /// A shard is closed once it has this many MiB.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=65_536))]
+    pub shard_mib: u64,
     /// The list of what can be fetched.
     #[arg(long, value_name = "FILE", default_value = "assets/manifest.toml")]
     pub manifest: PathBuf,

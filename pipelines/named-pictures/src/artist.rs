@@ -71,7 +71,9 @@ impl Artist {
                 Subject::Named(set)
             }
             (Kind::EasyVqa, [package, ..]) => Subject::EasyVqa(EasyVqa::load(package, split)?),
-            (Kind::Text | Kind::TextUnseen, [list, wordnet, families @ ..]) => {
+            (Kind::Text | Kind::TextUnseen, [list, wordnet, families @ ..])
+                if !families.is_empty() =>
+            {
                 let families = families
                     .par_iter()
                     .map(fonts::family)
@@ -83,7 +85,15 @@ impl Artist {
                     max_chars,
                 })
             }
-            _ => Subject::Shapes,
+            (Kind::Shapes, _) => Subject::Shapes,
+            (kind, packages) => {
+                let (wanted, got) = (kind.packages().len(), packages.len());
+                return Err(NamedPicturesError::Packages {
+                    kind: kind.name(),
+                    wanted,
+                    got,
+                });
+            }
         };
         Ok(Self {
             kind,

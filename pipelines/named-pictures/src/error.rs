@@ -41,6 +41,16 @@ pub enum NamedPicturesError {
         /// The split.
         split: &'static str,
     },
+    /// Fewer packages than the kind is drawn from.
+    #[error("{kind} is drawn from {wanted} packages; {got} were given")]
+    Packages {
+        /// The kind.
+        kind: &'static str,
+        /// How many it has.
+        wanted: usize,
+        /// How many there are.
+        got: usize,
+    },
     /// A picture could not be written as PNG.
     #[error("cannot write a picture as PNG: {0}")]
     Png(#[from] image::ImageError),

@@ -1,5 +1,7 @@
 //! `named-pictures`: the pipeline by itself, for machines that only make data.
 
+use std::process::ExitCode;
+
 use clap::Parser;
 
 /// Makes pictures with names, each with a question and an answer.
@@ -10,6 +12,12 @@ struct Cli {
     args: named_pictures::Args,
 }
 
-fn main() -> anyhow::Result<()> {
-    Ok(named_pictures::run(&Cli::parse().args)?)
+fn main() -> ExitCode {
+    match named_pictures::run(&Cli::parse().args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("named-pictures: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! The pipeline: sample numbers to pictures, on all cores, and in order into shards.
 
+use std::io::Write;
 use std::ops::Range;
 
 use avocet_data::Sample;
@@ -28,7 +29,9 @@ const MOST_CHARS: usize = 64;
 pub fn run(args: &Args) -> Result<(), NamedPicturesError> {
     let made = make(args)?;
     let rejected: u64 = made.rejected.values().sum();
-    println!(
+    let mut out = std::io::stdout().lock();
+    let mut said = writeln!(
+        out,
         "{}: {} samples; inputs: {} = {} kept + {rejected} rejected",
         args.output.display(),
         made.samples,
@@ -36,8 +39,10 @@ pub fn run(args: &Args) -> Result<(), NamedPicturesError> {
         made.kept
     );
     for (reason, count) in &made.rejected {
-        println!("  {count} rejected: {reason}");
+        said = said.and(writeln!(out, "  {count} rejected: {reason}"));
     }
+    // The dataset is whole even when nobody reads about it.
+    drop(said);
     Ok(())
 }
 
@@ -67,7 +72,9 @@ pub fn make(args: &Args) -> Result<Manifest, NamedPicturesError> {
             .collect::<Result<Vec<_>, _>>()?;
         let artist = pool.install(|| Artist::load(kind, args.split, args.max_chars, &packages))?;
         if !artist.left_out.is_empty() {
-            eprintln!("{}: {} things left out", kind.name(), artist.left_out.len());
+            let (kind, left_out) = (kind.name(), artist.left_out.len());
+            // Nobody is left to tell when stderr is closed.
+            let _ = writeln!(std::io::stderr(), "{kind}: {left_out} things left out");
         }
         artists.push(artist);
     }
@@ -79,7 +86,10 @@ pub fn make(args: &Args) -> Result<Manifest, NamedPicturesError> {
         "kinds": artists.iter().map(|artist| artist.kind().name()).collect::<Vec<_>>(),
         "count": args.count, "max_chars": args.max_chars, "rank": args.rank, "world": args.world,
     });
-    let recipe = Recipe::new("named-pictures", args.split.name(), args.seed, settings);
+    let recipe = Recipe {
+        shard_bytes: args.shard_mib << 20,
+        ..Recipe::new("named-pictures", args.split.name(), args.seed, settings)
+    };
     let inputs = inputs(&artists, args.count);
     let writer = Writer::open(&folder, recipe)?;
     write(
@@ -353,6 +363,7 @@ mod tests {
             rank: 0,
             world: 1,
             jobs: 1,
+            shard_mib: 64,
             manifest: "none.toml".into(),
         };
         let refused = |args: &Args| make(args).unwrap_err().to_string();
