@@ -6,9 +6,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use avocet_infer::{Engine, Image};
+use avocet_media::{ImageError, Limits, decode};
 
 /// Files longer than this are not read: no picture we accept needs as much.
-const MAX_FILE_BYTES: u64 = 64 << 20;
+const MAX_FILE_BYTES: u64 = 48 << 20;
+/// Bytes that tell an image from anything else.
+const START_BYTES: u64 = 64;
+/// What is read at once of a source without a length.
+const PIECE_BYTES: u64 = 1 << 20;
 
 /// An image with the name the user gave it.
 #[derive(Debug, Clone)]
@@ -70,40 +75,76 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>> {
     if metadata.is_dir() {
         bail!("is a folder, not an image file");
     }
-    limited(file, Some(metadata.len()))
+    limited(file, metadata.is_file().then_some(metadata.len()))
 }
 
-/// Reads all of `reader`, but refuses more than [`MAX_FILE_BYTES`], whatever length was announced.
-fn limited(reader: impl Read, announced: Option<u64>) -> Result<Vec<u8>> {
+/// Reads all of `reader`, whose length is believed only to refuse it or to make room once.
+///
+/// Errors if the first bytes are those of no image, or if there are more than [`MAX_FILE_BYTES`];
+/// no more than that is ever held of what is refused.
+fn limited(mut reader: impl Read, announced: Option<u64>) -> Result<Vec<u8>> {
     if let Some(length) = announced.filter(|length| *length > MAX_FILE_BYTES) {
         bail!("the file has {length} bytes, at most {MAX_FILE_BYTES} are read");
     }
-    let mut bytes = Vec::new();
-    reader.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        bail!("has more than {MAX_FILE_BYTES} bytes, the most that are read");
+    let mut start = Vec::new();
+    reader.by_ref().take(START_BYTES).read_to_end(&mut start)?;
+    let known = decode(&start, &Limits::default());
+    if let Err(error @ (ImageError::NotAnImage { .. } | ImageError::Empty)) = known {
+        return Err(error.into());
     }
-    if bytes.is_empty() {
-        bail!("the file is empty");
+    if let Some(announced) = announced {
+        let mut bytes = Vec::with_capacity(announced as usize + 1);
+        bytes.append(&mut start);
+        reader
+            .take(MAX_FILE_BYTES + 1 - START_BYTES)
+            .read_to_end(&mut bytes)?;
+        return if bytes.len() as u64 > MAX_FILE_BYTES {
+            too_long()
+        } else {
+            Ok(bytes)
+        };
     }
-    Ok(bytes)
+    // Pieces, so that refusing an endless source never costs twice the limit.
+    let mut pieces = vec![start];
+    for _ in 0..MAX_FILE_BYTES / PIECE_BYTES {
+        let mut piece = Vec::with_capacity(PIECE_BYTES as usize);
+        if reader.by_ref().take(PIECE_BYTES).read_to_end(&mut piece)? == 0 {
+            return Ok(pieces.concat());
+        }
+        pieces.push(piece);
+    }
+    too_long()
+}
+
+fn too_long() -> Result<Vec<u8>> {
+    bail!("has more than {MAX_FILE_BYTES} bytes, the most that are read")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
+
     #[test]
     fn an_endless_source_is_refused() {
-        let error = limited(std::io::repeat(7), None)
-            .expect_err("it never ends")
-            .to_string();
-        assert!(error.contains("67108864"), "{error}");
+        let error = limited(PNG.chain(std::io::repeat(7)), None).expect_err("it never ends");
+        assert!(error.to_string().contains("50331648"), "{error}");
     }
 
     #[test]
-    fn an_announced_length_is_believed_only_to_refuse() {
-        assert!(limited(&b"abc"[..], Some(MAX_FILE_BYTES + 1)).is_err());
-        assert_eq!(limited(&b"abc"[..], Some(1)).expect("three bytes"), b"abc");
+    fn what_is_no_image_is_refused_by_its_first_bytes() {
+        let error = limited(std::io::repeat(0), None).expect_err("zeros are no image");
+        assert!(error.to_string().contains("not an image"), "{error}");
+        assert!(limited(&b""[..], Some(0)).is_err());
+    }
+
+    #[test]
+    fn an_announced_length_may_be_wrong() {
+        assert!(limited(PNG, Some(MAX_FILE_BYTES + 1)).is_err());
+        let bytes = [PNG, &[5; 5000]].concat();
+        for announced in [None, Some(0), Some(100), Some(5008), Some(9000)] {
+            assert_eq!(limited(&bytes[..], announced).expect("a whole file"), bytes);
+        }
     }
 }
