@@ -100,9 +100,12 @@ pub fn likeliest(logits: &[f32]) -> u32 {
 /// `log p(id)` under the softmax of `logits` (V); `None` if `id` has no row or the logits are not numbers.
 pub fn log_probability(logits: &[f32], id: u32) -> Option<f64> {
     let chosen = f64::from(*logits.get(id as usize)?);
-    let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|&l| f64::from(l - highest).exp()).sum();
-    let value = chosen - f64::from(highest) - sum.ln();
+    let highest = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let sum: f64 = logits
+        .iter()
+        .map(|&logit| (f64::from(logit) - highest).exp())
+        .sum();
+    let value = chosen - highest - sum.ln();
     value.is_finite().then_some(value)
 }
 
