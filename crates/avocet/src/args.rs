@@ -144,8 +144,8 @@ pub struct InspectArgs {
     #[arg(long)]
     pub json: bool,
     /// Write the report page of a training run to FILE (report.html in the run when absent).
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "")]
-    pub html: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<Option<PathBuf>>,
 }
 
 /// `avocet train`.

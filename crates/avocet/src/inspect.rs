@@ -208,14 +208,9 @@ fn text(report: &Report) -> String {
 }
 
 fn inspect_run(folder: &Path, args: &InspectArgs) -> Result<()> {
-    if let Some(path) = &args.html {
-        let page = avocet_train::report::report(folder)?;
-        let in_run = path.as_os_str().is_empty();
-        let path = if in_run {
-            folder.join("report.html")
-        } else {
-            path.clone()
-        };
+    if let Some(file) = &args.html {
+        let page = avocet_train::report(folder)?;
+        let path = file.clone().unwrap_or_else(|| folder.join("report.html"));
         std::fs::write(&path, page).with_context(|| path.display().to_string())?;
         return output::print(&format!("{}\n", path.display()));
     }
