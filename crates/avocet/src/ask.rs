@@ -1,6 +1,7 @@
 //! `avocet ask`: one question about zero or more images.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -44,6 +45,9 @@ pub fn run(args: &AskArgs) -> Result<()> {
     };
     if question.trim().is_empty() {
         bail!("the question is empty");
+    }
+    if Path::new(question).is_file() {
+        bail!("the last argument is the question, but {question} is a file");
     }
     if sources.iter().filter(|source| *source == "-").count() > 1 {
         bail!("stdin (-) can be given only once");
