@@ -119,8 +119,8 @@ impl Sequence {
         // Whether state s may follow state s - 2: a label after another, different label.
         let skips = |s: usize| s >= 2 && s % 2 == 1 && self.states[s] != self.states[s - 2];
         let mut alpha = vec![f64::NEG_INFINITY; frames * n];
-        for s in 0..n.min(2) {
-            alpha[s] = log_p(0, s);
+        for (s, first) in alpha.iter_mut().enumerate().take(n.min(2)) {
+            *first = log_p(0, s);
         }
         for t in 1..frames {
             for s in 0..n {

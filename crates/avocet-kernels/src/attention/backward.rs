@@ -1,9 +1,9 @@
 //! The backward of attention: probabilities again from the log-sum-exp, gradients of keys and
-//! values in one buffer a piece, added up in a fixed order.
+//! values straight into place, or in one buffer a piece and added up in a fixed order.
 
 use rayon::prelude::*;
 
-use super::blocks::{Block, Piece, pieces};
+use super::blocks::{Block, Piece, are_disjoint, pieces};
 use super::forward::{split_by_queries, tiles};
 use super::{Attention, AttentionShape};
 use crate::product::{MatMut, MatRef, product_sequential};
@@ -42,51 +42,69 @@ impl Attention {
             grad,
             logsumexp,
         };
-        let width = self.shape.query_width();
         let mut dq = vec![0.0; q.len()];
         let pieces = pieces(&self.blocks);
-        let mut parts = split_by_queries(&self.blocks, &mut dq, width).into_iter();
-        let work: Vec<(&Piece<'_>, Vec<&mut [f32]>)> = pieces
-            .iter()
-            .map(|piece| (piece, parts.by_ref().take(piece.blocks.len()).collect()))
-            .collect();
-        let sums: Vec<(Vec<f32>, Vec<f32>)> = work
+        let dqs = split_by_queries(&self.blocks, &mut dq, self.shape.query_width());
+        if are_disjoint(&pieces) {
+            let (mut dk, mut dv) = (vec![0.0; k.len()], vec![0.0; v.len()]);
+            let dks = self.split_by_keys(&pieces, &mut dk);
+            let dvs = self.split_by_keys(&pieces, &mut dv);
+            by_piece(&pieces, dqs)
+                .into_par_iter()
+                .zip(dks.into_par_iter().zip(dvs))
+                .for_each_init(Scratch::default, |scratch, ((piece, dqs), (dk, dv))| {
+                    self.backward_piece(piece, dqs, dk, dv, &saved, scratch);
+                });
+            return (dq, dk, dv);
+        }
+        let (dks, dvs): (Vec<Vec<f32>>, Vec<Vec<f32>>) = by_piece(&pieces, dqs)
             .into_par_iter()
             .map_init(Scratch::default, |scratch, (piece, dqs)| {
-                self.backward_piece(piece, dqs, &saved, scratch)
+                let len = piece.keys.len() * self.shape.key_width();
+                let (mut dk, mut dv) = (vec![0.0; len], vec![0.0; len]);
+                self.backward_piece(piece, dqs, &mut dk, &mut dv, &saved, scratch);
+                (dk, dv)
             })
-            .collect();
-        let add_up = |of: &(dyn Fn(&(Vec<f32>, Vec<f32>)) -> &[f32] + Sync)| {
-            let parts: Vec<&[f32]> = sums.iter().map(of).collect();
-            self.add_up(&pieces, &parts)
-        };
-        let dk = add_up(&|(dk, _)| dk);
-        let dv = add_up(&|(_, dv)| dv);
-        (dq, dk, dv)
+            .unzip();
+        (dq, self.add_up(&pieces, &dks), self.add_up(&pieces, &dvs))
     }
 
-    /// Fills the blocks' query gradients; returns those of the piece's keys and values.
+    /// Fills the blocks' query gradients and adds to those of the piece's keys and values.
     fn backward_piece(
         &self,
         piece: &Piece<'_>,
         dqs: Vec<&mut [f32]>,
+        dk: &mut [f32],
+        dv: &mut [f32],
         saved: &Saved<'_>,
         scratch: &mut Scratch,
-    ) -> (Vec<f32>, Vec<f32>) {
-        let len = piece.keys.len() * self.shape.key_width();
-        let (mut dk, mut dv) = (vec![0.0; len], vec![0.0; len]);
+    ) {
         for (block, dq) in piece.blocks.iter().zip(dqs) {
             for kv_head in 0..self.shape.num_kv_heads {
+                let first_key = piece.keys.start;
                 let into = Gradients {
                     dq,
-                    dk: &mut dk,
-                    dv: &mut dv,
-                    first_key: piece.keys.start,
+                    dk,
+                    dv,
+                    first_key,
                 };
                 self.backward_block(block, kv_head, saved, into, scratch);
             }
         }
-        (dk, dv)
+    }
+
+    /// The rows of `all` that belong to each piece; the pieces must be disjoint.
+    fn split_by_keys<'a>(&self, pieces: &[Piece<'_>], all: &'a mut [f32]) -> Vec<&'a mut [f32]> {
+        let width = self.shape.key_width();
+        let (mut rest, mut at) = (all, 0);
+        let mut parts = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            let (_, tail) = rest.split_at_mut((piece.keys.start - at) * width);
+            let (part, tail) = tail.split_at_mut(piece.keys.len() * width);
+            parts.push(part);
+            (rest, at) = (tail, piece.keys.end);
+        }
+        parts
     }
 
     fn backward_block(
@@ -166,7 +184,7 @@ impl Attention {
     }
 
     /// The key gradients (Sk, KV, K): for each key, the pieces that hold it, in their order.
-    fn add_up(&self, pieces: &[Piece<'_>], parts: &[&[f32]]) -> Vec<f32> {
+    fn add_up(&self, pieces: &[Piece<'_>], parts: &[Vec<f32>]) -> Vec<f32> {
         let width = self.shape.key_width();
         let mut total = vec![0.0; self.shape.num_keys * width];
         total
@@ -187,6 +205,18 @@ impl Attention {
             });
         total
     }
+}
+
+/// Each piece with the query gradients of its blocks.
+fn by_piece<'a, 'p>(
+    pieces: &'p [Piece<'p>],
+    dqs: Vec<&'a mut [f32]>,
+) -> Vec<(&'p Piece<'p>, Vec<&'a mut [f32]>)> {
+    let mut dqs = dqs.into_iter();
+    pieces
+        .iter()
+        .map(|piece| (piece, dqs.by_ref().take(piece.blocks.len()).collect()))
+        .collect()
 }
 
 /// Where a block's gradients go.

@@ -5,9 +5,9 @@ use std::ops::Range;
 use crate::ranges::KeyRanges;
 
 /// Rows (queries times the heads that share a key head) of a block, at most.
-const BLOCK_ROWS: usize = 128;
+const BLOCK_ROWS: usize = 192;
 /// Queries after which a piece of the backward may end, at least.
-const PIECE_QUERIES: usize = 64;
+const PIECE_QUERIES: usize = 256;
 /// A piece also has at least this fraction of its keys in queries, so that the partial key
 /// gradients of long contexts stay few.
 const PIECE_KEYS_PER_QUERY: usize = 8;
@@ -100,6 +100,13 @@ pub(super) fn pieces(blocks: &[Block]) -> Vec<Piece<'_>> {
     pieces
 }
 
+/// Whether no key is in two pieces and they come in the order of their keys.
+pub(super) fn are_disjoint(pieces: &[Piece<'_>]) -> bool {
+    pieces
+        .windows(2)
+        .all(|pair| pair[0].keys.end <= pair[1].keys.start)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,12 +134,11 @@ mod tests {
 
     #[test]
     fn packed_images_become_separate_pieces() {
-        let blocks = blocks(&KeyRanges::within(&[0, 144, 208]), 1);
+        let blocks = blocks(&KeyRanges::within(&[0, 250, 314]), 1);
         assert_eq!(blocks.len(), 3);
-        let keys: Vec<_> = pieces(&blocks)
-            .into_iter()
-            .map(|piece| piece.keys)
-            .collect();
-        assert_eq!(keys.last(), Some(&(144..208)));
+        let pieces = pieces(&blocks);
+        assert!(are_disjoint(&pieces));
+        let keys: Vec<_> = pieces.into_iter().map(|piece| piece.keys).collect();
+        assert_eq!(keys, [0..250, 250..314]);
     }
 }

@@ -63,6 +63,12 @@ fn keys_beyond_one_tile_are_their_composed_form() -> Result<()> {
 }
 
 #[test]
+fn a_long_text_of_several_pieces_is_its_composed_form() -> Result<()> {
+    let ranges = KeyRanges::causal(&[0, 600]);
+    assert_is_composed(&inputs((600, 2), (600, 1), 4), &ranges)
+}
+
+#[test]
 fn large_scores_in_a_later_tile_do_not_overflow() -> Result<()> {
     let k: Vec<f32> = (0..1024).map(|i| i as f32).collect();
     let k = Tensor::from_vec(k, (1024, 1, 1), &candle_core::Device::Cpu)?;
