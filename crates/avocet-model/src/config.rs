@@ -216,7 +216,7 @@ impl DecoderConfig {
     fn validate(&self) -> Result<(), ConfigError> {
         size("decoder.vocab_size", self.vocab_size)?;
         size("decoder.dim", self.dim)?;
-        size("decoder.num_layers", self.num_layers)?;
+        layers("decoder.num_layers", self.num_layers)?;
         size("decoder.num_heads", self.num_heads)?;
         divides(
             "decoder.num_kv_heads",
@@ -281,7 +281,7 @@ impl VisionConfig {
         size("vision.patch_size", self.patch_size)?;
         size("vision.max_patches", self.max_patches)?;
         size("vision.dim", self.dim)?;
-        size("vision.num_layers", self.num_layers)?;
+        layers("vision.num_layers", self.num_layers)?;
         divides("vision.num_heads", self.num_heads, "vision.dim", self.dim)?;
         if !self.head_dim().is_multiple_of(4) {
             let reason = format!(
@@ -325,7 +325,7 @@ impl VisionConfig {
 impl ResamplerConfig {
     fn validate(&self, dim: usize) -> Result<(), ConfigError> {
         size("resampler.num_latents", self.num_latents)?;
-        size("resampler.num_layers", self.num_layers)?;
+        layers("resampler.num_layers", self.num_layers)?;
         divides("resampler.num_heads", self.num_heads, "vision.dim", dim)?;
         size("resampler.ff_dim", self.ff_dim)
     }
@@ -334,8 +334,20 @@ impl ResamplerConfig {
 /// Larger sizes than this are a mistake in the file, and would overflow products of sizes.
 const LARGEST_SIZE: usize = 1 << 24;
 
+/// Most layers of a tower. Each is made one by one, also when only counting, so a file that claims
+/// millions would keep a command busy for minutes.
+const MOST_LAYERS: usize = 4096;
+
 fn refuse(field: &'static str, reason: String) -> Result<(), ConfigError> {
     Err(ConfigError::Field { field, reason })
+}
+
+fn layers(field: &'static str, value: usize) -> Result<(), ConfigError> {
+    if (1..=MOST_LAYERS).contains(&value) {
+        Ok(())
+    } else {
+        refuse(field, format!("is {value}, must be 1 to {MOST_LAYERS}"))
+    }
 }
 
 fn size(field: &'static str, value: usize) -> Result<(), ConfigError> {

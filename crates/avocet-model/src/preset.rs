@@ -102,6 +102,15 @@ mod tests {
     }
 
     #[test]
+    fn a_tower_of_a_million_layers_is_refused_before_any_is_made() {
+        let message = refused(|c| c.decoder.num_layers = 1_000_000);
+        assert!(
+            message.contains("decoder.num_layers: is 1000000, must be 1 to 4096"),
+            "{message}"
+        );
+    }
+
+    #[test]
     fn an_unknown_or_missing_field_is_named() {
         let text = preset("mini").unwrap().to_toml();
         let extra = text.replace("vocab_size", "vocabulary = 7\nvocab_size");

@@ -108,10 +108,9 @@ impl Objective {
             losses.add("names", naming.affine(part, 0.0)?, self.weights.names)?;
         }
         losses.auxiliary = Some(auxiliary);
-        match (self.kind, &model.config().resampler) {
-            (StageKind::Vision, _) => Ok(None),
-            (_, None) => Ok(Some(features)),
-            (_, Some(_)) => Ok(Some(model.encode_images(&images)?)),
+        match self.kind {
+            StageKind::Vision => Ok(None),
+            _ => Ok(Some(model.resample(features)?)),
         }
     }
 
