@@ -10,11 +10,16 @@ use avocet_kernels::{
 };
 use candle_core::{Device, Result, Shape, Tensor, Var};
 
-fn ramp(shape: impl Into<Shape>, salt: u32) -> Result<Var> {
+/// Numbers in [-1, 1) without structure (splitmix64), the same for the same salt.
+fn noise(shape: impl Into<Shape>, salt: u64) -> Result<Var> {
     let shape = shape.into();
-    let values: Vec<f32> = (0..shape.elem_count() as u32)
-        .map(|i| (i.wrapping_mul(2_654_435_761).wrapping_add(salt) >> 8) as f32 / 8_388_608.0 - 1.0)
-        .collect();
+    let values = (0..shape.elem_count() as u64).map(|i| {
+        let mut z = (i + (salt << 40)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    });
+    let values: Vec<f32> = values.collect();
     Var::from_tensor(&Tensor::from_vec(values, shape, &Device::Cpu)?)
 }
 
@@ -79,9 +84,9 @@ fn attentions() -> Result<()> {
     let images = |n: usize| (0..=64).map(|i| i * n).collect::<Vec<_>>();
     for n in [64, 144] {
         let qkv = [
-            ramp((64 * n, 6, 32), 1)?,
-            ramp((64 * n, 6, 32), 2)?,
-            ramp((64 * n, 6, 32), 3)?,
+            noise((64 * n, 6, 32), 1)?,
+            noise((64 * n, 6, 32), 2)?,
+            noise((64 * n, 6, 32), 3)?,
         ];
         let ranges = KeyRanges::within(&images(n));
         report(
@@ -95,9 +100,9 @@ fn attentions() -> Result<()> {
         .collect();
     let tokens = offsets[64];
     let qkv = [
-        ramp((tokens, 8, 32), 1)?,
-        ramp((tokens, 1, 32), 2)?,
-        ramp((tokens, 1, 32), 3)?,
+        noise((tokens, 8, 32), 1)?,
+        noise((tokens, 1, 32), 2)?,
+        noise((tokens, 1, 32), 3)?,
     ];
     let ranges = KeyRanges::causal(&offsets);
     report(
@@ -106,9 +111,9 @@ fn attentions() -> Result<()> {
         |t| attention(&t[0], &t[1], &t[2], &ranges, 0.177),
     )?;
     let qkv = [
-        ramp((64 * 25, 8, 32), 1)?,
-        ramp((64 * 144, 8, 32), 2)?,
-        ramp((64 * 144, 8, 32), 3)?,
+        noise((64 * 25, 8, 32), 1)?,
+        noise((64 * 144, 8, 32), 2)?,
+        noise((64 * 144, 8, 32), 3)?,
     ];
     let latest = (0..64 * 25u32)
         .map(|i| (i / 25 * 144, (i / 25 + 1) * 144))
@@ -121,9 +126,9 @@ fn attentions() -> Result<()> {
     )?;
     for keys in [512usize, 8192] {
         let qkv = [
-            ramp((1, 8, 32), 1)?,
-            ramp((keys, 1, 32), 2)?,
-            ramp((keys, 1, 32), 3)?,
+            noise((1, 8, 32), 1)?,
+            noise((keys, 1, 32), 2)?,
+            noise((keys, 1, 32), 3)?,
         ];
         let ranges = KeyRanges::causal_after(keys - 1, 1);
         report(
@@ -133,9 +138,9 @@ fn attentions() -> Result<()> {
         )?;
     }
     let qkv = [
-        ramp((8192, 8, 32), 1)?,
-        ramp((8192, 1, 32), 2)?,
-        ramp((8192, 1, 32), 3)?,
+        noise((8192, 8, 32), 1)?,
+        noise((8192, 1, 32), 2)?,
+        noise((8192, 1, 32), 3)?,
     ];
     let ranges = KeyRanges::causal(&[0, 2048]);
     report("attention, causal, 2048 tokens, MQA 8 x 32", &qkv, |t| {
@@ -151,9 +156,9 @@ fn main() -> Result<()> {
     attentions()?;
     for (side, channels, outputs) in [(96, 3, 32), (48, 32, 64), (24, 64, 192)] {
         let inputs = [
-            ramp((64 * side * side, channels), 1)?,
-            ramp((outputs, 9 * channels), 2)?,
-            ramp(outputs, 3)?,
+            noise((64 * side * side, channels), 1)?,
+            noise((outputs, 9 * channels), 2)?,
+            noise(outputs, 3)?,
         ];
         let grids = vec![(side, side); 64];
         report(
@@ -166,15 +171,15 @@ fn main() -> Result<()> {
     let grids = vec![(12, 12); 64];
     report(
         "depthwise_conv3, 64 x 12 x 12, 192",
-        &[ramp((rows, 192), 1)?, ramp((9, 192), 2)?],
+        &[noise((rows, 192), 1)?, noise((9, 192), 2)?],
         |t| depthwise_conv3(&t[0], &t[1], &grids),
     )?;
     report(
         "patches_to_pixels, 64 x 12 x 12, 8",
-        &[ramp((rows, 192), 1)?],
+        &[noise((rows, 192), 1)?],
         |t| patches_to_pixels(&t[0], &grids, 8),
     )?;
-    let wide = [ramp((rows, 192), 1)?, ramp(192, 2)?, ramp(192, 3)?];
+    let wide = [noise((rows, 192), 1)?, noise(192, 2)?, noise(192, 3)?];
     report("rms_norm, 9216 x 192", &wide[..2], |t| {
         rms_norm(&t[0], &t[1], 1e-5)
     })?;
@@ -182,15 +187,15 @@ fn main() -> Result<()> {
         layer_norm(&t[0], &t[1], &t[2], 1e-5)
     })?;
     let angles = RopeAngles::text(&(0..rows as u32).collect::<Vec<_>>(), 32, 1e4)?;
-    report("rope, 9216 x 6 x 32", &[ramp((rows, 6, 32), 1)?], |t| {
+    report("rope, 9216 x 6 x 32", &[noise((rows, 6, 32), 1)?], |t| {
         rope(&t[0], &angles)
     })?;
-    let gated = [ramp((rows, 192), 1)?, ramp((rows, 192), 2)?, ramp(1, 3)?];
+    let gated = [noise((rows, 192), 1)?, noise((rows, 192), 2)?, noise(1, 3)?];
     report("gated_add, 9216 x 192", &gated, |t| {
         gated_add(&t[0], &t[1], &t[2])
     })?;
     let targets: Vec<u32> = (0..2048u32).map(|i| i * 7 % 2048).collect();
-    let head = [ramp((2048, 256), 1)?, ramp((2048, 256), 2)?];
+    let head = [noise((2048, 256), 1)?, noise((2048, 256), 2)?];
     report("cross_entropy, 2048 x 256, vocabulary 2048", &head, |t| {
         cross_entropy(&t[0], &t[1], &targets, &[1.0; 2048])
     })?;
@@ -200,7 +205,7 @@ fn main() -> Result<()> {
         .collect();
     report(
         "ctc_loss, 64 x 48 frames, 100 labels",
-        &[ramp((64 * 48, 100), 1)?],
+        &[noise((64 * 48, 100), 1)?],
         |t| ctc_loss(&t[0], &offsets, &labels, &[1.0; 64], 0),
     )
 }

@@ -75,6 +75,9 @@ impl AttentionShape {
         if head_dim != key_dim {
             bail!("attention: queries have head width {head_dim} but keys have {key_dim}");
         }
+        if head_dim == 0 {
+            bail!("attention: heads of width 0");
+        }
         if num_kv_heads == 0 || !num_heads.is_multiple_of(num_kv_heads) {
             bail!("attention: {num_heads} heads are not a multiple of {num_kv_heads} key heads");
         }

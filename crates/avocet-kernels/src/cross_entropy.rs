@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use candle_core::{CpuStorage, CustomOp2, D, DType, Device, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use crate::product::{MatMut, MatRef, product_sequential};
+use crate::product::{MatMut, MatRef, Right};
 use crate::simd::{max, softmax_in_place, sum, vectorised};
 use crate::slices::{f32_slice, with_f32};
 
@@ -20,6 +20,9 @@ const GROUP_CHUNKS: usize = 16;
 const GROUP_LOGITS: usize = 1 << 23;
 /// Rows of the head whose gradient one task computes.
 const HEAD_ROWS: usize = 128;
+
+/// Probabilities below this count as zero in gradients.
+const NEGLIGIBLE: f32 = 1e-30;
 
 /// The sum over rows of `weights[i] * -log softmax(h[i] w_head^T)[targets[i]]`, a scalar.
 ///
@@ -37,6 +40,9 @@ pub fn cross_entropy(
     let (vocab, head_width) = w_head.dims2()?;
     if width != head_width {
         bail!("cross_entropy: h has width {width} but the head has width {head_width}");
+    }
+    if width == 0 {
+        bail!("cross_entropy: h has width 0");
     }
     if targets.len() != rows || weights.len() != rows {
         bail!(
@@ -131,12 +137,15 @@ impl CustomOp2 for CrossEntropy {
         let chunks = (GROUP_LOGITS / (CHUNK_ROWS * vocab).max(1)).clamp(1, GROUP_CHUNKS);
         let mut logits = vec![0.0; (chunks * CHUNK_ROWS).min(self.kept.len()) * vocab];
         let mut loss = 0.0f64;
+        let head = MatRef::new(w, vocab, width);
+        let to_logits = Right::prepare_parallel(head.transposed(), self.kept.len());
+        let wants_gradient = self.wants_dh || self.wants_dw;
+        let to_dh = self
+            .wants_dh
+            .then(|| Right::prepare_parallel(head, self.kept.len()));
         for group in self.kept.chunks(chunks * CHUNK_ROWS) {
             let rows = gather(h, width, group);
             let logits = &mut logits[..group.len() * vocab];
-            let head = MatRef::new(w, vocab, width);
-            let wants_gradient = self.wants_dh || self.wants_dw;
-            let mut dh_rows = vec![0.0; if self.wants_dh { rows.len() } else { 0 }];
             let losses: Vec<f64> = logits
                 .par_chunks_mut(CHUNK_ROWS * vocab)
                 .zip(rows.par_chunks(CHUNK_ROWS * width))
@@ -144,36 +153,33 @@ impl CustomOp2 for CrossEntropy {
                 .map(|((logits, rows), kept)| {
                     let n = kept.len();
                     let rows = MatRef::new(rows, n, width);
-                    product_sequential(
-                        MatMut::new(logits, n, vocab),
-                        rows,
-                        head.transposed(),
-                        false,
-                    );
+                    to_logits.product(MatMut::new(logits, n, vocab), rows, false);
                     chunk_loss(logits, kept, vocab, wants_gradient)
                 })
                 .collect();
             loss += losses.iter().sum::<f64>();
-            if self.wants_dh {
+            if let Some(to_dh) = &to_dh {
+                let mut dh_rows = vec![0.0; rows.len()];
                 dh_rows
                     .par_chunks_mut(CHUNK_ROWS * width)
                     .zip(logits.par_chunks(CHUNK_ROWS * vocab))
                     .for_each(|(dh, logits)| {
                         let n = logits.len() / vocab;
                         let g = MatRef::new(logits, n, vocab);
-                        product_sequential(MatMut::new(dh, n, width), g, head, false);
+                        to_dh.product(MatMut::new(dh, n, width), g, false);
                     });
                 scatter(&dh_rows, &mut dh, width, group);
             }
             if self.wants_dw {
                 let rows = MatRef::new(&rows, group.len(), width);
+                let to_dw = Right::prepare_parallel(rows, vocab);
                 dw.par_chunks_mut(HEAD_ROWS * width)
                     .enumerate()
                     .for_each(|(i, dw)| {
                         let from = i * HEAD_ROWS;
                         let n = dw.len() / width;
                         let g = MatRef::strided(&logits[from..], group.len(), n, vocab, 1);
-                        product_sequential(MatMut::new(dw, n, width), g.transposed(), rows, true);
+                        to_dw.product(MatMut::new(dw, n, width), g.transposed(), true);
                     });
             }
         }
@@ -244,9 +250,11 @@ fn chunk_loss(logits: &mut [f32], kept: &[Kept], vocab: usize, wants_gradient: b
 }
 
 vectorised! {
+    /// Scales probabilities; those too small to matter become zero, because products of denormal
+    /// numbers are many times slower.
     fn scale_in_place(row: &mut [f32], scale: f32) {
         for v in row.iter_mut() {
-            *v *= scale;
+            *v = if *v < NEGLIGIBLE { 0.0 } else { *v * scale };
         }
     }
 }

@@ -13,6 +13,9 @@ use crate::simd::{dot, exp, vectorised};
 /// threads.
 const SUM_KEYS: usize = 64;
 
+/// Probabilities below this count as zero.
+const NEGLIGIBLE: f32 = 1e-30;
+
 /// The arguments of one backward.
 struct Saved<'a> {
     q: &'a [f32],
@@ -266,7 +269,9 @@ vectorised! {
             row[hi..].fill(0.0);
         }
         for (p, ds) in p[lo..hi].iter_mut().zip(&mut ds[lo..hi]) {
-            *p = exp(*p - logsumexp);
+            let probability = exp(*p - logsumexp);
+            // Products of denormal numbers are many times slower.
+            *p = if probability < NEGLIGIBLE { 0.0 } else { probability };
             *ds = *p * (*ds - delta);
         }
     }

@@ -10,7 +10,7 @@ use crate::slices::{f32_slice, sum_in_order, with_f32};
 
 /// Output pixels whose windows exist at the same time in a task; fixed, so that results do not
 /// depend on the threads.
-const CHUNK_PIXELS: usize = 128;
+const CHUNK_PIXELS: usize = 256;
 
 /// A convolution with zero padding of `kernel / 2` on packed grids.
 ///
