@@ -251,6 +251,10 @@ impl Block<'_> {
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    #[expect(
+        clippy::needless_range_loop,
+        reason = "plain indices keep the sums in registers"
+    )]
     fn rows<const N: usize>(&self, c: &mut [f32], add: bool) {
         assert!(c.len() >= (N - 1) * self.stride + self.cols, "rows of C");
         let mut sums = [[_mm512_setzero_ps(); 2]; N];
