@@ -138,9 +138,9 @@ fn attentions() -> Result<()> {
         )?;
     }
     let qkv = [
-        noise((8192, 8, 32), 1)?,
-        noise((8192, 1, 32), 2)?,
-        noise((8192, 1, 32), 3)?,
+        noise((2048, 8, 32), 1)?,
+        noise((2048, 1, 32), 2)?,
+        noise((2048, 1, 32), 3)?,
     ];
     let ranges = KeyRanges::causal(&[0, 2048]);
     report("attention, causal, 2048 tokens, MQA 8 x 32", &qkv, |t| {
