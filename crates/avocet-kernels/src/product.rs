@@ -9,9 +9,13 @@ use half::bf16;
 use rayon::prelude::*;
 
 use crate::precision::{Precision, product_precision};
+#[cfg(target_arch = "x86_64")]
+use panel::{Format, Panels};
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
+#[cfg(target_arch = "x86_64")]
+mod pairs;
 #[cfg(target_arch = "x86_64")]
 mod panel;
 mod thin;
@@ -21,7 +25,7 @@ mod tile;
 /// Numbers of a right operand that one task of a thin product reads.
 const THIN_ELEMENTS: usize = 1 << 16;
 /// Right operands of fewer elements stay in f32: packing would cost more than it saves.
-const MIN_TILE_ELEMENTS: usize = 1024;
+const MIN_BF16_ELEMENTS: usize = 1024;
 
 /// Numbers of a matrix that is read.
 #[derive(Debug, Clone, Copy)]
@@ -230,9 +234,12 @@ pub(crate) enum Right<'a> {
     /// As bfloat16 tiles.
     #[cfg(target_arch = "x86_64")]
     Tiles(amx::Tiles),
-    /// As groups of columns for AVX-512.
+    /// As groups of columns in f32 for AVX-512.
     #[cfg(target_arch = "x86_64")]
-    Panels(panel::Panels),
+    Panels(panel::Panels<panel::Single>),
+    /// As groups of columns in bfloat16 for AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    Pairs(panel::Panels<pairs::Pairs>),
 }
 
 impl<'a> Right<'a> {
@@ -250,14 +257,18 @@ impl<'a> Right<'a> {
         #[cfg(target_arch = "x86_64")]
         if product_precision() == Precision::Bf16
             && rows > thin::MAX_ROWS
-            && b.rows.saturating_mul(b.cols) >= MIN_TILE_ELEMENTS
-            && amx::available()
+            && b.rows.saturating_mul(b.cols) >= MIN_BF16_ELEMENTS
         {
-            return Self::Tiles(amx::Tiles::pack(b, parallel));
+            if amx::available() {
+                return Self::Tiles(amx::Tiles::pack(b, parallel));
+            }
+            if pairs::Pairs::available() {
+                return Self::Pairs(Panels::pack(b, parallel));
+            }
         }
         #[cfg(target_arch = "x86_64")]
-        if (rows > thin::MAX_ROWS || !thin::suits(&b)) && panel::available() {
-            return Self::Panels(panel::Panels::pack(b, parallel));
+        if (rows > thin::MAX_ROWS || !thin::suits(&b)) && panel::Single::available() {
+            return Self::Panels(Panels::pack(b, parallel));
         }
         Self::Plain(b)
     }
@@ -279,6 +290,8 @@ impl<'a> Right<'a> {
             Self::Tiles(tiles) => tiles.product(c, a, accumulate),
             #[cfg(target_arch = "x86_64")]
             Self::Panels(panels) => panels.product(c, a, accumulate),
+            #[cfg(target_arch = "x86_64")]
+            Self::Pairs(pairs) => pairs.product(c, a, accumulate),
         }
     }
 }

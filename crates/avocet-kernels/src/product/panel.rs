@@ -1,7 +1,11 @@
-//! Products of f32 numbers with AVX-512: packed operands and a block of C in 26 vector registers.
+//! Products with AVX-512: packed operands and a block of C in 26 vector registers.
+//!
+//! How numbers are packed and multiplied is a [`Format`]: [`Single`] here, f32 numbers as they
+//! are; pairs of bfloat16 numbers in the neighbouring file.
 
 use std::arch::x86_64::*;
 use std::cell::RefCell;
+use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
@@ -10,52 +14,82 @@ use super::tile::transpose;
 use super::{MatMut, MatRef, Values};
 
 /// Lines of a packed group: rows of A or columns of B.
-const LINES: usize = 16;
+pub(super) const LINES: usize = 16;
 /// Rows of C that the registers hold, times two vectors of columns; with 14 the compiler spills.
-const ROWS: usize = 13;
+pub(super) const ROWS: usize = 13;
 /// Columns of C that the registers hold.
 const COLS: usize = 2 * LINES;
-/// Depth that is multiplied before C is touched again: 32 columns of it fill 32 KiB.
-const PANEL: usize = 256;
+/// Steps that are multiplied before C is touched again: 32 columns of them fill 32 KiB.
+pub(super) const PANEL: usize = 256;
 
-/// The numbers of one depth of 16 lines.
+/// What one step of the depth takes from 16 lines: one vector register.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-struct Lanes([f32; LINES]);
+pub(crate) struct Lanes(pub(super) [u32; LINES]);
 
-/// Whether this CPU has what these products need.
-pub(super) fn available() -> bool {
-    is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("avx512bw")
-        && is_x86_feature_detected!("avx512vl")
+/// How numbers are packed and multiplied.
+pub(crate) trait Format: Sync {
+    /// Numbers of a line that a lane holds.
+    const DEPTHS: usize;
+
+    /// Whether this CPU has the instructions.
+    fn available() -> bool;
+
+    /// Steps that `depths` of the depth are packed as, at most [`PANEL`]` * `[`Format::DEPTHS`].
+    fn steps(depths: usize) -> usize;
+
+    /// Packs depths `from..to` of `count` lines from `first`, or fewer where the matrix ends, as
+    /// one group; missing lines are zeros. Writes all of `out`, which holds the steps of
+    /// `to - from` depths.
+    ///
+    /// # Safety
+    ///
+    /// The instructions must be [`available`](Format::available).
+    unsafe fn pack(
+        lines: MatRef<'_>,
+        first_and_count: (usize, usize),
+        from_and_to: (usize, usize),
+        out: &mut [MaybeUninit<Lanes>],
+    );
+
+    /// Sets `rows` rows of C, at most 13, to a product, or adds it to them.
+    ///
+    /// # Safety
+    ///
+    /// The instructions must be [`available`](Format::available).
+    unsafe fn multiply(block: &Block<'_>, c: &mut [f32], rows: usize, add: bool);
 }
 
-/// A right operand: for each panel of the depth, for each 16 columns, depth after depth.
-pub(crate) struct Panels {
+/// f32 numbers, one a lane.
+pub(crate) struct Single;
+
+/// A right operand: for each panel of the depth, for each 16 columns, step after step.
+pub(crate) struct Panels<F> {
     lanes: Vec<Lanes>,
     depth: usize,
     cols: usize,
+    format: PhantomData<F>,
 }
 
-impl Panels {
+impl<F: Format> Panels<F> {
     /// Packs `b`, on all threads if `parallel`.
     ///
-    /// Panics unless [`available`].
+    /// Panics unless the format's instructions are available.
     pub(super) fn pack(b: MatRef<'_>, parallel: bool) -> Self {
-        assert!(available(), "AVX-512 is needed");
+        assert!(F::available(), "AVX-512 is needed");
         let (depth, cols) = (b.rows, b.cols);
         let lines = b.transposed();
         let groups = column_groups(cols);
-        let total = groups * depth;
+        let total = groups * all_steps::<F>(depth);
         let mut lanes: Vec<Lanes> = Vec::with_capacity(total);
         if total > 0 {
             let parts = &mut lanes.spare_capacity_mut()[..total];
             let each = |(panel, out): (usize, &mut [MaybeUninit<Lanes>])| {
-                let from = panel * PANEL;
-                let to = depth.min(from + PANEL);
-                for (group, out) in out.chunks_exact_mut(to - from).enumerate() {
-                    // SAFETY: `available` includes the instructions that packing needs.
-                    unsafe { pack(lines, (group * LINES, LINES), (from, to), out) };
+                let from = panel * PANEL * F::DEPTHS;
+                let to = depth.min(from + PANEL * F::DEPTHS);
+                for (group, out) in out.chunks_exact_mut(F::steps(to - from)).enumerate() {
+                    // SAFETY: the instructions are available.
+                    unsafe { F::pack(lines, (group * LINES, LINES), (from, to), out) };
                 }
             };
             if parallel {
@@ -69,7 +103,12 @@ impl Panels {
             // SAFETY: the chunks covered `total` elements, and packing writes all it is given.
             unsafe { lanes.set_len(total) };
         }
-        Self { lanes, depth, cols }
+        Self {
+            lanes,
+            depth,
+            cols,
+            format: PhantomData,
+        }
     }
 
     /// Sets `c` to `a` times these columns, or adds that to it, on the calling thread.
@@ -92,34 +131,34 @@ impl Panels {
             }
             return;
         }
-        // SAFETY: `available` was checked when `self` was made.
-        LEFT.with_borrow_mut(|left| unsafe { self.product_with(c, a, accumulate, left) });
+        LEFT.with_borrow_mut(|left| self.product_with(c, a, accumulate, left));
     }
 
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     fn product_with(&self, c: MatMut<'_>, a: MatRef<'_>, accumulate: bool, left: &mut Vec<Lanes>) {
         let groups = column_groups(self.cols);
         // Blocks of nearly equal height: 128 rows are 10 blocks of 13 or 12.
         let blocks = c.rows.div_ceil(ROWS);
         let block_rows = |block: usize| block * c.rows / blocks;
-        for from in (0..self.depth).step_by(PANEL) {
-            let to = self.depth.min(from + PANEL);
-            let depths = to - from;
+        for (panel, right) in self.lanes.chunks(groups * PANEL).enumerate() {
+            let from = panel * PANEL * F::DEPTHS;
+            let to = self.depth.min(from + PANEL * F::DEPTHS);
+            let steps = F::steps(to - from);
             left.clear();
-            left.reserve(blocks * depths);
-            let out = &mut left.spare_capacity_mut()[..blocks * depths];
-            for (block, out) in out.chunks_exact_mut(depths).enumerate() {
+            left.reserve(blocks * steps);
+            let out = &mut left.spare_capacity_mut()[..blocks * steps];
+            for (block, out) in out.chunks_exact_mut(steps).enumerate() {
                 let first = block_rows(block);
-                pack(a, (first, block_rows(block + 1) - first), (from, to), out);
+                let lines = (first, block_rows(block + 1) - first);
+                // SAFETY: the instructions were available when `self` was made.
+                unsafe { F::pack(a, lines, (from, to), out) };
             }
-            // SAFETY: each block wrote its `depths` elements.
-            unsafe { left.set_len(blocks * depths) };
+            // SAFETY: each block wrote its `steps` elements.
+            unsafe { left.set_len(blocks * steps) };
             let add = accumulate || from > 0;
-            let panel = &self.lanes[from * groups..from * groups + groups * depths];
-            for (pair, right) in panel.chunks_exact(2 * depths).enumerate() {
-                let (col, (first, second)) = (pair * COLS, right.split_at(depths));
+            for (pair, right) in right.chunks_exact(2 * steps).enumerate() {
+                let (col, (first, second)) = (pair * COLS, right.split_at(steps));
                 let cols = (self.cols - col).min(COLS);
-                for (block, left) in left.chunks_exact(depths).enumerate() {
+                for (block, left) in left.chunks_exact(steps).enumerate() {
                     let (row, end) = (block_rows(block), block_rows(block + 1));
                     let at = row * c.row_stride + col;
                     let len = (end - row - 1) * c.row_stride + cols;
@@ -130,7 +169,8 @@ impl Panels {
                         stride: c.row_stride,
                         cols,
                     };
-                    block.multiply(out, end - row, add);
+                    // SAFETY: as above.
+                    unsafe { F::multiply(&block, out, end - row, add) };
                 }
             }
         }
@@ -142,8 +182,41 @@ fn column_groups(cols: usize) -> usize {
     cols.div_ceil(COLS) * 2
 }
 
-/// Packs depths `from..to` of `count` lines from `first`, or fewer where the matrix ends, as one
-/// group; missing lines are zeros.
+/// Steps of a whole depth.
+fn all_steps<F: Format>(depth: usize) -> usize {
+    let panel = PANEL * F::DEPTHS;
+    depth / panel * PANEL + F::steps(depth % panel)
+}
+
+impl Format for Single {
+    const DEPTHS: usize = 1;
+
+    fn available() -> bool {
+        is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vl")
+    }
+
+    fn steps(depths: usize) -> usize {
+        depths
+    }
+
+    unsafe fn pack(
+        lines: MatRef<'_>,
+        first_and_count: (usize, usize),
+        from_and_to: (usize, usize),
+        out: &mut [MaybeUninit<Lanes>],
+    ) {
+        // SAFETY: the caller's.
+        unsafe { pack(lines, first_and_count, from_and_to, out) };
+    }
+
+    unsafe fn multiply(block: &Block<'_>, c: &mut [f32], rows: usize, add: bool) {
+        // SAFETY: the caller's.
+        unsafe { multiply(block, c, rows, add) };
+    }
+}
+
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 fn pack(
     lines: MatRef<'_>,
@@ -180,12 +253,12 @@ fn pack(
         }
     } else {
         for (depth, out) in out.iter_mut().enumerate() {
-            let mut lanes = Lanes([0.0; LINES]);
+            let mut lanes = Lanes([0; LINES]);
             for (i, lane) in lanes.0.iter_mut().enumerate().take(count) {
                 let at = start + i * line_stride + (from + depth) * stride;
                 *lane = match data {
-                    Values::F32(data) => data[at],
-                    Values::Bf16(data) => data[at].to_f32(),
+                    Values::F32(data) => data[at].to_bits(),
+                    Values::Bf16(data) => data[at].to_f32().to_bits(),
                 };
             }
             out.write(lanes);
@@ -219,69 +292,87 @@ pub(super) unsafe fn load(data: Values<'_>, at: usize, mask: u16) -> __m512i {
 }
 
 /// The operands of one block of C.
-struct Block<'a> {
-    left: &'a [Lanes],
-    right: [&'a [Lanes]; 2],
+pub(crate) struct Block<'a> {
+    pub(super) left: &'a [Lanes],
+    pub(super) right: [&'a [Lanes]; 2],
     /// Distance of the rows of C.
-    stride: usize,
+    pub(super) stride: usize,
     /// Columns of C, at most 32.
-    cols: usize,
+    pub(super) cols: usize,
 }
 
-impl Block<'_> {
-    /// Sets `rows` rows of C, at most 13, or adds to them.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    fn multiply(&self, c: &mut [f32], rows: usize, add: bool) {
-        match rows {
-            1 => self.rows::<1>(c, add),
-            2 => self.rows::<2>(c, add),
-            3 => self.rows::<3>(c, add),
-            4 => self.rows::<4>(c, add),
-            5 => self.rows::<5>(c, add),
-            6 => self.rows::<6>(c, add),
-            7 => self.rows::<7>(c, add),
-            8 => self.rows::<8>(c, add),
-            9 => self.rows::<9>(c, add),
-            10 => self.rows::<10>(c, add),
-            11 => self.rows::<11>(c, add),
-            12 => self.rows::<12>(c, add),
-            _ => self.rows::<ROWS>(c, add),
-        }
-    }
-
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    #[expect(
-        clippy::needless_range_loop,
-        reason = "plain indices keep the sums in registers"
-    )]
-    fn rows<const N: usize>(&self, c: &mut [f32], add: bool) {
-        assert!(c.len() >= (N - 1) * self.stride + self.cols, "rows of C");
-        let mut sums = [[_mm512_setzero_ps(); 2]; N];
-        for ((a, b), d) in self.left.iter().zip(self.right[0]).zip(self.right[1]) {
-            // SAFETY: `Lanes` is 64 bytes, aligned to 64.
-            let (b, d) = unsafe { (_mm512_load_ps(b.0.as_ptr()), _mm512_load_ps(d.0.as_ptr())) };
-            for i in 0..N {
-                let a = _mm512_set1_ps(a.0[i]);
-                sums[i][0] = _mm512_fmadd_ps(a, b, sums[i][0]);
-                sums[i][1] = _mm512_fmadd_ps(a, d, sums[i][1]);
+/// Defines `multiply`, as in [`Format::multiply`], from the instructions that it needs and an
+/// expression for `sum + a b` of vectors of packed numbers `a` and `b`.
+macro_rules! multiply_blocks {
+    ($features:literal, |$sum:ident, $a:ident, $b:ident| $step:expr) => {
+        #[target_feature(enable = $features)]
+        fn multiply(block: &Block<'_>, c: &mut [f32], rows: usize, add: bool) {
+            match rows {
+                1 => multiply_rows::<1>(block, c, add),
+                2 => multiply_rows::<2>(block, c, add),
+                3 => multiply_rows::<3>(block, c, add),
+                4 => multiply_rows::<4>(block, c, add),
+                5 => multiply_rows::<5>(block, c, add),
+                6 => multiply_rows::<6>(block, c, add),
+                7 => multiply_rows::<7>(block, c, add),
+                8 => multiply_rows::<8>(block, c, add),
+                9 => multiply_rows::<9>(block, c, add),
+                10 => multiply_rows::<10>(block, c, add),
+                11 => multiply_rows::<11>(block, c, add),
+                12 => multiply_rows::<12>(block, c, add),
+                _ => multiply_rows::<ROWS>(block, c, add),
             }
         }
-        let mask = (u32::MAX).checked_shr(32 - self.cols as u32).unwrap_or(0);
-        let masks = [mask as u16, (mask >> 16) as u16];
-        for (i, sums) in sums.iter().enumerate() {
-            for (half, &sum) in sums.iter().enumerate() {
-                let at = c.as_mut_ptr().wrapping_add(i * self.stride + half * LINES);
-                // SAFETY: masked to the columns of rows inside `c`, checked above.
-                unsafe {
-                    let sum = if add {
-                        _mm512_add_ps(sum, _mm512_maskz_loadu_ps(masks[half], at))
-                    } else {
-                        sum
-                    };
-                    _mm512_mask_storeu_ps(at, masks[half], sum);
+
+        #[target_feature(enable = $features)]
+        #[expect(
+            clippy::needless_range_loop,
+            reason = "plain indices keep the sums in registers"
+        )]
+        fn multiply_rows<const N: usize>(block: &Block<'_>, c: &mut [f32], add: bool) {
+            let mut sums = [[_mm512_setzero_ps(); 2]; N];
+            for ((a, b0), b1) in block.left.iter().zip(block.right[0]).zip(block.right[1]) {
+                // SAFETY: `Lanes` is 64 bytes, aligned to 64.
+                let (b0, b1) = unsafe {
+                    (
+                        _mm512_load_si512(b0.0.as_ptr().cast()),
+                        _mm512_load_si512(b1.0.as_ptr().cast()),
+                    )
+                };
+                for i in 0..N {
+                    let $a = _mm512_set1_epi32(a.0[i] as i32);
+                    let ($sum, $b) = (sums[i][0], b0);
+                    sums[i][0] = $step;
+                    let ($sum, $b) = (sums[i][1], b1);
+                    sums[i][1] = $step;
+                }
+            }
+            // Stored here and not by a function of its own, so that the sums never need an address.
+            assert!(
+                c.len() >= (N - 1) * block.stride + block.cols,
+                "rows of C"
+            );
+            let mask = (u32::MAX).checked_shr(32 - block.cols as u32).unwrap_or(0);
+            let masks = [mask as u16, (mask >> 16) as u16];
+            for (i, sums) in sums.iter().enumerate() {
+                for (half, &sum) in sums.iter().enumerate() {
+                    let at = c.as_mut_ptr().wrapping_add(i * block.stride + half * LINES);
+                    // SAFETY: masked to the columns of rows inside `c`, checked above.
+                    unsafe {
+                        let sum = if add {
+                            _mm512_add_ps(sum, _mm512_maskz_loadu_ps(masks[half], at))
+                        } else {
+                            sum
+                        };
+                        _mm512_mask_storeu_ps(at, masks[half], sum);
+                    }
                 }
             }
         }
-    }
+    };
 }
+pub(super) use multiply_blocks;
+
+multiply_blocks!("avx512f,avx512bw,avx512vl", |sum, a, b| {
+    _mm512_fmadd_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b), sum)
+});

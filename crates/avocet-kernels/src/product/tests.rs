@@ -39,12 +39,25 @@ fn small_integers(len: usize, modulus: usize) -> Vec<f32> {
         .collect()
 }
 
+/// The right operand in every packed format that this machine has.
+#[cfg(target_arch = "x86_64")]
+fn packed(b: MatRef<'_>) -> Vec<(&'static str, Right<'_>)> {
+    let mut all = Vec::new();
+    if amx::available() {
+        all.push(("tiles", Right::Tiles(amx::Tiles::pack(b, true))));
+    }
+    if panel::Single::available() {
+        all.push(("panels", Right::Panels(Panels::pack(b, true))));
+    }
+    if pairs::Pairs::available() {
+        all.push(("pairs", Right::Pairs(Panels::pack(b, true))));
+    }
+    all
+}
+
 #[cfg(target_arch = "x86_64")]
 #[test]
-fn tiles_of_any_shape_and_strides_give_the_exact_product() {
-    if !amx::available() {
-        return;
-    }
+fn packed_products_of_any_shape_and_strides_are_exact() {
     for (m, k, n) in [
         (1, 1, 1),
         (16, 32, 16),
@@ -62,23 +75,21 @@ fn tiles_of_any_shape_and_strides_give_the_exact_product() {
             for &b in &rights {
                 for accumulate in [false, true] {
                     let mut expected = start.clone();
-                    let mut got = start.clone();
                     f32_product(
                         MatMut::strided(&mut expected, m, n, n + 3),
                         a,
                         b,
                         accumulate,
                     );
-                    let c = MatMut::strided(&mut got, m, n, n + 3);
-                    amx::Tiles::pack(b, true).product(c, a, accumulate);
-                    assert!(got == expected, "{m} x {k} x {n}, adding {accumulate}");
-                    let mut got = start.clone();
-                    let c = MatMut::strided(&mut got, m, n, n + 3);
-                    panel::Panels::pack(b, true).product(c, a, accumulate);
-                    assert!(
-                        got == expected,
-                        "panels {m} x {k} x {n}, adding {accumulate}"
-                    );
+                    for (format, right) in packed(b) {
+                        let mut got = start.clone();
+                        let c = MatMut::strided(&mut got, m, n, n + 3);
+                        right.product(c, a, accumulate);
+                        assert!(
+                            got == expected,
+                            "{format} {m} x {k} x {n}, adding {accumulate}"
+                        );
+                    }
                 }
             }
         }
@@ -111,18 +122,18 @@ fn thin_products_are_exact_whole_and_in_runs_of_columns() {
 
 #[cfg(target_arch = "x86_64")]
 #[test]
-fn tiles_pack_matrices_whose_elements_are_nowhere_neighbours() {
-    if !amx::available() {
-        return;
-    }
+fn matrices_whose_elements_are_nowhere_neighbours_are_packed() {
     let (a, b) = (
         small_integers(2 * 40 * 50, 13),
         small_integers(3 * 50 * 30, 11),
     );
     let a = MatRef::strided(&a, 40, 50, 100, 2);
     let b = MatRef::strided(&b, 50, 30, 3, 150);
-    let (mut expected, mut got) = (vec![0.0; 40 * 30], vec![0.0; 40 * 30]);
+    let mut expected = vec![0.0; 40 * 30];
     f32_product(MatMut::new(&mut expected, 40, 30), a, b, false);
-    amx::Tiles::pack(b, false).product(MatMut::new(&mut got, 40, 30), a, false);
-    assert_eq!(got, expected);
+    for (format, right) in packed(b) {
+        let mut got = vec![0.0; 40 * 30];
+        right.product(MatMut::new(&mut got, 40, 30), a, false);
+        assert_eq!(got, expected, "{format}");
+    }
 }
