@@ -2,8 +2,7 @@
 .POSIX:
 CARGO = cargo
 AVOCET = target/release/avocet
-# Training samples of each kind of picture.
-SAMPLES = 200000
+DRAW = $(AVOCET) data named-pictures
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
@@ -25,12 +24,16 @@ demo: build ## ask the built-in model about the bundled pictures
 data: build ## the training and held-out data of mini, under datasets/
 	$(AVOCET) data text -o datasets/plain-text/train
 	$(AVOCET) data text --split test -o datasets/plain-text/test
-	for kind in shapes flags emoji text easy-vqa; do \
-		$(AVOCET) data named-pictures --kind $$kind --count $(SAMPLES) --seed 1 -o datasets/$$kind/train || exit 1; \
-	done
-	for kind in shapes flags emoji text text-unseen easy-vqa; do \
-		$(AVOCET) data named-pictures --kind $$kind --split test --count 2000 --seed 2 -o datasets/$$kind/test || exit 1; \
-	done
+	$(DRAW) --kind text --max-chars 6 --count 60000 --seed 11 -o datasets/text-short/train
+	$(DRAW) --kind text --max-chars 12 --count 100000 --seed 12 -o datasets/text-medium/train
+	$(DRAW) --kind text --count 300000 --seed 1 -o datasets/text/train
+	$(DRAW) --kind emoji --count 200000 --seed 1 -o datasets/emoji/train
+	$(DRAW) --kind flags --count 80000 --seed 1 -o datasets/flags/train
+	$(DRAW) --kind shapes --count 100000 --seed 1 -o datasets/shapes/train
+	$(DRAW) --kind easy-vqa --count 100000 --seed 1 -o datasets/easy-vqa/train
+	$(DRAW) --kind easy-vqa --split test --count 10000 --seed 2 -o datasets/easy-vqa/test
+	for kind in shapes emoji; do $(DRAW) --kind $$kind --split test --count 2000 --seed 2 -o datasets/$$kind/test || exit 1; done
+	for kind in flags text text-unseen; do $(DRAW) --kind $$kind --split test --count 1000 --seed 2 -o datasets/$$kind/test || exit 1; done
 
 mini: data ## the whole recipe of the built-in model: data, then every stage; goes on where it stopped
 	for stage in assets/recipes/mini/*.toml; do $(AVOCET) train $$stage --resume || exit 1; done

@@ -15,7 +15,9 @@ use avocet_data::{Sample, Truth};
 use avocet_media::Picture;
 use avocet_text::Turn;
 use avocet_train::checkpoint;
-use avocet_train::config::{InitFrom, LossWeights, ModelSource, SourceConfig, TokenizerRecipe};
+use avocet_train::config::{
+    InitFrom, LossWeights, ModelSource, Precision, SourceConfig, TokenizerRecipe,
+};
 use avocet_train::metrics::{MetricsLog, StepMetrics, read_metrics};
 use avocet_train::{StageConfig, StageKind, TrainConfig, TrainOptions, train};
 
@@ -210,6 +212,28 @@ fn a_run_killed_at_any_point_equals_an_unbroken_one() {
         again.parameter_hash, expected.parameter_hash,
         "a finished run stays as it is"
     );
+}
+
+#[test]
+fn a_run_in_bf16_does_not_depend_on_the_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    dataset(&folder.path().join("data"));
+    let trained = |run: &str, precision, threads| {
+        let mut config = config(folder.path(), run, 9);
+        for stage in &mut config.stages {
+            stage.precision = precision;
+        }
+        assert!(spawn(&config, threads).wait().unwrap().success());
+        let newest = checkpoint::list(&config.run).unwrap().pop().unwrap();
+        std::fs::read(newest.1.join(checkpoint::MODEL)).unwrap()
+    };
+    let one = trained("one", Precision::Bf16, 1);
+    assert!(one == trained("two", Precision::Bf16, 2), "one thread and two");
+    let exact = trained("exact", Precision::F32, 1);
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx512bf16") {
+        assert!(one != exact, "bf16 is used where the CPU has it");
+    }
 }
 
 #[test]

@@ -104,3 +104,27 @@ vectorised! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_measured_once_and_no_product_is_faster() {
+        let peak = product_peak();
+        assert!(peak > 0.1, "{peak} GFLOP/s");
+        assert_eq!(peak, product_peak());
+        // One row uses every number of the right operand once: memory limits it, not arithmetic.
+        let thin = product_speed(1, 2048, 2048, false);
+        assert!(thin > 0.0 && thin < peak, "{thin} of {peak} GFLOP/s");
+        assert!(memory_bandwidth() > 0.1);
+    }
+
+    #[test]
+    fn the_triad_scales_and_adds() {
+        let mut a = [0.0; 19];
+        let (b, c): (Vec<f32>, Vec<f32>) = (0..19).map(|i| (i as f32, 2.0 * i as f32)).unzip();
+        triad(&mut a, &b, &c, 0.5);
+        assert!(a.iter().zip(&b).all(|(a, b)| *a == 2.0 * b));
+    }
+}

@@ -6,10 +6,11 @@ use std::time::Instant;
 use avocet_data::Batch;
 use avocet_model::{Avocet, ModelConfig};
 use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor};
+use rayon::prelude::*;
 
 use crate::config::{StageConfig, StageKind};
 use crate::error::{Result, TrainError};
-use crate::objective::{KindSums, Objective, Share, step_flops};
+use crate::objective::{KindSums, Losses, Objective, Share, step_flops};
 use crate::optimizer::{AdamW, Gradients};
 use crate::params::{Param, Params};
 use crate::pattern::matches;
@@ -51,12 +52,35 @@ pub struct StepReport {
     pub loads: Vec<Vec<u64>>,
     /// Operations of the model.
     pub flops: f64,
-    /// Seconds of the forward pass.
+    /// Seconds of the forward passes of all micro-batches, which may run side by side.
     pub forward_s: f64,
-    /// Seconds of the backward pass.
+    /// Seconds of their backward passes.
     pub backward_s: f64,
     /// Seconds of the optimizer.
     pub optimizer_s: f64,
+}
+
+/// What a micro-batch adds to a step.
+#[derive(Debug, Default)]
+struct Part {
+    report: StepReport,
+    gradients: Gradients,
+    kinds: KindSums,
+    accuracy: KindSums,
+}
+
+impl StepReport {
+    /// Adds what another micro-batch did.
+    fn add(&mut self, part: &Self) {
+        self.loss += part.loss;
+        for (name, loss) in &part.parts {
+            *self.parts.entry(name.clone()).or_default() += loss;
+        }
+        add_loads(&mut self.loads, &part.loads);
+        self.flops += part.flops;
+        self.forward_s += part.forward_s;
+        self.backward_s += part.backward_s;
+    }
 }
 
 impl Learner {
@@ -146,56 +170,77 @@ impl Learner {
 
     /// Trains one step at `rate` on the micro-batches together; `measure` adds the figures that
     /// cost extra work.
+    ///
+    /// As many micro-batches as there are threads run side by side; their gradients are added in
+    /// order, so that the result does not depend on the threads.
     pub fn step(&mut self, batches: &[Batch], rate: f64, measure: bool) -> Result<StepReport> {
         let share = Share::of(batches);
+        if let Some(heads) = &self.objective.heads {
+            for batch in batches {
+                self.names.learn(&batch.truths, heads.num_names());
+            }
+        }
         let mut report = StepReport::default();
         let mut gradients = Gradients::default();
-        let mut kinds = KindSums::new();
-        for batch in batches {
-            let started = Instant::now();
-            let losses = self
-                .objective
-                .losses(&self.model, batch, share, &mut self.names)?;
-            report.forward_s += started.elapsed().as_secs_f64();
-            report.flops += step_flops(
-                self.model.config(),
-                self.objective.kind,
-                batch,
-                self.vision_trains,
-            );
-            for (name, part) in &losses.parts {
-                *report.parts.entry((*name).to_string()).or_default() += scalar(part)?;
-            }
-            add_loads(&mut report.loads, &losses.loads);
-            if measure {
-                losses.add_kinds(&self.model, batch, &mut kinds)?;
-                let accuracy = losses.accuracy()?;
-                let figures = [
-                    ("character_error_rate", accuracy.character_error_rate),
-                    ("name_accuracy", accuracy.name_accuracy),
-                ];
-                for (name, figure) in figures {
-                    if let Some(figure) = figure {
-                        report.accuracy.insert(name.to_string(), figure);
-                    }
-                }
-            }
-            if let Some(total) = &losses.total {
-                report.loss += scalar(total)?;
-                let started = Instant::now();
-                gradients.collect(&self.trained, &mut total.backward()?)?;
-                report.backward_s += started.elapsed().as_secs_f64();
+        let (mut kinds, mut accuracy) = (KindSums::new(), KindSums::new());
+        for group in batches.chunks(rayon::current_num_threads()) {
+            let parts: Vec<Result<Part>> = group
+                .par_iter()
+                .map(|batch| self.part(batch, share, measure))
+                .collect();
+            for part in parts {
+                let part = part?;
+                gradients.add(part.gradients)?;
+                report.add(&part.report);
+                add_sums(&mut kinds, part.kinds);
+                add_sums(&mut accuracy, part.accuracy);
             }
         }
         let started = Instant::now();
         let step = self.optimizer.step(&gradients, rate, self.clip)?;
         report.optimizer_s = started.elapsed().as_secs_f64();
         (report.gradient_norm, report.applied) = (step.norm, step.applied);
-        report.kinds = means(kinds);
+        (report.kinds, report.accuracy) = (means(kinds), means(accuracy));
         if step.applied {
             self.move_router_biases(&report.loads)?;
         }
         Ok(report)
+    }
+
+    /// What one micro-batch adds to a step.
+    fn part(&self, batch: &Batch, share: Share, measure: bool) -> Result<Part> {
+        let started = Instant::now();
+        let losses = self
+            .objective
+            .losses(&self.model, batch, share, &self.names)?;
+        let mut part = Part {
+            report: StepReport {
+                forward_s: started.elapsed().as_secs_f64(),
+                flops: step_flops(
+                    self.model.config(),
+                    self.objective.kind,
+                    batch,
+                    self.vision_trains,
+                ),
+                ..StepReport::default()
+            },
+            ..Part::default()
+        };
+        for (name, loss) in &losses.parts {
+            part.report.parts.insert((*name).to_string(), scalar(loss)?);
+        }
+        add_loads(&mut part.report.loads, &losses.loads);
+        if measure {
+            losses.add_kinds(&self.model, batch, &mut part.kinds)?;
+            add_accuracy(&losses, &mut part.accuracy)?;
+        }
+        if let Some(total) = &losses.total {
+            part.report.loss = scalar(total)?;
+            let started = Instant::now();
+            part.gradients = Gradients::of(&self.trained, &mut total.backward()?)?;
+            part.report.backward_s = started.elapsed().as_secs_f64();
+        }
+        Ok(part)
     }
 
     /// Mean loss of answer tokens by kind of sample, without learning.
@@ -203,31 +248,17 @@ impl Learner {
         &mut self,
         batches: impl IntoIterator<Item = Result<Batch>>,
     ) -> Result<BTreeMap<String, f64>> {
-        let mut kinds = KindSums::new();
-        let mut parts: BTreeMap<String, (f64, f64)> = BTreeMap::new();
+        let mut figures = KindSums::new();
         for batch in batches {
             let batch = batch?;
             let share = Share::of(std::slice::from_ref(&batch));
-            // Held-out names must not take places of the naming head.
-            let mut names = self.names.clone();
             let losses = self
                 .objective
-                .losses(&self.model, &batch, share, &mut names)?;
-            losses.add_kinds(&self.model, &batch, &mut kinds)?;
-            let accuracy = losses.accuracy()?;
-            for (name, figure) in [
-                ("character_error_rate", accuracy.character_error_rate),
-                ("name_accuracy", accuracy.name_accuracy),
-            ] {
-                if let Some(figure) = figure {
-                    let (sum, count) = parts.entry(name.to_string()).or_default();
-                    *sum += figure;
-                    *count += 1.0;
-                }
-            }
+                .losses(&self.model, &batch, share, &self.names)?;
+            losses.add_kinds(&self.model, &batch, &mut figures)?;
+            add_accuracy(&losses, &mut figures)?;
         }
-        kinds.extend(parts);
-        Ok(means(kinds))
+        Ok(means(figures))
     }
 
     /// Moves the loss-free router biases against the experts' load (arXiv:2408.15664): an expert
@@ -278,14 +309,37 @@ fn scalar(tensor: &Tensor) -> Result<f64> {
     Ok(f64::from(tensor.to_scalar::<f32>()?))
 }
 
-fn add_loads(sums: &mut Vec<Vec<u64>>, loads: &[Vec<u32>]) {
+/// Adds how well the auxiliary heads did on a batch.
+fn add_accuracy(losses: &Losses, sums: &mut KindSums) -> Result<()> {
+    let accuracy = losses.accuracy()?;
+    let figures = [
+        ("character_error_rate", accuracy.character_error_rate),
+        ("name_accuracy", accuracy.name_accuracy),
+    ];
+    for (name, figure) in figures {
+        if let Some(figure) = figure {
+            add_sums(sums, [(name.to_string(), (figure, 1.0))].into());
+        }
+    }
+    Ok(())
+}
+
+fn add_sums(sums: &mut KindSums, parts: KindSums) {
+    for (name, (sum, weight)) in parts {
+        let (total, weights) = sums.entry(name).or_default();
+        *total += sum;
+        *weights += weight;
+    }
+}
+
+fn add_loads<T: Copy + Into<u64>>(sums: &mut Vec<Vec<u64>>, loads: &[Vec<T>]) {
     if sums.is_empty() {
         *sums = loads.iter().map(|load| vec![0; load.len()]).collect();
     }
     for (sum, load) in sums.iter_mut().zip(loads) {
         sum.iter_mut()
             .zip(load)
-            .for_each(|(s, &l)| *s += u64::from(l));
+            .for_each(|(s, &l)| *s += l.into());
     }
 }
 

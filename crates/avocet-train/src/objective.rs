@@ -65,7 +65,7 @@ impl Objective {
         model: &Avocet,
         batch: &Batch,
         share: Share,
-        names: &mut Names,
+        names: &Names,
     ) -> Result<Losses> {
         let mut losses = Losses {
             total: None,
@@ -88,7 +88,7 @@ impl Objective {
         model: &Avocet,
         batch: &Batch,
         share: Share,
-        names: &mut Names,
+        names: &Names,
         losses: &mut Losses,
     ) -> Result<Option<Latents>> {
         if self.kind == StageKind::Text || batch.grids.is_empty() {

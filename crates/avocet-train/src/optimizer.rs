@@ -59,16 +59,24 @@ struct Slot {
 pub struct Gradients(HashMap<String, Tensor>);
 
 impl Gradients {
-    /// Adds what a backward pass left for `params` to what earlier passes left.
-    pub fn collect(&mut self, params: &[Param], store: &mut GradStore) -> Result<()> {
+    /// What a backward pass left for `params`.
+    pub fn of(params: &[Param], store: &mut GradStore) -> Result<Self> {
+        let mut gradients = HashMap::new();
         for param in params {
-            let Some(gradient) = store.remove(&param.var) else {
-                continue;
-            };
-            match self.0.get(&param.name) {
+            if let Some(gradient) = store.remove(&param.var) {
+                gradients.insert(param.name.clone(), gradient.contiguous()?);
+            }
+        }
+        Ok(Self(gradients))
+    }
+
+    /// Adds another pass's gradients to these.
+    pub fn add(&mut self, other: Self) -> Result<()> {
+        for (name, gradient) in other.0 {
+            match self.0.get(&name) {
                 Some(sum) => sum.inplace_op2(&gradient, &AddInto)?,
                 None => {
-                    self.0.insert(param.name.clone(), gradient.contiguous()?);
+                    self.0.insert(name, gradient);
                 }
             }
         }
@@ -442,9 +450,9 @@ mod tests {
     fn micro_batches_add_up() -> Result<()> {
         let params = params(&[("a", vector(&[1.0, 2.0]))])?;
         let var = params[0].var.as_tensor();
-        let mut gradients = Gradients::default();
-        gradients.collect(&params, &mut var.sum_all()?.backward()?)?;
-        gradients.collect(&params, &mut var.sqr()?.sum_all()?.backward()?)?;
+        let mut gradients = Gradients::of(&params, &mut var.sum_all()?.backward()?)?;
+        let squares = var.sqr()?.sum_all()?;
+        gradients.add(Gradients::of(&params, &mut squares.backward()?)?)?;
         let sum = gradients.get("a").expect("took part").to_vec1::<f32>()?;
         assert_eq!(sum, [3.0, 5.0]);
         Ok(())

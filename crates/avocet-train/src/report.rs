@@ -176,8 +176,8 @@ fn plots(metrics: &[StepMetrics]) -> Vec<Plot> {
             by_key(metrics, |m| &m.kinds),
         ),
         plot(
-            "Held-out loss",
-            "Mean over answer tokens of data never trained on.",
+            "Held-out data",
+            "Mean loss over answer tokens of each kind, and how the auxiliary heads do.",
             true,
             by_key(metrics, |m| &m.held_out),
         ),
@@ -235,7 +235,7 @@ fn plots(metrics: &[StepMetrics]) -> Vec<Plot> {
     ]
 }
 
-/// A range that holds all values, with room; of two decades at least on a log scale.
+/// A range that holds all values, with room.
 fn bounds(values: impl Iterator<Item = f64>, log_scale: bool) -> (f64, f64) {
     let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
         (low.min(v), high.max(v))
@@ -243,8 +243,25 @@ fn bounds(values: impl Iterator<Item = f64>, log_scale: bool) -> (f64, f64) {
     if log_scale {
         return (low / 1.3, high * 1.3);
     }
-    let room = ((high - low) * 0.05).max(high.abs() * 0.01).max(1e-9);
+    let room = match high - low {
+        0.0 => (high.abs() * 0.1).max(0.5),
+        range => range * 0.05,
+    };
     (low - room, high + room)
+}
+
+/// A number as an axis shows it: three significant digits, without what rounding left behind.
+fn short(value: f64) -> String {
+    let magnitude = value.abs().max(1e-9).log10().floor();
+    if magnitude < -3.0 && value != 0.0 {
+        return format!("{value:.1e}");
+    }
+    let digits = (2.0 - magnitude).clamp(0.0, 5.0) as usize;
+    let text = format!("{value:.digits$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
+        false => text,
+    }
 }
 
 fn draw(plot: &Plot) -> Result<String> {
@@ -280,6 +297,9 @@ fn draw_on(svg: &mut String, plot: &Plot) -> std::result::Result<(), Box<dyn std
                 .configure_mesh()
                 .light_line_style(WHITE)
                 .x_desc("step")
+                .x_label_formatter(&|step| format!("{step:.0}"))
+                .y_labels(if plot.log_scale { 5 } else { 8 })
+                .y_label_formatter(&|value| short(*value))
                 .draw()?;
             for (index, series) in plot.series.iter().enumerate() {
                 let colour = Palette99::pick(index).to_rgba();
@@ -343,6 +363,13 @@ mod tests {
         assert!(html.contains("layer 0 most") && html.contains("a&lt;b"));
         assert!(!html.contains("src=") && !html.contains("href="));
         Ok(())
+    }
+
+    #[test]
+    fn axes_show_short_numbers() {
+        let numbers = [0.6000000000000001, 8.0, 0.0014, 24000.0, 0.0, -0.25, 2.5e-5];
+        let shown = ["0.6", "8", "0.0014", "24000", "0", "-0.25", "2.5e-5"];
+        assert_eq!(numbers.map(short), shown);
     }
 
     #[test]

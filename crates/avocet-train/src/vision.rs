@@ -51,18 +51,22 @@ impl Names {
         &self.order
     }
 
-    /// The place of a name; a new name takes the next, if there is one below `limit`.
-    fn place(&mut self, name: &str, limit: usize) -> Option<u32> {
-        if let Some(&place) = self.places.get(name) {
-            return Some(place);
+    /// Gives every name among `truths` that has no place yet the next one, while there are fewer
+    /// than `limit`.
+    pub fn learn(&mut self, truths: &[Option<Truth>], limit: usize) {
+        for truth in truths {
+            let Some(Truth::Name(name)) = truth else {
+                continue;
+            };
+            if self.order.len() < limit && !self.places.contains_key(name) {
+                self.places.insert(name.clone(), self.order.len() as u32);
+                self.order.push(name.clone());
+            }
         }
-        let place = u32::try_from(self.order.len()).ok()?;
-        if self.order.len() >= limit {
-            return None;
-        }
-        self.order.push(name.to_string());
-        self.places.insert(name.to_string(), place);
-        Some(place)
+    }
+
+    fn place(&self, name: &str) -> Option<u32> {
+        self.places.get(name).copied()
     }
 }
 
@@ -117,15 +121,21 @@ impl AuxiliaryHeads {
         })
     }
 
+    /// Most names that the naming head tells apart.
+    pub fn num_names(&self) -> usize {
+        self.name_weight.dims()[0]
+    }
+
     /// The losses of `features` (P, D), one row a patch of the images of `grids`.
     ///
-    /// An image without a truth takes no part; nor does a text longer than its columns can spell.
+    /// An image without a truth takes no part; nor does a text longer than its columns can spell,
+    /// nor a name without a place among `names`.
     pub fn losses(
         &self,
         features: &Tensor,
         grids: &[(usize, usize)],
         truths: &[Option<Truth>],
-        names: &mut Names,
+        names: &Names,
     ) -> Result<AuxiliaryLosses> {
         let reading = self.read(features, grids, truths)?;
         let naming = self.name(features, grids, truths, names)?;
@@ -205,14 +215,13 @@ impl AuxiliaryHeads {
         features: &Tensor,
         grids: &[(usize, usize)],
         truths: &[Option<Truth>],
-        names: &mut Names,
+        names: &Names,
     ) -> Result<Option<Naming>> {
-        let limit = self.name_weight.dim(0)?;
-        let mut place = |truth: &Option<Truth>| match truth {
-            Some(Truth::Name(name)) => names.place(name, limit),
+        let place = |truth: &Option<Truth>| match truth {
+            Some(Truth::Name(name)) => names.place(name),
             _ => None,
         };
-        let places: Vec<Option<u32>> = truths.iter().map(&mut place).collect();
+        let places: Vec<Option<u32>> = truths.iter().map(place).collect();
         let wanted: Vec<bool> = places.iter().map(Option::is_some).collect();
         let targets: Vec<u32> = places.into_iter().flatten().collect();
         if targets.is_empty() {
@@ -297,9 +306,9 @@ mod tests {
     #[test]
     fn names_take_places_in_order_until_they_run_out() {
         let mut names = Names::new(vec!["a".into()]);
-        assert_eq!(names.place("b", 2), Some(1));
-        assert_eq!(names.place("a", 2), Some(0));
-        assert_eq!(names.place("c", 2), None);
+        let named = ["b", "a", "c"].map(|name| Some(Truth::Name(name.into())));
+        names.learn(&named, 2);
+        assert_eq!(["a", "b", "c"].map(|name| names.place(name)), [Some(0), Some(1), None]);
         assert_eq!(names.order(), ["a", "b"]);
     }
 
@@ -320,6 +329,7 @@ mod tests {
             .collect();
         let features = Tensor::from_vec(features, (12, 12), &Device::Cpu)?;
         let mut names = Names::default();
+        names.learn(&truths, heads.num_names());
         let rule = AdamWConfig {
             weight_decay: 0.0,
             ..AdamWConfig::default()
@@ -327,16 +337,15 @@ mod tests {
         let trained = params.trained();
         let mut optimizer = AdamW::new(rule, &trained, |_| 1.0)?;
         for _ in 0..150 {
-            let losses = heads.losses(&features, &grids, &truths, &mut names)?;
+            let losses = heads.losses(&features, &grids, &truths, &names)?;
             let (Some(ctc), Some(naming)) = (losses.ctc, losses.names) else {
                 panic!("both parts take part");
             };
-            let mut gradients = Gradients::default();
-            gradients.collect(&trained, &mut (ctc + naming)?.backward()?)?;
+            let gradients = Gradients::of(&trained, &mut (ctc + naming)?.backward()?)?;
             optimizer.step(&gradients, 0.05, None)?;
         }
         let accuracy = heads
-            .losses(&features, &grids, &truths, &mut names)?
+            .losses(&features, &grids, &truths, &names)?
             .accuracy()?;
         assert_eq!(accuracy.character_error_rate, Some(0.0));
         assert_eq!(accuracy.name_accuracy, Some(1.0));
@@ -349,7 +358,7 @@ mod tests {
         let heads = AuxiliaryHeads::new(&AuxiliaryConfig::default(), 4, params.var_builder())?;
         let features = Tensor::ones((2, 4), candle_core::DType::F32, &Device::Cpu)?;
         let truths = [Some(Truth::Text("abcde".into()))]; // 2 columns of 2 frames
-        let losses = heads.losses(&features, &[(1, 2)], &truths, &mut Names::default())?;
+        let losses = heads.losses(&features, &[(1, 2)], &truths, &Names::default())?;
         assert!(losses.ctc.is_none() && losses.names.is_none());
         assert_eq!(losses.accuracy()?, AuxiliaryAccuracy::default());
         Ok(())

@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 
 use super::MatRef;
-use super::panel::{Block, Format, LINES, Lanes, ROWS, multiply_blocks};
+use super::panel::{Block, Format, LINES, Lanes, Order, PANEL, ROWS, multiply_blocks};
 use super::tile::{self, DEPTH, Side};
 
 /// bfloat16 numbers, two neighbouring depths a lane.
@@ -36,6 +36,16 @@ impl Format for Pairs {
             let out = std::slice::from_raw_parts_mut(out.as_mut_ptr().cast(), out.len());
             tile::pack(lines, (from, to), 0..1, Side::Right, out);
         }
+    }
+
+    unsafe fn pack_line(
+        lines: MatRef<'_>,
+        line: usize,
+        (from, to): (usize, usize),
+        out: &mut [u32],
+    ) {
+        // SAFETY: the caller's.
+        unsafe { tile::pack_line(lines, line, (from, to), out) };
     }
 
     unsafe fn multiply(block: &Block<'_>, c: &mut [f32], rows: usize, add: bool) {

@@ -52,6 +52,19 @@ pub(crate) trait Format: Sync {
         out: &mut [MaybeUninit<Lanes>],
     );
 
+    /// Packs depths `from..to` of one line whose depths are neighbours in memory, lane after lane,
+    /// into `out`, which is as long as the steps of `to - from` depths.
+    ///
+    /// # Safety
+    ///
+    /// The instructions must be [`available`](Format::available).
+    unsafe fn pack_line(
+        lines: MatRef<'_>,
+        line: usize,
+        from_and_to: (usize, usize),
+        out: &mut [u32],
+    );
+
     /// Sets `rows` rows of C, at most 13, to a product, or adds it to them.
     ///
     /// # Safety
@@ -143,28 +156,46 @@ impl<F: Format> Panels<F> {
             let from = panel * PANEL * F::DEPTHS;
             let to = self.depth.min(from + PANEL * F::DEPTHS);
             let steps = F::steps(to - from);
-            left.clear();
-            left.reserve(blocks * steps);
-            let out = &mut left.spare_capacity_mut()[..blocks * steps];
-            for (block, out) in out.chunks_exact_mut(steps).enumerate() {
-                let first = block_rows(block);
-                let lines = (first, block_rows(block + 1) - first);
-                // SAFETY: the instructions were available when `self` was made.
-                unsafe { F::pack(a, lines, (from, to), out) };
+            let order = Order::of(&a);
+            let block_lanes = order.lanes(steps);
+            if left.len() < blocks * block_lanes {
+                left.resize(blocks * block_lanes, Lanes([0; LINES]));
             }
-            // SAFETY: each block wrote its `steps` elements.
-            unsafe { left.set_len(blocks * steps) };
+            let left = &mut left[..blocks * block_lanes];
+            for (block, out) in left.chunks_exact_mut(block_lanes).enumerate() {
+                let rows = block_rows(block)..block_rows(block + 1);
+                // SAFETY: the instructions were available when `self` was made; numbers that are
+                // there may be overwritten without being read.
+                unsafe {
+                    match order {
+                        Order::BySteps => {
+                            let out = std::slice::from_raw_parts_mut(
+                                out.as_mut_ptr().cast::<MaybeUninit<Lanes>>(),
+                                out.len(),
+                            );
+                            F::pack(a, (rows.start, rows.len()), (from, to), out);
+                        }
+                        Order::ByLines => {
+                            let out = numbers_mut(out);
+                            for (row, out) in rows.zip(out.chunks_exact_mut(PANEL)) {
+                                F::pack_line(a, row, (from, to), &mut out[..steps]);
+                            }
+                        }
+                    }
+                }
+            }
             let add = accumulate || from > 0;
             for (pair, right) in right.chunks_exact(2 * steps).enumerate() {
                 let (col, (first, second)) = (pair * COLS, right.split_at(steps));
                 let cols = (self.cols - col).min(COLS);
-                for (block, left) in left.chunks_exact(steps).enumerate() {
+                for (block, left) in left.chunks_exact(block_lanes).enumerate() {
                     let (row, end) = (block_rows(block), block_rows(block + 1));
                     let at = row * c.row_stride + col;
                     let len = (end - row - 1) * c.row_stride + cols;
                     let out = &mut c.data[at..at + len];
                     let block = Block {
-                        left,
+                        left: numbers(left),
+                        order,
                         right: [first, second],
                         stride: c.row_stride,
                         cols,
@@ -175,6 +206,44 @@ impl<F: Format> Panels<F> {
             }
         }
     }
+}
+
+/// How the left operand of a block of C is packed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Step after step, each [`LINES`] lanes: for lines that are neighbours in memory.
+    BySteps,
+    /// Line after line, each [`PANEL`] lanes: for depths that are neighbours in memory, which
+    /// saves a transposition. The fixed distance leaves a line's address to the instruction.
+    ByLines,
+}
+
+impl Order {
+    fn of(a: &MatRef<'_>) -> Self {
+        if a.col_stride == 1 {
+            Self::ByLines
+        } else {
+            Self::BySteps
+        }
+    }
+
+    /// Registers' worth of lanes that a block's left operand takes.
+    fn lanes(self, steps: usize) -> usize {
+        match self {
+            Self::BySteps => steps,
+            Self::ByLines => ROWS * PANEL / LINES,
+        }
+    }
+}
+
+fn numbers(lanes: &[Lanes]) -> &[u32] {
+    // SAFETY: `Lanes` is 16 numbers without padding.
+    unsafe { std::slice::from_raw_parts(lanes.as_ptr().cast(), lanes.len() * LINES) }
+}
+
+fn numbers_mut(lanes: &mut [Lanes]) -> &mut [u32] {
+    // SAFETY: as above.
+    unsafe { std::slice::from_raw_parts_mut(lanes.as_mut_ptr().cast(), lanes.len() * LINES) }
 }
 
 /// Groups of 16 columns, an even number of them.
@@ -209,6 +278,27 @@ impl Format for Single {
     ) {
         // SAFETY: the caller's.
         unsafe { pack(lines, first_and_count, from_and_to, out) };
+    }
+
+    unsafe fn pack_line(
+        lines: MatRef<'_>,
+        line: usize,
+        (from, to): (usize, usize),
+        out: &mut [u32],
+    ) {
+        let start = line * lines.row_stride;
+        match lines.data {
+            Values::F32(data) => {
+                for (out, v) in out.iter_mut().zip(&data[start + from..start + to]) {
+                    *out = v.to_bits();
+                }
+            }
+            Values::Bf16(data) => {
+                for (out, v) in out.iter_mut().zip(&data[start + from..start + to]) {
+                    *out = u32::from(v.to_bits()) << 16;
+                }
+            }
+        }
     }
 
     unsafe fn multiply(block: &Block<'_>, c: &mut [f32], rows: usize, add: bool) {
@@ -293,7 +383,8 @@ pub(super) unsafe fn load(data: Values<'_>, at: usize, mask: u16) -> __m512i {
 
 /// The operands of one block of C.
 pub(crate) struct Block<'a> {
-    pub(super) left: &'a [Lanes],
+    pub(super) left: &'a [u32],
+    pub(super) order: Order,
     pub(super) right: [&'a [Lanes]; 2],
     /// Distance of the rows of C.
     pub(super) stride: usize,
@@ -307,20 +398,33 @@ macro_rules! multiply_blocks {
     ($features:literal, |$sum:ident, $a:ident, $b:ident| $step:expr) => {
         #[target_feature(enable = $features)]
         fn multiply(block: &Block<'_>, c: &mut [f32], rows: usize, add: bool) {
-            match rows {
-                1 => multiply_rows::<1>(block, c, add),
-                2 => multiply_rows::<2>(block, c, add),
-                3 => multiply_rows::<3>(block, c, add),
-                4 => multiply_rows::<4>(block, c, add),
-                5 => multiply_rows::<5>(block, c, add),
-                6 => multiply_rows::<6>(block, c, add),
-                7 => multiply_rows::<7>(block, c, add),
-                8 => multiply_rows::<8>(block, c, add),
-                9 => multiply_rows::<9>(block, c, add),
-                10 => multiply_rows::<10>(block, c, add),
-                11 => multiply_rows::<11>(block, c, add),
-                12 => multiply_rows::<12>(block, c, add),
-                _ => multiply_rows::<ROWS>(block, c, add),
+            match (rows, block.order) {
+                (1, Order::BySteps) => multiply_rows::<1, false>(block, c, add),
+                (2, Order::BySteps) => multiply_rows::<2, false>(block, c, add),
+                (3, Order::BySteps) => multiply_rows::<3, false>(block, c, add),
+                (4, Order::BySteps) => multiply_rows::<4, false>(block, c, add),
+                (5, Order::BySteps) => multiply_rows::<5, false>(block, c, add),
+                (6, Order::BySteps) => multiply_rows::<6, false>(block, c, add),
+                (7, Order::BySteps) => multiply_rows::<7, false>(block, c, add),
+                (8, Order::BySteps) => multiply_rows::<8, false>(block, c, add),
+                (9, Order::BySteps) => multiply_rows::<9, false>(block, c, add),
+                (10, Order::BySteps) => multiply_rows::<10, false>(block, c, add),
+                (11, Order::BySteps) => multiply_rows::<11, false>(block, c, add),
+                (12, Order::BySteps) => multiply_rows::<12, false>(block, c, add),
+                (_, Order::BySteps) => multiply_rows::<ROWS, false>(block, c, add),
+                (1, Order::ByLines) => multiply_rows::<1, true>(block, c, add),
+                (2, Order::ByLines) => multiply_rows::<2, true>(block, c, add),
+                (3, Order::ByLines) => multiply_rows::<3, true>(block, c, add),
+                (4, Order::ByLines) => multiply_rows::<4, true>(block, c, add),
+                (5, Order::ByLines) => multiply_rows::<5, true>(block, c, add),
+                (6, Order::ByLines) => multiply_rows::<6, true>(block, c, add),
+                (7, Order::ByLines) => multiply_rows::<7, true>(block, c, add),
+                (8, Order::ByLines) => multiply_rows::<8, true>(block, c, add),
+                (9, Order::ByLines) => multiply_rows::<9, true>(block, c, add),
+                (10, Order::ByLines) => multiply_rows::<10, true>(block, c, add),
+                (11, Order::ByLines) => multiply_rows::<11, true>(block, c, add),
+                (12, Order::ByLines) => multiply_rows::<12, true>(block, c, add),
+                (_, Order::ByLines) => multiply_rows::<ROWS, true>(block, c, add),
             }
         }
 
@@ -329,9 +433,19 @@ macro_rules! multiply_blocks {
             clippy::needless_range_loop,
             reason = "plain indices keep the sums in registers"
         )]
-        fn multiply_rows<const N: usize>(block: &Block<'_>, c: &mut [f32], add: bool) {
+        fn multiply_rows<const N: usize, const BY_LINES: bool>(
+            block: &Block<'_>,
+            c: &mut [f32],
+            add: bool,
+        ) {
+            let (of_line, of_step) = if BY_LINES { (PANEL, 1) } else { (1, LINES) };
+            let steps = block.right[0].len();
+            assert!(
+                steps > 0 && block.left.len() > (N - 1) * of_line + (steps - 1) * of_step,
+                "the left operand of a block"
+            );
             let mut sums = [[_mm512_setzero_ps(); 2]; N];
-            for ((a, b0), b1) in block.left.iter().zip(block.right[0]).zip(block.right[1]) {
+            for (step, (b0, b1)) in block.right[0].iter().zip(block.right[1]).enumerate() {
                 // SAFETY: `Lanes` is 64 bytes, aligned to 64.
                 let (b0, b1) = unsafe {
                     (
@@ -340,7 +454,9 @@ macro_rules! multiply_blocks {
                     )
                 };
                 for i in 0..N {
-                    let $a = _mm512_set1_epi32(a.0[i] as i32);
+                    // SAFETY: inside the left operand, checked above.
+                    let a = unsafe { block.left.get_unchecked(i * of_line + step * of_step) };
+                    let $a = _mm512_set1_epi32(*a as i32);
                     let ($sum, $b) = (sums[i][0], b0);
                     sums[i][0] = $step;
                     let ($sum, $b) = (sums[i][1], b1);

@@ -75,6 +75,41 @@ pub(super) fn pack(
     }
 }
 
+/// Packs the depths `from..to` of one line, neighbours in memory, into pairs; what lies beyond
+/// `to` is filled with zeros. `out` must hold 16 pairs for each 32 depths begun.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+pub(super) fn pack_line(
+    lines: MatRef<'_>,
+    line: usize,
+    (from, to): (usize, usize),
+    out: &mut [u32],
+) {
+    assert!(
+        lines.col_stride == 1 && line < lines.rows && to <= lines.cols,
+        "a line to pack"
+    );
+    let start = line * lines.row_stride;
+    let depths = (from..to).step_by(DEPTH);
+    for (depth, out) in depths.zip(out.chunks_exact_mut(DEPTH / 2)) {
+        let source = Source {
+            lines,
+            first: line,
+            count: 1,
+            depth,
+            depths: (to - depth).min(DEPTH),
+        };
+        // SAFETY: masked to the depths of a line inside the matrix, checked above; `out` holds 16
+        // numbers of 32 bits.
+        unsafe {
+            let [pairs, ..] = match lines.data {
+                Values::F32(data) => source.f32_by_line(data.as_ptr().add(start + depth)),
+                Values::Bf16(data) => source.bf16_by_line(data.as_ptr().add(start + depth).cast()),
+            };
+            _mm512_storeu_si512(out.as_mut_ptr().cast(), pairs);
+        }
+    }
+}
+
 /// The part of a matrix that becomes one tile.
 struct Source<'a> {
     lines: MatRef<'a>,
