@@ -228,7 +228,10 @@ fn a_run_in_bf16_does_not_depend_on_the_threads() {
         std::fs::read(newest.1.join(checkpoint::MODEL)).unwrap()
     };
     let one = trained("one", Precision::Bf16, 1);
-    assert!(one == trained("two", Precision::Bf16, 2), "one thread and two");
+    assert!(
+        one == trained("two", Precision::Bf16, 2),
+        "one thread and two"
+    );
     let exact = trained("exact", Precision::F32, 1);
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx512bf16") {

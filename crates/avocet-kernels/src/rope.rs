@@ -2,6 +2,7 @@
 //!
 //! RoFormer, arXiv:2104.09864; pairs are (i, i + K/2) as in GPT-NeoX and Llama.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Result, Shape, Tensor, bail};
@@ -30,12 +31,9 @@ impl RopeAngles {
         if head_dim == 0 || !head_dim.is_multiple_of(2) {
             bail!("rope: head_dim {head_dim} is not a positive multiple of 2");
         }
-        let frequencies = frequencies(head_dim / 2, theta);
-        Ok(Self::from_angles(
-            positions.len(),
-            head_dim / 2,
-            |row, pair| f64::from(positions[row]) * frequencies[pair],
-        ))
+        let mut turns = Turns::new(head_dim / 2, theta);
+        let rows = positions.iter().map(|&position| [position]);
+        Ok(turns.angles(rows))
     }
 
     /// Angles of image patches at (row, column): the first half of the pairs turns with the row,
@@ -46,17 +44,9 @@ impl RopeAngles {
         if head_dim == 0 || !head_dim.is_multiple_of(4) {
             bail!("rope: head_dim {head_dim} is not a positive multiple of 4");
         }
-        let half = head_dim / 4;
-        let frequencies = frequencies(half, theta);
-        Ok(Self::from_angles(
-            rows_cols.len(),
-            head_dim / 2,
-            |row, pair| {
-                let (r, c) = rows_cols[row];
-                let position = if pair < half { r } else { c };
-                f64::from(position) * frequencies[pair % half]
-            },
-        ))
+        let mut turns = Turns::new(head_dim / 4, theta);
+        let rows = rows_cols.iter().map(|&(row, column)| [row, column]);
+        Ok(turns.angles(rows))
     }
 
     /// Number of rows the angles are for.
@@ -73,30 +63,49 @@ impl RopeAngles {
     pub fn head_dim(&self) -> usize {
         self.pairs * 2
     }
+}
 
-    fn from_angles(rows: usize, pairs: usize, angle: impl Fn(usize, usize) -> f64) -> Self {
-        let mut cos = Vec::with_capacity(rows * pairs);
-        let mut sin = Vec::with_capacity(rows * pairs);
-        for row in 0..rows {
-            for pair in 0..pairs {
-                let (s, c) = angle(row, pair).sin_cos();
-                cos.push(c as f32);
-                sin.push(s as f32);
-            }
-        }
+/// Cosines and sines of the angles of each position, computed once for each.
+struct Turns {
+    frequencies: Vec<f64>,
+    known: HashMap<u32, Vec<(f32, f32)>>,
+}
+
+impl Turns {
+    /// Frequency i of `pairs` is `theta^(-i / pairs)`.
+    fn new(pairs: usize, theta: f64) -> Self {
+        let frequency = |i| theta.powf(-(i as f64) / pairs as f64);
         Self {
+            frequencies: (0..pairs).map(frequency).collect(),
+            known: HashMap::new(),
+        }
+    }
+
+    /// The angles of rows, each turned by its positions one after another.
+    fn angles<const N: usize>(
+        &mut self,
+        rows: impl ExactSizeIterator<Item = [u32; N]>,
+    ) -> RopeAngles {
+        let (count, pairs) = (rows.len(), N * self.frequencies.len());
+        let (mut cos, mut sin) = (
+            Vec::with_capacity(count * pairs),
+            Vec::with_capacity(count * pairs),
+        );
+        for position in rows.flatten() {
+            let turned = self.known.entry(position).or_insert_with(|| {
+                let angles = self.frequencies.iter().map(|f| f64::from(position) * f);
+                angles.map(|a| (a.cos() as f32, a.sin() as f32)).collect()
+            });
+            cos.extend(turned.iter().map(|(cos, _)| cos));
+            sin.extend(turned.iter().map(|(_, sin)| sin));
+        }
+        RopeAngles {
             cos: cos.into(),
             sin: sin.into(),
-            rows,
+            rows: count,
             pairs,
         }
     }
-}
-
-fn frequencies(pairs: usize, theta: f64) -> Vec<f64> {
-    (0..pairs)
-        .map(|i| theta.powf(-(i as f64) / pairs as f64))
-        .collect()
 }
 
 /// Rotates the heads of each row of `x` (S, H, K) by that row's angles.

@@ -1,5 +1,7 @@
 //! The image tower: stem, blocks with two-dimensional rotary positions, final norm.
 
+use std::collections::HashMap;
+
 use avocet_kernels::{KeyRanges, RopeAngles, depthwise_conv3, rms_norm};
 use candle_core::{Device, Result, Tensor, bail};
 use candle_nn::VarBuilder;
@@ -154,15 +156,17 @@ impl VisionEncoder {
 /// width, of the column in the second (arXiv:2104.02057, section 4); 4 divides the width.
 fn grid_waves(positions: &[(u32, u32)], dim: usize, theta: f64, device: &Device) -> Result<Tensor> {
     let num_waves = dim / 4;
-    let mut rows = vec![0f32; positions.len() * dim];
-    for (row, &(r, c)) in rows.chunks_exact_mut(dim).zip(positions) {
-        for (half, at) in row.chunks_exact_mut(dim / 2).zip([r, c]) {
-            for wave in 0..num_waves {
-                let angle = f64::from(at) * theta.powf(-(wave as f64) / num_waves as f64);
-                half[wave] = angle.sin() as f32;
-                half[num_waves + wave] = angle.cos() as f32;
-            }
-        }
+    let frequency = |wave| theta.powf(-(wave as f64) / num_waves as f64);
+    let frequencies: Vec<f64> = (0..num_waves).map(frequency).collect();
+    let mut known: HashMap<u32, Vec<f32>> = HashMap::new();
+    let mut rows = Vec::with_capacity(positions.len() * dim);
+    for at in positions.iter().flat_map(|&(row, column)| [row, column]) {
+        let waves = known.entry(at).or_insert_with(|| {
+            let angles = || frequencies.iter().map(|f| f64::from(at) * f);
+            let sines = angles().map(|angle| angle.sin() as f32);
+            sines.chain(angles().map(|a| a.cos() as f32)).collect()
+        });
+        rows.extend_from_slice(waves);
     }
     Tensor::from_vec(rows, (positions.len(), dim), device)
 }

@@ -131,6 +131,17 @@ impl Default for LossWeights {
     }
 }
 
+/// What the text loss is the mean of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MeanOver {
+    /// Every answer token counts the same, so that long answers count most.
+    #[default]
+    Tokens,
+    /// Every sample counts the same: a "yes" as much as a line read aloud.
+    Samples,
+}
+
 /// Shape of the auxiliary heads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

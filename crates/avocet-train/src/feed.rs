@@ -12,7 +12,7 @@ use avocet_model::ModelConfig;
 use avocet_text::Tokenizer;
 
 use crate::checkpoint::RunState;
-use crate::config::{StageConfig, TokenizerRecipe, TrainConfig};
+use crate::config::{MeanOver, StageConfig, TokenizerRecipe, TrainConfig};
 use crate::error::{Result, TrainError};
 use crate::start::Start;
 
@@ -135,7 +135,12 @@ impl Source {
         let mut batches = Vec::with_capacity(stage.micro_batches);
         while batches.len() < stage.micro_batches {
             match loader.next_batch().map_err(failed)? {
-                Some(batch) => batches.push(batch),
+                Some(mut batch) => {
+                    if stage.mean_over == MeanOver::Samples {
+                        even_out(&mut batch);
+                    }
+                    batches.push(batch);
+                }
                 None => break,
             }
         }
@@ -152,6 +157,17 @@ impl Source {
             samples,
             position: json,
         }))
+    }
+}
+
+/// Scales the weights of each sample's answer tokens so that they add up to one.
+fn even_out(batch: &mut Batch) {
+    for span in batch.offsets.windows(2) {
+        let weights = &mut batch.weights[span[0]..span[1]];
+        let total: f32 = weights.iter().sum();
+        if total > 0.0 {
+            weights.iter_mut().for_each(|weight| *weight /= total);
+        }
     }
 }
 
@@ -222,4 +238,20 @@ pub(crate) fn train_tokenizer(recipe: &TokenizerRecipe) -> Result<Tokenizer> {
     }
     Tokenizer::train_bpe(texts, recipe.vocab_size)
         .map_err(|error| TrainError::Data(format!("tokenizer: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sample_with_an_answer_weighs_one() {
+        let mut batch = Batch {
+            offsets: vec![0, 3, 5, 6],
+            weights: vec![0.0, 1.0, 1.0, 0.0, 0.0, 1.0],
+            ..Batch::default()
+        };
+        even_out(&mut batch);
+        assert_eq!(batch.weights, [0.0, 0.5, 0.5, 0.0, 0.0, 1.0]);
+    }
 }

@@ -337,9 +337,7 @@ fn add_loads<T: Copy + Into<u64>>(sums: &mut Vec<Vec<u64>>, loads: &[Vec<T>]) {
         *sums = loads.iter().map(|load| vec![0; load.len()]).collect();
     }
     for (sum, load) in sums.iter_mut().zip(loads) {
-        sum.iter_mut()
-            .zip(load)
-            .for_each(|(s, &l)| *s += l.into());
+        sum.iter_mut().zip(load).for_each(|(s, &l)| *s += l.into());
     }
 }
 

@@ -7,7 +7,7 @@ use avocet_data::BatchSize;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{
-    AuxiliaryConfig, InitFrom, LossWeights, ModelSource, Precision, SourceConfig, StageKind,
+    AuxiliaryConfig, InitFrom, LossWeights, MeanOver, ModelSource, Precision, SourceConfig, StageKind,
     everything,
 };
 use crate::error::{Result, TrainError};
@@ -77,6 +77,9 @@ pub struct StageConfig {
     /// Weights of the parts of the loss.
     #[serde(default)]
     pub losses: LossWeights,
+    /// What the text loss is the mean of.
+    #[serde(default)]
+    pub mean_over: MeanOver,
     /// Shape of the auxiliary heads.
     #[serde(default)]
     pub auxiliary: AuxiliaryConfig,
@@ -153,6 +156,7 @@ impl StageConfig {
             clip: None,
             optimizer: AdamWConfig::default(),
             losses: LossWeights::default(),
+            mean_over: MeanOver::default(),
             auxiliary: AuxiliaryConfig::default(),
             router_bias_rate: 0.0,
             precision: Precision::default(),

@@ -308,7 +308,10 @@ mod tests {
         let mut names = Names::new(vec!["a".into()]);
         let named = ["b", "a", "c"].map(|name| Some(Truth::Name(name.into())));
         names.learn(&named, 2);
-        assert_eq!(["a", "b", "c"].map(|name| names.place(name)), [Some(0), Some(1), None]);
+        assert_eq!(
+            ["a", "b", "c"].map(|name| names.place(name)),
+            [Some(0), Some(1), None]
+        );
         assert_eq!(names.order(), ["a", "b"]);
     }
 

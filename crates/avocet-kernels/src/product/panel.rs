@@ -464,10 +464,7 @@ macro_rules! multiply_blocks {
                 }
             }
             // Stored here and not by a function of its own, so that the sums never need an address.
-            assert!(
-                c.len() >= (N - 1) * block.stride + block.cols,
-                "rows of C"
-            );
+            assert!(c.len() >= (N - 1) * block.stride + block.cols, "rows of C");
             let mask = (u32::MAX).checked_shr(32 - block.cols as u32).unwrap_or(0);
             let masks = [mask as u16, (mask >> 16) as u16];
             for (i, sums) in sums.iter().enumerate() {
