@@ -64,7 +64,7 @@ fn dataset(folder: &Path) {
 fn config(folder: &Path, run: &str, steps: u64) -> TrainConfig {
     let mut model = avocet_model::preset("tiny").unwrap();
     model.decoder.vocab_size = 300;
-    model.decoder.moe.loss_free_bias = true;
+    model.decoder.moe.as_mut().unwrap().loss_free_bias = true;
     let source = SourceConfig {
         path: folder.join("data"),
         weight: 1.0,

@@ -21,7 +21,7 @@ impl Cache {
             Ok(LayerCache {
                 key: Tensor::zeros(shape, DType::F32, device)?,
                 value: Tensor::zeros(shape, DType::F32, device)?,
-                load: vec![0; config.moe.num_experts],
+                load: vec![0; config.moe.as_ref().map_or(0, |moe| moe.num_experts)],
             })
         };
         let layers = (0..config.num_layers)

@@ -48,7 +48,8 @@ pub struct ModelConfig {
     pub resampler: Option<ResamplerConfig>,
 }
 
-/// Shape of the mixture-of-experts decoder.
+/// Shape of the decoder. Each layer is self-attention followed by a feed-forward part: either a
+/// dense one, `ff_dim` wide, or a mixture of experts, `moe`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DecoderConfig {
@@ -56,7 +57,7 @@ pub struct DecoderConfig {
     pub vocab_size: usize,
     /// Width of the residual stream.
     pub dim: usize,
-    /// Number of layers, each self-attention followed by a mixture of experts.
+    /// Number of layers.
     pub num_layers: usize,
     /// Query heads.
     pub num_heads: usize,
@@ -72,8 +73,12 @@ pub struct DecoderConfig {
     pub norm_eps: f64,
     /// Whether the output head is the embedding table.
     pub tied_embeddings: bool,
-    /// The feed-forward part of each layer.
-    pub moe: MoeConfig,
+    /// Hidden width of each layer's dense SwiGLU feed-forward, if it has no experts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ff_dim: Option<usize>,
+    /// Each layer's mixture of experts, if it has no dense feed-forward.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moe: Option<MoeConfig>,
 }
 
 /// Shape of a mixture of SwiGLU experts.
@@ -228,18 +233,28 @@ impl DecoderConfig {
         positive("decoder.rope_theta", self.rope_theta)?;
         size("decoder.max_context", self.max_context)?;
         positive("decoder.norm_eps", self.norm_eps)?;
-        let moe = &self.moe;
-        size("decoder.moe.num_experts", moe.num_experts)?;
-        size("decoder.moe.top_k", moe.top_k)?;
-        size("decoder.moe.expert_dim", moe.expert_dim)?;
-        if moe.top_k > moe.num_experts {
+        match (self.ff_dim, &self.moe) {
+            (Some(width), None) => size("decoder.ff_dim", width),
+            (None, Some(moe)) => moe.validate(),
+            (Some(_), Some(_)) => refuse("decoder.ff_dim", "stands beside decoder.moe".into()),
+            (None, None) => refuse("decoder", "has neither ff_dim nor [decoder.moe]".into()),
+        }
+    }
+}
+
+impl MoeConfig {
+    fn validate(&self) -> Result<(), ConfigError> {
+        size("decoder.moe.num_experts", self.num_experts)?;
+        size("decoder.moe.top_k", self.top_k)?;
+        size("decoder.moe.expert_dim", self.expert_dim)?;
+        if self.top_k > self.num_experts {
             let reason = format!(
                 "{} experts a token, but there are {}",
-                moe.top_k, moe.num_experts
+                self.top_k, self.num_experts
             );
             return refuse("decoder.moe.top_k", reason);
         }
-        moe.capacity_factor
+        self.capacity_factor
             .map_or(Ok(()), |c| positive("decoder.moe.capacity_factor", c))
     }
 }

@@ -26,6 +26,8 @@ pub enum Part {
     Router,
     /// The experts.
     Experts,
+    /// The dense feed-forward layers of a decoder without experts.
+    FeedForward,
     /// The decoder's norms.
     Norms,
     /// The gated cross-attention layers.
@@ -38,11 +40,12 @@ pub enum Part {
 
 impl Part {
     /// All parts, in the order of printing.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Embedding,
         Self::Attention,
         Self::Router,
         Self::Experts,
+        Self::FeedForward,
         Self::Norms,
         Self::CrossAttention,
         Self::Vision,
@@ -59,6 +62,7 @@ impl Part {
             [_, "layers", _, "attention", ..] => Self::Attention,
             [_, "layers", _, "moe", "router", ..] => Self::Router,
             [_, "layers", _, "moe", ..] => Self::Experts,
+            [_, "layers", _, "ff", ..] => Self::FeedForward,
             [_, "embedding" | "head"] => Self::Embedding,
             _ => Self::Norms,
         }
@@ -71,6 +75,7 @@ impl Part {
             Self::Attention => "attention",
             Self::Router => "router",
             Self::Experts => "experts",
+            Self::FeedForward => "feed_forward",
             Self::Norms => "norms",
             Self::CrossAttention => "cross_attention",
             Self::Vision => "vision",
@@ -107,8 +112,13 @@ impl ParameterCount {
         }
         let part = |part: Part| by_part.get(&part).copied().unwrap_or(0);
         let total = by_part.values().sum();
-        let per_expert = part(Part::Experts) / config.decoder.moe.num_experts as u64;
-        let idle = per_expert * (config.decoder.moe.num_experts - config.decoder.moe.top_k) as u64;
+        let (per_expert, idle) = config.decoder.moe.as_ref().map_or((0, 0), |moe| {
+            let per_expert = part(Part::Experts) / moe.num_experts as u64;
+            (
+                per_expert,
+                per_expert * (moe.num_experts - moe.top_k) as u64,
+            )
+        });
         let active = total - idle - part(Part::Vision) - part(Part::Resampler);
         Ok(Self {
             total,
@@ -195,7 +205,7 @@ mod tests {
     fn the_loss_free_bias_is_made_but_not_counted() {
         let mut config = preset("tiny").unwrap();
         let plain = ParameterCount::of(&config).unwrap();
-        config.decoder.moe.loss_free_bias = true;
+        config.decoder.moe.as_mut().unwrap().loss_free_bias = true;
         assert_eq!(ParameterCount::of(&config).unwrap(), plain);
         let shapes = parameter_shapes(&config).unwrap();
         assert_eq!(shapes["decoder.layers.0.moe.router.load_bias"].dims(), [4]);

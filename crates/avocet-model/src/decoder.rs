@@ -9,14 +9,22 @@ use crate::config::DecoderConfig;
 use crate::init;
 use crate::moe::{MixtureOfExperts, RouterStats};
 use crate::self_attention::SelfAttention;
+use crate::swiglu::SwiGlu;
 
-/// A pre-norm decoder layer: rotary self-attention, then a mixture of experts.
+/// The second part of a decoder layer.
+#[derive(Debug, Clone)]
+enum FeedForward {
+    Dense(SwiGlu),
+    Experts(MixtureOfExperts),
+}
+
+/// A pre-norm decoder layer: rotary self-attention, then a feed-forward part.
 #[derive(Debug, Clone)]
 pub struct DecoderLayer {
     attention_norm: Tensor,
     attention: SelfAttention,
-    moe_norm: Tensor,
-    moe: MixtureOfExperts,
+    ff_norm: Tensor,
+    ff: FeedForward,
     eps: f64,
 }
 
@@ -25,26 +33,48 @@ impl DecoderLayer {
     pub fn new(config: &DecoderConfig, vb: VarBuilder) -> Result<Self> {
         let num_writers = 2 * config.num_layers;
         let heads = (config.num_heads, config.num_kv_heads, config.head_dim);
+        let attention_norm = init::norm(&vb, config.dim, "attention_norm")?;
+        let attention = SelfAttention::new(config.dim, heads, num_writers, vb.pp("attention"))?;
+        let (ff_norm, ff) = match &config.moe {
+            Some(moe) => {
+                let norm = init::norm(&vb, config.dim, "moe_norm")?;
+                let experts = MixtureOfExperts::new(config.dim, moe, num_writers, vb.pp("moe"))?;
+                (norm, FeedForward::Experts(experts))
+            }
+            None => {
+                let norm = init::norm(&vb, config.dim, "ff_norm")?;
+                let width = config.ff_dim.unwrap_or(0);
+                let dense = SwiGlu::new(config.dim, width, num_writers, vb.pp("ff"))?;
+                (norm, FeedForward::Dense(dense))
+            }
+        };
         Ok(Self {
-            attention_norm: init::norm(&vb, config.dim, "attention_norm")?,
-            attention: SelfAttention::new(config.dim, heads, num_writers, vb.pp("attention"))?,
-            moe_norm: init::norm(&vb, config.dim, "moe_norm")?,
-            moe: MixtureOfExperts::new(config.dim, &config.moe, num_writers, vb.pp("moe"))?,
+            attention_norm,
+            attention,
+            ff_norm,
+            ff,
             eps: config.norm_eps,
         })
     }
 
-    /// Maps packed `x` (T, D) to (T, D).
+    /// Maps packed `x` (T, D) to (T, D), and says what the router did, if there is one.
     pub fn forward(
         &self,
         x: &Tensor,
         angles: &RopeAngles,
         ranges: &KeyRanges,
-    ) -> Result<(Tensor, RouterStats)> {
+    ) -> Result<(Tensor, Option<RouterStats>)> {
         let normed = rms_norm(x, &self.attention_norm, self.eps)?;
         let x = (x + self.attention.forward(&normed, angles, ranges)?)?; // (T, D)
-        let (mixed, stats) = self.moe.forward(&rms_norm(&x, &self.moe_norm, self.eps)?)?;
-        Ok(((x + mixed)?, stats))
+        let normed = rms_norm(&x, &self.ff_norm, self.eps)?;
+        let (fed, stats) = match &self.ff {
+            FeedForward::Dense(dense) => (dense.forward(&normed)?, None),
+            FeedForward::Experts(experts) => {
+                let (fed, stats) = experts.forward(&normed)?;
+                (fed, Some(stats))
+            }
+        };
+        Ok(((x + fed)?, stats))
     }
 
     /// Maps the rows `x` (n, D) that follow `past` cached ones to (n, D).
@@ -61,16 +91,22 @@ impl DecoderLayer {
             .attention
             .forward_cached(&normed, angles, ranges, cache, past)?;
         let x = (x + attended)?; // (n, D)
-        let (mixed, load) = self.moe.infer(&rms_norm(&x, &self.moe_norm, self.eps)?)?;
-        cache.count(&load);
-        x + mixed
+        let normed = rms_norm(&x, &self.ff_norm, self.eps)?;
+        match &self.ff {
+            FeedForward::Dense(dense) => x + dense.forward(&normed)?,
+            FeedForward::Experts(experts) => {
+                let (fed, load) = experts.infer(&normed)?;
+                cache.count(&load);
+                x + fed
+            }
+        }
     }
 }
 
-/// The mixture-of-experts decoder, but for the loop over its layers, which belongs to the model
-/// because cross-attention layers sit between them.
+/// The decoder, but for the loop over its layers, which belongs to the model because
+/// cross-attention layers sit between them.
 #[derive(Debug, Clone)]
-pub struct MoeDecoder {
+pub struct Decoder {
     embedding: Tensor,
     pub(crate) layers: Vec<DecoderLayer>,
     norm: Tensor,
@@ -78,7 +114,7 @@ pub struct MoeDecoder {
     eps: f64,
 }
 
-impl MoeDecoder {
+impl Decoder {
     /// Makes the tower.
     pub fn new(config: &DecoderConfig, vb: VarBuilder) -> Result<Self> {
         let layers = vb.pp("layers");

@@ -84,8 +84,12 @@ fn latents_of(config: &ModelConfig, patches: usize) -> usize {
 
 fn layer_weights(decoder: &DecoderConfig) -> f64 {
     let heads = 2 * decoder.num_heads + 2 * decoder.num_kv_heads;
-    let experts = decoder.moe.top_k * 3 * decoder.moe.expert_dim;
-    (decoder.dim * (heads * decoder.head_dim + experts + decoder.moe.num_experts)) as f64
+    let dense = 3 * decoder.ff_dim.unwrap_or(0);
+    let experts = decoder
+        .moe
+        .as_ref()
+        .map_or(0, |moe| moe.top_k * 3 * moe.expert_dim + moe.num_experts);
+    (decoder.dim * (heads * decoder.head_dim + dense + experts)) as f64
 }
 
 fn cross_weights(dim: usize, cross: &CrossAttentionConfig, sees: bool) -> f64 {

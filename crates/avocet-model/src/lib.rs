@@ -45,7 +45,7 @@ pub use config::{
 };
 pub use count::{ParameterCount, Part, parameter_shapes};
 pub use cross_attention::{CrossKeys, GatedCrossAttention, LayerKeys};
-pub use decoder::{DecoderLayer, MoeDecoder};
+pub use decoder::{Decoder, DecoderLayer};
 pub use flops::{TRAINING_FACTOR, forward_flops, text_flops, vision_flops};
 pub use init::is_trained;
 pub use input::{Images, Latents, TextBatch};

@@ -7,7 +7,7 @@ use candle_nn::VarBuilder;
 use crate::cache::Cache;
 use crate::config::ModelConfig;
 use crate::cross_attention::{CrossKeys, GatedCrossAttention};
-use crate::decoder::MoeDecoder;
+use crate::decoder::Decoder;
 use crate::input::{Images, Latents, TextBatch};
 use crate::moe::RouterStats;
 use crate::resampler::PerceiverResampler;
@@ -18,7 +18,7 @@ use crate::vision::VisionEncoder;
 pub struct Decoded {
     /// A row a token (T, D), after the final norm; [`Avocet::logits`] turns rows into logits.
     pub hidden: Tensor,
-    /// What each layer's router did.
+    /// What the router of each layer with experts did.
     pub routers: Vec<RouterStats>,
 }
 
@@ -27,7 +27,7 @@ pub struct Decoded {
 /// Flamingo, arXiv:2204.14198, around a mixture-of-experts decoder.
 #[derive(Debug, Clone)]
 pub struct Avocet {
-    decoder: MoeDecoder,
+    decoder: Decoder,
     cross_attention: Vec<GatedCrossAttention>,
     vision: Option<VisionEncoder>,
     resampler: Option<PerceiverResampler>,
@@ -40,7 +40,7 @@ impl Avocet {
     /// Errors if the configuration is invalid, or a tensor is missing or of another shape.
     pub fn new(config: &ModelConfig, vb: VarBuilder) -> Result<Self> {
         config.validate().map_err(Error::wrap)?;
-        let decoder = MoeDecoder::new(&config.decoder, vb.pp("decoder"))?;
+        let decoder = Decoder::new(&config.decoder, vb.pp("decoder"))?;
         let mut cross_attention = Vec::new();
         let (mut vision, mut resampler) = (None, None);
         if let Some(tower) = &config.vision {
@@ -130,7 +130,7 @@ impl Avocet {
             }
             let stats;
             (x, stats) = layer.forward(&x, &angles, &ranges)?;
-            routers.push(stats);
+            routers.extend(stats);
         }
         Ok(Decoded {
             hidden: self.decoder.finish(&x)?,

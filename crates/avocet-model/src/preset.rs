@@ -55,9 +55,17 @@ mod tests {
 
     #[test]
     fn a_refused_field_is_named_with_both_numbers() {
-        let cases: [(String, &str); 9] = [
+        let cases: [(String, &str); 11] = [
             (
-                refused(|c| c.decoder.moe.top_k = 5),
+                refused(|c| c.decoder.moe = None),
+                "decoder: has neither ff_dim nor [decoder.moe]",
+            ),
+            (
+                refused(|c| c.decoder.ff_dim = Some(8)),
+                "decoder.ff_dim: stands beside decoder.moe",
+            ),
+            (
+                refused(|c| c.decoder.moe.as_mut().unwrap().top_k = 5),
                 "decoder.moe.top_k: 5 experts a token, but there are 4",
             ),
             (

@@ -168,13 +168,21 @@ fn text(report: &Report) -> String {
         }
     }
     text.push_str(&table.to_text());
-    let moe = &report.config.decoder.moe;
+    let feed_forward = match &report.config.decoder.moe {
+        Some(moe) => format!(
+            "{} experts of {} parameters each, {} for a token",
+            moe.num_experts,
+            count(parameters.per_expert),
+            moe.top_k
+        ),
+        None => format!(
+            "dense feed-forward {} wide",
+            report.config.decoder.ff_dim.unwrap_or(0)
+        ),
+    };
     text.push_str(&format!(
-        "\n{} experts of {} parameters each, {} for a token; {} layers of width {}, {} query \
-         heads x {} on {} key/value head{}, context {}, vocabulary {}\n",
-        moe.num_experts,
-        count(parameters.per_expert),
-        moe.top_k,
+        "\n{feed_forward}; {} layers of width {}, {} query heads x {} on {} key/value head{}, \
+         context {}, vocabulary {}\n",
         report.config.decoder.num_layers,
         report.config.decoder.dim,
         report.config.decoder.num_heads,

@@ -3,7 +3,7 @@
 use candle_core::{DType, Result, Tensor};
 
 use super::*;
-use crate::config::StemConfig;
+use crate::config::{MoeConfig, StemConfig};
 use crate::fixture::{Fixture, difference, elements, images, noise, texts, tiny, tiny_in};
 
 const A: Option<u32> = Some(0);
@@ -11,6 +11,14 @@ const B: Option<u32> = Some(1);
 
 fn shut(config: &mut ModelConfig) {
     config.cross_attention.as_mut().unwrap().initial_gate = 0.0;
+}
+
+fn moe(config: &mut ModelConfig) -> &mut MoeConfig {
+    config.decoder.moe.as_mut().unwrap()
+}
+
+fn dense(config: &mut ModelConfig) {
+    (config.decoder.ff_dim, config.decoder.moe) = (Some(16), None);
 }
 
 fn hidden(f: &Fixture, text: &TextBatch, seen: Option<&Images>) -> Result<Tensor> {
@@ -201,6 +209,38 @@ fn cached_decoding_equals_the_full_forward() -> Result<()> {
 }
 
 #[test]
+fn a_dense_decoder_is_one_whose_only_expert_takes_every_token() -> Result<()> {
+    let f = tiny(dense);
+    let one_expert = tiny(|config| {
+        (moe(config).num_experts, moe(config).top_k) = (1, 1);
+    });
+    for (name, var) in f.vars.iter().filter(|(n, _)| n.starts_with("decoder.")) {
+        match name.split_once(".ff.") {
+            Some((layer, matrix)) => {
+                let expert = format!("{layer}.moe.experts.{matrix}");
+                one_expert.vars[&expert].set(&var.unsqueeze(0)?)?;
+            }
+            None => one_expert.vars[&name.replace("ff_norm", "moe_norm")].set(var)?,
+        }
+    }
+    let text = texts(&[&[None, A, A, A], &[None; 6]]);
+    let seen = images(3, &[(2, 3)]);
+    let ours = hidden(&f, &text, Some(&seen))?;
+    assert!(difference(&ours, &hidden(&one_expert, &text, Some(&seen))?) < 2e-5);
+    let (keys, mut cache) = (f.model.cross_keys(None)?, f.model.new_cache(4)?);
+    let ids = &text.ids[4..];
+    let first = f
+        .model
+        .forward_cached(&ids[..4], &[None; 4], &keys, &mut cache)?;
+    let then = f
+        .model
+        .forward_cached(&ids[4..], &[None; 2], &keys, &mut cache)?;
+    let full = ours.narrow(0, 4, 6)?;
+    assert!(difference(&Tensor::cat(&[first, then], 0)?, &full) < 2e-5);
+    Ok(())
+}
+
+#[test]
 fn a_truncated_cache_continues_as_if_the_rest_had_never_been() -> Result<()> {
     let f = tiny(|_| {});
     let keys = f.model.cross_keys(None)?;
@@ -250,6 +290,9 @@ fn every_variable_gets_a_gradient() -> Result<()> {
         (tiny_conv(), true),
     ] {
         let f = tiny(|config| {
+            if stem == StemConfig::Linear {
+                dense(config);
+            }
             config.decoder.tied_embeddings = resampler;
             config.vision.as_mut().unwrap().stem = stem;
             if !resampler {
@@ -304,7 +347,7 @@ fn tiny_conv() -> StemConfig {
 
 #[test]
 fn a_loss_free_bias_moves_the_choice_of_experts_only() -> Result<()> {
-    let f = tiny(|config| config.decoder.moe.loss_free_bias = true);
+    let f = tiny(|config| moe(config).loss_free_bias = true);
     let text = texts(&[&[None; 12]]);
     let load = |f: &Fixture| -> Result<Vec<u32>> {
         Ok(f.model.forward(&text, None)?.routers[0].load.clone())
@@ -412,7 +455,7 @@ fn matrices_in_bfloat16_give_nearly_the_same_and_decode_alike() -> Result<()> {
 
 #[test]
 fn a_capacity_bounds_what_an_expert_takes_in_training_only() -> Result<()> {
-    let bounded = tiny(|config| config.decoder.moe.capacity_factor = Some(0.5));
+    let bounded = tiny(|config| moe(config).capacity_factor = Some(0.5));
     let free = tiny(|_| {});
     let text = texts(&[&[None; 12]]);
     let (cut, whole) = (hidden(&bounded, &text, None)?, hidden(&free, &text, None)?);
