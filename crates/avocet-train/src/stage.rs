@@ -7,8 +7,8 @@ use avocet_data::BatchSize;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{
-    AuxiliaryConfig, InitFrom, LossWeights, MeanOver, ModelSource, Precision, SourceConfig, StageKind,
-    everything,
+    AuxiliaryConfig, InitFrom, LossWeights, MeanOver, ModelSource, Precision, SourceConfig,
+    StageKind, everything,
 };
 use crate::error::{Result, TrainError};
 use crate::optimizer::AdamWConfig;
