@@ -76,6 +76,9 @@ impl Summary {
     }
 }
 
+/// Most lines of one kind of count for people; JSON has them all.
+const MOST_LINES: usize = 10;
+
 impl Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} (made by {})", self.dataset, self.pipeline)?;
@@ -91,8 +94,15 @@ impl Display for Summary {
             ("source", &self.sources),
             ("licence", &self.licences),
         ] {
-            for (name, count) in counts {
+            let mut most: Vec<_> = counts.iter().collect();
+            most.sort_by_key(|&(name, &count)| (std::cmp::Reverse(count), name));
+            let (shown, rest) = most.split_at(most.len().min(MOST_LINES));
+            for (name, count) in shown {
                 writeln!(f, "{title:>10}  {count:>9}  {name}")?;
+            }
+            if !rest.is_empty() {
+                let sum: u64 = rest.iter().map(|(_, count)| **count).sum();
+                writeln!(f, "{title:>10}  {sum:>9}  {} others", rest.len())?;
             }
         }
         Ok(())
@@ -127,7 +137,7 @@ pub fn contact_sheet(reader: &Reader, count: usize, out: &mut impl Write) -> Res
 const PAGE_START: &str = "<!doctype html><meta charset=utf-8>\
 <meta http-equiv=Content-Security-Policy content=\"default-src 'none'; img-src data:; \
 style-src 'unsafe-inline'\"><style>body{font:14px sans-serif;margin:2em}\
-main{display:grid;grid-template-columns:repeat(auto-fill,minmax(260px,1fr));gap:1em}\
+pre{color:#555}main{display:grid;grid-template-columns:repeat(auto-fill,minmax(260px,1fr));gap:1em}\
 article{border:1px solid #ccc;padding:.6em;overflow-wrap:anywhere}\
 img{max-width:100%;min-width:64px;image-rendering:pixelated;background:#eee}\
 p{margin:.3em 0;white-space:pre-wrap}.a{color:#064}.n{color:#777;font-size:12px}</style>\n";
@@ -228,6 +238,27 @@ mod tests {
         ] {
             assert_eq!(base64(plain.as_bytes()), coded.as_bytes());
         }
+    }
+
+    #[test]
+    fn people_are_shown_the_most_frequent_sources_and_the_sum_of_the_rest() {
+        let dir = tempfile::tempdir().unwrap();
+        let recipe = Recipe::new("test", "train", 1, serde_json::json!(null));
+        let mut writer = Writer::open(dir.path(), recipe).unwrap();
+        for n in 0..14u8 {
+            let source = format!("source-{:02}", n.min(11));
+            let from = ("line", source.as_str(), "CC0-1.0");
+            let sample = Sample::document(from, &format!("text {n}")).unwrap();
+            writer.keep(&n.to_string(), &[sample]).unwrap();
+        }
+        writer.finish().unwrap();
+        let text = Summary::of(&Reader::open(dir.path()).unwrap()).to_string();
+        assert!(
+            text.contains("    source          3  source-11\n"),
+            "{text}"
+        );
+        assert!(text.contains("    source          2  2 others\n"), "{text}");
+        assert_eq!(text.matches("source-").count(), 10);
     }
 
     #[test]
