@@ -429,10 +429,7 @@ macro_rules! multiply_blocks {
         }
 
         #[target_feature(enable = $features)]
-        #[expect(
-            clippy::needless_range_loop,
-            reason = "plain indices keep the sums in registers"
-        )]
+        // Plain indices keep the sums in registers.
         fn multiply_rows<const N: usize, const BY_LINES: bool>(
             block: &Block<'_>,
             c: &mut [f32],
