@@ -7,6 +7,7 @@
 //! - [`resolve`]: what a model reference on the command line means.
 
 mod backend;
+mod bytes;
 mod check;
 mod error;
 mod files;

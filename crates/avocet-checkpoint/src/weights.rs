@@ -1,11 +1,10 @@
-//! The bytes of a weights file, mapped or carried in the binary, and tensors out of them.
+//! A checked weights file, and tensors out of it.
 
+use crate::bytes::Bytes;
 use crate::error::{CheckpointError, HeaderError};
 use crate::header::{self, Entries, Entry, StoredType};
 use candle_core::{Device, Result, Tensor};
 use half::{bf16, f16};
-use memmap2::Mmap;
-use std::fs::File;
 use std::path::Path;
 
 /// What a weights file says of one tensor.
@@ -19,23 +18,6 @@ pub struct StoredTensor {
     pub shape: Vec<usize>,
 }
 
-enum Bytes {
-    Mapped(Mmap),
-    Carried(&'static [u8]),
-    /// A file without content, which cannot be mapped.
-    Empty,
-}
-
-impl Bytes {
-    fn get(&self) -> &[u8] {
-        match self {
-            Bytes::Mapped(map) => map,
-            Bytes::Carried(bytes) => bytes,
-            Bytes::Empty => &[],
-        }
-    }
-}
-
 /// A checked weights file.
 pub(crate) struct Weights {
     bytes: Bytes,
@@ -44,16 +26,7 @@ pub(crate) struct Weights {
 
 impl Weights {
     pub fn map(path: &Path) -> std::result::Result<Self, CheckpointError> {
-        let file = File::open(path).map_err(CheckpointError::io(path))?;
-        let length = file.metadata().map_err(CheckpointError::io(path))?.len();
-        let bytes = if length == 0 {
-            Bytes::Empty
-        } else {
-            // SAFETY: the map is only read, and only through `get`. If another process shortens
-            // the file meanwhile, reading ends this process; files here are replaced by rename,
-            // which leaves the mapped one as it was.
-            Bytes::Mapped(unsafe { Mmap::map(&file) }.map_err(CheckpointError::io(path))?)
-        };
+        let bytes = Bytes::map(path)?;
         Self::check(bytes).map_err(|reason| CheckpointError::Weights {
             path: path.to_owned(),
             reason,
