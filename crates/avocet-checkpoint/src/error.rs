@@ -47,6 +47,14 @@ pub enum CheckpointError {
         /// What is wrong, with the tensor's name where it is about one.
         reason: HeaderError,
     },
+    /// A GGUF file is damaged, or of a kind that is not read.
+    #[error("{path:?}: {reason}")]
+    Gguf {
+        /// The file.
+        path: PathBuf,
+        /// Which field at which byte, and why.
+        reason: crate::gguf::GgufError,
+    },
     /// The tensors are not those of the configured model.
     #[error("{path:?}: {differences}")]
     Mismatch {

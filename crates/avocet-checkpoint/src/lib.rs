@@ -4,6 +4,7 @@
 //! - [`ModelFiles`]: opens a folder, or the same three files carried in a binary; nothing of a
 //!   file is believed before it is checked.
 //! - [`save`]: writes a folder so that a crash leaves whole files.
+//! - [`gguf`]: reads the files of llama.cpp, and makes their blocks.
 //! - [`resolve`]: what a model reference on the command line means.
 
 mod backend;
@@ -13,6 +14,7 @@ mod error;
 mod files;
 #[cfg(test)]
 mod fixture;
+pub mod gguf;
 mod header;
 mod reference;
 mod save;

@@ -1,0 +1,24 @@
+//! GGUF, the files of llama.cpp: metadata and tensors, most of them in blocks of small integers.
+//!
+//! - [`Gguf`]: opens a file of version 2 or 3; nothing of it is believed before it is checked.
+//! - [`GgmlType`]: the number types, and how many bytes their blocks take.
+//! - [`quantize`]: makes blocks out of numbers.
+
+mod cursor;
+mod dequantize;
+mod error;
+mod file;
+mod ggml_type;
+mod quantize;
+mod value;
+
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod tests;
+
+pub use error::{GgufError, Problem};
+pub use file::{Gguf, GgufTensor};
+pub use ggml_type::GgmlType;
+pub use quantize::{QuantizeError, quantize};
+pub use value::{Array, Value};
