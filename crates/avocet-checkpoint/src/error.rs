@@ -55,6 +55,14 @@ pub enum CheckpointError {
         /// Which field at which byte, and why.
         reason: crate::gguf::GgufError,
     },
+    /// A file of `torch.save` is damaged, or holds what is not read.
+    #[error("{path:?}: {reason}")]
+    Pickle {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        reason: crate::pickle::PickleError,
+    },
     /// The tensors are not those of the configured model.
     #[error("{path:?}: {differences}")]
     Mismatch {

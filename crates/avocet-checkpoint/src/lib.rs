@@ -5,6 +5,7 @@
 //!   file is believed before it is checked.
 //! - [`save`]: writes a folder so that a crash leaves whole files.
 //! - [`gguf`]: reads the files of llama.cpp, and makes their blocks.
+//! - [`pickle`]: reads the files of `torch.save` without executing anything.
 //! - [`resolve`]: what a model reference on the command line means.
 
 mod backend;
@@ -16,6 +17,7 @@ mod files;
 mod fixture;
 pub mod gguf;
 mod header;
+pub mod pickle;
 mod reference;
 mod save;
 mod weights;
