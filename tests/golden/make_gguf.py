@@ -9,8 +9,6 @@ Run from anywhere: python3 make_gguf.py LIBGGML.so. Seeded; no test runs it.
 """
 
 import ctypes
-import json
-import struct
 import sys
 from pathlib import Path
 
@@ -19,6 +17,10 @@ from gguf import GGMLQuantizationType as Type
 from gguf import GGUFValueType as Kind
 from gguf import GGUFWriter
 from gguf.quants import dequantize, quantize
+
+sys.dont_write_bytecode = True
+
+from safetensors_file import write  # noqa: E402
 
 HERE = Path(__file__).parent
 SIMPLE = [Type.Q8_0, Type.Q4_0, Type.Q4_1]
@@ -61,23 +63,6 @@ def numbers_by_ggml(blocks, kind, count):
         ctypes.c_int64(count),
     )
     return values
-
-
-def write_safetensors(path, tensors):
-    """Named arrays of float32 and uint8 in the safetensors format."""
-    header, body = {}, b""
-    for name in sorted(tensors):
-        array = np.ascontiguousarray(tensors[name])
-        raw = array.tobytes()
-        header[name] = {
-            "dtype": {"float32": "F32", "uint8": "U8"}[array.dtype.name],
-            "shape": list(array.shape),
-            "data_offsets": [len(body), len(body) + len(raw)],
-        }
-        body += raw
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    path.write_bytes(struct.pack("<Q", len(text)) + text + body)
 
 
 writer = GGUFWriter(HERE / "every_type.gguf", "made-up")
@@ -137,4 +122,4 @@ writer.write_header_to_file()
 writer.write_kv_data_to_file()
 writer.write_tensors_to_file()
 writer.close()
-write_safetensors(HERE / "every_type.safetensors", expected)
+write(HERE / "every_type.safetensors", expected)

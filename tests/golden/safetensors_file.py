@@ -3,20 +3,20 @@
 import json
 import struct
 
-import torch
+import numpy as np
 
-KINDS = {torch.float32: "F32", torch.int64: "I64"}
+KINDS = {"float32": "F32", "int64": "I64", "uint8": "U8"}
 
 
 def write(path, tensors):
-    """Writes named tensors, sorted by name, so that the same tensors give the same bytes."""
+    """Writes named tensors or arrays, sorted by name, so that the same give the same bytes."""
     header, body = {}, b""
     for name in sorted(tensors):
-        tensor = tensors[name].contiguous()
-        raw = tensor.numpy().astype(tensor.numpy().dtype.newbyteorder("<")).tobytes()
+        array = np.ascontiguousarray(tensors[name])
+        raw = array.astype(array.dtype.newbyteorder("<")).tobytes()
         header[name] = {
-            "dtype": KINDS[tensor.dtype],
-            "shape": list(tensor.shape),
+            "dtype": KINDS[array.dtype.name],
+            "shape": list(tensors[name].shape),
             "data_offsets": [len(body), len(body) + len(raw)],
         }
         body += raw

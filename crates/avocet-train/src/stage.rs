@@ -51,7 +51,7 @@ pub struct StageConfig {
     /// Most rows of a step, text tokens and patches together, instead of `samples`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<usize>,
-    /// Parts that a step's samples are computed in, to save memory.
+    /// Parts that a step's samples are computed in, as many side by side as there are threads.
     #[serde(default = "one_part")]
     pub micro_batches: usize,
     /// A batch that grows to `samples`.

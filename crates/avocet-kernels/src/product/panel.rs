@@ -398,33 +398,33 @@ macro_rules! multiply_blocks {
     ($features:literal, |$sum:ident, $a:ident, $b:ident| $step:expr) => {
         #[target_feature(enable = $features)]
         fn multiply(block: &Block<'_>, c: &mut [f32], rows: usize, add: bool) {
-            match (rows, block.order) {
-                (1, Order::BySteps) => multiply_rows::<1, false>(block, c, add),
-                (2, Order::BySteps) => multiply_rows::<2, false>(block, c, add),
-                (3, Order::BySteps) => multiply_rows::<3, false>(block, c, add),
-                (4, Order::BySteps) => multiply_rows::<4, false>(block, c, add),
-                (5, Order::BySteps) => multiply_rows::<5, false>(block, c, add),
-                (6, Order::BySteps) => multiply_rows::<6, false>(block, c, add),
-                (7, Order::BySteps) => multiply_rows::<7, false>(block, c, add),
-                (8, Order::BySteps) => multiply_rows::<8, false>(block, c, add),
-                (9, Order::BySteps) => multiply_rows::<9, false>(block, c, add),
-                (10, Order::BySteps) => multiply_rows::<10, false>(block, c, add),
-                (11, Order::BySteps) => multiply_rows::<11, false>(block, c, add),
-                (12, Order::BySteps) => multiply_rows::<12, false>(block, c, add),
-                (_, Order::BySteps) => multiply_rows::<ROWS, false>(block, c, add),
-                (1, Order::ByLines) => multiply_rows::<1, true>(block, c, add),
-                (2, Order::ByLines) => multiply_rows::<2, true>(block, c, add),
-                (3, Order::ByLines) => multiply_rows::<3, true>(block, c, add),
-                (4, Order::ByLines) => multiply_rows::<4, true>(block, c, add),
-                (5, Order::ByLines) => multiply_rows::<5, true>(block, c, add),
-                (6, Order::ByLines) => multiply_rows::<6, true>(block, c, add),
-                (7, Order::ByLines) => multiply_rows::<7, true>(block, c, add),
-                (8, Order::ByLines) => multiply_rows::<8, true>(block, c, add),
-                (9, Order::ByLines) => multiply_rows::<9, true>(block, c, add),
-                (10, Order::ByLines) => multiply_rows::<10, true>(block, c, add),
-                (11, Order::ByLines) => multiply_rows::<11, true>(block, c, add),
-                (12, Order::ByLines) => multiply_rows::<12, true>(block, c, add),
-                (_, Order::ByLines) => multiply_rows::<ROWS, true>(block, c, add),
+            match block.order {
+                Order::BySteps => multiply_order::<false>(block, c, rows, add),
+                Order::ByLines => multiply_order::<true>(block, c, rows, add),
+            }
+        }
+
+        #[target_feature(enable = $features)]
+        fn multiply_order<const BY_LINES: bool>(
+            block: &Block<'_>,
+            c: &mut [f32],
+            rows: usize,
+            add: bool,
+        ) {
+            match rows {
+                1 => multiply_rows::<1, BY_LINES>(block, c, add),
+                2 => multiply_rows::<2, BY_LINES>(block, c, add),
+                3 => multiply_rows::<3, BY_LINES>(block, c, add),
+                4 => multiply_rows::<4, BY_LINES>(block, c, add),
+                5 => multiply_rows::<5, BY_LINES>(block, c, add),
+                6 => multiply_rows::<6, BY_LINES>(block, c, add),
+                7 => multiply_rows::<7, BY_LINES>(block, c, add),
+                8 => multiply_rows::<8, BY_LINES>(block, c, add),
+                9 => multiply_rows::<9, BY_LINES>(block, c, add),
+                10 => multiply_rows::<10, BY_LINES>(block, c, add),
+                11 => multiply_rows::<11, BY_LINES>(block, c, add),
+                12 => multiply_rows::<12, BY_LINES>(block, c, add),
+                _ => multiply_rows::<ROWS, BY_LINES>(block, c, add),
             }
         }
 
