@@ -16,7 +16,7 @@ use crate::slices::{f32_slice, with_f32};
 use crate::swiglu::{activate, activate_backward, swiglu_composed};
 
 /// Slots one task of the forward computes; fixed, so that results do not depend on the threads.
-const TASK_SLOTS: usize = 512;
+pub(crate) const TASK_SLOTS: usize = 512;
 /// Rows one task adds up.
 const COMBINE_ROWS: usize = 256;
 
@@ -120,14 +120,14 @@ fn expert_ffn_composed(
 
 /// A run of slots of one expert.
 #[derive(Clone, Copy)]
-struct Task {
-    expert: usize,
-    from: usize,
-    to: usize,
+pub(crate) struct Task {
+    pub(crate) expert: usize,
+    pub(crate) from: usize,
+    pub(crate) to: usize,
 }
 
 /// The slots of all experts in runs of at most `longest`, in order.
-fn tasks(routing: &Routing, longest: usize) -> Vec<Task> {
+pub(crate) fn tasks(routing: &Routing, longest: usize) -> Vec<Task> {
     let mut tasks = Vec::new();
     for (expert, ends) in routing.offsets().windows(2).enumerate() {
         for from in (ends[0]..ends[1]).step_by(longest) {
@@ -142,7 +142,11 @@ fn tasks(routing: &Routing, longest: usize) -> Vec<Task> {
 }
 
 /// Cuts `data`, `width` numbers a slot, into one piece per task.
-fn pieces<'a>(mut data: &'a mut [f32], tasks: &[Task], width: usize) -> Vec<&'a mut [f32]> {
+pub(crate) fn pieces<'a>(
+    mut data: &'a mut [f32],
+    tasks: &[Task],
+    width: usize,
+) -> Vec<&'a mut [f32]> {
     let mut pieces = Vec::with_capacity(tasks.len());
     for task in tasks {
         let (piece, rest) = data.split_at_mut((task.to - task.from) * width);
@@ -153,7 +157,7 @@ fn pieces<'a>(mut data: &'a mut [f32], tasks: &[Task], width: usize) -> Vec<&'a 
 }
 
 /// Copies the rows of `x` that `choices` belong to, one after another.
-fn gather(x: &[f32], choices: &[u32], top_k: usize, width: usize) -> Vec<f32> {
+pub(crate) fn gather(x: &[f32], choices: &[u32], top_k: usize, width: usize) -> Vec<f32> {
     let mut rows = Vec::with_capacity(choices.len() * width);
     for &choice in choices {
         let row = choice as usize / top_k;
@@ -163,7 +167,12 @@ fn gather(x: &[f32], choices: &[u32], top_k: usize, width: usize) -> Vec<f32> {
 }
 
 /// Adds up the slots of each row, each times its weight if there are `weights`.
-fn combine(y: &[f32], weights: Option<&[f32]>, routing: &Routing, width: usize) -> Vec<f32> {
+pub(crate) fn combine(
+    y: &[f32],
+    weights: Option<&[f32]>,
+    routing: &Routing,
+    width: usize,
+) -> Vec<f32> {
     let mut out = vec![0.0; routing.num_rows() * width];
     out.par_chunks_mut(COMBINE_ROWS * width)
         .enumerate()

@@ -28,7 +28,9 @@ mod rope;
 mod router;
 mod simd;
 mod slices;
+mod stored;
 mod swiglu;
+mod weight;
 
 pub use attention::attention;
 pub use conv::{conv2d, depthwise_conv3, patches_to_pixels};
@@ -44,4 +46,6 @@ pub use precision::{Precision, product_precision, set_product_precision};
 pub use ranges::KeyRanges;
 pub use rope::{RopeAngles, rope};
 pub use router::{Routing, route, router_losses};
+pub use stored::{StoredFormat, StoredMatrix, StoredRows};
 pub use swiglu::{swiglu, swiglu_ffn};
+pub use weight::{Weight, weighted_expert_ffn, weighted_swiglu_ffn};

@@ -1,0 +1,95 @@
+//! Prints how fast products read weights as a checkpoint stores them, beside what memory delivers:
+//! `cargo run --release -p avocet-kernels --example stored`.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use avocet_kernels::{
+    StoredFormat, StoredMatrix, StoredRows, Weight, linear, memory_bandwidth, product_peak,
+};
+use candle_core::{Device, Result, Tensor};
+
+const FORMATS: [StoredFormat; 9] = [
+    StoredFormat::F32,
+    StoredFormat::F16,
+    StoredFormat::Bf16,
+    StoredFormat::Q8_0,
+    StoredFormat::Q4_0,
+    StoredFormat::Q4_1,
+    StoredFormat::Q4K,
+    StoredFormat::Q5K,
+    StoredFormat::Q6K,
+];
+/// Outputs and inputs; a depth that is not whole blocks leaves the K formats out.
+const SHAPES: [(usize, usize); 3] = [(4096, 4096), (1536, 576), (1536, 1536)];
+/// Rows of x.
+const ROWS: [usize; 4] = [1, 4, 16, 128];
+/// Bytes of all copies of a matrix, which products take in turn: too many for most caches.
+const COLD_BYTES: usize = 1 << 29;
+
+fn main() -> Result<()> {
+    println!(
+        "memory {:.1} GB/s, products {:.0} GFLOP/s",
+        memory_bandwidth(),
+        product_peak()
+    );
+    for (outputs, inputs) in SHAPES {
+        println!("\n{outputs} x {inputs}: GB/s of weights and (GFLOP/s) by rows of x {ROWS:?}");
+        let dense = Tensor::rand(-1f32, 1.0, (outputs, inputs), &Device::Cpu)?;
+        let speeds = speeds(&[dense], inputs, 4 * outputs * inputs, linear)?;
+        println!("{:8}{speeds}", "tensor");
+        for format in FORMATS {
+            if inputs.is_multiple_of(format.block_len()) {
+                let weights = weights(format, outputs, inputs)?;
+                let bytes = outputs * inputs / format.block_len() * format.block_bytes();
+                let speeds = speeds(&weights, inputs, bytes, |x, w| w.linear(x))?;
+                println!("{:8}{speeds}", format!("{format:?}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Copies of one matrix, enough that a copy has left the cache when its turn comes again.
+fn weights(format: StoredFormat, outputs: usize, inputs: usize) -> Result<Vec<Weight>> {
+    let blocks = outputs * inputs / format.block_len();
+    let size = blocks * format.block_bytes();
+    // Every byte 0x11: small numbers in all formats.
+    let copies = (COLD_BYTES / size).max(1);
+    let bytes: Arc<Vec<u8>> = Arc::new(vec![0x11; copies * size]);
+    (0..copies)
+        .map(|copy| {
+            let rows = StoredRows::new(bytes.clone(), copy * size, outputs, inputs, format)?;
+            Ok(StoredMatrix::new(&[outputs, inputs], vec![rows])?.into())
+        })
+        .collect()
+}
+
+fn speeds<W>(
+    weights: &[W],
+    inputs: usize,
+    bytes: usize,
+    product: impl Fn(&Tensor, &W) -> Result<Tensor>,
+) -> Result<String> {
+    let mut line = String::new();
+    for rows in ROWS {
+        let x = Tensor::rand(-1f32, 1.0, (rows, inputs), &Device::Cpu)?;
+        let mut best = f64::MAX;
+        let begin = Instant::now();
+        let mut calls = 0;
+        let mut outputs = 0;
+        while calls < 5 || begin.elapsed().as_secs_f64() < 0.3 {
+            let start = Instant::now();
+            outputs = product(&x, &weights[calls % weights.len()])?.dim(1)?;
+            best = best.min(start.elapsed().as_secs_f64());
+            calls += 1;
+        }
+        let flops = 2.0 * (rows * inputs * outputs) as f64;
+        line += &format!(
+            " {:7.1} ({:5.0})",
+            bytes as f64 / 1e9 / best,
+            flops / 1e9 / best
+        );
+    }
+    Ok(line)
+}

@@ -1,0 +1,171 @@
+//! Products with stored rows, and the gradient of one.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::{Row, StoredMatrix, TASK_NUMBERS};
+use crate::product::{MatMut, MatRef, Right, product as dense_product};
+use crate::simd::dot_of;
+
+/// Numbers that share a scale, at most.
+#[cfg(target_arch = "x86_64")]
+pub(super) const GROUP: usize = 32;
+/// Most rows of x that are multiplied with the stored rows as they lie.
+const MAX_THIN_ROWS: usize = 16;
+/// Rows of x that one product takes, so that they stay in the cache.
+const LEFT_ROWS: usize = 256;
+/// Stored rows that a gradient dequantises at a time.
+const GRADIENT_ROWS: usize = 512;
+
+/// The rows that stored rows are multiplied with.
+pub(super) struct Left<'a> {
+    pub(super) numbers: &'a [f32],
+    pub(super) rows: usize,
+    pub(super) depth: usize,
+    /// The sum of each whole group of 32 numbers, for formats with minima.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) group_sums: Vec<f32>,
+}
+
+impl<'a> Left<'a> {
+    pub(super) fn new(numbers: &'a [f32], rows: usize, depth: usize) -> Self {
+        Self {
+            numbers,
+            rows,
+            depth,
+            #[cfg(target_arch = "x86_64")]
+            group_sums: group_sums(numbers, depth),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn group_sums(numbers: &[f32], depth: usize) -> Vec<f32> {
+    let rows = numbers.chunks_exact(depth.max(1));
+    rows.flat_map(|row| row.chunks_exact(GROUP).map(|group| group.iter().sum()))
+        .collect()
+}
+
+/// `x w^T` for `num_rows` rows `x` and the rows `rows` of `w`, on all threads, row after row.
+///
+/// Panics if `x` has another width or `w` lacks a row.
+pub(crate) fn product(
+    w: &StoredMatrix,
+    rows: Range<usize>,
+    x: &[f32],
+    num_rows: usize,
+) -> Vec<f32> {
+    let (depth, outputs) = (w.cols, rows.len());
+    assert!(x.len() == num_rows * depth, "the width of x");
+    let mut out = vec![0.0; num_rows * outputs];
+    if out.is_empty() || depth == 0 {
+        return out;
+    }
+    let starts: Vec<usize> = rows.clone().step_by(task_rows(depth, num_rows)).collect();
+    let task = |from: usize| from..rows.end.min(from + task_rows(depth, num_rows));
+    let parts: Vec<Vec<f32>> = if num_rows <= MAX_THIN_ROWS {
+        let left = Left::new(x, num_rows, depth);
+        let each = |from: &usize| thin_product(w, task(*from), &left);
+        starts.par_iter().map(each).collect()
+    } else {
+        let each = |from: &usize| dense_part(w, task(*from), x, num_rows);
+        starts.par_iter().map(each).collect()
+    };
+    out.par_chunks_mut(outputs * LEFT_ROWS)
+        .enumerate()
+        .for_each(|(chunk, out)| {
+            for (i, out) in out.chunks_exact_mut(outputs).enumerate() {
+                let row = chunk * LEFT_ROWS + i;
+                for (from, part) in starts.iter().zip(&parts) {
+                    let width = part.len() / num_rows;
+                    out[from - rows.start..][..width]
+                        .copy_from_slice(&part[row * width..(row + 1) * width]);
+                }
+            }
+        });
+    out
+}
+
+/// Stored rows that one task multiplies: by the shape alone, so that results do not depend on the
+/// threads.
+fn task_rows(depth: usize, num_rows: usize) -> usize {
+    if num_rows <= MAX_THIN_ROWS {
+        (TASK_NUMBERS / depth).next_multiple_of(4).max(16)
+    } else {
+        (4 * TASK_NUMBERS / depth)
+            .next_multiple_of(32)
+            .clamp(64, 128)
+    }
+}
+
+fn thin_product(w: &StoredMatrix, rows: Range<usize>, x: &Left<'_>) -> Vec<f32> {
+    let lines: Vec<Row<'_>> = rows.map(|row| w.stored_row(row)).collect();
+    let mut out = vec![0.0; x.rows * lines.len()];
+    #[cfg(target_arch = "x86_64")]
+    if super::wide::available() {
+        super::wide::dots(&lines, x, &mut out);
+        return out;
+    }
+    portable_dots(&lines, x, &mut out);
+    out
+}
+
+/// Writes the dot product of row i of `x` and `lines[j]` to `out[i * lines.len() + j]`.
+pub(super) fn portable_dots(lines: &[Row<'_>], x: &Left<'_>, out: &mut [f32]) {
+    let mut numbers = vec![0.0; x.depth];
+    for (j, line) in lines.iter().enumerate() {
+        super::blocks::dequantise(line.format, line.bytes, &mut numbers);
+        for (x, out) in x
+            .numbers
+            .chunks_exact(x.depth)
+            .zip(out.chunks_exact_mut(lines.len()))
+        {
+            out[j] = dot_of(x, &numbers);
+        }
+    }
+}
+
+fn dense_part(w: &StoredMatrix, rows: Range<usize>, x: &[f32], num_rows: usize) -> Vec<f32> {
+    let (depth, width) = (w.cols, rows.len());
+    let mut numbers = vec![0.0; width * depth];
+    for (row, out) in rows.zip(numbers.chunks_exact_mut(depth)) {
+        w.stored_row(row).dequantise(out);
+    }
+    let right = Right::prepare(MatRef::new(&numbers, width, depth).transposed(), num_rows);
+    let mut out = vec![0.0; num_rows * width];
+    let chunks = out.chunks_mut(LEFT_ROWS * width);
+    for (out, x) in chunks.zip(x.chunks(LEFT_ROWS * depth)) {
+        let rows = x.len() / depth;
+        let x = MatRef::new(x, rows, depth);
+        right.product(MatMut::new(out, rows, width), x, false);
+    }
+    out
+}
+
+/// `g w` for the rows `rows` of `w`: the gradient of `x` given that of [`product`], on all
+/// threads.
+///
+/// Panics if `g` is not as wide as there are rows.
+pub(crate) fn gradient(
+    w: &StoredMatrix,
+    rows: Range<usize>,
+    g: &[f32],
+    num_rows: usize,
+) -> Vec<f32> {
+    let mut dx = vec![0.0; num_rows * w.cols];
+    let g = MatRef::new(g, num_rows, rows.len());
+    let mut numbers = vec![0.0; GRADIENT_ROWS.min(rows.len()) * w.cols];
+    for from in rows.clone().step_by(GRADIENT_ROWS) {
+        let to = rows.end.min(from + GRADIENT_ROWS);
+        let numbers = &mut numbers[..(to - from) * w.cols];
+        w.dequantise(from..to, numbers);
+        dense_product(
+            MatMut::new(&mut dx, num_rows, w.cols),
+            g.cols(from - rows.start, to - rows.start),
+            MatRef::new(&*numbers, to - from, w.cols),
+            from > rows.start,
+        );
+    }
+    dx
+}

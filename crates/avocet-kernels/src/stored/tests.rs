@@ -1,0 +1,229 @@
+//! Facts about stored matrices.
+
+use half::f16;
+
+use super::*;
+use crate::gradient_check::assert_close;
+
+pub(crate) const FORMATS: [StoredFormat; 9] = [
+    StoredFormat::F32,
+    StoredFormat::F16,
+    StoredFormat::Bf16,
+    StoredFormat::Q8_0,
+    StoredFormat::Q4_0,
+    StoredFormat::Q4_1,
+    StoredFormat::Q4K,
+    StoredFormat::Q5K,
+    StoredFormat::Q6K,
+];
+
+/// Rows of random blocks whose numbers are of the order of 1, the same for the same seed, at an
+/// odd offset.
+pub(crate) fn random_rows(
+    format: StoredFormat,
+    rows: usize,
+    cols: usize,
+    seed: u64,
+) -> Result<StoredRows> {
+    let mut state = seed ^ 0x2545_F491_4F6C_DD1D;
+    let mut next = || {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        (z ^ (z >> 31)) >> 32
+    };
+    let offset = 2 * (seed as usize % 8) + 3;
+    let mut bytes = vec![0xa5; offset];
+    for _ in 0..rows * cols / format.block_len() {
+        let mut block: Vec<u8> = (0..format.block_bytes()).map(|_| next() as u8).collect();
+        let mut uniform = || (next() % 2001) as f32 / 1000.0 - 1.0;
+        let mut put = |at: usize, largest: f32| {
+            let half = f16::from_f32(uniform() / largest);
+            block[at..at + 2].copy_from_slice(&half.to_le_bytes());
+        };
+        match format {
+            StoredFormat::F32 => block.copy_from_slice(&uniform().to_le_bytes()),
+            StoredFormat::F16 => put(0, 1.0),
+            StoredFormat::Bf16 => block.copy_from_slice(&uniform().to_le_bytes()[2..]),
+            StoredFormat::Q8_0 => put(0, 128.0),
+            StoredFormat::Q4_0 => put(0, 8.0),
+            StoredFormat::Q4_1 => [(0, 16.0), (2, 1.0)].iter().for_each(|p| put(p.0, p.1)),
+            StoredFormat::Q4K => [(0, 1000.0), (2, 64.0)].iter().for_each(|p| put(p.0, p.1)),
+            StoredFormat::Q5K => [(0, 2000.0), (2, 64.0)].iter().for_each(|p| put(p.0, p.1)),
+            StoredFormat::Q6K => put(208, 4000.0),
+        }
+        bytes.extend_from_slice(&block);
+    }
+    bytes.push(0xa5);
+    StoredRows::new(Arc::new(bytes), offset, rows, cols, format)
+}
+
+/// Number `i` of a block, element by element as ggml-quants.c defines it.
+fn reference(format: StoredFormat, block: &[u8], i: usize) -> f32 {
+    let half = |at: usize| f16::from_le_bytes([block[at], block[at + 1]]).to_f32();
+    // In the K formats nibbles are stored for two groups of 32 in 32 bytes.
+    let nibble = |from: usize| {
+        let byte = block[from + i / 64 * 32 + i % 32];
+        if i % 64 < 32 { byte & 15 } else { byte >> 4 }
+    };
+    let small = |from: usize| {
+        let byte = block[from + i % 16];
+        if i < 16 { byte & 15 } else { byte >> 4 }
+    };
+    let group = i / 32;
+    let scale_and_min = || {
+        let packed = &block[4..16];
+        if group < 4 {
+            (packed[group] & 63, packed[group + 4] & 63)
+        } else {
+            (
+                (packed[group + 4] & 15) | ((packed[group - 4] >> 6) << 4),
+                (packed[group + 4] >> 4) | ((packed[group] >> 6) << 4),
+            )
+        }
+    };
+    let with_min = |quant: u8| {
+        let (scale, min) = scale_and_min();
+        half(0) * f32::from(scale) * f32::from(quant) - half(2) * f32::from(min)
+    };
+    match format {
+        StoredFormat::F32 => f32::from_le_bytes([block[0], block[1], block[2], block[3]]),
+        StoredFormat::F16 => half(0),
+        StoredFormat::Bf16 => f32::from_le_bytes([0, 0, block[0], block[1]]),
+        StoredFormat::Q8_0 => f32::from(block[2 + i] as i8) * half(0),
+        StoredFormat::Q4_0 => (f32::from(small(2)) - 8.0) * half(0),
+        StoredFormat::Q4_1 => f32::from(small(4)) * half(0) + half(2),
+        StoredFormat::Q4K => with_min(nibble(16)),
+        StoredFormat::Q5K => with_min(nibble(48) | (((block[16 + i % 32] >> group) & 1) << 4)),
+        StoredFormat::Q6K => {
+            let (part, within) = (i / 128, i % 128);
+            let byte = block[64 * part + within % 64];
+            let low = if within < 64 { byte & 15 } else { byte >> 4 };
+            let upper = (block[128 + 32 * part + within % 32] >> (2 * (within / 32))) & 3;
+            let scale = f32::from(block[192 + i / 16] as i8);
+            half(208) * scale * (f32::from(low | (upper << 4)) - 32.0)
+        }
+    }
+}
+
+/// All numbers of `rows` by the reference.
+pub(crate) fn reference_numbers(rows: &StoredRows) -> Vec<f32> {
+    let bytes = &(*rows.bytes).as_ref()[rows.offset..][..rows.rows * rows.row_bytes];
+    let blocks = bytes.chunks_exact(rows.format.block_bytes());
+    blocks
+        .flat_map(|block| (0..rows.format.block_len()).map(|i| reference(rows.format, block, i)))
+        .collect()
+}
+
+fn bits(numbers: &[f32]) -> Vec<u32> {
+    numbers.iter().map(|v| v.to_bits()).collect()
+}
+
+#[test]
+fn dequantised_rows_have_the_bits_of_the_reference() -> Result<()> {
+    for (i, format) in FORMATS.into_iter().enumerate() {
+        let cols = if format.block_len() == 1 { 277 } else { 768 };
+        let rows = random_rows(format, 5, cols, i as u64)?;
+        let expected = reference_numbers(&rows);
+        let mut portable = vec![0.0; cols];
+        let matrix = StoredMatrix::new(&[5, cols], vec![rows])?;
+        let mut row = vec![0.0; cols];
+        for (at, expected) in expected.chunks_exact(cols).enumerate() {
+            matrix.row(at, &mut row)?;
+            assert_eq!(bits(&row), bits(expected), "{format:?}");
+            blocks::dequantise(format, matrix.stored_row(at).bytes, &mut portable);
+            assert_eq!(bits(&portable), bits(expected), "{format:?}, portable");
+        }
+        let tensor = matrix.to_tensor(&Device::Cpu)?.flatten_all()?;
+        assert_eq!(
+            bits(&tensor.to_vec1::<f32>()?),
+            bits(&expected),
+            "{format:?}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn products_of_any_number_of_rows_are_those_of_the_numbers() -> Result<()> {
+    let (depth, outputs) = (512, 203);
+    for (i, format) in FORMATS.into_iter().enumerate() {
+        let rows = random_rows(format, outputs, depth, i as u64)?;
+        let numbers = reference_numbers(&rows);
+        let w = StoredMatrix::new(&[outputs, depth], vec![rows])?;
+        for num_rows in [0, 1, 2, 3, 4, 5, 16, 17, 300] {
+            let x: Vec<f32> = (0..num_rows * depth)
+                .map(|i| (i * 7919 % 201) as f32 / 100.0 - 1.0)
+                .collect();
+            let got = product(&w, 1..outputs - 1, &x, num_rows);
+            let expected: Vec<f32> = (0..num_rows * (outputs - 2))
+                .map(|at| {
+                    let (i, j) = (at / (outputs - 2), at % (outputs - 2) + 1);
+                    let (x, w) = (&x[i * depth..][..depth], &numbers[j * depth..][..depth]);
+                    let products = x.iter().zip(w).map(|(a, b)| f64::from(*a) * f64::from(*b));
+                    products.sum::<f64>() as f32
+                })
+                .collect();
+            assert_close(&got, &expected, 1e-5, &format!("{format:?} by {num_rows}"));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn portable_dot_products_are_those_of_this_cpu() -> Result<()> {
+    for (i, format) in FORMATS.into_iter().enumerate() {
+        let w = StoredMatrix::new(&[9, 256], vec![random_rows(format, 9, 256, i as u64)?])?;
+        let x: Vec<f32> = (0..3 * 256)
+            .map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0)
+            .collect();
+        let lines: Vec<Row<'_>> = (0..9).map(|row| w.stored_row(row)).collect();
+        let mut portable = vec![0.0; 3 * 9];
+        product::portable_dots(&lines, &product::Left::new(&x, 3, 256), &mut portable);
+        assert_close(
+            &product(&w, 0..9, &x, 3),
+            &portable,
+            1e-5,
+            &format!("{format:?}"),
+        );
+    }
+    Ok(())
+}
+
+fn refused(result: Result<impl std::fmt::Debug>, text: &str) {
+    let error = result.expect_err("it is wrong").to_string();
+    assert!(error.contains(text), "{error}");
+}
+
+#[test]
+fn rows_outside_their_bytes_or_of_partial_blocks_are_refused() {
+    let bytes = || Arc::new(vec![0u8; 100]);
+    let rows = |offset, rows, cols, format| StoredRows::new(bytes(), offset, rows, cols, format);
+    assert!(rows(2, 7, 7, StoredFormat::F16).is_ok());
+    refused(rows(3, 7, 7, StoredFormat::F16), "end at byte 101 of 100");
+    refused(
+        rows(0, 1, 33, StoredFormat::Q8_0),
+        "33 columns are not whole blocks of 32",
+    );
+    refused(rows(usize::MAX, 1, 1, StoredFormat::F32), "too many");
+    refused(rows(0, usize::MAX, 32, StoredFormat::Q4_0), "too many");
+}
+
+#[test]
+fn a_shape_that_is_not_its_rows_is_refused_with_both() -> Result<()> {
+    let rows = |rows, cols| random_rows(StoredFormat::F16, rows, cols, 1);
+    refused(StoredMatrix::new(&[], vec![]), "without dimensions");
+    refused(
+        StoredMatrix::new(&[5, 3], vec![rows(4, 3)?]),
+        "parts of 4 rows",
+    );
+    refused(
+        StoredMatrix::new(&[5, 3], vec![rows(4, 3)?, rows(1, 2)?]),
+        "part 1 has 2 columns, the shape [5, 3] 3",
+    );
+    refused(StoredMatrix::new(&[usize::MAX, 2, 3], vec![]), "too large");
+    let matrix = StoredMatrix::new(&[2, 2, 3], vec![rows(1, 3)?, rows(0, 3)?, rows(3, 3)?])?;
+    assert_eq!((matrix.shape(), matrix.num_bytes()), (&[2, 2, 3][..], 24));
+    refused(matrix.row(4, &mut [0.0; 3]), "row 4 of 4");
+    refused(matrix.row(0, &mut [0.0; 2]), "a row of 3 into 2");
+    Ok(())
+}

@@ -1,0 +1,352 @@
+//! Stored rows read with AVX-512: dot products with rows of f32, and dequantised rows.
+//!
+//! A dot product applies a scale to the sum of its group, so it differs from that of dequantised
+//! numbers by rounding; a dequantised row has the bits of the portable form.
+
+use std::arch::x86_64::*;
+
+use super::product::{GROUP, Left};
+use super::{Row, StoredFormat};
+use crate::simd::{self, Level};
+use unpack::{Block, Q4_0, Q4_1, Q4K, Q5K, Q6K, Q8_0, Unpacked};
+
+mod unpack;
+
+/// Lanes of a vector.
+const LANES: usize = 16;
+/// Rows of the left operand, and plain rows of the right one, that are read side by side.
+const SIDE: usize = 4;
+
+/// Whether this CPU has the instructions.
+pub(super) fn available() -> bool {
+    simd::level() == Level::Avx512
+}
+
+/// Writes the dot product of row i of `x` and `rows[j]` to `out[i * rows.len() + j]`.
+///
+/// Panics unless the instructions are [`available`], rows are as wide as `x` and `out` is as long
+/// as there are products.
+pub(super) fn dots(rows: &[Row<'_>], x: &Left<'_>, out: &mut [f32]) {
+    assert!(available(), "AVX-512 is needed");
+    assert_eq!(out.len(), rows.len() * x.rows, "products");
+    assert_eq!(x.numbers.len(), x.rows * x.depth, "rows of x");
+    for row in rows {
+        assert_width(*row, x.depth);
+    }
+    // SAFETY: the instructions are available, and the lengths are those asserted.
+    unsafe { all_dots(rows, x, out) }
+}
+
+/// Writes the numbers of `row`.
+///
+/// Panics unless the instructions are [`available`] and `out` is as long as the row.
+pub(super) fn dequantise(row: Row<'_>, out: &mut [f32]) {
+    assert!(available(), "AVX-512 is needed");
+    assert_width(row, out.len());
+    // SAFETY: the instructions are available, and the lengths are those asserted.
+    unsafe { numbers(row, out) }
+}
+
+fn assert_width(row: Row<'_>, width: usize) {
+    let blocks = row.bytes.len() / row.format.block_bytes();
+    assert!(
+        row.bytes.len() == blocks * row.format.block_bytes()
+            && width == blocks * row.format.block_len(),
+        "{} bytes of {:?} for {width} numbers",
+        row.bytes.len(),
+        row.format
+    );
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn all_dots(rows: &[Row<'_>], x: &Left<'_>, out: &mut [f32]) {
+    let count = rows.len();
+    let mut first = 0;
+    let mut scratch = Vec::new();
+    while first < count {
+        let format = rows[first].format;
+        let same = rows[first..].iter().take(SIDE);
+        let taken = same.take_while(|row| row.format == format).count();
+        // A row that is missing is read as the first one, and its products not used.
+        let lines: [Row<'_>; SIDE] =
+            std::array::from_fn(|j| rows[first + if j < taken { j } else { 0 }]);
+        let mut put = |i: usize, sums: [f32; SIDE]| {
+            let out = &mut out[i * count + first..][..taken];
+            out.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum);
+        };
+        let starts = lines.map(|line| line.bytes.as_ptr());
+        match format {
+            StoredFormat::F32 => plain::<F32>(starts, x, &mut put),
+            StoredFormat::F16 => plain::<F16>(starts, x, &mut put),
+            StoredFormat::Bf16 => plain::<Bf16>(starts, x, &mut put),
+            _ if x.rows > SIDE => {
+                // Unpacked once for all rows of x.
+                scratch.resize(SIDE * x.depth, 0.0);
+                for (line, out) in lines.iter().zip(scratch.chunks_exact_mut(x.depth)) {
+                    numbers(*line, out);
+                }
+                let lines = std::array::from_fn(|j| scratch[j * x.depth..].as_ptr().cast());
+                plain::<F32>(lines, x, &mut put);
+            }
+            StoredFormat::Q8_0 => quantised::<Q8_0>(&lines[..taken], x, &mut put),
+            StoredFormat::Q4_0 => quantised::<Q4_0>(&lines[..taken], x, &mut put),
+            StoredFormat::Q4_1 => quantised::<Q4_1>(&lines[..taken], x, &mut put),
+            StoredFormat::Q4K => quantised::<Q4K>(&lines[..taken], x, &mut put),
+            StoredFormat::Q5K => quantised::<Q5K>(&lines[..taken], x, &mut put),
+            StoredFormat::Q6K => quantised::<Q6K>(&lines[..taken], x, &mut put),
+        }
+        first += taken;
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn numbers(row: Row<'_>, out: &mut [f32]) {
+    match row.format {
+        StoredFormat::F32 => plain_numbers::<F32>(row.bytes, out),
+        StoredFormat::F16 => plain_numbers::<F16>(row.bytes, out),
+        StoredFormat::Bf16 => plain_numbers::<Bf16>(row.bytes, out),
+        StoredFormat::Q8_0 => quantised_numbers::<Q8_0>(row.bytes, out),
+        StoredFormat::Q4_0 => quantised_numbers::<Q4_0>(row.bytes, out),
+        StoredFormat::Q4_1 => quantised_numbers::<Q4_1>(row.bytes, out),
+        StoredFormat::Q4K => quantised_numbers::<Q4K>(row.bytes, out),
+        StoredFormat::Q5K => quantised_numbers::<Q5K>(row.bytes, out),
+        StoredFormat::Q6K => quantised_numbers::<Q6K>(row.bytes, out),
+    }
+}
+
+/// A format without blocks.
+trait Plain {
+    /// Bytes of a number.
+    const BYTES: usize;
+
+    /// The masked numbers from `at` on.
+    ///
+    /// # Safety
+    ///
+    /// AVX-512 must be available, and the masked numbers readable.
+    unsafe fn load(at: *const u8, mask: u16) -> __m512;
+}
+
+struct F32;
+struct F16;
+struct Bf16;
+
+impl Plain for F32 {
+    const BYTES: usize = 4;
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    unsafe fn load(at: *const u8, mask: u16) -> __m512 {
+        // SAFETY: the caller's.
+        unsafe { _mm512_maskz_loadu_ps(mask, at.cast()) }
+    }
+}
+
+impl Plain for F16 {
+    const BYTES: usize = 2;
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    unsafe fn load(at: *const u8, mask: u16) -> __m512 {
+        // SAFETY: the caller's.
+        _mm512_cvtph_ps(unsafe { _mm256_maskz_loadu_epi16(mask, at.cast()) })
+    }
+}
+
+impl Plain for Bf16 {
+    const BYTES: usize = 2;
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    unsafe fn load(at: *const u8, mask: u16) -> __m512 {
+        // SAFETY: the caller's.
+        let half = unsafe { _mm256_maskz_loadu_epi16(mask, at.cast()) };
+        _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16))
+    }
+}
+
+/// A mask of the lanes that `left` numbers fill.
+fn mask_of(left: usize) -> u16 {
+    ((1u32 << left.min(LANES)) - 1) as u16
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn plain<P: Plain>(
+    lines: [*const u8; SIDE],
+    x: &Left<'_>,
+    put: &mut impl FnMut(usize, [f32; SIDE]),
+) {
+    for row in (0..x.rows).step_by(SIDE) {
+        // SAFETY: the lines are as long as a row of x, and `row` and those after it are rows of x.
+        unsafe {
+            match x.rows - row {
+                1 => plain_rows::<P, 1>(lines, x, row, put),
+                2 => plain_rows::<P, 2>(lines, x, row, put),
+                3 => plain_rows::<P, 3>(lines, x, row, put),
+                _ => plain_rows::<P, SIDE>(lines, x, row, put),
+            }
+        }
+    }
+}
+
+/// # Safety
+///
+/// The lines must hold `x.depth` numbers, and `x` rows `row..row + N`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+unsafe fn plain_rows<P: Plain, const N: usize>(
+    lines: [*const u8; SIDE],
+    x: &Left<'_>,
+    row: usize,
+    put: &mut impl FnMut(usize, [f32; SIDE]),
+) {
+    let left = x.numbers[row * x.depth..].as_ptr();
+    let mut sums = [[_mm512_setzero_ps(); SIDE]; N];
+    for at in (0..x.depth).step_by(LANES) {
+        let mask = mask_of(x.depth - at);
+        // SAFETY: masked to the depth; the rest is the caller's.
+        unsafe {
+            let lines = lines.map(|line| P::load(line.add(at * P::BYTES), mask));
+            for (i, sums) in sums.iter_mut().enumerate() {
+                let x = _mm512_maskz_loadu_ps(mask, left.add(i * x.depth + at));
+                for (sum, line) in sums.iter_mut().zip(lines) {
+                    *sum = _mm512_fmadd_ps(x, line, *sum);
+                }
+            }
+        }
+    }
+    for (i, sums) in sums.into_iter().enumerate() {
+        put(row + i, sums.map(|sum| _mm512_reduce_add_ps(sum)));
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn plain_numbers<P: Plain>(bytes: &[u8], out: &mut [f32]) {
+    for at in (0..out.len()).step_by(LANES) {
+        let mask = mask_of(out.len() - at);
+        // SAFETY: masked to the numbers of `bytes` and `out`, which are equally many.
+        unsafe {
+            let v = P::load(bytes.as_ptr().add(at * P::BYTES), mask);
+            _mm512_mask_storeu_ps(out.as_mut_ptr().add(at), mask, v);
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn quantised<B: Block>(lines: &[Row<'_>], x: &Left<'_>, put: &mut impl FnMut(usize, [f32; SIDE])) {
+    let mut all = [[0.0; SIDE]; SIDE];
+    for (j, line) in lines.iter().enumerate() {
+        let mut keep = |i: usize, sum: f32| all[i][j] = sum;
+        // SAFETY: the line is as long as a row of x.
+        unsafe {
+            match x.rows {
+                0 => {}
+                1 => quantised_rows::<B, 1>(line.bytes, x, &mut keep),
+                2 => quantised_rows::<B, 2>(line.bytes, x, &mut keep),
+                3 => quantised_rows::<B, 3>(line.bytes, x, &mut keep),
+                _ => quantised_rows::<B, SIDE>(line.bytes, x, &mut keep),
+            }
+        }
+    }
+    for (i, sums) in all.into_iter().enumerate().take(x.rows) {
+        put(i, sums);
+    }
+}
+
+/// # Safety
+///
+/// The line must hold `x.depth` numbers in whole blocks, and `x` at least N rows.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+unsafe fn quantised_rows<B: Block, const N: usize>(
+    line: &[u8],
+    x: &Left<'_>,
+    keep: &mut impl FnMut(usize, f32),
+) {
+    let groups = x.depth / GROUP;
+    let mut unpacked = Unpacked::new();
+    // Two sums a row, so that one addition need not wait for the last.
+    let mut sums = [[_mm512_setzero_ps(); 2]; N];
+    let mut minima = [_mm256_setzero_ps(); N];
+    for (number, block) in line.chunks_exact(B::BYTES).enumerate() {
+        // SAFETY: the block is whole; its numbers are as many as those of x that are read.
+        unsafe {
+            let quants = B::unpack(block, &mut unpacked);
+            let at = number * B::NUMBERS;
+            for group in 0..B::NUMBERS / GROUP {
+                let mut low = load_quants(quants.add(group * GROUP));
+                let mut high = load_quants(quants.add(group * GROUP + LANES));
+                if B::HALF_GROUPS {
+                    low = _mm512_mul_ps(low, _mm512_set1_ps(unpacked.steps[2 * group]));
+                    high = _mm512_mul_ps(high, _mm512_set1_ps(unpacked.steps[2 * group + 1]));
+                }
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    let x = x.numbers.as_ptr().add(i * x.depth + at + group * GROUP);
+                    let (x_low, x_high) = (_mm512_loadu_ps(x), _mm512_loadu_ps(x.add(LANES)));
+                    if B::HALF_GROUPS {
+                        sums[0] = _mm512_fmadd_ps(low, x_low, sums[0]);
+                        sums[1] = _mm512_fmadd_ps(high, x_high, sums[1]);
+                    } else {
+                        let sum = _mm512_mul_ps(low, x_low);
+                        let sum = _mm512_fmadd_ps(high, x_high, sum);
+                        let step = _mm512_set1_ps(unpacked.steps[group]);
+                        sums[group % 2] = _mm512_fmadd_ps(sum, step, sums[group % 2]);
+                    }
+                }
+            }
+            if B::MINIMA {
+                let at = number * (B::NUMBERS / GROUP);
+                let mask = ((1u32 << (B::NUMBERS / GROUP)) - 1) as u8;
+                let steps = unpacked.steps.as_ptr().add(B::NUMBERS / GROUP);
+                let minimum = _mm256_maskz_loadu_ps(mask, steps);
+                for (i, sum) in minima.iter_mut().enumerate() {
+                    let x = x.group_sums.as_ptr().add(i * groups + at);
+                    *sum = _mm256_fmadd_ps(minimum, _mm256_maskz_loadu_ps(mask, x), *sum);
+                }
+            }
+        }
+    }
+    for (i, (sums, minima)) in sums.into_iter().zip(minima).enumerate() {
+        let mut sum = _mm512_reduce_add_ps(_mm512_add_ps(sums[0], sums[1]));
+        if B::MINIMA {
+            sum -= _mm512_reduce_add_ps(_mm512_zextps256_ps512(minima));
+        }
+        keep(i, sum);
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn quantised_numbers<B: Block>(bytes: &[u8], out: &mut [f32]) {
+    let mut unpacked = Unpacked::new();
+    let group = if B::HALF_GROUPS { LANES } else { GROUP };
+    let blocks = bytes.chunks_exact(B::BYTES);
+    for (block, out) in blocks.zip(out.chunks_exact_mut(B::NUMBERS)) {
+        // SAFETY: the block is whole.
+        let quants = unsafe { B::unpack(block, &mut unpacked) };
+        for (i, out) in out.chunks_exact_mut(LANES).enumerate() {
+            let scale = i * LANES / group;
+            // SAFETY: a block has as many quants as numbers; a chunk of `out` has 16.
+            unsafe {
+                let v = load_quants(quants.add(i * LANES));
+                let mut v = _mm512_mul_ps(v, _mm512_set1_ps(unpacked.steps[scale]));
+                if B::MINIMA {
+                    let minimum = unpacked.steps[B::NUMBERS / GROUP + scale];
+                    v = _mm512_sub_ps(v, _mm512_set1_ps(minimum));
+                }
+                _mm512_storeu_ps(out.as_mut_ptr(), v);
+            }
+        }
+    }
+}
+
+/// 16 signed bytes as f32.
+///
+/// # Safety
+///
+/// They must be readable.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+unsafe fn load_quants(at: *const i8) -> __m512 {
+    // SAFETY: the caller's.
+    _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(unsafe { _mm_loadu_si128(at.cast()) }))
+}

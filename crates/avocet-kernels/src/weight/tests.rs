@@ -1,0 +1,143 @@
+//! Facts about layers on stored weights.
+
+use super::experts::expert_by_expert;
+use super::*;
+use crate::gradient_check::{
+    assert_finite_differences, assert_matches, assert_same_on_one_and_two_threads, random,
+};
+use crate::router::route;
+use crate::stored::tests::{FORMATS, random_rows};
+use crate::stored::{StoredFormat, StoredRows};
+
+/// Parts of all formats, one after another, with an odd number of rows each but the last.
+fn mixed(shape: &[usize]) -> Result<Weight> {
+    let (cols, outer) = shape.split_last().expect("a shape of a matrix");
+    let rows: usize = outer.iter().product();
+    let mut parts: Vec<StoredRows> = Vec::new();
+    let mut done = 0;
+    for (i, format) in FORMATS.into_iter().cycle().enumerate() {
+        if done == rows {
+            break;
+        }
+        let next = (rows - done).min(2 * (i % 4) + 1);
+        parts.push(random_rows(format, next, *cols, i as u64)?);
+        done += next;
+    }
+    Ok(StoredMatrix::new(shape, parts)?.into())
+}
+
+#[test]
+fn a_stored_linear_layer_is_that_of_its_numbers() -> Result<()> {
+    let w = mixed(&[131, 512])?;
+    let numbers = w.to_tensor()?;
+    let bias = random(131, 3);
+    for rows in [1, 3, 9, 40] {
+        let x = [random((2, rows, 512), 1)];
+        let stored = |t: &[Tensor]| w.linear(&t[0]);
+        assert_matches(&x, 1e-5, &stored, &|t| crate::linear(&t[0], &numbers))?;
+        assert_same_on_one_and_two_threads(&x, &stored)?;
+        let inputs = [random((2, rows, 512), 1), bias.clone()];
+        assert_matches(&inputs, 1e-5, &|t| w.linear_bias(&t[0], &t[1]), &|t| {
+            crate::linear_bias(&t[0], &numbers, &t[1])
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn gradients_flow_through_a_stored_layer() -> Result<()> {
+    let rows = random_rows(StoredFormat::Q8_0, 3, 32, 1)?;
+    let w = Weight::from(StoredMatrix::new(&[3, 32], vec![rows])?);
+    assert_finite_differences(&[random((2, 32), 1)], &|t| w.linear(&t[0]))?;
+    // More rows than a gradient dequantises at a time.
+    let w = mixed(&[1100, 256])?;
+    let numbers = w.to_tensor()?;
+    assert_matches(&[random((70, 256), 1)], 1e-5, &|t| w.linear(&t[0]), &|t| {
+        crate::linear(&t[0], &numbers)
+    })
+}
+
+#[test]
+fn a_stored_feed_forward_layer_is_that_of_its_numbers() -> Result<()> {
+    let (up, down) = (mixed(&[512, 256])?, mixed(&[256, 256])?);
+    let (up_numbers, down_numbers) = (up.to_tensor()?, down.to_tensor()?);
+    for rows in [1, 50] {
+        let x = [random((rows, 256), 1)];
+        let composed = |t: &[Tensor]| swiglu_ffn(&t[0], &up_numbers, &down_numbers);
+        let stored = |t: &[Tensor]| weighted_swiglu_ffn(&t[0], &up, &down);
+        assert_matches(&x, 1e-4, &stored, &composed)?;
+        let half = Weight::from(down_numbers.clone());
+        assert_matches(
+            &x,
+            1e-4,
+            &|t| weighted_swiglu_ffn(&t[0], &up, &half),
+            &composed,
+        )?;
+    }
+    Ok(())
+}
+
+#[test]
+fn stored_experts_are_those_of_their_numbers() -> Result<()> {
+    let (up, down) = (mixed(&[5, 512, 256])?, mixed(&[5, 256, 256])?);
+    let (up_numbers, down_numbers) = (up.to_tensor()?, down.to_tensor()?);
+    for rows in [1, 90] {
+        for capacity_factor in [None, Some(0.8)] {
+            let routing = route(&random((rows, 5), 9), 2, None, capacity_factor)?.1;
+            let inputs = [random((rows, 256), 1), random((rows, 2), 2)];
+            let stored = |t: &[Tensor]| weighted_expert_ffn(&t[0], &t[1], &up, &down, &routing);
+            let dense = |t: &[Tensor]| {
+                crate::expert_ffn(&t[0], &t[1], &up_numbers, &down_numbers, &routing)
+            };
+            assert_matches(&inputs, 1e-4, &stored, &dense)?;
+            assert_same_on_one_and_two_threads(&inputs, &stored)?;
+            let one_by_one = |t: &[Tensor]| expert_by_expert(&t[0], &t[1], &up, &down, &routing);
+            assert_matches(&inputs, 1e-5, &stored, &one_by_one)?;
+            let mixed = Weight::from(down_numbers.clone());
+            let mixed = |t: &[Tensor]| weighted_expert_ffn(&t[0], &t[1], &up, &mixed, &routing);
+            assert_matches(&inputs, 1e-4, &mixed, &dense)?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_stored_table_gives_the_rows_of_its_numbers() -> Result<()> {
+    let table = mixed(&[40, 256])?;
+    let ids = [39, 0, 7, 7];
+    let expected = crate::embedding(&table.to_tensor()?, &ids)?.to_vec2::<f32>()?;
+    assert_eq!(table.embedding(&ids)?.to_vec2::<f32>()?, expected);
+    let error = table.embedding(&[1, 40]).expect_err("40 is not below 40");
+    assert!(error.to_string().contains("id 40 at position 1"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn a_stored_weight_of_another_shape_is_refused_with_both_numbers() -> Result<()> {
+    let w = mixed(&[3, 256])?;
+    let refused = |result: Result<Tensor>, text: &str| {
+        let error = result.expect_err("the shapes disagree").to_string();
+        assert!(error.contains(text), "{error}");
+    };
+    refused(w.linear(&random((2, 5), 1)), "width 5 but w takes 256");
+    refused(
+        w.linear_bias(&random((2, 256), 1), &random(4, 2)),
+        "w has 3 outputs",
+    );
+    refused(
+        mixed(&[1, 3, 256])?.linear(&random((2, 256), 1)),
+        "not two dimensions",
+    );
+    refused(
+        weighted_swiglu_ffn(&random((2, 256), 1), &mixed(&[512, 256])?, &w),
+        "takes 256 but w_down gives 3",
+    );
+    let routing = route(&random((2, 4), 9), 2, None, None)?.1;
+    let (x, weights) = (random((2, 256), 1), random((2, 2), 2));
+    let (up, down) = (mixed(&[5, 512, 256])?, mixed(&[5, 256, 256])?);
+    refused(
+        weighted_expert_ffn(&x, &weights, &up, &down, &routing),
+        "routing to 4 experts, w_gate_up of 5",
+    );
+    Ok(())
+}
