@@ -42,6 +42,6 @@ pub use machine::{memory_bandwidth, product_peak, product_speed};
 pub use norm::{layer_norm, rms_norm};
 pub use precision::{Precision, product_precision, set_product_precision};
 pub use ranges::KeyRanges;
-pub use rope::{RopeAngles, rope};
+pub use rope::{RopeAngles, RopeFrequencies, RopeLayout, rope};
 pub use router::{Routing, route, router_losses};
 pub use swiglu::{swiglu, swiglu_ffn};
