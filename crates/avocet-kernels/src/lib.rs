@@ -30,7 +30,7 @@ mod simd;
 mod slices;
 mod swiglu;
 
-pub use attention::attention;
+pub use attention::{alibi_slopes, attention, attention_alibi};
 pub use conv::{conv2d, depthwise_conv3, patches_to_pixels};
 pub use cross_entropy::cross_entropy;
 pub use ctc::{ctc_frames, ctc_loss};
