@@ -4,6 +4,7 @@
 //! decoding, and cross-attention to the latest image. Scores exist only block by block, and the
 //! backward computes them again from the saved log-sum-exp (FlashAttention-2, arXiv:2307.08691).
 
+mod alibi;
 mod backward;
 mod blocks;
 mod composed;
@@ -12,12 +13,13 @@ mod forward;
 #[cfg(test)]
 mod tests;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
 
 use crate::ranges::KeyRanges;
 use crate::slices::{f32_slice, with_f32};
+pub use alibi::alibi_slopes;
 use blocks::{Block, blocks};
 
 /// `softmax(scale * q k^T) v` where query i sees only the keys of `ranges[i]`.
@@ -34,6 +36,43 @@ pub fn attention(
     ranges: &KeyRanges,
     scale: f32,
 ) -> Result<Tensor> {
+    attend(q, k, v, ranges, scale, None)
+}
+
+/// As [`attention`], with `slopes[h] * (j - last)` added to head h's scaled score of key j, where
+/// `last` is the last key of the query's range.
+///
+/// This is ALiBi (arXiv:2108.12409) wherever a query's range ends at its own position; a constant
+/// distance between the two changes nothing, since the softmax does not see it. The slopes, one
+/// a query head, get no gradient.
+///
+/// Errors if the shapes disagree, a range ends beyond Sk, or there is not one slope a head.
+pub fn attention_alibi(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    ranges: &KeyRanges,
+    scale: f32,
+    slopes: &[f32],
+) -> Result<Tensor> {
+    let (_, num_heads, _) = q.dims3()?;
+    if slopes.len() != num_heads {
+        bail!(
+            "attention_alibi: {num_heads} heads but {} slopes",
+            slopes.len()
+        );
+    }
+    attend(q, k, v, ranges, scale, Some(slopes))
+}
+
+fn attend(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    ranges: &KeyRanges,
+    scale: f32,
+    slopes: Option<&[f32]>,
+) -> Result<Tensor> {
     let shape = AttentionShape::checked(q, k, v, ranges)?;
     if q.device().is_cpu() && q.dtype() == DType::F32 {
         let op = Attention {
@@ -41,6 +80,7 @@ pub fn attention(
             ranges: ranges.clone(),
             shape,
             scale,
+            slopes: slopes.map(Arc::from),
             saves: q.track_op() || k.track_op() || v.track_op(),
             logsumexp: OnceLock::new(),
         };
@@ -48,7 +88,7 @@ pub fn attention(
             .contiguous()?
             .apply_op3(&k.contiguous()?, &v.contiguous()?, op);
     }
-    composed::attention(q, k, v, ranges, scale)
+    composed::attention(q, k, v, ranges, scale, slopes)
 }
 
 /// The sizes of one attention.
@@ -122,6 +162,8 @@ struct Attention {
     ranges: KeyRanges,
     shape: AttentionShape,
     scale: f32,
+    /// Of every query head, where distance weighs.
+    slopes: Option<Arc<[f32]>>,
     /// Whether a backward may follow.
     saves: bool,
     /// Log of the sum of exponentials of every query and head, (Sq, H).

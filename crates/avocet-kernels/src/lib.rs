@@ -32,7 +32,7 @@ mod stored;
 mod swiglu;
 mod weight;
 
-pub use attention::attention;
+pub use attention::{alibi_slopes, attention, attention_alibi};
 pub use conv::{conv2d, depthwise_conv3, patches_to_pixels};
 pub use cross_entropy::cross_entropy;
 pub use ctc::{ctc_frames, ctc_loss};
@@ -44,7 +44,7 @@ pub use machine::{memory_bandwidth, product_peak, product_speed};
 pub use norm::{layer_norm, rms_norm};
 pub use precision::{Precision, product_precision, set_product_precision};
 pub use ranges::KeyRanges;
-pub use rope::{RopeAngles, rope};
+pub use rope::{RopeAngles, RopeFrequencies, RopeLayout, rope};
 pub use router::{Routing, route, router_losses};
 pub use stored::{StoredFormat, StoredMatrix, StoredRows};
 pub use swiglu::{swiglu, swiglu_ffn};

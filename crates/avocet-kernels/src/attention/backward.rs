@@ -154,6 +154,7 @@ impl Attention {
             ds.resize(ds.len().max(rows * n), 0.0);
             let (p, ds) = (&mut p[..rows * n], &mut ds[..rows * n]);
             product_sequential(MatMut::new(p, rows, n), queries, keys.transposed(), false);
+            self.add_alibi(block, kv_head, &tile, p);
             product_sequential(MatMut::new(ds, rows, n), grads, values.transposed(), false);
             for (i, span) in self.spans(block, &tile).enumerate() {
                 for g in 0..group {

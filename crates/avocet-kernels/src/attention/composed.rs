@@ -1,10 +1,10 @@
 //! Attention from candle's differentiable operations: for other devices, and as the tests' oracle.
 
-use candle_core::{D, Result, Tensor};
+use candle_core::{D, Device, Result, Tensor};
 
 use crate::ranges::KeyRanges;
 
-/// As [`super::attention`], with all scores at once.
+/// As [`super::attention`] or [`super::attention_alibi`], with all scores at once.
 ///
 /// A finite mask before the softmax and the 0/1 mask after it keep empty ranges at exactly zero
 /// and free of NaN.
@@ -14,6 +14,7 @@ pub(super) fn attention(
     v: &Tensor,
     ranges: &KeyRanges,
     scale: f32,
+    slopes: Option<&[f32]>,
 ) -> Result<Tensor> {
     let (num_queries, num_heads, head_dim) = q.dims3()?;
     let (num_keys, num_kv_heads, _) = k.dims3()?;
@@ -28,7 +29,7 @@ pub(super) fn attention(
             (0..num_keys as u32).map(move |key| f32::from(u8::from(lo <= key && key < hi)))
         })
         .collect();
-    let mask = Tensor::from_vec(mask, (num_queries, 1, num_keys), &candle_core::Device::Cpu)?
+    let mask = Tensor::from_vec(mask, (num_queries, 1, num_keys), &Device::Cpu)?
         .to_device(q.device())?
         .to_dtype(q.dtype())?;
     let by_kv_head = |x: &Tensor| x.transpose(0, 1)?.contiguous(); // (KV, Sk, K)
@@ -43,6 +44,14 @@ pub(super) fn attention(
         group,
         num_keys,
     ))?;
+    let scores = match slopes {
+        Some(slopes) => {
+            let slopes = Tensor::from_slice(slopes, (num_kv_heads, 1, group, 1), &Device::Cpu)?;
+            let bias = distances(ranges, num_keys)?.broadcast_mul(&slopes)?;
+            scores.broadcast_add(&bias.to_device(q.device())?.to_dtype(q.dtype())?)?
+        }
+        None => scores,
+    };
     let scores = scores.broadcast_add(&((&mask - 1.0)? * 1e9)?)?;
     let scores = scores
         .broadcast_sub(&scores.max_keepdim(D::Minus1)?.detach())?
@@ -56,4 +65,18 @@ pub(super) fn attention(
         .transpose(0, 1)?
         .contiguous()?
         .reshape((num_queries, num_heads, head_dim))
+}
+
+/// How far each key is after the last one a query sees, (Sq, 1, Sk); zero where it sees none.
+fn distances(ranges: &KeyRanges, num_keys: usize) -> Result<Tensor> {
+    let rows = ranges.as_slice().iter();
+    let distances: Vec<f32> = rows
+        .flat_map(|&(lo, hi)| {
+            (0..num_keys as i64).map(move |key| match lo < hi {
+                true => (key + 1 - i64::from(hi)) as f32,
+                false => 0.0,
+            })
+        })
+        .collect();
+    Tensor::from_vec(distances, (ranges.len(), 1, num_keys), &Device::Cpu)
 }

@@ -75,6 +75,7 @@ impl Attention {
                 self.keys(k, kv_head, &tile).transposed(),
                 false,
             );
+            self.add_alibi(block, kv_head, &tile, scores);
             let spans = self.spans(block, &tile);
             for (i, span) in spans.enumerate() {
                 for r in i * group..(i + 1) * group {

@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor, Var};
 
-use super::{attention, composed};
+use super::{alibi_slopes, attention, attention_alibi, composed};
 use crate::gradient_check::{
     assert_close, assert_finite_differences, assert_matches, assert_same_on_one_and_two_threads,
     random, run,
@@ -20,7 +20,7 @@ fn inputs(queries: (usize, usize), keys: (usize, usize), head_dim: usize) -> [Va
 fn assert_is_composed(inputs: &[Var], ranges: &KeyRanges) -> Result<()> {
     let fused = |t: &[Tensor]| attention(&t[0], &t[1], &t[2], ranges, 0.7);
     assert_matches(inputs, 1e-5, &fused, &|t| {
-        composed::attention(&t[0], &t[1], &t[2], ranges, 0.7)
+        composed::attention(&t[0], &t[1], &t[2], ranges, 0.7, None)
     })?;
     assert_same_on_one_and_two_threads(inputs, &fused)
 }
@@ -168,4 +168,69 @@ fn no_queries_and_no_keys_give_zeros() -> Result<()> {
             .all(|v| *v == 0.0)
     );
     Ok(())
+}
+
+#[test]
+fn attention_with_slopes_is_its_composed_form() -> Result<()> {
+    let slopes = alibi_slopes(6, 8.0);
+    let packed = KeyRanges::causal(&[0, 300, 301, 700]);
+    let long = KeyRanges::new(vec![(0, 1300), (3, 1200), (600, 1290), (4, 4), (511, 513)]);
+    let cases = [
+        (inputs((700, 6), (700, 2), 5), packed),
+        (inputs((5, 6), (1300, 1), 8), long),
+    ];
+    for (inputs, ranges) in cases {
+        let fused = |t: &[Tensor]| attention_alibi(&t[0], &t[1], &t[2], &ranges, 0.7, &slopes);
+        assert_matches(&inputs, 1e-5, &fused, &|t| {
+            composed::attention(&t[0], &t[1], &t[2], &ranges, 0.7, Some(&slopes))
+        })?;
+        assert_same_on_one_and_two_threads(&inputs, &fused)?;
+    }
+    let ranges = KeyRanges::new(vec![(0, 2), (1, 4), (2, 2)]);
+    assert_finite_differences(&inputs((3, 2), (4, 1), 3), &|t| {
+        attention_alibi(&t[0], &t[1], &t[2], &ranges, 0.5, &[0.5, 0.25])
+    })
+}
+
+#[test]
+fn slopes_weigh_keys_by_their_distance() -> Result<()> {
+    let q = random((1, 2, 4), 1).zeros_like()?;
+    let k = random((3, 1, 4), 2);
+    let v = Tensor::new(
+        &[
+            [[1f32, 0.0, 0.0, 0.0]],
+            [[0.0, 1.0, 0.0, 0.0]],
+            [[0.0, 0.0, 1.0, 0.0]],
+        ],
+        q.device(),
+    )?;
+    let out = attention_alibi(&q, &k, &v, &KeyRanges::causal_after(2, 1), 1.0, &[0.5, 0.0])?;
+    let weights = [(-1.0f32).exp(), (-0.5f32).exp(), 1.0];
+    let total: f32 = weights.iter().sum();
+    let mut expected: Vec<f32> = weights.iter().map(|w| w / total).collect();
+    expected.extend([0.0, 1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0, 0.0]);
+    assert_close(&out.flatten_all()?.to_vec1()?, &expected, 1e-6, "weights");
+    Ok(())
+}
+
+#[test]
+fn slopes_are_powers_of_two_and_reordered_for_other_numbers_of_heads() {
+    let power = |exponents: &[f32]| -> Vec<f32> { exponents.iter().map(|e| (-e).exp2()).collect() };
+    assert_eq!(alibi_slopes(4, 8.0), power(&[2.0, 4.0, 6.0, 8.0]));
+    assert_eq!(alibi_slopes(1, 8.0), power(&[8.0]));
+    assert_eq!(alibi_slopes(6, 8.0), power(&[2.0, 4.0, 6.0, 8.0, 1.0, 3.0]));
+    // Those of transformers' `build_mpt_alibi_tensor`.
+    let of_twenty = [0.707_106_77, 0.5, 0.353_553_38, 0.25, 0.176_776_69];
+    assert_eq!(alibi_slopes(20, 8.0)[..5], of_twenty);
+    let last_of_twenty = [0.840_896_4, 0.594_603_54, 0.420_448_2, 0.297_301_77];
+    assert_eq!(alibi_slopes(20, 8.0)[16..], last_of_twenty);
+    assert!(alibi_slopes(0, 8.0).is_empty());
+}
+
+#[test]
+fn a_missing_slope_is_refused_with_both_numbers() {
+    let [q, k, v] = inputs((2, 4), (3, 2), 4);
+    let error = attention_alibi(&q, &k, &v, &KeyRanges::causal_after(0, 2), 1.0, &[1.0; 3]);
+    let error = error.expect_err("4 heads, 3 slopes").to_string();
+    assert!(error.contains("4 heads but 3 slopes"), "{error}");
 }
