@@ -2,6 +2,7 @@
 //!
 //! `decode` turns hostile bytes into a [`Picture`] under [`Limits`];
 //! [`Picture::patches`] cuts it into the rows the vision encoder reads;
+//! [`ImageProcessor`] does so by the rules of the public families of models;
 //! [`Sources`] fetches the archives that training data is made from.
 //! Nothing here knows a tensor.
 
@@ -9,6 +10,8 @@ mod decode;
 mod error;
 mod patches;
 mod picture;
+mod pillow;
+mod processor;
 mod resize;
 pub mod sources;
 
@@ -16,4 +19,6 @@ pub use decode::{Limits, decode, read};
 pub use error::{ImageError, ReadError};
 pub use patches::Patches;
 pub use picture::Picture;
+pub use pillow::Filter;
+pub use processor::{Fit, ImageProcessor, MAX_CANVAS_PIXELS, MAX_TILES, ProcessorError};
 pub use sources::{Source, SourceError, SourceKind, Sources};
