@@ -43,5 +43,5 @@ pub use norm::{layer_norm, rms_norm};
 pub use precision::{Precision, product_precision, set_product_precision};
 pub use ranges::KeyRanges;
 pub use rope::{RopeAngles, RopeFrequencies, RopeLayout, rope};
-pub use router::{Routing, route, router_losses};
+pub use router::{RouterKind, Routing, route, route_by, router_losses};
 pub use swiglu::{swiglu, swiglu_ffn};
