@@ -9,6 +9,7 @@
 //!
 //! Results never depend on the number of threads: work is cut into chunks of fixed size.
 
+mod activation;
 mod attention;
 mod conv;
 mod cross_entropy;
@@ -30,6 +31,7 @@ mod simd;
 mod slices;
 mod swiglu;
 
+pub use activation::{Activation, activate};
 pub use attention::{alibi_slopes, attention, attention_alibi};
 pub use conv::{conv2d, depthwise_conv3, patches_to_pixels};
 pub use cross_entropy::cross_entropy;
