@@ -5,8 +5,8 @@
 use std::time::Instant;
 
 use avocet_kernels::{
-    KeyRanges, RopeAngles, attention, conv2d, cross_entropy, ctc_loss, depthwise_conv3, gated_add,
-    layer_norm, patches_to_pixels, rms_norm, rope,
+    Activation, KeyRanges, RopeAngles, activate, attention, conv2d, cross_entropy, ctc_loss,
+    depthwise_conv3, gated_add, layer_norm, patches_to_pixels, rms_norm, rope,
 };
 use candle_core::{Device, Result, Shape, Tensor, Var};
 
@@ -193,6 +193,9 @@ fn main() -> Result<()> {
     let gated = [noise((rows, 192), 1)?, noise((rows, 192), 2)?, noise(1, 3)?];
     report("gated_add, 9216 x 192", &gated, |t| {
         gated_add(&t[0], &t[1], &t[2])
+    })?;
+    report("gelu, 9216 x 768", &[noise((rows, 768), 1)?], |t| {
+        activate(&t[0], Activation::Gelu)
     })?;
     let targets: Vec<u32> = (0..2048u32).map(|i| i * 7 % 2048).collect();
     let head = [noise((2048, 256), 1)?, noise((2048, 256), 2)?];

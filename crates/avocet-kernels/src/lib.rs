@@ -9,6 +9,7 @@
 //!
 //! Results never depend on the number of threads: work is cut into chunks of fixed size.
 
+mod activation;
 mod attention;
 mod conv;
 mod cross_entropy;
@@ -32,6 +33,7 @@ mod stored;
 mod swiglu;
 mod weight;
 
+pub use activation::{Activation, activate};
 pub use attention::{alibi_slopes, attention, attention_alibi};
 pub use conv::{conv2d, depthwise_conv3, patches_to_pixels};
 pub use cross_entropy::cross_entropy;
@@ -45,7 +47,7 @@ pub use norm::{layer_norm, rms_norm};
 pub use precision::{Precision, product_precision, set_product_precision};
 pub use ranges::KeyRanges;
 pub use rope::{RopeAngles, RopeFrequencies, RopeLayout, rope};
-pub use router::{Routing, route, router_losses};
+pub use router::{RouterKind, Routing, route, route_by, router_losses};
 pub use stored::{StoredFormat, StoredMatrix, StoredRows};
 pub use swiglu::{swiglu, swiglu_ffn};
 pub use weight::{Weight, weighted_expert_ffn, weighted_swiglu_ffn};

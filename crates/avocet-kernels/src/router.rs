@@ -2,13 +2,14 @@
 //!
 //! Sparse mixture of experts, arXiv:1701.06538; Switch, arXiv:2101.03961; ST-MoE, arXiv:2202.08906.
 
-use std::sync::Arc;
+mod kinds;
 
 use candle_core::{CpuStorage, CustomOp1, D, DType, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use crate::simd::softmax_in_place;
 use crate::slices::{f32_slice, with_f32};
+pub use kinds::RouterKind;
 
 /// Rows one task handles; fixed, so that results do not depend on the threads.
 const CHUNK_ROWS: usize = 512;
@@ -137,7 +138,33 @@ pub fn route(
     bias: Option<&Tensor>,
     capacity_factor: Option<f64>,
 ) -> Result<(Tensor, Routing)> {
+    route_by(
+        RouterKind::Renormalized,
+        logits,
+        top_k,
+        bias,
+        capacity_factor,
+    )
+}
+
+/// As [`route`], with the choices weighed as `kind` says.
+///
+/// Errors also if a sparse mixer is to choose another number than 2, or is given a bias.
+pub fn route_by(
+    kind: RouterKind,
+    logits: &Tensor,
+    top_k: usize,
+    bias: Option<&Tensor>,
+    capacity_factor: Option<f64>,
+) -> Result<(Tensor, Routing)> {
     let (rows, num_experts) = logits.dims2()?;
+    let mixes = matches!(kind, RouterKind::SparseMixer { .. });
+    if mixes && top_k != 2 {
+        bail!("route: a sparse mixer chooses 2 experts, but top_k is {top_k}");
+    }
+    if mixes && bias.is_some() {
+        bail!("route: a sparse mixer takes no bias");
+    }
     if top_k == 0 || top_k > num_experts {
         bail!("route: top_k is {top_k} but there are {num_experts} experts");
     }
@@ -167,8 +194,11 @@ pub fn route(
                 .chunks_exact_mut(top_k)
                 .zip(rows.chunks_exact_mut(num_experts))
             {
-                softmax_in_place(row);
-                row.iter_mut().zip(&bias).for_each(|(p, b)| *p += b);
+                // A sparse mixer compares the logits themselves.
+                if !mixes {
+                    softmax_in_place(row);
+                    row.iter_mut().zip(&bias).for_each(|(p, b)| *p += b);
+                }
                 choose(row, chosen);
             }
         });
@@ -177,15 +207,7 @@ pub fn route(
         None => usize::MAX,
     };
     let routing = Routing::new(experts, num_experts, top_k, capacity);
-    let weights = if logits.device().is_cpu() && logits.dtype() == DType::F32 {
-        let op = ChosenSoftmax {
-            experts: routing.experts.as_slice().into(),
-            top_k,
-        };
-        logits.contiguous()?.apply_op1(op)?
-    } else {
-        weights_composed(logits, &routing)?
-    };
+    let weights = kinds::weights(kind, logits, &routing)?;
     Ok((weights, routing))
 }
 
@@ -211,69 +233,11 @@ fn choose(scores: &[f32], chosen: &mut [u32]) {
     }
 }
 
-fn weights_composed(logits: &Tensor, routing: &Routing) -> Result<Tensor> {
-    let (rows, _) = logits.dims2()?;
-    let experts = routing.experts.as_slice();
-    let chosen = Tensor::from_slice(experts, (rows, routing.top_k), logits.device())?;
-    let chosen = softmax_composed(logits)?.gather(&chosen, 1)?;
-    chosen.broadcast_div(&chosen.sum_keepdim(1)?)
-}
-
 fn softmax_composed(logits: &Tensor) -> Result<Tensor> {
     let shifted = logits
         .broadcast_sub(&logits.max_keepdim(D::Minus1)?.detach())?
         .exp()?;
     shifted.broadcast_div(&shifted.sum_keepdim(D::Minus1)?)
-}
-
-/// The softmax over the chosen logits, which is that over all of them, renormalised.
-struct ChosenSoftmax {
-    experts: Arc<[u32]>,
-    top_k: usize,
-}
-
-impl CustomOp1 for ChosenSoftmax {
-    fn name(&self) -> &'static str {
-        "route"
-    }
-
-    fn cpu_fwd(&self, logits: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (rows, num_experts) = layout.shape().dims2()?;
-        let logits = f32_slice(logits, layout, "route")?;
-        let mut weights = vec![0.0; rows * self.top_k];
-        let chosen = self.experts.chunks_exact(self.top_k);
-        let outs = weights.chunks_exact_mut(self.top_k);
-        for ((row, chosen), out) in logits.chunks_exact(num_experts).zip(chosen).zip(outs) {
-            for (out, &expert) in out.iter_mut().zip(chosen) {
-                *out = row[expert as usize];
-            }
-            softmax_in_place(out);
-        }
-        Ok((CpuStorage::F32(weights), (rows, self.top_k).into()))
-    }
-
-    fn bwd(&self, logits: &Tensor, weights: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let (rows, num_experts) = logits.dims2()?;
-        let mut dlogits = vec![0.0; rows * num_experts];
-        with_f32(weights, "route", |weights| {
-            with_f32(grad, "route", |grad| {
-                for (row, dlogits) in dlogits.chunks_exact_mut(num_experts).enumerate() {
-                    let range = row * self.top_k..(row + 1) * self.top_k;
-                    let (weights, grad) = (&weights[range.clone()], &grad[range.clone()]);
-                    let mean: f32 = weights.iter().zip(grad).map(|(w, g)| w * g).sum();
-                    for ((&expert, w), g) in self.experts[range].iter().zip(weights).zip(grad) {
-                        dlogits[expert as usize] = w * (g - mean);
-                    }
-                }
-                Ok(())
-            })
-        })?;
-        Ok(Some(Tensor::from_vec(
-            dlogits,
-            (rows, num_experts),
-            logits.device(),
-        )?))
-    }
 }
 
 /// The load-balancing loss and the z-loss of `logits` (S, E), two scalars.

@@ -12,7 +12,11 @@ fn routing_weights_are_their_composed_form() -> Result<()> {
     let inputs = [random((600, 16), 1)];
     let fused = |t: &[Tensor]| Ok(route(&t[0], 2, None, None)?.0);
     assert_matches(&inputs, 1e-5, &fused, &|t| {
-        weights_composed(&t[0], &route(&t[0], 2, None, None)?.1)
+        kinds::weights_composed(
+            RouterKind::Renormalized,
+            &t[0],
+            &route(&t[0], 2, None, None)?.1,
+        )
     })?;
     assert_same_on_one_and_two_threads(&inputs, &fused)
 }
@@ -99,4 +103,78 @@ fn more_choices_than_experts_are_refused_with_both_numbers() {
         .expect_err("4 of 3")
         .to_string();
     assert!(error.contains("top_k is 4 but there are 3"), "{error}");
+}
+
+#[test]
+fn plain_and_mixed_weights_are_their_composed_form() -> Result<()> {
+    let mixer = RouterKind::SparseMixer { jitter: 0.2 };
+    for (kind, top_k) in [(RouterKind::Plain, 3), (mixer, 2)] {
+        let inputs = [random((1100, 16), 1)];
+        let fused = |t: &[Tensor]| Ok(route_by(kind, &t[0], top_k, None, None)?.0);
+        assert_matches(&inputs, 1e-5, &fused, &|t| {
+            let routing = route_by(kind, &t[0], top_k, None, None)?.1;
+            kinds::weights_composed(kind, &t[0], &routing)
+        })?;
+        assert_same_on_one_and_two_threads(&inputs, &fused)?;
+    }
+    // Far enough apart that no step of the quotients crosses a threshold or another choice.
+    let rows = [
+        [1.0f32, 0.9, 0.3, -2.0, 0.8],
+        [-1.0, -1.05, -3.0, -1.1, -5.0],
+    ];
+    let logits = candle_core::Var::new(&rows, &Device::Cpu)?;
+    for kind in [RouterKind::Plain, mixer] {
+        let fused = |t: &[Tensor]| Ok(route_by(kind, &t[0], 2, None, None)?.0);
+        assert_finite_differences(std::slice::from_ref(&logits), &fused)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn plain_weights_are_the_softmax_over_all_experts() -> Result<()> {
+    let logits = Tensor::new(&[[2.0f32, 1.0, 0.0, -1.0]], &Device::Cpu)?;
+    let bias = Tensor::new(&[0.0f32, -1.0, 0.0, 0.0], &Device::Cpu)?;
+    let (weights, routing) = route_by(RouterKind::Plain, &logits, 2, Some(&bias), None)?;
+    assert_eq!(routing.experts(), [0, 2]);
+    let total = 2f32.exp() + 1f32.exp() + 1.0 + (-1f32).exp();
+    let expected = [2f32.exp() / total, 1.0 / total];
+    let weights = weights.flatten_all()?.to_vec1()?;
+    assert_close(&weights, &expected, 1e-6, "weights");
+    Ok(())
+}
+
+#[test]
+fn a_sparse_mixer_weighs_as_the_reference_implementation() -> Result<()> {
+    let logits = Tensor::new(
+        &[
+            [1.0f32, 0.99, 0.3, -2.0, 0.985, 0.0],
+            [-1.0, -1.005, -1.5, -1.01, -3.0, -1.03],
+            [0.5, 2.0, 2.0, 1.99, 1.98, 0.1],
+        ],
+        &Device::Cpu,
+    )?;
+    let kind = RouterKind::SparseMixer { jitter: 0.01 };
+    let (weights, routing) = route_by(kind, &logits, 2, None, None)?;
+    assert_eq!(routing.experts(), [0, 1, 0, 1, 1, 2]);
+    // `sparsemixer` of transformers 4.51.3.
+    let expected = [
+        0.336_116_16,
+        0.501_249_97,
+        0.335_001_38,
+        0.501_249_97,
+        0.251_873_4,
+        0.336_672_16,
+    ];
+    let weights = weights.flatten_all()?.to_vec1()?;
+    assert_close(&weights, &expected, 5e-7, "weights");
+    Ok(())
+}
+
+#[test]
+fn a_sparse_mixer_of_other_than_two_experts_is_refused() {
+    let kind = RouterKind::SparseMixer { jitter: 0.01 };
+    let error = route_by(kind, &random((2, 3), 1), 1, None, None).expect_err("1 expert");
+    assert!(error.to_string().contains("2 experts"), "{error}");
+    let bias = random(3, 2);
+    assert!(route_by(kind, &random((2, 3), 1), 2, Some(&bias), None).is_err());
 }
