@@ -3,6 +3,8 @@
 //! Flamingo, arXiv:2204.14198, section 3.1: a gate that starts at zero leaves a pretrained
 //! language model unchanged.
 
+mod vector;
+
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
@@ -11,7 +13,8 @@ use crate::slices::{f32_slice, with_f32};
 /// Elements one task handles; fixed, so that results do not depend on the threads.
 const CHUNK_ELEMENTS: usize = 1 << 14;
 
-/// `x + tanh(gate) * y`, for `x` and `y` of one shape and a `gate` of shape (1).
+/// `x + tanh(gate) * y`, for `x` and `y` of one shape (.., D) and a `gate` of shape (1), for all
+/// components, or (D), one for each (the vector gates of IDEFICS, arXiv:2306.16527).
 ///
 /// Errors if the shapes of x and y disagree or the gate has another shape.
 pub fn gated_add(x: &Tensor, y: &Tensor, gate: &Tensor) -> Result<Tensor> {
@@ -22,12 +25,20 @@ pub fn gated_add(x: &Tensor, y: &Tensor, gate: &Tensor) -> Result<Tensor> {
             y.dims()
         );
     }
-    if gate.dims() != [1] {
-        bail!("gated_add: the gate has shape {:?}, not [1]", gate.dims());
+    let width = x.dims().last().copied().unwrap_or(1);
+    if gate.dims() != [1] && gate.dims() != [width] {
+        bail!(
+            "gated_add: the gate has shape {:?}, neither [1] nor [{width}]",
+            gate.dims()
+        );
     }
-    let gate = gate.to_dtype(x.dtype())?;
+    let gate = gate.to_dtype(x.dtype())?.contiguous()?;
     if x.device().is_cpu() && x.dtype() == DType::F32 {
-        return x.contiguous()?.apply_op3(&y.contiguous()?, &gate, GatedAdd);
+        let (x, y) = (x.contiguous()?, y.contiguous()?);
+        return match gate.elem_count() {
+            1 => x.apply_op3(&y, &gate, GatedAdd),
+            _ => x.apply_op3(&y, &gate, vector::VectorGatedAdd),
+        };
     }
     gated_add_composed(x, y, &gate)
 }

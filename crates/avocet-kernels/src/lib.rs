@@ -43,7 +43,7 @@ pub use experts::expert_ffn;
 pub use gate::gated_add;
 pub use linear::{linear, linear_bias};
 pub use machine::{memory_bandwidth, product_peak, product_speed};
-pub use norm::{layer_norm, rms_norm};
+pub use norm::{layer_norm, layer_norm_unbiased, rms_norm};
 pub use precision::{Precision, product_precision, set_product_precision};
 pub use ranges::KeyRanges;
 pub use rope::{RopeAngles, RopeFrequencies, RopeLayout, rope};

@@ -45,6 +45,18 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Resul
     layer_norm_composed(x, &weight, &bias, eps)
 }
 
+/// As [`layer_norm`] with a bias of zero, as in MPT.
+///
+/// Errors if the widths disagree.
+pub fn layer_norm_unbiased(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
+    let weight = check_width("layer_norm", "weight", x, weight)?;
+    if x.device().is_cpu() && x.dtype() == DType::F32 {
+        let op = LayerNormUnbiased { eps: eps as f32 };
+        return x.contiguous()?.apply_op2(&weight, op);
+    }
+    rms_norm_composed(&centred(x)?, &weight, eps)
+}
+
 fn check_width(op: &str, what: &str, x: &Tensor, w: &Tensor) -> Result<Tensor> {
     let width = x.dim(D::Minus1)?;
     if w.dims() != [width] {
@@ -62,8 +74,11 @@ fn rms_norm_composed(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
 }
 
 fn layer_norm_composed(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
-    let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
-    rms_norm_composed(&centred, weight, eps)?.broadcast_add(bias)
+    rms_norm_composed(&centred(x)?, weight, eps)?.broadcast_add(bias)
+}
+
+fn centred(x: &Tensor) -> Result<Tensor> {
+    x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)
 }
 
 struct RmsNorm {
@@ -198,6 +213,53 @@ impl CustomOp3 for LayerNorm {
     }
 }
 
+struct LayerNormUnbiased {
+    eps: f32,
+}
+
+impl CustomOp2 for LayerNormUnbiased {
+    fn name(&self) -> &'static str {
+        "layer_norm_unbiased"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        w: &CpuStorage,
+        w_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let x = f32_slice(x, x_layout, "layer_norm")?;
+        let w = f32_slice(w, w_layout, "layer_norm")?;
+        let y = map_chunks(x, w.len(), |x, y| unbiased_rows(x, w, self.eps, y));
+        Ok((CpuStorage::F32(y), x_layout.shape().clone()))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        _y: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let (dx, mut dw) = with_f32(x, "layer_norm", |x| {
+            with_f32(w, "layer_norm", |w| {
+                with_f32(grad, "layer_norm", |g| {
+                    // The sum of a bias that is not there costs one addition an element.
+                    Ok(gradients(x, g, w.len(), 2 * w.len(), |x, g, dx, sums| {
+                        layer_norm_gradients(x, w, g, self.eps, dx, sums);
+                    }))
+                })
+            })
+        })?;
+        dw.truncate(w.elem_count());
+        Ok((
+            Some(Tensor::from_vec(dx, x.shape(), x.device())?),
+            Some(Tensor::from_vec(dw, w.shape(), w.device())?),
+        ))
+    }
+}
+
 /// Mean of a row and the reciprocal of its standard deviation.
 #[inline(always)]
 fn statistics(x: &[f32], eps: f32) -> (f32, f32) {
@@ -212,6 +274,17 @@ vectorised! {
             let (mean, scale) = statistics(x, eps);
             for (((y, x), w), b) in y.iter_mut().zip(x).zip(w).zip(b) {
                 *y = (x - mean) * scale * w + b;
+            }
+        }
+    }
+}
+
+vectorised! {
+    fn unbiased_rows(x: &[f32], w: &[f32], eps: f32, y: &mut [f32]) {
+        for (x, y) in x.chunks_exact(w.len()).zip(y.chunks_exact_mut(w.len())) {
+            let (mean, scale) = statistics(x, eps);
+            for ((y, x), w) in y.iter_mut().zip(x).zip(w) {
+                *y = (x - mean) * scale * w;
             }
         }
     }
@@ -318,52 +391,4 @@ fn squared_distance(a: &[f32], mean: f32) -> f32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::gradient_check::{
-        assert_finite_differences, assert_matches, assert_same_on_one_and_two_threads, random,
-    };
-
-    #[test]
-    fn rms_norm_is_its_composed_form() -> Result<()> {
-        for (rows, width) in [(1, 1), (3, 37), (300, 64)] {
-            let inputs = [random((rows, width), 1), random(width, 2)];
-            let fused = |t: &[Tensor]| rms_norm(&t[0], &t[1], 1e-5);
-            assert_matches(&inputs, 1e-5, &fused, &|t| {
-                rms_norm_composed(&t[0], &t[1], 1e-5)
-            })?;
-            assert_same_on_one_and_two_threads(&inputs, &fused)?;
-        }
-        assert_finite_differences(&[random((2, 3, 5), 3), random(5, 4)], &|t| {
-            rms_norm(&t[0], &t[1], 1e-2)
-        })
-    }
-
-    #[test]
-    fn layer_norm_is_its_composed_form() -> Result<()> {
-        for (rows, width) in [(2, 3), (3, 37), (300, 64)] {
-            let inputs = [random((rows, width), 1), random(width, 2), random(width, 3)];
-            let fused = |t: &[Tensor]| layer_norm(&t[0], &t[1], &t[2], 1e-5);
-            let composed = |t: &[Tensor]| layer_norm_composed(&t[0], &t[1], &t[2], 1e-5);
-            assert_matches(&inputs, 2e-5, &fused, &composed)?;
-            assert_same_on_one_and_two_threads(&inputs, &fused)?;
-        }
-        let inputs = [random((2, 3, 5), 3), random(5, 4), random(5, 5)];
-        assert_finite_differences(&inputs, &|t| layer_norm(&t[0], &t[1], &t[2], 1e-1))
-    }
-
-    #[test]
-    fn a_weight_of_another_width_is_refused_with_both_numbers() -> Result<()> {
-        let error = rms_norm(&random((2, 8), 1), &random(7, 2), 1e-5).expect_err("widths differ");
-        let text = error.to_string();
-        assert!(text.contains("[7]") && text.contains("width 8"), "{text}");
-        Ok(())
-    }
-
-    #[test]
-    fn no_rows_give_no_rows() -> Result<()> {
-        let y = rms_norm(&random((0, 8), 1), &random(8, 2), 1e-5)?;
-        assert_eq!(y.dims(), [0, 8]);
-        Ok(())
-    }
-}
+mod tests;
