@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use avocet_kernels::{
-    StoredFormat, StoredMatrix, StoredRows, Weight, linear, memory_bandwidth, product_peak,
+    StoredFormat, StoredMatrix, StoredRows, Weight, memory_bandwidth, product_peak,
 };
 use candle_core::{Device, Result, Tensor};
 
@@ -35,15 +35,19 @@ fn main() -> Result<()> {
     );
     for (outputs, inputs) in SHAPES {
         println!("\n{outputs} x {inputs}: GB/s of weights and (GFLOP/s) by rows of x {ROWS:?}");
-        let dense = Tensor::rand(-1f32, 1.0, (outputs, inputs), &Device::Cpu)?;
-        let speeds = speeds(&[dense], inputs, 4 * outputs * inputs, linear)?;
-        println!("{:8}{speeds}", "tensor");
+        let size = 4 * outputs * inputs;
+        let tensor = |_| Tensor::rand(-1f32, 1.0, (outputs, inputs), &Device::Cpu);
+        let tensors = (0..COLD_BYTES / size).map(tensor);
+        let tensors: Vec<Weight> = tensors
+            .map(|t| t.map(Weight::from))
+            .collect::<Result<_>>()?;
+        println!("{:8}{}", "tensor", speeds(&tensors, inputs, size)?);
         for format in FORMATS {
             if inputs.is_multiple_of(format.block_len()) {
                 let weights = weights(format, outputs, inputs)?;
                 let bytes = outputs * inputs / format.block_len() * format.block_bytes();
-                let speeds = speeds(&weights, inputs, bytes, |x, w| w.linear(x))?;
-                println!("{:8}{speeds}", format!("{format:?}"));
+                let name = format!("{format:?}");
+                println!("{name:8}{}", speeds(&weights, inputs, bytes)?);
             }
         }
     }
@@ -65,12 +69,7 @@ fn weights(format: StoredFormat, outputs: usize, inputs: usize) -> Result<Vec<We
         .collect()
 }
 
-fn speeds<W>(
-    weights: &[W],
-    inputs: usize,
-    bytes: usize,
-    product: impl Fn(&Tensor, &W) -> Result<Tensor>,
-) -> Result<String> {
+fn speeds(weights: &[Weight], inputs: usize, bytes: usize) -> Result<String> {
     let mut line = String::new();
     for rows in ROWS {
         let x = Tensor::rand(-1f32, 1.0, (rows, inputs), &Device::Cpu)?;
@@ -80,7 +79,7 @@ fn speeds<W>(
         let mut outputs = 0;
         while calls < 5 || begin.elapsed().as_secs_f64() < 0.3 {
             let start = Instant::now();
-            outputs = product(&x, &weights[calls % weights.len()])?.dim(1)?;
+            outputs = weights[calls % weights.len()].linear(&x)?.dim(1)?;
             best = best.min(start.elapsed().as_secs_f64());
             calls += 1;
         }
