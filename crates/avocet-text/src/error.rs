@@ -26,6 +26,23 @@ pub enum TokenizerError {
     /// The `tokenizers` library refused, or failed on, checked contents.
     #[error("tokenizer.json: model: {0}")]
     Library(String),
+    /// A file beside `tokenizer.json`, or GGUF metadata, holds what no tokenizer can have.
+    #[error("{field}: {reason}")]
+    Metadata {
+        /// File or key and the place in it, such as `tokenizer.ggml.tokens[12]`.
+        field: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A text could not be turned into ids.
+    #[error("tokenizer: {0}")]
+    Encode(String),
+    /// A chat template is not Jinja, or it refused or failed on a conversation.
+    #[error("chat template: {0}")]
+    Template(String),
+    /// A conversation cannot be put into the model's form.
+    #[error("prompt: {0}")]
+    Prompt(String),
     /// The wished vocabulary cannot hold the special tokens and the 256 bytes.
     #[error(
         "vocabulary of {wished} tokens: at least {least} are needed for special tokens and bytes"
@@ -41,6 +58,13 @@ pub enum TokenizerError {
 impl TokenizerError {
     pub(crate) fn field(field: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Field {
+            field: field.into(),
+            reason: reason.into(),
+        }
+    }
+
+    pub(crate) fn metadata(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Metadata {
             field: field.into(),
             reason: reason.into(),
         }

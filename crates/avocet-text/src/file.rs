@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 use tokenizers::models::bpe::BPE;
 
 /// Longest `tokenizer.json` read; public ones of 256 k tokens stay below.
-const MAX_BYTES: usize = 64 << 20;
+pub(crate) const MAX_BYTES: usize = 64 << 20;
 
 /// The whole file.
 #[derive(Debug, Deserialize)]

@@ -4,22 +4,35 @@
 //! Knows no tensor and reads no file; bytes come in, ids and masks go out.
 //!
 //! - [`Tokenizer`]: byte-level BPE, trained here or loaded from checked bytes.
+//! - [`HubTokenizer`]: a public model's, from its `tokenizer.json` or GGUF metadata.
 //! - [`StreamDecoder`]: ids back to whole UTF-8 pieces, one id at a time.
 //! - [`Special`]: the six tokens that no typed text can produce.
 //! - [`Turn`], [`prompt`]: who says what, and the ids and loss mask of it.
+//! - [`ChatTemplate`], [`PromptForm`]: the forms that public models expect.
+//! - [`Language`]: all of it together, as an engine speaks to one model.
 
 mod bytes;
 mod error;
 mod file;
 #[cfg(test)]
 mod fixture;
+mod form;
+mod hub;
+mod language;
 pub mod prompt;
+mod seen;
 mod special;
 mod stream;
+mod template;
 mod tokenizer;
 
 pub use error::TokenizerError;
+pub use form::PromptForm;
+pub use hub::{Gpt2Parts, HubTokenizer, SpmParts};
+pub use language::{BosRule, Language, TextStream};
 pub use prompt::{Prompt, Role, Turn};
+pub use seen::ImageRule;
 pub use special::Special;
 pub use stream::StreamDecoder;
+pub use template::{ChatTemplate, Content};
 pub use tokenizer::Tokenizer;

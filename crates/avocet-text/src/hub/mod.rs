@@ -1,0 +1,324 @@
+//! Tokenizers of public models: checked parts in, ids and text out.
+//!
+//! A `tokenizer.json` ([`json`]) or GGUF's byte-level vocabulary ([`gguf`]) becomes [`Parts`], every
+//! field checked, and only then a tokenizer of the `tokenizers` library, which panics on some
+//! files; a SentencePiece vocabulary with scores is applied here ([`spm`]). Decoding is our own
+//! ([`pieces`]), so that a stream and a whole text agree.
+
+mod components;
+mod decoder;
+mod gguf;
+#[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
+mod hostile_tests;
+mod json;
+mod pieces;
+mod post;
+mod spm;
+
+use std::collections::{HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde_json::Value;
+use tokenizers::models::bpe::{BPE, Vocab};
+use tokenizers::{AddedToken, NormalizerWrapper, PreTokenizerWrapper};
+
+use crate::error::TokenizerError;
+use decoder::Decoding;
+pub use gguf::Gpt2Parts;
+pub(crate) use pieces::{Joiner, Pieces};
+use post::Affixes;
+use spm::SpmEncoder;
+pub use spm::SpmParts;
+
+/// Most ids of a vocabulary; public ones stay below 2^19.
+const MAX_VOCAB: u32 = 1 << 21;
+
+/// A public model's tokenizer.
+///
+/// Byte-level BPE and BPE with byte fallback are understood, as used by Llama, Mixtral, Phi, OLMo,
+/// Granite, Qwen, MPT, GPT-NeoX, IDEFICS and Mllama; other models are refused by name.
+pub struct HubTokenizer {
+    encoder: Encoder,
+    vocab: HashMap<String, u32>,
+    names: Vec<Option<String>>,
+    special: HashSet<u32>,
+    decoding: Decoding,
+    pieces: Pieces,
+    affixes: Affixes,
+}
+
+enum Encoder {
+    Library(Box<tokenizers::Tokenizer>),
+    Spm(Box<SpmEncoder>),
+}
+
+/// All that makes a tokenizer of the library, checked.
+pub(crate) struct Parts {
+    /// Every token with its id, added ones included.
+    vocab: HashMap<String, u32>,
+    merges: Vec<(String, String)>,
+    added: Vec<Added>,
+    normalizer: Value,
+    pre_tokenizer: Value,
+    decoding: Decoding,
+    affixes: Affixes,
+    options: BpeOptions,
+}
+
+/// How merges are applied to a word.
+#[derive(Default)]
+pub(crate) struct BpeOptions {
+    unk_token: Option<String>,
+    fuse_unk: bool,
+    byte_fallback: bool,
+    ignore_merges: bool,
+}
+
+/// A token that is found in a text before anything else is done to it.
+pub(crate) struct Added {
+    token: AddedToken,
+    id: u32,
+}
+
+impl HubTokenizer {
+    /// Loads a Hugging Face `tokenizer.json`, which may come from anyone.
+    ///
+    /// Padding and truncation in the file are ignored, as transformers does. Errors name the field
+    /// that is broken or not supported.
+    pub fn from_json(json: &[u8]) -> Result<Self, TokenizerError> {
+        Self::from_parts(json::parse(json)?)
+    }
+
+    /// Loads GGUF's `gpt2` tokenizer: byte-level BPE whose way of cutting words has a name.
+    ///
+    /// Errors name the key that is broken, or the unknown `tokenizer.ggml.pre`.
+    pub fn from_gpt2_parts(parts: Gpt2Parts) -> Result<Self, TokenizerError> {
+        Self::from_parts(gguf::parts(parts)?)
+    }
+
+    /// Loads GGUF's `llama` tokenizer: SentencePiece BPE by scores with byte fallback, cut exactly
+    /// as llama.cpp does.
+    ///
+    /// Errors name the key that is broken.
+    pub fn from_spm_parts(mut parts: SpmParts) -> Result<Self, TokenizerError> {
+        gguf::name_empty(&mut parts.tokens);
+        let (encoder, decoding, affixes) = spm::build(&parts)?;
+        let special = encoder.special().clone();
+        let names: Vec<Option<String>> = parts.tokens.into_iter().map(Some).collect();
+        let ids = 0..names.len() as u32;
+        let vocab = names.iter().flatten().cloned().zip(ids).collect();
+        let pieces = Pieces::new(&names, &special, &decoding);
+        Ok(Self {
+            encoder: Encoder::Spm(Box::new(encoder)),
+            vocab,
+            names,
+            special,
+            decoding,
+            pieces,
+            affixes,
+        })
+    }
+
+    fn from_parts(parts: Parts) -> Result<Self, TokenizerError> {
+        let names = names_of(&parts.vocab)?;
+        parts.affixes.check(&names)?;
+        let special: HashSet<u32> = parts
+            .added
+            .iter()
+            .filter(|added| added.token.special)
+            .map(|added| added.id)
+            .collect();
+        let pieces = Pieces::new(&names, &special, &parts.decoding);
+        let (vocab, decoding) = (parts.vocab.clone(), parts.decoding.clone());
+        let affixes = parts.affixes.clone();
+        let encoder = guarded(|| library(parts)).map_err(TokenizerError::Library)?;
+        Ok(Self {
+            encoder: Encoder::Library(Box::new(encoder)),
+            vocab,
+            names,
+            special,
+            decoding,
+            pieces,
+            affixes,
+        })
+    }
+
+    /// Appends special tokens that the file lacks, in order, as a model's authors did with
+    /// `add_special_tokens`; those that exist keep their ids.
+    ///
+    /// Errors if a name is empty, or for a SentencePiece vocabulary, whose size is fixed.
+    pub fn add_special(&mut self, names: &[&str]) -> Result<(), TokenizerError> {
+        let Encoder::Library(library) = &mut self.encoder else {
+            let reason = "tokens can be appended to tokenizer.json alone";
+            return Err(TokenizerError::Encode(reason.into()));
+        };
+        if names.iter().any(|name| name.is_empty()) {
+            return Err(TokenizerError::Encode("a special token has no name".into()));
+        }
+        // Every earlier token is in the library's vocabulary, whose size is then the next id only
+        // where ids have no gap.
+        if library.get_vocab_size(true) != self.names.len() {
+            let reason = format!(
+                "{} tokens end at id {}: nothing can be appended",
+                library.get_vocab_size(true),
+                self.names.len()
+            );
+            return Err(TokenizerError::field("model.vocab", reason));
+        }
+        for &name in names {
+            let token = AddedToken::from(name, true);
+            guarded(|| {
+                library
+                    .add_special_tokens([token])
+                    .map_err(|e| e.to_string())
+            })
+            .map_err(TokenizerError::Library)?;
+            let next = self.names.len() as u32;
+            let id = *self.vocab.entry(name.to_owned()).or_insert(next);
+            if id == next {
+                self.names.push(Some(name.to_owned()));
+            }
+            self.special.insert(id);
+        }
+        self.pieces = Pieces::new(&self.names, &self.special, &self.decoding);
+        Ok(())
+    }
+
+    /// Number of ids: the highest, of an added token or another, plus one.
+    pub fn vocab_size(&self) -> usize {
+        self.names.len()
+    }
+
+    /// The id of a token as the file writes it.
+    pub fn id(&self, token: &str) -> Option<u32> {
+        self.vocab.get(token).copied()
+    }
+
+    /// A token as the file writes it; `None` for ids that stand for nothing.
+    pub fn token(&self, id: u32) -> Option<String> {
+        self.names.get(id as usize)?.clone()
+    }
+
+    /// Whether `id` is a special token, which has no text.
+    pub fn is_special(&self, id: u32) -> bool {
+        self.special.contains(&id)
+    }
+
+    /// Cuts a text into tokens. Names of added tokens in it are those tokens; `add_special` puts
+    /// before and after what the file's post-processor does.
+    ///
+    /// Errors if a character has no token and there is none for the unknown.
+    pub fn encode(&self, text: &str, add_special: bool) -> Result<Vec<u32>, TokenizerError> {
+        let ids = match &self.encoder {
+            Encoder::Library(library) => guarded(|| {
+                let encoding = library
+                    .encode_fast(text, false)
+                    .map_err(|e| e.to_string())?;
+                Ok(encoding.get_ids().to_vec())
+            })
+            .map_err(TokenizerError::Encode)?,
+            Encoder::Spm(spm) => spm.encode(text)?,
+        };
+        Ok(match add_special {
+            true => self.affixes.around(ids),
+            false => ids,
+        })
+    }
+
+    /// As [`encode`](Self::encode) with the post-processor's tokens, but none that the text
+    /// already begins or ends with.
+    pub fn encode_once(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
+        Ok(self.affixes.once_around(self.encode(text, false)?))
+    }
+
+    /// The text of `ids`, special tokens skipped.
+    ///
+    /// Bytes that are no UTF-8, and ids that stand for nothing, become U+FFFD. transformers'
+    /// `clean_up_tokenization_spaces` is not applied: it changes texts.
+    pub fn decode(&self, ids: &[u32]) -> String {
+        let mut joiner = Joiner::new(self.decoding.leading);
+        let mut text = String::new();
+        for &id in ids {
+            text.push_str(&joiner.push(self.pieces.get(id)));
+        }
+        text.push_str(&joiner.finish());
+        text
+    }
+
+    /// Bytes of each token's text.
+    pub(crate) fn pieces(&self) -> &Pieces {
+        &self.pieces
+    }
+
+    /// What a joiner does at the start of a text.
+    pub(crate) fn joiner(&self) -> Joiner {
+        Joiner::new(self.decoding.leading)
+    }
+
+    /// Bytes of the longest token's text or name.
+    pub(crate) fn longest_token_bytes(&self) -> usize {
+        let names = self
+            .special
+            .iter()
+            .filter_map(|&id| self.names.get(id as usize)?.as_ref());
+        let longest = names.map(String::len).max().unwrap_or(1);
+        longest.max(self.pieces.longest()).max(1)
+    }
+}
+
+/// Tokens by id; errors if an id is too high or taken twice.
+fn names_of(vocab: &HashMap<String, u32>) -> Result<Vec<Option<String>>, TokenizerError> {
+    let field = |token: &str| format!("model.vocab[{token:?}]");
+    let mut size = 0;
+    for (token, &id) in vocab {
+        if id >= MAX_VOCAB {
+            let reason = format!("id {id}, ids below {MAX_VOCAB} are read");
+            return Err(TokenizerError::field(field(token), reason));
+        }
+        size = size.max(id as usize + 1);
+    }
+    let mut names = vec![None; size];
+    for (token, &id) in vocab {
+        let place = &mut names[id as usize];
+        if place.is_some() {
+            let reason = format!("id {id} is taken twice");
+            return Err(TokenizerError::field(field(token), reason));
+        }
+        *place = Some(token.clone());
+    }
+    Ok(names)
+}
+
+/// Runs the library, which panics on some input, and turns that into an error.
+fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("the library failed on it".into()))
+}
+
+fn library(parts: Parts) -> Result<tokenizers::Tokenizer, String> {
+    let text = |error: tokenizers::Error| error.to_string();
+    let vocab: Vocab = parts.vocab.into_iter().collect();
+    let mut builder = BPE::builder()
+        .vocab_and_merges(vocab, parts.merges)
+        .fuse_unk(parts.options.fuse_unk)
+        .byte_fallback(parts.options.byte_fallback)
+        .ignore_merges(parts.options.ignore_merges);
+    if let Some(unk) = parts.options.unk_token {
+        builder = builder.unk_token(unk);
+    }
+    let mut tokenizer = tokenizers::Tokenizer::new(builder.build().map_err(text)?);
+    if !parts.normalizer.is_null() {
+        let normalizer: NormalizerWrapper =
+            serde_json::from_value(parts.normalizer).map_err(|e| format!("normalizer: {e}"))?;
+        tokenizer.with_normalizer(Some(normalizer)).map_err(text)?;
+    }
+    if !parts.pre_tokenizer.is_null() {
+        let pre_tokenizer: PreTokenizerWrapper = serde_json::from_value(parts.pre_tokenizer)
+            .map_err(|e| format!("pre_tokenizer: {e}"))?;
+        tokenizer.with_pre_tokenizer(Some(pre_tokenizer));
+    }
+    let added = parts.added.into_iter().map(|added| added.token);
+    tokenizer.add_tokens(added).map_err(text)?;
+    Ok(tokenizer)
+}

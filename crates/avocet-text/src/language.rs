@@ -1,0 +1,318 @@
+//! How a model is spoken to: its tokenizer, the form of its prompts, and who sees which image.
+
+use std::collections::HashSet;
+
+use crate::error::TokenizerError;
+use crate::form::PromptForm;
+use crate::hub::{HubTokenizer, Joiner};
+use crate::prompt::{self, Prompt, Turn};
+use crate::seen::ImageRule;
+use crate::special::Special;
+use crate::stream::StreamDecoder;
+use crate::tokenizer::Tokenizer;
+
+/// How a text as written begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BosRule {
+    /// With what the tokenizer's post-processor puts there, once.
+    PostProcessor,
+    /// As it is written: IDEFICS' prompts spell `<s>` out.
+    Spelled,
+    /// With this token unless its name is anywhere in the text, after the image tokens that the
+    /// text begins with: Mllama's `build_string_from_input`.
+    AfterImages(u32),
+}
+
+/// How a model is spoken to.
+pub struct Language {
+    kind: Kind,
+}
+
+enum Kind {
+    Own(Box<Tokenizer>),
+    Hub(Box<Hub>),
+}
+
+struct Hub {
+    tokenizer: HubTokenizer,
+    form: PromptForm,
+    image_token: Option<u32>,
+    rule: ImageRule,
+    stops: HashSet<u32>,
+    banned: Vec<u32>,
+    bos: BosRule,
+}
+
+impl Language {
+    /// Our own tokenizer and form: any special token stops an answer.
+    pub fn own(tokenizer: Tokenizer) -> Self {
+        Self {
+            kind: Kind::Own(Box::new(tokenizer)),
+        }
+    }
+
+    /// A public model's: `stops` end an answer, `banned` must never be generated.
+    ///
+    /// Errors if an id is not the tokenizer's, or if `form` is [`PromptForm::Own`].
+    pub fn hub(
+        tokenizer: HubTokenizer,
+        form: PromptForm,
+        image_token: Option<u32>,
+        rule: ImageRule,
+        stops: Vec<u32>,
+        banned: Vec<u32>,
+        bos: BosRule,
+    ) -> Result<Self, TokenizerError> {
+        if matches!(form, PromptForm::Own) {
+            let reason = "our own form needs our own tokenizer";
+            return Err(TokenizerError::Prompt(reason.into()));
+        }
+        let opening = match bos {
+            BosRule::AfterImages(id) => Some(id),
+            BosRule::PostProcessor | BosRule::Spelled => None,
+        };
+        let ids = stops
+            .iter()
+            .chain(&banned)
+            .chain(&image_token)
+            .chain(&opening);
+        if let Some(id) = ids.copied().find(|&id| tokenizer.token(id).is_none()) {
+            let reason = format!("token {id} is not in the vocabulary");
+            return Err(TokenizerError::Prompt(reason));
+        }
+        Ok(Self {
+            kind: Kind::Hub(Box::new(Hub {
+                tokenizer,
+                form,
+                image_token,
+                rule,
+                stops: stops.into_iter().collect(),
+                banned,
+                bos,
+            })),
+        })
+    }
+
+    /// Ids of a conversation with the model's turn opened, ready for generation.
+    ///
+    /// In our own form nothing that is typed becomes a special token. The public families' forms
+    /// are texts, as in their reference processors: the name of a special token that a user types
+    /// is that token, except that image tokens must be as many as the turns have images.
+    ///
+    /// Errors if the form refuses the conversation or a name of an image token was typed.
+    pub fn question(&self, turns: &[Turn]) -> Result<Prompt, TokenizerError> {
+        let hub = match &self.kind {
+            Kind::Own(tokenizer) => return Ok(prompt::encode_question(tokenizer, turns)),
+            Kind::Hub(hub) => hub,
+        };
+        let name = |id: Option<u32>| id.and_then(|id| hub.tokenizer.token(id));
+        let image = name(hub.image_token);
+        let text = hub.form.write(turns, &hub.opening(), image.as_deref())?;
+        let ids = match hub.form {
+            PromptForm::Template(_) => hub.tokenizer.encode(&text, false)?,
+            _ => hub.as_written(&text)?,
+        };
+        let images = turns.iter().map(Turn::num_images).sum();
+        let found = self.num_images(&ids);
+        if found != images {
+            let reason = format!("{found} image tokens for {images} images");
+            return Err(TokenizerError::Prompt(reason));
+        }
+        Ok(Prompt {
+            answer: vec![false; ids.len()],
+            ids,
+            images,
+        })
+    }
+
+    /// Ids of a text as written, for scoring: names of special tokens are those tokens, and the
+    /// text begins as the family's [`BosRule`] says.
+    pub fn as_written(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
+        match &self.kind {
+            Kind::Own(tokenizer) => Ok(own_as_written(tokenizer, text)),
+            Kind::Hub(hub) => hub.as_written(text),
+        }
+    }
+
+    /// For each token the images `first..end` that it sees; `first == end` means none.
+    pub fn seen_images(&self, ids: &[u32]) -> Vec<(u32, u32)> {
+        let rule = match &self.kind {
+            Kind::Own(_) => ImageRule::Latest,
+            Kind::Hub(hub) => hub.rule,
+        };
+        rule.seen(ids, self.image_token())
+    }
+
+    /// The token that stands for an image, if the model sees any.
+    pub fn image_token(&self) -> Option<u32> {
+        match &self.kind {
+            Kind::Own(tokenizer) => Some(tokenizer.special(Special::Image)),
+            Kind::Hub(hub) => hub.image_token,
+        }
+    }
+
+    /// How many image tokens there are in `ids`.
+    pub fn num_images(&self, ids: &[u32]) -> usize {
+        let image_token = self.image_token();
+        ids.iter().filter(|&&id| Some(id) == image_token).count()
+    }
+
+    /// Number of ids.
+    pub fn vocab_size(&self) -> usize {
+        match &self.kind {
+            Kind::Own(tokenizer) => tokenizer.vocab_size(),
+            Kind::Hub(hub) => hub.tokenizer.vocab_size(),
+        }
+    }
+
+    /// Whether `id` ends an answer.
+    pub fn is_stop(&self, id: u32) -> bool {
+        match &self.kind {
+            Kind::Own(tokenizer) => tokenizer.is_special(id),
+            Kind::Hub(hub) => hub.stops.contains(&id),
+        }
+    }
+
+    /// Ids that must never be generated.
+    pub fn banned(&self) -> &[u32] {
+        match &self.kind {
+            Kind::Own(_) => &[],
+            Kind::Hub(hub) => &hub.banned,
+        }
+    }
+
+    /// A decoder at the start of an answer.
+    pub fn stream(&self) -> TextStream<'_> {
+        TextStream {
+            source: match &self.kind {
+                Kind::Own(tokenizer) => Source::Own(tokenizer, StreamDecoder::new()),
+                Kind::Hub(hub) => Source::Hub(&hub.tokenizer, hub.tokenizer.joiner()),
+            },
+        }
+    }
+
+    /// The text of `ids`, special tokens skipped.
+    pub fn decode(&self, ids: &[u32]) -> String {
+        match &self.kind {
+            Kind::Own(tokenizer) => tokenizer.decode(ids),
+            Kind::Hub(hub) => hub.tokenizer.decode(ids),
+        }
+    }
+
+    /// Bytes of the longest token, names of special ones included: a text has at least its length
+    /// over this many tokens.
+    pub fn longest_token_bytes(&self) -> usize {
+        match &self.kind {
+            Kind::Own(tokenizer) => {
+                let ids = 0..u32::try_from(tokenizer.vocab_size()).unwrap_or(u32::MAX);
+                let pieces = ids.filter_map(|id| tokenizer.piece(id)).map(<[u8]>::len);
+                let names = Special::ALL.iter().map(|special| special.name().len());
+                pieces.chain(names).max().unwrap_or(1)
+            }
+            Kind::Hub(hub) => hub.tokenizer.longest_token_bytes(),
+        }
+    }
+
+    /// Our own tokenizer, if it is one.
+    pub fn own_tokenizer(&self) -> Option<&Tokenizer> {
+        match &self.kind {
+            Kind::Own(tokenizer) => Some(tokenizer),
+            Kind::Hub(_) => None,
+        }
+    }
+
+    /// A public model's tokenizer, if it is one.
+    pub fn hub_tokenizer(&self) -> Option<&HubTokenizer> {
+        match &self.kind {
+            Kind::Own(_) => None,
+            Kind::Hub(hub) => Some(&hub.tokenizer),
+        }
+    }
+}
+
+impl Hub {
+    /// What an IDEFICS prompt spells out at its start; the other forms get it from the tokenizer.
+    fn opening(&self) -> String {
+        match self.form {
+            PromptForm::Idefics { .. } => "<s>".into(),
+            _ => String::new(),
+        }
+    }
+
+    fn as_written(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
+        match self.bos {
+            BosRule::PostProcessor => self.tokenizer.encode_once(text),
+            BosRule::Spelled => self.tokenizer.encode(text, false),
+            BosRule::AfterImages(bos) => {
+                let name = |id| self.tokenizer.token(id).unwrap_or_default();
+                let image = self.image_token.map(name).unwrap_or_default();
+                let text = opened(text, &name(bos), &image);
+                self.tokenizer.encode(&text, false)
+            }
+        }
+    }
+}
+
+/// Mllama's `build_string_from_input`.
+fn opened(text: &str, bos: &str, image: &str) -> String {
+    if text.contains(bos) {
+        return text.to_owned();
+    }
+    let rest = match image.is_empty() {
+        true => text,
+        false => text.trim_start_matches(image),
+    };
+    let (images, rest) = text.split_at(text.len() - rest.len());
+    format!("{images}{bos}{rest}")
+}
+
+fn own_as_written(tokenizer: &Tokenizer, text: &str) -> Vec<u32> {
+    let mut ids = Vec::new();
+    let mut rest = text;
+    let first = |text: &str| {
+        let place = |special: &Special| text.find(special.name()).map(|at| (at, *special));
+        Special::ALL
+            .iter()
+            .filter_map(place)
+            .min_by_key(|&(at, _)| at)
+    };
+    while let Some((at, special)) = first(rest) {
+        ids.extend(tokenizer.encode(&rest[..at]));
+        ids.push(tokenizer.special(special));
+        rest = &rest[at + special.name().len()..];
+    }
+    ids.extend(tokenizer.encode(rest));
+    ids
+}
+
+/// Ids to text while they are being generated: whole characters, and no space before an answer
+/// that SentencePiece put there.
+pub struct TextStream<'a> {
+    source: Source<'a>,
+}
+
+enum Source<'a> {
+    Own(&'a Tokenizer, StreamDecoder),
+    Hub(&'a HubTokenizer, Joiner),
+}
+
+impl TextStream<'_> {
+    /// The text that `id` completes; empty while a character is incomplete.
+    pub fn push(&mut self, id: u32) -> String {
+        match &mut self.source {
+            Source::Own(tokenizer, decoder) => decoder.push(tokenizer, id),
+            Source::Hub(tokenizer, joiner) => joiner.push(tokenizer.pieces().get(id)),
+        }
+    }
+
+    /// What is left at the end: U+FFFD for a character that was never completed.
+    pub fn finish(self) -> String {
+        match self.source {
+            Source::Own(_, decoder) => decoder.finish(),
+            Source::Hub(_, joiner) => joiner.finish(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
