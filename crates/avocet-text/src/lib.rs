@@ -5,6 +5,7 @@
 //!
 //! - [`Tokenizer`]: byte-level BPE, trained here or loaded from checked bytes.
 //! - [`HubTokenizer`]: a public model's, from its `tokenizer.json` or GGUF metadata.
+//! - [`HubSettings`]: what the files beside a `tokenizer.json` say.
 //! - [`StreamDecoder`]: ids back to whole UTF-8 pieces, one id at a time.
 //! - [`Special`]: the six tokens that no typed text can produce.
 //! - [`Turn`], [`prompt`]: who says what, and the ids and loss mask of it.
@@ -28,7 +29,7 @@ mod tokenizer;
 
 pub use error::TokenizerError;
 pub use form::PromptForm;
-pub use hub::{Gpt2Parts, HubTokenizer, SpmParts};
+pub use hub::{Gpt2Parts, HubSettings, HubTokenizer, SideFiles, SpmParts};
 pub use language::{BosRule, Language, TextStream};
 pub use prompt::{Prompt, Role, Turn};
 pub use seen::ImageRule;

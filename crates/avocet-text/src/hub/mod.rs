@@ -15,6 +15,7 @@ mod hostile_tests;
 mod json;
 mod pieces;
 mod post;
+mod settings;
 mod spm;
 
 use std::collections::{HashMap, HashSet};
@@ -29,6 +30,7 @@ use decoder::Decoding;
 pub use gguf::Gpt2Parts;
 pub(crate) use pieces::{Joiner, Pieces};
 use post::Affixes;
+pub use settings::{HubSettings, SideFiles};
 use spm::SpmEncoder;
 pub use spm::SpmParts;
 

@@ -5,6 +5,7 @@
 
 mod clock;
 mod tojson;
+mod width;
 
 use std::io::{self, Write};
 use std::time::SystemTime;
@@ -35,7 +36,7 @@ pub enum Content {
 
 /// A compiled chat template and the names that it sees.
 pub struct ChatTemplate {
-    environment: Environment<'static>,
+    environment: Box<Environment<'static>>,
     bos: String,
     eos: String,
     content: Content,
@@ -64,15 +65,14 @@ impl ChatTemplate {
         environment.set_syntax(syntax.map_err(template_error)?);
         environment.set_fuel(Some(FUEL));
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-        environment
-            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.set_unknown_method_callback(width::method);
         environment.add_filter("tojson", tojson::tojson);
         environment.add_function("raise_exception", raise_exception);
         environment
             .add_template_owned(NAME, without_generation_marks(source))
             .map_err(template_error)?;
         Ok(Self {
-            environment,
+            environment: Box::new(environment),
             bos: bos.to_owned(),
             eos: eos.to_owned(),
             content,
@@ -100,8 +100,8 @@ impl ChatTemplate {
             tools => Value::from(()),
             documents => Value::from(()),
             add_generation_prompt => true,
-            bos_token => &self.bos,
-            eos_token => &self.eos,
+            bos_token => defined(&self.bos),
+            eos_token => defined(&self.eos),
             strftime_now => Value::from_function(strftime_now),
         };
         let template = self
@@ -153,6 +153,14 @@ fn parts(text: &str) -> Vec<Value> {
         }
     }
     parts
+}
+
+/// A token's text; a token that the model lacks is undefined, as in transformers.
+fn defined(token: &str) -> Value {
+    match token {
+        "" => Value::UNDEFINED,
+        token => Value::from(token),
+    }
 }
 
 fn text_part(text: &str) -> Value {
