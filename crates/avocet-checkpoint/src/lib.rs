@@ -6,6 +6,7 @@
 //! - [`save`]: writes a folder so that a crash leaves whole files.
 //! - [`gguf`]: reads the files of llama.cpp, and makes their blocks.
 //! - [`pickle`]: reads the files of `torch.save` without executing anything.
+//! - [`Hub`]: fetches models of a hub into the cache that other tools share.
 //! - [`resolve`]: what a model reference on the command line means.
 
 mod backend;
@@ -17,6 +18,7 @@ mod files;
 mod fixture;
 pub mod gguf;
 mod header;
+mod hub;
 pub mod pickle;
 mod reference;
 mod save;
@@ -25,6 +27,7 @@ mod weights;
 pub use error::{CheckpointError, HeaderError};
 pub use files::{CONFIG, ModelFiles, TOKENIZER, WEIGHTS};
 pub use header::StoredType;
+pub use hub::{CachedModel, Hub, HubError, HubId, HubSettings, Progress};
 pub use reference::{Reference, resolve};
 pub use save::{WeightFormat, save};
 pub use weights::StoredTensor;
