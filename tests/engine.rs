@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use anyhow::{Context, Result};
 use avocet_infer::{Image, InferError, Question, SamplingOptions, ScoreOptions};
 use avocet_model::TextBatch;
-use avocet_text::{Turn, prompt};
+use avocet_text::Turn;
 use image::ImageFormat;
 
 use crate::{pictures, tiny_model};
@@ -106,7 +106,7 @@ fn scores_are_the_log_softmax_of_the_uncached_network() -> Result<()> {
     )?;
     let batch = TextBatch {
         offsets: vec![0, ids.len()],
-        latest_image: vec![None; ids.len()],
+        seen_images: vec![(0, 0); ids.len()],
         ids: ids.clone(),
     };
     let hidden = engine.model().forward(&batch, None)?.hidden;
@@ -137,7 +137,7 @@ fn greedy_tokens_of_a_score_are_those_of_an_answer() -> Result<()> {
     let answer = engine.answer(&[], &turns, &SamplingOptions::greedy(6), |_| {
         ControlFlow::Continue(())
     })?;
-    let ids = prompt::encode_question(engine.tokenizer(), &turns).ids;
+    let ids = engine.language().question(&turns)?.ids;
     let greedy = engine
         .score(
             &ids,
@@ -150,7 +150,7 @@ fn greedy_tokens_of_a_score_are_those_of_an_answer() -> Result<()> {
         .greedy_ids;
     assert_eq!(greedy.len(), 6);
     let said = &greedy[..answer.usage.completion_tokens];
-    assert_eq!(engine.tokenizer().decode(said), answer.text);
+    assert_eq!(engine.language().decode(said), answer.text);
     Ok(())
 }
 

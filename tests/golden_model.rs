@@ -8,10 +8,10 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use avocet_kernels::cross_entropy;
-use avocet_model::{Avocet, Images, TextBatch, preset};
-use candle_core::{DType, Device, Tensor, Var};
-use candle_nn::VarBuilder;
+use avocet_kernels::{Weight, cross_entropy};
+use avocet_model::{Avocet, Builder, Images, Parameters, TextBatch, only, preset};
+use candle_core::{Device, Shape, Tensor, Var};
+use candle_nn::Init;
 
 const LOGITS: f32 = 2e-4;
 const GRADIENTS: f32 = 1e-4;
@@ -77,6 +77,22 @@ fn compare(name: &str, ours: &Tensor, theirs: &Tensor, tolerance: f32) -> Result
     Ok(())
 }
 
+/// Hands out tensors by name.
+struct Given(HashMap<String, Tensor>);
+
+impl Parameters for Given {
+    fn tensor(&self, name: &str, shape: Shape, _: Init) -> candle_core::Result<Tensor> {
+        match self.0.get(name) {
+            Some(tensor) => tensor.reshape(shape),
+            None => candle_core::bail!("{name} is not in the golden data"),
+        }
+    }
+
+    fn matrix(&self, name: &str, shape: Shape, init: Init) -> candle_core::Result<Weight> {
+        Ok(self.tensor(name, shape, init)?.into())
+    }
+}
+
 #[test]
 fn the_whole_model_agrees_with_pytorch_in_logits_and_gradients() -> Result<()> {
     let golden = Golden::load()?;
@@ -88,8 +104,7 @@ fn the_whole_model_agrees_with_pytorch_in_logits_and_gradients() -> Result<()> {
         .iter()
         .map(|(name, var)| (name.clone(), var.as_tensor().clone()))
         .collect();
-    let vb = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
-    let model = Avocet::new(&preset("tiny")?, vb)?;
+    let model = Avocet::new(&preset("tiny")?, Builder::new(Given(tensors)))?;
     let gates = model.gates()?;
     ensure!(
         gates.iter().all(|(a, f)| a.abs() > 0.4 && f.abs() > 0.4),
@@ -108,9 +123,9 @@ fn the_whole_model_agrees_with_pytorch_in_logits_and_gradients() -> Result<()> {
     let text = TextBatch {
         ids: golden.ids("input.ids")?,
         offsets: golden.places("input.offsets")?,
-        latest_image: latest_image
+        seen_images: latest_image
             .into_iter()
-            .map(|image| u32::try_from(image).ok())
+            .map(|image| only(u32::try_from(image).ok()))
             .collect(),
     };
     let latents = model.encode_images(&images)?;
@@ -128,7 +143,7 @@ fn the_whole_model_agrees_with_pytorch_in_logits_and_gradients() -> Result<()> {
     let total: f32 = weights.iter().sum();
     let shares: Vec<f32> = weights.iter().map(|weight| weight / total).collect();
     let targets = golden.ids("input.targets")?;
-    let mut loss = cross_entropy(&decoded.hidden, model.head(), &targets, &shares)?;
+    let mut loss = cross_entropy(&decoded.hidden, model.head().tensor()?, &targets, &shares)?;
     for router in &decoded.routers {
         loss = ((loss + (&router.balance * 0.01)?)? + (&router.z * 0.001)?)?;
     }

@@ -14,7 +14,12 @@ const EDGES: &[(&str, &[&str])] = &[
     ("avocet-model", &["avocet-kernels"]),
     (
         "avocet-checkpoint",
-        &["avocet-model", "avocet-text", "avocet-media"],
+        &[
+            "avocet-kernels",
+            "avocet-model",
+            "avocet-text",
+            "avocet-media",
+        ],
     ),
     ("avocet-data", &["avocet-text", "avocet-media"]),
     (

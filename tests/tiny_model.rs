@@ -23,7 +23,7 @@ pub fn folder() -> Result<TempDir> {
     ];
     let tokenizer = Tokenizer::train_bpe(texts.iter().cycle().take(40), config.decoder.vocab_size)?;
     let params = Params::new(7, Selection::all(), HashMap::new());
-    Avocet::new(&config, params.var_builder())?;
+    Avocet::new(&config, params.builder())?;
     let folder = TempDir::new()?;
     let tensors = params.tensors(|_| true);
     save(

@@ -1,117 +1,125 @@
-//! What stands behind the `VarBuilder` that a network is built with.
-//!
-//! A network asks for large matrices in the builder's own precision and for what is small and
-//! sensitive in F32. The builder's own precision here is BF16, and means "as it is stored".
+//! What stands behind the [`Builder`] that a network is made with when its parameters are in
+//! files.
 
-use crate::header::Entry;
-use crate::weights::Weights;
-use avocet_model::{Avocet, ModelConfig};
+use crate::recipe::{Recipe, Recipes, cols};
+use crate::store::Store;
+use avocet_kernels::{StoredMatrix, Weight};
+use avocet_model::{Avocet, Builder, ModelConfig, Parameters};
 use candle_core::{DType, Device, Result, Shape, Tensor, bail};
-use candle_nn::var_builder::SimpleBackend;
-use candle_nn::{Init, VarBuilder};
+use candle_nn::Init;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The precision that a builder states for what may stay as it is stored.
-const AS_STORED: DType = DType::BF16;
-
-/// Hands out the tensors of a weights file.
-struct StoredBackend {
-    weights: Arc<Weights>,
+/// Hands out the parameters that lie in files.
+struct StoredParameters {
+    store: Arc<Store>,
+    recipes: Arc<Recipes>,
+    mapped: bool,
 }
 
-/// A builder over `weights`.
-pub(crate) fn builder(weights: Arc<Weights>, device: &Device) -> VarBuilder<'static> {
-    let backend = StoredBackend { weights };
-    VarBuilder::from_backend(Box::new(backend), AS_STORED, device.clone())
+/// A builder over `store`. With `mapped`, large matrices are computed with where they lie; without
+/// it they are copied once, BF16 as it is and all else to F32.
+pub(crate) fn builder(store: Arc<Store>, recipes: Arc<Recipes>, mapped: bool) -> Builder {
+    Builder::new(StoredParameters {
+        store,
+        recipes,
+        mapped,
+    })
 }
 
-/// Names of the tensors that a model of this shape wants in F32 however it is stored.
+impl StoredParameters {
+    fn recipe(&self, name: &str, shape: &Shape) -> Result<&Recipe> {
+        let Some(recipe) = self.recipes.get(name) else {
+            bail!(
+                "no tensor is known to hold {name} of shape {:?}",
+                shape.dims()
+            );
+        };
+        match recipe.problem(name, shape, &self.store) {
+            Some(problem) => bail!("{problem}"),
+            None => Ok(recipe),
+        }
+    }
+
+    fn matrix_of(&self, recipe: &Recipe, shape: &Shape) -> Result<StoredMatrix> {
+        let cols = cols(shape);
+        let mut parts = Vec::new();
+        for term in &recipe.terms {
+            let stored = self.store.get(&term.tensor);
+            let rows = stored.and_then(|stored| term.rows(&stored.shape, shape.rank(), cols));
+            for rows in rows.unwrap_or_default() {
+                parts.push(self.store.rows(&term.tensor, cols, rows)?);
+            }
+        }
+        StoredMatrix::new(shape.dims(), parts)
+    }
+}
+
+impl Parameters for StoredParameters {
+    fn tensor(&self, name: &str, shape: Shape, _: Init) -> Result<Tensor> {
+        let recipe = self.recipe(name, &shape)?;
+        let cols = cols(&shape);
+        let mut numbers = Vec::with_capacity(shape.elem_count());
+        for term in &recipe.terms {
+            let tensor = self.store.tensor(&term.tensor, &Device::Cpu)?;
+            let rows = term.rows(tensor.dims(), shape.rank(), cols);
+            let all = tensor
+                .to_dtype(DType::F32)?
+                .flatten_all()?
+                .to_vec1::<f32>()?;
+            for rows in rows.unwrap_or_default() {
+                numbers.extend_from_slice(&all[rows.start * cols..rows.end * cols]);
+            }
+        }
+        Tensor::from_vec(numbers, shape, &Device::Cpu)
+    }
+
+    fn matrix(&self, name: &str, shape: Shape, init: Init) -> Result<Weight> {
+        let recipe = self.recipe(name, &shape)?;
+        if self.mapped {
+            return Ok(Weight::Stored(Arc::new(self.matrix_of(recipe, &shape)?)));
+        }
+        if *recipe == Recipe::same(name) {
+            return Ok(self
+                .store
+                .tensor(name, &Device::Cpu)?
+                .reshape(shape)?
+                .into());
+        }
+        Ok(self.tensor(name, shape, init)?.into())
+    }
+}
+
+/// Names of the parameters that a model of this shape wants in F32 however they are stored.
 ///
 /// Nothing is read: the network is built over one number, broadcast.
 pub(crate) fn sensitive(config: &ModelConfig) -> Result<BTreeSet<String>> {
-    let asked = AskedBackend::default();
+    let asked = Asked::default();
     let names = Arc::clone(&asked.sensitive);
-    let vb = VarBuilder::from_backend(Box::new(asked), AS_STORED, Device::Cpu);
-    Avocet::new(config, vb)?;
+    Avocet::new(config, Builder::new(asked))?;
     let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(std::mem::take(&mut *names))
 }
 
 /// Writes down what is asked for in F32.
 #[derive(Default)]
-struct AskedBackend {
+struct Asked {
     sensitive: Arc<Mutex<BTreeSet<String>>>,
 }
 
-impl SimpleBackend for AskedBackend {
-    fn get(
-        &self,
-        shape: Shape,
-        name: &str,
-        _: Init,
-        wanted: DType,
-        device: &Device,
-    ) -> Result<Tensor> {
-        if wanted != AS_STORED {
-            let mut names = self
-                .sensitive
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            names.insert(name.to_owned());
-        }
-        Tensor::zeros(1, wanted, device)?.broadcast_as(shape)
+impl Parameters for Asked {
+    fn tensor(&self, name: &str, shape: Shape, _: Init) -> Result<Tensor> {
+        let mut names = self
+            .sensitive
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        names.insert(name.to_owned());
+        Tensor::zeros(1, DType::F32, &Device::Cpu)?.broadcast_as(shape)
     }
 
-    fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> Result<Tensor> {
-        bail!("tensor {name:?} was asked for without its shape")
-    }
-
-    fn contains_tensor(&self, _: &str) -> bool {
-        true
-    }
-}
-
-impl SimpleBackend for StoredBackend {
-    /// Errors if the file has no such tensor, or one of another shape.
-    fn get(
-        &self,
-        shape: Shape,
-        name: &str,
-        _: Init,
-        wanted: DType,
-        device: &Device,
-    ) -> Result<Tensor> {
-        let Some(entry) = self.weights.entry(name) else {
-            bail!(
-                "tensor {name:?} of shape {:?} is missing from the weights",
-                shape.dims()
-            );
-        };
-        if entry.shape != shape.dims() {
-            let (stored, wanted) = (&entry.shape, shape.dims());
-            bail!("tensor {name:?} has shape {stored:?}, but the configuration says {wanted:?}");
-        }
-        load(&self.weights, entry, wanted, device)
-    }
-
-    fn get_unchecked(&self, name: &str, wanted: DType, device: &Device) -> Result<Tensor> {
-        match self.weights.entry(name) {
-            Some(entry) => load(&self.weights, entry, wanted, device),
-            None => bail!("tensor {name:?} is missing from the weights"),
-        }
-    }
-
-    fn contains_tensor(&self, name: &str) -> bool {
-        self.weights.entry(name).is_some()
-    }
-}
-
-fn load(weights: &Weights, entry: &Entry, wanted: DType, device: &Device) -> Result<Tensor> {
-    let tensor = weights.tensor(entry, device)?;
-    if wanted == AS_STORED {
-        Ok(tensor)
-    } else {
-        tensor.to_dtype(wanted)
+    fn matrix(&self, _: &str, shape: Shape, _: Init) -> Result<Weight> {
+        Ok(Tensor::zeros(1, DType::F32, &Device::Cpu)?
+            .broadcast_as(shape)?
+            .into())
     }
 }

@@ -63,6 +63,38 @@ pub enum CheckpointError {
         /// What is wrong, and where.
         reason: crate::pickle::PickleError,
     },
+    /// A public model's settings are wrong, or ask for what is not computed.
+    #[error("{path:?}: {reason}")]
+    Family {
+        /// The file.
+        path: PathBuf,
+        /// Which field, and why.
+        reason: String,
+    },
+    /// The list of a model's shards is wrong.
+    #[error("{path:?}: {reason}")]
+    Index {
+        /// The file.
+        path: PathBuf,
+        /// Which shard or tensor, and why.
+        reason: String,
+    },
+    /// A folder has no file of weights.
+    #[error(
+        "{folder:?}: holds neither model.safetensors nor pytorch_model.bin, nor an index of either"
+    )]
+    NoWeights {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The tokenizer is a public model's where one of our own is needed.
+    #[error("{path:?}: the tokenizer of this {family} model has no tokens for our own prompts")]
+    ForeignTokenizer {
+        /// The model.
+        path: PathBuf,
+        /// What family it is of.
+        family: &'static str,
+    },
     /// The tensors are not those of the configured model.
     #[error("{path:?}: {differences}")]
     Mismatch {
@@ -132,7 +164,7 @@ pub enum HeaderError {
         name: String,
     },
     /// The number type is not one of those that models here have.
-    #[error("tensor {name:?}: dtype {dtype:?} is not supported; F32, F16 and BF16 are")]
+    #[error("tensor {name:?}: dtype {dtype:?} is not supported")]
     Dtype {
         /// The tensor.
         name: String,

@@ -1,14 +1,20 @@
-//! The three files of a model, opened and checked.
+//! A model's files, opened and checked.
 
 use crate::backend;
-use crate::check;
+use crate::bytes::Bytes;
 use crate::error::CheckpointError;
-use crate::weights::{StoredTensor, Weights};
-use avocet_model::ModelConfig;
-use avocet_text::Tokenizer;
-use candle_core::Device;
-use candle_nn::VarBuilder;
+use crate::families;
+use crate::recipe::{self, Recipe, Recipes};
+use crate::speech::Speech;
+use crate::store::{Store, StoredTensor};
+use crate::weights::Weights;
+use avocet_media::ImageProcessor;
+use avocet_model::{Builder, ModelConfig, parameter_shapes};
+use avocet_text::{Language, Tokenizer};
+use candle_core::{Shape, Tensor};
+use candle_nn::Init;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -23,32 +29,47 @@ pub const TOKENIZER: &str = "tokenizer.json";
 
 const MAX_CONFIG: u64 = 1 << 20;
 const MAX_TOKENIZER: u64 = 64 << 20;
+/// Differences named before the rest is only counted.
+const MOST_NAMED: usize = 20;
+/// What our own models of up to this many bytes are copied to memory for: it is faster to compute
+/// with than a map, and they were trained here.
+const COPIED: usize = 64 << 20;
 
 /// A model on disk or in the binary: its configuration read, its weights mapped and their header
 /// checked, its tokenizer still bytes.
 pub struct ModelFiles {
-    folder: PathBuf,
+    /// Where it is, for messages.
+    path: PathBuf,
+    weights: PathBuf,
+    family: &'static str,
     config: ModelConfig,
-    weights: Arc<Weights>,
-    tokenizer: Cow<'static, [u8]>,
+    store: Arc<Store>,
+    recipes: Arc<Recipes>,
+    processor: Option<ImageProcessor>,
+    speech: Speech,
+    mapped: bool,
 }
 
 impl ModelFiles {
-    /// Opens the model folder `folder`; the weights are memory-mapped.
+    /// Opens a model: a folder of our own, a folder of a public family, or a GGUF file. The
+    /// weights are memory-mapped.
     ///
     /// Errors name the file, and the field or tensor in it.
-    pub fn open(folder: &Path) -> Result<Self, CheckpointError> {
-        let path = folder.join(CONFIG);
-        let text = String::from_utf8_lossy(&read(&path, MAX_CONFIG)?).into_owned();
-        let config = parse_config(&text, path)?;
-        let weights = Arc::new(Weights::map(&folder.join(WEIGHTS))?);
-        let tokenizer = read(&folder.join(TOKENIZER), MAX_TOKENIZER)?.into();
-        Ok(Self {
-            folder: folder.to_owned(),
-            config,
-            weights,
-            tokenizer,
-        })
+    pub fn open(path: &Path) -> Result<Self, CheckpointError> {
+        if path.is_file() || (!path.join(CONFIG).exists() && families::is_folder(path)) {
+            return Self::public(path);
+        }
+        let config_path = path.join(CONFIG);
+        let text = String::from_utf8_lossy(&read(&config_path, MAX_CONFIG)?).into_owned();
+        let config = parse_config(&text, config_path)?;
+        let weights = path.join(WEIGHTS);
+        let store = Store::safetensors(&weights)?;
+        let tokenizer = path.join(TOKENIZER);
+        let speech = Speech::Own {
+            bytes: read(&tokenizer, MAX_TOKENIZER)?.into(),
+            path: tokenizer,
+        };
+        Self::own(path.to_owned(), config, store, speech)
     }
 
     /// The model that the three files carried in a binary make; nothing is copied.
@@ -59,18 +80,75 @@ impl ModelFiles {
         weights: &'static [u8],
         tokenizer: &'static [u8],
     ) -> Result<Self, CheckpointError> {
-        let folder = PathBuf::from("embedded");
-        let config = parse_config(config, folder.join(CONFIG))?;
-        let weights = Weights::carried(weights).map_err(|reason| CheckpointError::Weights {
-            path: folder.join(WEIGHTS),
+        let path = PathBuf::from("embedded");
+        let config = parse_config(config, path.join(CONFIG))?;
+        let weights = Weights::check(Bytes::Carried(weights));
+        let weights = weights.map_err(|reason| CheckpointError::Weights {
+            path: path.join(WEIGHTS),
             reason,
         })?;
+        let speech = Speech::Own {
+            path: path.join(TOKENIZER),
+            bytes: Cow::Borrowed(tokenizer),
+        };
+        Self::own(path, config, Store::carried(weights)?, speech)
+    }
+
+    fn own(
+        path: PathBuf,
+        config: ModelConfig,
+        store: Store,
+        speech: Speech,
+    ) -> Result<Self, CheckpointError> {
+        let shapes = parameter_shapes(&config)?;
+        let recipes = shapes.keys().map(|name| (name.clone(), Recipe::same(name)));
+        let processor = config.vision.as_ref().map(|tower| ImageProcessor::Native {
+            patch_size: tower.patch_size,
+            max_patches: tower.max_patches,
+        });
         Ok(Self {
-            folder,
+            weights: path.join(WEIGHTS),
+            path,
+            family: "avocet",
+            processor,
+            mapped: store.num_bytes() > COPIED,
             config,
-            weights: Arc::new(weights),
-            tokenizer: tokenizer.into(),
+            recipes: Arc::new(recipes.collect()),
+            store: Arc::new(store),
+            speech,
         })
+    }
+
+    fn public(path: &Path) -> Result<Self, CheckpointError> {
+        let family = families::read(path)?;
+        family
+            .config
+            .validate()
+            .map_err(|source| CheckpointError::Config {
+                path: path.to_owned(),
+                source,
+            })?;
+        Ok(Self {
+            path: path.to_owned(),
+            weights: path.to_owned(),
+            family: family.name,
+            recipes: Arc::new(family.recipes()?),
+            config: family.config,
+            store: Arc::new(family.store),
+            processor: family.interface.processor,
+            speech: family.interface.speech,
+            mapped: true,
+        })
+    }
+
+    /// Where the model is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What family the model is of, as people call it.
+    pub fn family(&self) -> &'static str {
+        self.family
     }
 
     /// The model's shape.
@@ -78,51 +156,105 @@ impl ModelFiles {
         &self.config
     }
 
-    /// The model's tokenizer, read and checked.
+    /// How pictures are prepared for the model, if it sees them.
+    pub fn processor(&self) -> Option<&ImageProcessor> {
+        self.processor.as_ref()
+    }
+
+    /// How the model is spoken to: its tokenizer, read and checked, and its prompts.
+    pub fn language(&self) -> Result<Language, CheckpointError> {
+        self.speech.language()
+    }
+
+    /// The model's tokenizer, read and checked, if it is one of our own.
+    ///
+    /// Errors if it is a public model's: our training and prompts need tokens that it lacks.
     pub fn tokenizer(&self) -> Result<Tokenizer, CheckpointError> {
-        Tokenizer::from_bytes(&self.tokenizer).map_err(|source| CheckpointError::Tokenizer {
-            path: self.folder.join(TOKENIZER),
+        let bytes = self.tokenizer_bytes()?;
+        Tokenizer::from_bytes(bytes).map_err(|source| CheckpointError::Tokenizer {
+            path: self.path.join(TOKENIZER),
             source,
         })
     }
 
-    /// The bytes of `tokenizer.json`.
-    pub fn tokenizer_bytes(&self) -> &[u8] {
-        &self.tokenizer
+    /// The bytes of `tokenizer.json`, if the tokenizer is one of our own.
+    ///
+    /// Errors as [`ModelFiles::tokenizer`] does.
+    pub fn tokenizer_bytes(&self) -> Result<&[u8], CheckpointError> {
+        match &self.speech {
+            Speech::Own { bytes, .. } => Ok(bytes),
+            Speech::Hub(_) | Speech::Gguf(_) => Err(CheckpointError::ForeignTokenizer {
+                path: self.path.clone(),
+                family: self.family,
+            }),
+        }
     }
 
-    /// Every stored tensor, by name.
-    pub fn tensors(&self) -> impl Iterator<Item = StoredTensor> {
-        self.weights.tensors()
+    /// Every stored tensor, sorted by name.
+    pub fn tensors(&self) -> impl Iterator<Item = &StoredTensor> {
+        self.store.tensors()
     }
 
-    /// Length of the weights file in bytes.
+    /// Bytes of the files that hold the weights.
     pub fn weight_bytes(&self) -> usize {
-        self.weights.num_bytes()
+        self.store.num_bytes()
+    }
+
+    /// Every difference between the stored tensors and the parameters of the configured model, in
+    /// words: missing ones, unused ones, and ones of another shape.
+    pub fn differences(&self) -> Result<Vec<String>, CheckpointError> {
+        let wanted = parameter_shapes(&self.config)?;
+        let (store, recipes) = (&self.store, &self.recipes);
+        Ok(recipe::differences(
+            store,
+            recipes,
+            &wanted,
+            families::is_ignored,
+        ))
     }
 
     /// Errors, naming each difference with both shapes, unless the stored tensors are exactly
     /// those of the configured model: none missing, none unused, none of another shape.
     pub fn check(&self) -> Result<(), CheckpointError> {
-        match check::differences(
-            &self.weights,
-            &avocet_model::parameter_shapes(&self.config)?,
-        ) {
-            None => Ok(()),
-            Some(differences) => Err(CheckpointError::Mismatch {
-                path: self.folder.join(WEIGHTS),
-                differences,
-            }),
+        let mut found = self.differences()?;
+        let more = found.len().saturating_sub(MOST_NAMED);
+        found.truncate(MOST_NAMED);
+        if more > 0 {
+            found.push(format!("and {more} more"));
         }
+        if found.is_empty() {
+            return Ok(());
+        }
+        Err(CheckpointError::Mismatch {
+            path: self.weights.clone(),
+            differences: found.join("; "),
+        })
     }
 
-    /// What the network is built with: large matrices stored in BF16 stay BF16, all else is F32.
-    /// Each tensor is copied once, when it is asked for.
+    /// What the network is built with. The matrices of public models stay where they lie, in the
+    /// form in which they are stored; those of our own are copied, BF16 as it is.
     ///
     /// Errors as [`ModelFiles::check`] does, before anything is copied.
-    pub fn var_builder(&self, device: &Device) -> Result<VarBuilder<'static>, CheckpointError> {
+    pub fn builder(&self) -> Result<Builder, CheckpointError> {
         self.check()?;
-        Ok(backend::builder(Arc::clone(&self.weights), device))
+        let (store, recipes) = (Arc::clone(&self.store), Arc::clone(&self.recipes));
+        Ok(backend::builder(store, recipes, self.mapped))
+    }
+}
+
+impl ModelFiles {
+    /// Every parameter of the model by our own name, copied to F32: what is needed to write the
+    /// model anew.
+    ///
+    /// Errors as [`ModelFiles::check`] does, before anything is copied.
+    pub fn parameters(&self) -> Result<BTreeMap<String, Tensor>, CheckpointError> {
+        let builder = self.builder()?;
+        let shapes = parameter_shapes(&self.config)?;
+        let tensor = |(name, shape): (String, Shape)| {
+            let value = builder.tensor(shape, &name, Init::Const(0.0))?;
+            Ok((name, value))
+        };
+        shapes.into_iter().map(tensor).collect()
     }
 }
 
@@ -130,7 +262,8 @@ fn parse_config(text: &str, path: PathBuf) -> Result<ModelConfig, CheckpointErro
     ModelConfig::from_toml(text).map_err(|source| CheckpointError::Config { path, source })
 }
 
-fn read(path: &Path, limit: u64) -> Result<Vec<u8>, CheckpointError> {
+/// The content of a file of at most `limit` bytes.
+pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, CheckpointError> {
     let file = File::open(path).map_err(CheckpointError::io(path))?;
     let bytes = file.metadata().map_err(CheckpointError::io(path))?.len();
     let mut content = Vec::new();
@@ -150,242 +283,4 @@ fn read(path: &Path, limit: u64) -> Result<Vec<u8>, CheckpointError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fixture::{Model, below, model};
-    use crate::header::StoredType;
-    use crate::save::{WeightFormat, save};
-    use avocet_model::{Avocet, Images, TextBatch};
-    use candle_core::{DType, Tensor};
-    use std::collections::BTreeMap;
-    use std::fs;
-
-    fn saved(model: &Model, format: WeightFormat) -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        save(
-            folder.path(),
-            &model.config,
-            &model.tokenizer,
-            &model.tensors,
-            format,
-        )
-        .unwrap();
-        folder
-    }
-
-    fn bits(tensor: &Tensor) -> Vec<u32> {
-        let tensor = tensor.to_dtype(DType::F32).unwrap().flatten_all().unwrap();
-        tensor
-            .to_vec1::<f32>()
-            .unwrap()
-            .into_iter()
-            .map(f32::to_bits)
-            .collect()
-    }
-
-    #[test]
-    fn single_precision_survives_bit_for_bit() {
-        let model = model();
-        let folder = saved(&model, WeightFormat::F32);
-        let files = ModelFiles::open(folder.path()).unwrap();
-        let vb = files.var_builder(&Device::Cpu).unwrap();
-        for (name, tensor) in &model.tensors {
-            let read = vb.get(tensor.dims(), name).unwrap();
-            assert_eq!(bits(&read), bits(tensor), "{name}");
-        }
-        assert_eq!(files.tokenizer_bytes(), model.tokenizer);
-        assert_eq!(files.tokenizer().unwrap().to_bytes(), model.tokenizer);
-        assert_eq!(files.config().to_toml(), model.config);
-        Avocet::new(files.config(), vb).unwrap();
-    }
-
-    #[test]
-    fn large_matrices_stay_bf16_and_all_else_is_single_precision() {
-        let model = model();
-        let folder = saved(&model, WeightFormat::Bf16);
-        let files = ModelFiles::open(folder.path()).unwrap();
-        let vb = files.var_builder(&Device::Cpu).unwrap();
-        let stored: BTreeMap<String, StoredType> = files
-            .tensors()
-            .map(|tensor| (tensor.name, tensor.dtype))
-            .collect();
-        let mut halved = 0;
-        for (name, tensor) in &model.tensors {
-            let read = vb.get(tensor.dims(), name).unwrap();
-            let wanted = match stored[name] {
-                StoredType::Bf16 => tensor.to_dtype(DType::BF16).unwrap(),
-                StoredType::F32 | StoredType::F16 => tensor.clone(),
-            };
-            assert_eq!(read.dtype(), wanted.dtype(), "{name}");
-            assert_eq!(bits(&read), bits(&wanted), "{name}");
-            halved += usize::from(read.dtype() == DType::BF16);
-        }
-        assert!(halved > 10, "{halved} matrices");
-        assert_eq!(stored["decoder.embedding"], StoredType::Bf16);
-        assert_eq!(
-            stored["decoder.layers.0.moe.router.weight"],
-            StoredType::F32
-        );
-        let widened = vb.get_with_hints_dtype(
-            model.tensors["decoder.embedding"].dims(),
-            "decoder.embedding",
-            candle_nn::Init::Const(0.0),
-            DType::F32,
-        );
-        assert_eq!(
-            widened.unwrap().dtype(),
-            DType::F32,
-            "widened for who asks for it"
-        );
-    }
-
-    #[test]
-    fn the_network_answers_alike_from_either_precision() {
-        let model = model();
-        let hidden = |format| {
-            let folder = saved(&model, format);
-            let files = ModelFiles::open(folder.path()).unwrap();
-            let vb = files.var_builder(&Device::Cpu).unwrap();
-            let network = Avocet::new(files.config(), vb).unwrap();
-            let ids: Vec<u32> = (0..12).collect();
-            let text = TextBatch {
-                offsets: vec![0, ids.len()],
-                latest_image: vec![Some(0); ids.len()],
-                ids,
-            };
-            let pixels: Vec<f32> = (0..6 * 48).map(|i| (i as f32 * 0.37).sin()).collect();
-            let patches = Tensor::from_vec(pixels, (6, 48), &Device::Cpu).unwrap();
-            let images = Images {
-                patches,
-                grids: vec![(2, 3)],
-            };
-            let latents = network.encode_images(&images).unwrap();
-            let decoded = network.forward(&text, Some(&latents)).unwrap();
-            decoded
-                .hidden
-                .flatten_all()
-                .unwrap()
-                .to_vec1::<f32>()
-                .unwrap()
-        };
-        let (exact, rounded) = (hidden(WeightFormat::F32), hidden(WeightFormat::Bf16));
-        let norm = |values: &[f32]| values.iter().map(|v| f64::from(v * v)).sum::<f64>().sqrt();
-        let difference: Vec<f32> = exact.iter().zip(&rounded).map(|(a, b)| a - b).collect();
-        assert!(norm(&exact).is_finite() && norm(&exact) > 1.0);
-        // The fixture's weights are as large as they can be, which multiplies rounding.
-        assert!(
-            norm(&difference) < 0.3 * norm(&exact),
-            "{}",
-            norm(&difference) / norm(&exact)
-        );
-    }
-
-    #[test]
-    fn saving_twice_gives_the_same_bytes_and_leaves_other_files() {
-        let model = model();
-        let folder = saved(&model, WeightFormat::Bf16);
-        let card = folder.path().join("MODEL_CARD.md");
-        fs::write(&card, "card").unwrap();
-        let first = fs::read(folder.path().join(WEIGHTS)).unwrap();
-        let format = WeightFormat::Bf16;
-        save(
-            folder.path(),
-            &model.config,
-            &model.tokenizer,
-            &model.tensors,
-            format,
-        )
-        .unwrap();
-        assert_eq!(fs::read(folder.path().join(WEIGHTS)).unwrap(), first);
-        assert_eq!(fs::read(&card).unwrap(), b"card");
-        assert_eq!(
-            fs::read_dir(folder.path()).unwrap().count(),
-            4,
-            "no temporary file is left"
-        );
-    }
-
-    #[test]
-    fn tensors_that_differ_from_the_configuration_are_all_named() {
-        let mut model = model();
-        model.tensors.remove("decoder.final_norm.weight");
-        let missing = model.tensors.pop_first().unwrap().0;
-        let (name, tensor) = model.tensors.pop_last().unwrap();
-        let longer = Tensor::cat(&[&tensor, &tensor], 0).unwrap();
-        let shapes = [
-            format!("{:?}", longer.dims()),
-            format!("{:?}", tensor.dims()),
-        ];
-        model.tensors.insert(name.clone(), longer);
-        let extra = Tensor::zeros((3, 7), DType::F32, &Device::Cpu).unwrap();
-        model.tensors.insert("vision.extra".into(), extra);
-        let folder = saved(&model, WeightFormat::F32);
-        let files = ModelFiles::open(folder.path()).unwrap();
-        let message = files.var_builder(&Device::Cpu).err().unwrap().to_string();
-        let unused = "tensor \"vision.extra\" of shape [3, 7] is not used".to_owned();
-        for part in [
-            WEIGHTS.into(),
-            missing,
-            name,
-            shapes[0].clone(),
-            shapes[1].clone(),
-            unused,
-        ] {
-            assert!(message.contains(&part), "{part:?} is not in {message:?}");
-        }
-    }
-
-    #[test]
-    fn a_missing_or_wrong_file_is_named() {
-        for name in [CONFIG, WEIGHTS, TOKENIZER] {
-            let folder = saved(&model(), WeightFormat::Bf16);
-            let path = folder.path().join(name);
-            fs::remove_file(&path).unwrap();
-            let message = ModelFiles::open(folder.path()).err().unwrap().to_string();
-            assert!(message.contains(name), "{message}");
-            fs::write(&path, b"").unwrap();
-            let opened = ModelFiles::open(folder.path()).and_then(|files| files.tokenizer());
-            let message = opened.err().unwrap().to_string();
-            assert!(message.contains(name), "{message}");
-        }
-    }
-
-    #[test]
-    fn damaged_weights_are_refused_or_load_whole() {
-        let model = model();
-        let folder = saved(&model, WeightFormat::Bf16);
-        let path = folder.path().join(WEIGHTS);
-        let good = fs::read(&path).unwrap();
-        let header = 8 + u64::from_le_bytes(good[..8].try_into().unwrap()) as usize;
-        let (mut state, mut loaded, mut refused) = (1, 0, 0);
-        for round in 0..2000 {
-            let mut bytes = good.clone();
-            let at = below(&mut state, header);
-            match round % 5 {
-                0 => bytes.truncate(below(&mut state, good.len())),
-                1 => bytes[at] = below(&mut state, 256) as u8,
-                2 => bytes[at] = b"0123456789[]{},:\""[below(&mut state, 17)],
-                3 => bytes[below(&mut state, 8)] = below(&mut state, 256) as u8,
-                _ => drop(bytes.drain(at..(at + below(&mut state, 30)).min(good.len()))),
-            }
-            fs::write(&path, &bytes).unwrap();
-            let outcome = ModelFiles::open(folder.path())
-                .and_then(|files| Ok((files.var_builder(&Device::Cpu)?, files)));
-            match outcome {
-                Ok((vb, files)) => {
-                    loaded += 1;
-                    for stored in files.tensors() {
-                        let tensor = vb.get(stored.shape.as_slice(), &stored.name).unwrap();
-                        assert_eq!(tensor.dims(), stored.shape);
-                    }
-                }
-                Err(error) => {
-                    refused += 1;
-                    assert!(error.to_string().contains(WEIGHTS), "{error}");
-                }
-            }
-        }
-        assert_eq!(loaded + refused, 2000);
-        assert!(refused > 1500, "{refused} refused");
-    }
-}
+mod tests;

@@ -14,23 +14,40 @@ use std::ops::Range;
 const MAX_HEADER: usize = 100_000_000;
 const METADATA: &str = "__metadata__";
 
-/// A number type that weights are stored in.
+/// A number type that tensors are stored in. Parameters are floating-point numbers; whole numbers
+/// and truth values are what public files carry beside them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoredType {
+    /// IEEE double precision.
+    F64,
     /// IEEE single precision.
     F32,
     /// IEEE half precision.
     F16,
     /// The upper half of a single.
     Bf16,
+    /// Whole numbers of 8 bytes.
+    I64,
+    /// Whole numbers of 4 bytes.
+    I32,
+    /// Whole numbers of 2 bytes.
+    I16,
+    /// Whole numbers of a byte.
+    I8,
+    /// Whole numbers of a byte, from 0.
+    U8,
+    /// Truth values, a byte each.
+    Bool,
 }
 
 impl StoredType {
     /// Bytes of one number.
     pub fn size(self) -> usize {
         match self {
-            StoredType::F32 => 4,
-            StoredType::F16 | StoredType::Bf16 => 2,
+            StoredType::F64 | StoredType::I64 => 8,
+            StoredType::F32 | StoredType::I32 => 4,
+            StoredType::F16 | StoredType::Bf16 | StoredType::I16 => 2,
+            StoredType::I8 | StoredType::U8 | StoredType::Bool => 1,
         }
     }
 
@@ -39,6 +56,13 @@ impl StoredType {
             "F32" => Some(StoredType::F32),
             "F16" => Some(StoredType::F16),
             "BF16" => Some(StoredType::Bf16),
+            "F64" => Some(StoredType::F64),
+            "I64" => Some(StoredType::I64),
+            "I32" => Some(StoredType::I32),
+            "I16" => Some(StoredType::I16),
+            "I8" => Some(StoredType::I8),
+            "U8" => Some(StoredType::U8),
+            "BOOL" => Some(StoredType::Bool),
             _ => None,
         }
     }

@@ -11,8 +11,8 @@
 
 mod backend;
 mod bytes;
-mod check;
 mod error;
+mod families;
 mod files;
 #[cfg(test)]
 mod fixture;
@@ -20,8 +20,11 @@ pub mod gguf;
 mod header;
 mod hub;
 pub mod pickle;
+mod recipe;
 mod reference;
 mod save;
+mod speech;
+mod store;
 mod weights;
 
 pub use error::{CheckpointError, HeaderError};
@@ -30,4 +33,4 @@ pub use header::StoredType;
 pub use hub::{CachedModel, Hub, HubError, HubId, HubSettings, Progress};
 pub use reference::{Reference, resolve};
 pub use save::{WeightFormat, save};
-pub use weights::StoredTensor;
+pub use store::{NumberType, StoredTensor};

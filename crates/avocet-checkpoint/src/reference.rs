@@ -13,6 +13,8 @@ pub enum Reference {
     Embedded,
     /// A folder on this machine.
     Folder(PathBuf),
+    /// A GGUF file on this machine.
+    File(PathBuf),
 }
 
 /// Finds the model that `reference` names: `mini`, or a folder on this machine.
@@ -30,10 +32,10 @@ pub fn resolve(reference: &str) -> Result<Reference, CheckpointError> {
         Ok(Reference::Embedded)
     } else if path.is_dir() {
         Ok(Reference::Folder(path.to_owned()))
+    } else if path.extension().is_some_and(|ending| ending == "gguf") && path.exists() {
+        Ok(Reference::File(path.to_owned()))
     } else if path.exists() {
-        refuse(
-            "is a file; give the folder that holds config.toml, model.safetensors and tokenizer.json",
-        )
+        refuse("is a file; give a GGUF file, or the folder that holds the model's files")
     } else if is_hub_id(reference) {
         refuse(
             "no such folder, and hub ids are not supported yet; give a model folder, or mini for the built-in model",

@@ -3,24 +3,14 @@
 use crate::bytes::Bytes;
 use crate::error::{CheckpointError, HeaderError};
 use crate::header::{self, Entries, Entry, StoredType};
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Device, Result, Tensor, bail};
 use half::{bf16, f16};
 use std::path::Path;
-
-/// What a weights file says of one tensor.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StoredTensor {
-    /// Its field path in the model.
-    pub name: String,
-    /// Its number type in the file.
-    pub dtype: StoredType,
-    /// Its shape.
-    pub shape: Vec<usize>,
-}
+use std::sync::Arc;
 
 /// A checked weights file.
 pub(crate) struct Weights {
-    bytes: Bytes,
+    bytes: Arc<Bytes>,
     entries: Entries,
 }
 
@@ -33,33 +23,30 @@ impl Weights {
         })
     }
 
-    pub fn carried(bytes: &'static [u8]) -> std::result::Result<Self, HeaderError> {
-        Self::check(Bytes::Carried(bytes))
+    pub fn check(bytes: Bytes) -> std::result::Result<Self, HeaderError> {
+        let entries = header::parse(bytes.get())?;
+        Ok(Self {
+            bytes: Arc::new(bytes),
+            entries,
+        })
     }
 
-    fn check(bytes: Bytes) -> std::result::Result<Self, HeaderError> {
-        let entries = header::parse(bytes.get())?;
-        Ok(Self { bytes, entries })
+    /// The file's bytes.
+    pub fn bytes(&self) -> &Arc<Bytes> {
+        &self.bytes
     }
 
     pub fn entry(&self, name: &str) -> Option<&Entry> {
         self.entries.get(name)
     }
 
-    /// Length of the file in bytes.
-    pub fn num_bytes(&self) -> usize {
-        self.bytes.get().len()
+    pub fn tensors(&self) -> impl Iterator<Item = (&String, &Entry)> {
+        self.entries.iter()
     }
 
-    pub fn tensors(&self) -> impl Iterator<Item = StoredTensor> {
-        self.entries.iter().map(|(name, entry)| StoredTensor {
-            name: name.clone(),
-            dtype: entry.dtype,
-            shape: entry.shape.clone(),
-        })
-    }
-
-    /// The tensor of `entry`: BF16 as it is, all else F32; copied once.
+    /// The tensor of `entry`: BF16 as it is, other floating-point numbers in F32; copied once.
+    ///
+    /// Errors if it holds no floating-point numbers.
     pub fn tensor(&self, entry: &Entry, device: &Device) -> Result<Tensor> {
         let bytes = &self.bytes.get()[entry.bytes.clone()];
         let shape = entry.shape.as_slice();
@@ -79,6 +66,12 @@ impl Weights {
                 let values: Vec<bf16> = numbers.iter().map(|b| bf16::from_le_bytes(*b)).collect();
                 Tensor::from_vec(values, shape, device)
             }
+            StoredType::F64 => {
+                let (numbers, _) = bytes.as_chunks::<8>();
+                let values = numbers.iter().map(|b| f64::from_le_bytes(*b) as f32);
+                Tensor::from_vec(values.collect::<Vec<f32>>(), shape, device)
+            }
+            other => bail!("a tensor of {other:?}, where a parameter is wanted"),
         }
     }
 }

@@ -5,10 +5,10 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use avocet_checkpoint::ModelFiles;
-use avocet_media::{Limits, decode};
+use avocet_media::{ImageProcessor, Limits, decode};
 use avocet_model::{Avocet, CrossKeys, Images, ModelConfig};
-use avocet_text::prompt::{self, IMAGE_MARKER, Prompt};
-use avocet_text::{Role, Special, StreamDecoder, Tokenizer, Turn};
+use avocet_text::prompt::{IMAGE_MARKER, Prompt};
+use avocet_text::{Language, Role, Tokenizer, Turn};
 use candle_core::{Device, Tensor};
 
 use crate::error::InferError;
@@ -22,10 +22,9 @@ const IMAGE_CACHE_BYTES: usize = 64 << 20;
 pub struct Engine {
     model: Avocet,
     config: ModelConfig,
-    tokenizer: Tokenizer,
+    language: Language,
+    processor: Option<ImageProcessor>,
     images: ImageCache,
-    /// Bytes of the longest token: a text has at least its length over this many tokens.
-    longest_piece: usize,
 }
 
 /// Why an answer ended.
@@ -93,25 +92,20 @@ impl Engine {
     /// tokenizer and network disagree about the number of tokens.
     pub fn load(files: &ModelFiles) -> Result<Self, InferError> {
         let config = files.config().clone();
-        let tokenizer = files.tokenizer()?;
-        if tokenizer.vocab_size() > config.decoder.vocab_size {
+        let language = files.language()?;
+        if language.vocab_size() > config.decoder.vocab_size && language.own_tokenizer().is_some() {
             return Err(InferError::VocabularySize {
-                tokenizer: tokenizer.vocab_size(),
+                tokenizer: language.vocab_size(),
                 model: config.decoder.vocab_size,
             });
         }
-        let model = Avocet::new(&config, files.var_builder(&Device::Cpu)?)?;
-        let ids = 0..u32::try_from(tokenizer.vocab_size()).unwrap_or(u32::MAX);
-        // Names of special tokens stand for one token each, too, in texts to score.
-        let names = Special::ALL.iter().map(|special| special.name().len());
-        let pieces = ids.filter_map(|id| tokenizer.piece(id)).map(<[u8]>::len);
-        let longest_piece = pieces.chain(names).max().unwrap_or(1);
+        let model = Avocet::new(&config, files.builder()?)?;
         Ok(Self {
             model,
             config,
-            tokenizer,
+            language,
+            processor: files.processor().cloned(),
             images: ImageCache::new(IMAGE_CACHE_BYTES),
-            longest_piece,
         })
     }
 
@@ -120,9 +114,14 @@ impl Engine {
         &self.config
     }
 
-    /// The model's tokenizer.
-    pub fn tokenizer(&self) -> &Tokenizer {
-        &self.tokenizer
+    /// How the model is spoken to.
+    pub fn language(&self) -> &Language {
+        &self.language
+    }
+
+    /// The model's tokenizer, if it is one of our own.
+    pub fn tokenizer(&self) -> Option<&Tokenizer> {
+        self.language.own_tokenizer()
     }
 
     /// The network itself.
@@ -134,17 +133,16 @@ impl Engine {
     ///
     /// Errors if the model has no vision tower or the bytes are no image within the limits.
     pub fn read_image(&self, bytes: &[u8]) -> Result<Image, InferError> {
-        let Some(vision) = &self.config.vision else {
-            return Err(InferError::Blind {
-                model: self.config.name.clone(),
-            });
+        let blind = || InferError::Blind {
+            model: self.config.name.clone(),
         };
+        let processor = self.processor.as_ref().ok_or_else(blind)?;
         self.images.get_or_read(bytes, |bytes| {
             let picture = decode(bytes, &Limits::default())?;
             Ok(Seen {
                 width: picture.width,
                 height: picture.height,
-                patches: picture.patches(vision.patch_size, vision.max_patches),
+                patches: processor.patches(&picture),
                 encoded: OnceLock::new(),
             })
         })
@@ -205,7 +203,8 @@ impl Engine {
             return Err(InferError::MarkerCount { markers, images });
         }
         self.check_text_length(turns.iter().map(|turn| turn.text.len()).sum())?;
-        let prompt = prompt::encode_question(&self.tokenizer, turns);
+        let prompt = self.language.question(turns)?;
+        self.check_ids(&prompt.ids)?;
         // One place must be left for the answer.
         self.check_length(prompt.ids.len() + 1)?;
         Ok(prompt)
@@ -213,12 +212,38 @@ impl Engine {
 
     /// Refuses a text of `bytes` that cannot fit, however well it encodes.
     pub(crate) fn check_text_length(&self, bytes: usize) -> Result<(), InferError> {
-        let (tokens, context) = (bytes / self.longest_piece, self.config.decoder.max_context);
+        let longest = self.language.longest_token_bytes().max(1);
+        let (tokens, context) = (bytes / longest, self.config.decoder.max_context);
         if tokens > context {
             Err(InferError::FarTooLong { tokens, context })
         } else {
             Ok(())
         }
+    }
+
+    /// Refuses ids that the network has no embedding for.
+    pub(crate) fn check_ids(&self, ids: &[u32]) -> Result<(), InferError> {
+        let vocab_size = self.config.decoder.vocab_size;
+        match ids.iter().position(|id| *id as usize >= vocab_size) {
+            Some(index) => Err(InferError::UnknownToken {
+                index,
+                id: ids[index],
+                vocab_size,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// The next id by `logits` (V), none of those that the model must never say.
+    pub(crate) fn choose(&self, sampler: &mut Sampler, logits: &mut [f32]) -> u32 {
+        for &id in self.language.banned() {
+            if let Some(logit) = logits.get_mut(id as usize) {
+                *logit = f32::NEG_INFINITY;
+            }
+        }
+        // Rows behind the vocabulary fill the table up.
+        let known = self.language.vocab_size().min(logits.len());
+        sampler.next(&logits[..known])
     }
 
     pub(crate) fn check_length(&self, tokens: usize) -> Result<(), InferError> {
@@ -250,10 +275,10 @@ impl Engine {
         let room = self.config.decoder.max_context - prompt.ids.len();
         let most = options.max_tokens.min(room);
         let mut cache = self.model.new_cache(prompt.ids.len() + most)?;
-        let mut latest = prompt.latest_image(&self.tokenizer);
+        let mut seen = self.language.seen_images(&prompt.ids);
         let mut ids = prompt.ids.clone();
         let mut sampler = Sampler::new(options);
-        let mut decoder = StreamDecoder::new();
+        let mut stream = self.language.stream();
         let mut answer = Answer {
             text: String::new(),
             finish_reason: FinishReason::Length,
@@ -269,31 +294,28 @@ impl Engine {
         };
         let mut first_at = None;
         while answer.usage.completion_tokens < most {
-            let hidden = self
-                .model
-                .forward_cached(&ids, &latest, &keys, &mut cache)?; // (n, D)
+            let hidden = self.model.forward_cached(&ids, &seen, &keys, &mut cache)?; // (n, D)
             let last = hidden.narrow(0, ids.len() - 1, 1)?; // (1, D)
-            let logits = self.model.logits(&last)?.flatten_all()?.to_vec1::<f32>()?; // (V)
-            let id = sampler.next(&logits[..self.tokenizer.vocab_size()]);
+            let mut logits = self.model.logits(&last)?.flatten_all()?.to_vec1::<f32>()?; // (V)
+            let id = self.choose(&mut sampler, &mut logits);
             answer.usage.completion_tokens += 1;
             let first_at = *first_at.get_or_insert_with(Instant::now);
             answer.timing.decode = first_at.elapsed();
             answer.timing.first_token = first_at - start;
-            // Any structure ends an answer: a model that opens the user's turn is done with its own.
-            if self.tokenizer.is_special(id) {
+            if self.language.is_stop(id) {
                 answer.finish_reason = FinishReason::Stop;
                 break;
             }
-            let piece = decoder.push(&self.tokenizer, id);
+            let piece = stream.push(id);
             answer.text.push_str(&piece);
             if on_text(&piece).is_break() {
                 answer.finish_reason = FinishReason::Cancelled;
                 break;
             }
-            latest = vec![latest.last().copied().flatten()];
+            seen = vec![seen.last().copied().unwrap_or((0, 0))];
             ids = vec![id];
         }
-        let rest = decoder.finish();
+        let rest = stream.finish();
         if !rest.is_empty() && answer.finish_reason != FinishReason::Cancelled {
             answer.text.push_str(&rest);
             let _ = on_text(&rest);

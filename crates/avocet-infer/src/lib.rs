@@ -17,5 +17,5 @@ pub use engine::{Answer, Engine, FinishReason, Timing, Usage};
 pub use error::InferError;
 pub use images::Image;
 pub use sampler::{Sampler, SamplingOptions};
-pub use score::{Score, ScoreOptions, encode_as_written};
+pub use score::{Score, ScoreOptions};
 pub use together::Question;

@@ -1,8 +1,5 @@
 //! Log-probabilities of given tokens, for evaluation and parity.
 
-use std::ops::Range;
-
-use avocet_text::{Special, Tokenizer};
 use candle_core::{IndexOp, Tensor};
 
 use crate::engine::Engine;
@@ -34,34 +31,11 @@ pub struct ScoreOptions {
     pub greedy: usize,
 }
 
-/// Turns a text as written into ids: the names of special tokens in it are those tokens.
-pub fn encode_as_written(tokenizer: &Tokenizer, text: &str) -> Vec<u32> {
-    let mut ids = Vec::new();
-    let mut rest = text;
-    while let Some((span, special)) = next_special(rest) {
-        ids.extend(tokenizer.encode(&rest[..span.start]));
-        ids.push(tokenizer.special(special));
-        rest = &rest[span.end..];
-    }
-    ids.extend(tokenizer.encode(rest));
-    ids
-}
-
-fn next_special(text: &str) -> Option<(Range<usize>, Special)> {
-    Special::ALL
-        .iter()
-        .filter_map(|&special| {
-            text.find(special.name())
-                .map(|at| (at..at + special.name().len(), special))
-        })
-        .min_by_key(|(span, _)| span.start)
-}
-
 impl Engine {
     /// Ids of a text as written, refused before encoding if it cannot fit into the context.
     pub fn encode_as_written(&self, text: &str) -> Result<Vec<u32>, InferError> {
         self.check_text_length(text.len())?;
-        Ok(encode_as_written(self.tokenizer(), text))
+        Ok(self.language().as_written(text)?)
     }
 
     /// Scores `ids` (T); its image tokens stand for `images`, in order.
@@ -74,23 +48,11 @@ impl Engine {
         images: &[Image],
         options: ScoreOptions,
     ) -> Result<Score, InferError> {
-        let vocab_size = self.config().decoder.vocab_size;
         if ids.is_empty() {
             return Err(InferError::EmptyQuestion);
         }
-        if let Some((index, &id)) = ids
-            .iter()
-            .enumerate()
-            .find(|(_, id)| **id as usize >= vocab_size)
-        {
-            return Err(InferError::UnknownToken {
-                index,
-                id,
-                vocab_size,
-            });
-        }
-        let image_token = self.tokenizer().special(Special::Image);
-        let markers = ids.iter().filter(|id| **id == image_token).count();
+        self.check_ids(ids)?;
+        let markers = self.language().num_images(ids);
         if markers != images.len() {
             return Err(InferError::MarkerCount {
                 markers,
@@ -101,10 +63,8 @@ impl Engine {
 
         let (keys, _) = self.keys(images)?;
         let mut cache = self.model().new_cache(ids.len() + options.greedy)?;
-        let latest = latest_images(ids, image_token);
-        let hidden = self
-            .model()
-            .forward_cached(ids, &latest, &keys, &mut cache)?; // (T, D)
+        let seen = self.language().seen_images(ids);
+        let hidden = self.model().forward_cached(ids, &seen, &keys, &mut cache)?; // (T, D)
 
         let mut logprobs = vec![None];
         let mut kept = Vec::new();
@@ -128,7 +88,7 @@ impl Engine {
             None
         }; // (T, V)
 
-        let image = latest.last().copied().flatten();
+        let images = seen.last().copied().unwrap_or((0, 0));
         let mut greedy_ids = Vec::new();
         while greedy_ids.len() < options.greedy {
             let id = likeliest(&last);
@@ -138,7 +98,7 @@ impl Engine {
             }
             let hidden = self
                 .model()
-                .forward_cached(&[id], &[image], &keys, &mut cache)?; // (1, D)
+                .forward_cached(&[id], &[images], &keys, &mut cache)?; // (1, D)
             last = self
                 .model()
                 .logits(&hidden)?
@@ -151,17 +111,4 @@ impl Engine {
             greedy_ids,
         })
     }
-}
-
-/// For each token the index of the latest image at or before it.
-fn latest_images(ids: &[u32], image_token: u32) -> Vec<Option<u32>> {
-    let mut latest = None;
-    ids.iter()
-        .map(|&id| {
-            if id == image_token {
-                latest = Some(latest.map_or(0, |index| index + 1));
-            }
-            latest
-        })
-        .collect()
 }

@@ -1,6 +1,8 @@
 //! Many questions answered together, for evaluation: packed one after another, no padding.
 
-use avocet_model::TextBatch;
+use std::ops::ControlFlow;
+
+use avocet_model::{TextBatch, WithoutImage};
 use avocet_text::Turn;
 use candle_core::{IndexOp, Tensor};
 
@@ -23,7 +25,7 @@ struct Open {
     /// Where its answer belongs.
     place: usize,
     ids: Vec<u32>,
-    latest: Vec<Option<u32>>,
+    seen: Vec<(u32, u32)>,
     prompt_tokens: usize,
     sampler: Sampler,
 }
@@ -39,6 +41,16 @@ impl Engine {
         questions: &[Question],
         options: &SamplingOptions,
     ) -> Result<Vec<Result<String, InferError>>, InferError> {
+        // Where texts see runs of images, or all of them, they cannot share what is packed.
+        let cross = self.config().cross_attention.as_ref();
+        if cross.is_some_and(|cross| cross.without_image == WithoutImage::Everything) {
+            let alone = |question: &Question| {
+                let (images, turns) = (&question.images, &question.turns);
+                let answer = self.answer(images, turns, options, |_| ControlFlow::Continue(()));
+                Ok(answer.map(|answer| answer.text))
+            };
+            return questions.iter().map(alone).collect();
+        }
         let images = distinct(questions.iter().flat_map(|question| &question.images));
         let images: Vec<Image> = images.into_iter().cloned().collect();
         let (keys, _) = self.keys(&images)?;
@@ -67,16 +79,16 @@ impl Engine {
                 .logits(&decoded.hidden.index_select(&last, 0)?)?; // (B, V)
             let mut going_on = Vec::with_capacity(open.len());
             for (row, mut one) in open.into_iter().enumerate() {
-                let logits = logits.i(row)?.to_vec1::<f32>()?; // (V)
-                let id = one.sampler.next(&logits[..self.tokenizer().vocab_size()]);
+                let mut logits = logits.i(row)?.to_vec1::<f32>()?; // (V)
+                let id = self.choose(&mut one.sampler, &mut logits);
                 let said = one.ids.len() - one.prompt_tokens + 1;
-                let ended = self.tokenizer().is_special(id);
+                let ended = self.language().is_stop(id);
                 if !ended {
                     one.ids.push(id);
-                    one.latest.push(one.latest.last().copied().flatten());
+                    one.seen.push(one.seen.last().copied().unwrap_or((0, 0)));
                 }
                 if ended || said >= options.max_tokens || one.ids.len() >= context {
-                    let text = self.tokenizer().decode(&one.ids[one.prompt_tokens..]);
+                    let text = self.language().decode(&one.ids[one.prompt_tokens..]);
                     answers[one.place] = Ok(text);
                 } else {
                     going_on.push(one);
@@ -102,13 +114,17 @@ impl Engine {
             .filter_map(index_of)
             .map(|(index, _)| index)
             .collect();
-        let latest = prompt.latest_image(self.tokenizer());
+        let seen = self.language().seen_images(&prompt.ids);
+        let moved = |(first, end): (u32, u32)| match first == end {
+            true => (0, 0),
+            false => {
+                let first = places[first as usize];
+                (first, first + 1)
+            }
+        };
         Ok(Open {
             place,
-            latest: latest
-                .into_iter()
-                .map(|l| l.map(|index| places[index as usize]))
-                .collect(),
+            seen: seen.into_iter().map(moved).collect(),
             prompt_tokens: prompt.ids.len(),
             ids: prompt.ids,
             sampler: Sampler::new(options),
@@ -121,11 +137,11 @@ fn pack(open: &[Open]) -> TextBatch {
     let mut batch = TextBatch {
         ids: Vec::new(),
         offsets: vec![0],
-        latest_image: Vec::new(),
+        seen_images: Vec::new(),
     };
     for one in open {
         batch.ids.extend_from_slice(&one.ids);
-        batch.latest_image.extend_from_slice(&one.latest);
+        batch.seen_images.extend_from_slice(&one.seen);
         batch.offsets.push(batch.ids.len());
     }
     batch

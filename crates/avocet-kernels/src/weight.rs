@@ -104,6 +104,16 @@ impl Weight {
         Tensor::from_vec(out, (ids.len(), width), &Device::Cpu)
     }
 
+    /// The tensor itself, as training needs it.
+    ///
+    /// Errors if the matrix is only read, as it is stored.
+    pub fn tensor(&self) -> Result<&Tensor> {
+        match self {
+            Self::Tensor(tensor) => Ok(tensor),
+            Self::Stored(_) => bail!("a stored matrix cannot be trained"),
+        }
+    }
+
     /// All numbers in f32, on this weight's device.
     ///
     /// Errors if the device cannot hold them.

@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use avocet_kernels::Weight;
 use candle_core::{DType, Device, Result, Shape, Tensor, bail};
-use candle_nn::var_builder::SimpleBackend;
-use candle_nn::{Init, VarBuilder};
+use candle_nn::Init;
 
+use crate::builder::{Builder, Parameters};
 use crate::config::ModelConfig;
 use crate::init::is_trained;
 use crate::model::Avocet;
@@ -26,7 +27,7 @@ pub enum Part {
     Router,
     /// The experts.
     Experts,
-    /// The dense feed-forward layers of a decoder without experts.
+    /// The dense feed-forward layers, and the experts that every token visits.
     FeedForward,
     /// The decoder's norms.
     Norms,
@@ -61,9 +62,10 @@ impl Part {
             ["cross_attention", ..] => Self::CrossAttention,
             [_, "layers", _, "attention", ..] => Self::Attention,
             [_, "layers", _, "moe", "router", ..] => Self::Router,
+            [_, "layers", _, "moe", "shared" | "shared_score", ..] => Self::FeedForward,
             [_, "layers", _, "moe", ..] => Self::Experts,
             [_, "layers", _, "ff", ..] => Self::FeedForward,
-            [_, "embedding" | "head"] => Self::Embedding,
+            [_, "embedding" | "head" | "head_bias"] => Self::Embedding,
             _ => Self::Norms,
         }
     }
@@ -136,8 +138,7 @@ impl ParameterCount {
 pub fn parameter_shapes(config: &ModelConfig) -> Result<BTreeMap<String, Shape>> {
     let recorder = Recorder::default();
     let seen = recorder.seen.clone();
-    let vb = VarBuilder::from_backend(Box::new(recorder), DType::F32, Device::Cpu);
-    Avocet::new(config, vb)?;
+    Avocet::new(config, Builder::new(recorder))?;
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(std::mem::take(&mut *seen))
 }
@@ -148,28 +149,17 @@ struct Recorder {
     seen: Arc<Mutex<BTreeMap<String, Shape>>>,
 }
 
-impl SimpleBackend for Recorder {
-    fn get(
-        &self,
-        shape: Shape,
-        name: &str,
-        _: Init,
-        dtype: DType,
-        device: &Device,
-    ) -> Result<Tensor> {
+impl Parameters for Recorder {
+    fn tensor(&self, name: &str, shape: Shape, _: Init) -> Result<Tensor> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.insert(name.to_owned(), shape.clone()).is_some() {
             bail!("the model asks for {name} twice");
         }
-        Tensor::zeros(1, dtype, device)?.broadcast_as(shape)
+        Tensor::zeros(1, DType::F32, &Device::Cpu)?.broadcast_as(shape)
     }
 
-    fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> Result<Tensor> {
-        bail!("{name} was asked for without its shape")
-    }
-
-    fn contains_tensor(&self, _: &str) -> bool {
-        true
+    fn matrix(&self, name: &str, shape: Shape, init: Init) -> Result<Weight> {
+        Ok(self.tensor(name, shape, init)?.into())
     }
 }
 

@@ -1,15 +1,17 @@
 //! The gated layers through which text sees images.
 
-use avocet_kernels::{KeyRanges, attention, gated_add, linear, rms_norm};
+use avocet_kernels::{KeyRanges, attention, gated_add};
 use candle_core::{Result, Tensor, bail};
-use candle_nn::VarBuilder;
 
-use crate::config::CrossAttentionConfig;
+use crate::builder::Builder;
+use crate::config::{CrossAttentionConfig, NormKind, WithoutImage};
+use crate::feed_forward::FeedForward;
 use crate::init;
 use crate::input::{Latents, check_images, joined_offsets};
-use crate::swiglu::SwiGlu;
+use crate::norm::Norm;
+use crate::projection::Projection;
 
-/// The latents' keys and values for one cross-attention layer, each (sum of M, KV, K).
+/// The latents' keys and values for one cross-attention layer, each (rows, KV, K).
 #[derive(Debug, Clone)]
 pub struct LayerKeys {
     key: Tensor,
@@ -21,7 +23,18 @@ pub struct LayerKeys {
 #[derive(Debug, Clone, Default)]
 pub struct CrossKeys {
     pub(crate) layers: Vec<LayerKeys>,
+    /// Where each image's rows begin, and the end of the last; padding lies behind it.
     offsets: Vec<usize>,
+}
+
+/// What every token of a batch sees of the images.
+#[derive(Debug)]
+pub(crate) struct Sight {
+    ranges: KeyRanges,
+    /// 1 for a token that sees an image and 0 for one that does not (T, 1), where that matters.
+    sighted: Option<Tensor>,
+    /// Whether the layers are passed by.
+    pub skip: bool,
 }
 
 impl CrossKeys {
@@ -50,6 +63,9 @@ impl CrossKeys {
         let Some(first) = parts.first() else {
             return Ok(Self::default());
         };
+        if let [one] = parts[..] {
+            return Ok(one.clone());
+        }
         if let Some(other) = parts.iter().find(|p| p.layers.len() != first.layers.len()) {
             bail!(
                 "keys of {} layers beside keys of {}",
@@ -58,8 +74,18 @@ impl CrossKeys {
             );
         }
         let joined = |index: usize, part_of: fn(&LayerKeys) -> &Tensor| {
-            let tensors: Vec<_> = parts.iter().map(|p| part_of(&p.layers[index])).collect();
-            Tensor::cat(&tensors, 0)
+            let mut seen = Vec::with_capacity(parts.len());
+            let mut padding = Vec::new();
+            for part in &parts {
+                let rows = part_of(&part.layers[index]);
+                let (all, end) = (rows.dim(0)?, part.end());
+                seen.push(rows.narrow(0, 0, end)?);
+                if all > end {
+                    padding.push(rows.narrow(0, end, all - end)?);
+                }
+            }
+            seen.append(&mut padding);
+            Tensor::cat(&seen, 0)
         };
         let layer = |index| {
             Ok(LayerKeys {
@@ -82,120 +108,183 @@ impl CrossKeys {
             .sum()
     }
 
-    /// The latest-image mask: for each token the rows of the image it sees, or none.
+    /// Rows of the images, padding left out.
+    fn end(&self) -> usize {
+        self.offsets.last().copied().unwrap_or(0)
+    }
+
+    /// What tokens that see `seen_images` see of the rows.
     ///
     /// Errors if there is not one entry a token, or an image does not exist.
-    pub(crate) fn ranges(
+    pub(crate) fn sight(
         &self,
-        latest_image: &[Option<u32>],
+        seen_images: &[(u32, u32)],
         num_tokens: usize,
-    ) -> Result<KeyRanges> {
-        check_images(latest_image, num_tokens, self.num_images())?;
-        let range = |image: &Option<u32>| {
-            image.map_or((0, 0), |image| {
-                let image = image as usize;
-                (self.offsets[image] as u32, self.offsets[image + 1] as u32)
-            })
+        rule: WithoutImage,
+    ) -> Result<Sight> {
+        check_images(seen_images, num_tokens, self.num_images())?;
+        let all = match self.layers.first() {
+            Some(layer) => layer.key.dim(0)? as u32,
+            None => 0,
         };
-        Ok(KeyRanges::new(latest_image.iter().map(range).collect()))
+        let range = |&(first, end): &(u32, u32)| match (first == end, rule) {
+            (false, _) => (
+                self.offsets[first as usize] as u32,
+                self.offsets[end as usize] as u32,
+            ),
+            (true, WithoutImage::Everything) => (0, all),
+            (true, WithoutImage::FeedForward | WithoutImage::Nothing) => (0, 0),
+        };
+        let blind = seen_images.iter().any(|(first, end)| first == end);
+        let sighted = match (&self.layers[..], rule) {
+            ([layer, ..], WithoutImage::Nothing | WithoutImage::Everything) if blind => {
+                let sighted = seen_images
+                    .iter()
+                    .map(|(first, end)| f32::from(first != end));
+                let sighted: Vec<f32> = sighted.collect();
+                let device = layer.key.device();
+                Some(Tensor::from_vec(sighted, (num_tokens, 1), device)?)
+            }
+            _ => None,
+        };
+        Ok(Sight {
+            ranges: KeyRanges::new(seen_images.iter().map(range).collect()),
+            sighted,
+            skip: self.num_images() == 0 && rule != WithoutImage::FeedForward,
+        })
     }
 }
 
-/// Text attends to the latents of its latest image, then a feed-forward block; each is added
+/// Text attends to the latents of the images it sees, then a feed-forward block; each is added
 /// through a tanh gate. With both gates at 0 the layer changes nothing.
 ///
-/// Flamingo section 3.1.2, arXiv:2204.14198. Departures: RMS norms, one on the latents too;
-/// SwiGLU; grouped key/value heads. A token without an image passes the feed-forward block only.
+/// Flamingo section 3.1.2, arXiv:2204.14198. The defaults of [`CrossAttentionConfig`] depart from
+/// it by RMS norms, one on the latents too, SwiGLU and grouped key/value heads; its other values
+/// make the layers of IDEFICS, OpenFlamingo and Mllama.
 #[derive(Debug, Clone)]
 pub struct GatedCrossAttention {
-    norm: Tensor,
-    latent_norm: Tensor,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    output: Tensor,
+    norm: Norm,
+    latent_norm: Option<Norm>,
+    query: Projection,
+    key: Projection,
+    value: Projection,
+    output: Projection,
+    qk_norm: Option<(Norm, Norm)>,
     attention_gate: Tensor,
-    ff_norm: Tensor,
-    ff: SwiGlu,
+    ff_norm: Norm,
+    ff: FeedForward,
     ff_gate: Tensor,
     num_heads: usize,
     num_kv_heads: usize,
     head_dim: usize,
-    eps: f64,
 }
 
 impl GatedCrossAttention {
     /// Makes one of `num_layers` layers between text of width `dim` and latents of width
-    /// `latent_dim`.
+    /// `latent_dim`; `eps` is the decoder's.
     pub fn new(
         (dim, latent_dim): (usize, usize),
         config: &CrossAttentionConfig,
         num_layers: usize,
         eps: f64,
-        vb: VarBuilder,
+        builder: Builder,
     ) -> Result<Self> {
         let (q_dim, kv_dim) = (
             config.num_heads * config.head_dim,
             config.num_kv_heads * config.head_dim,
         );
         let num_writers = 2 * num_layers;
+        let eps = config.norm_eps.unwrap_or(eps);
+        let gate_dim = if config.vector_gates { dim } else { 1 };
+        let norm = |dim, name| Norm::new(config.norm, dim, eps, &builder, name);
+        let gate = |name| init::gate(&builder, gate_dim, config.initial_gate, name);
+        let of_heads = |name| Norm::new(NormKind::Rms, config.head_dim, eps, &builder, name);
+        let qk_norm =
+            || Ok::<_, candle_core::Error>((of_heads("query_norm")?, of_heads("key_norm")?));
+        let latent_norm = || norm(latent_dim, "latent_norm");
+        let widths = (dim, config.ff_dim);
+        let ff = builder.pp("ff");
         Ok(Self {
-            norm: init::norm(&vb, dim, "norm")?,
-            latent_norm: init::norm(&vb, latent_dim, "latent_norm")?,
-            query: init::matrix(&vb, (q_dim, dim), "query")?,
-            key: init::matrix(&vb, (kv_dim, latent_dim), "key")?,
-            value: init::matrix(&vb, (kv_dim, latent_dim), "value")?,
-            output: init::residual(&vb, (dim, q_dim), "output", num_writers)?,
-            attention_gate: init::gate(&vb, config.initial_gate, "attention_gate")?,
-            ff_norm: init::norm(&vb, dim, "ff_norm")?,
-            ff: SwiGlu::new(dim, config.ff_dim, num_writers, vb.pp("ff"))?,
-            ff_gate: init::gate(&vb, config.initial_gate, "ff_gate")?,
+            norm: norm(dim, "norm")?,
+            latent_norm: config.latent_norm.then(latent_norm).transpose()?,
+            query: Projection::new((q_dim, dim), false, &builder, "query")?,
+            key: Projection::new((kv_dim, latent_dim), false, &builder, "key")?,
+            value: Projection::new((kv_dim, latent_dim), false, &builder, "value")?,
+            output: Projection::writing((dim, q_dim), false, num_writers, &builder, "output")?,
+            qk_norm: config.qk_norm.then(qk_norm).transpose()?,
+            attention_gate: gate("attention_gate")?,
+            ff_norm: norm(dim, "ff_norm")?,
+            ff: FeedForward::new(config.ff, widths, false, num_writers, ff)?,
+            ff_gate: gate("ff_gate")?,
             num_heads: config.num_heads,
             num_kv_heads: config.num_kv_heads,
             head_dim: config.head_dim,
-            eps,
         })
     }
 
-    /// Keys and values of `latents` (sum of M, D_v).
+    /// Keys and values of `latents` (rows, D_v).
     pub fn keys(&self, latents: &Tensor) -> Result<LayerKeys> {
         let (rows, _) = latents.dims2()?;
         let shape = (rows, self.num_kv_heads, self.head_dim);
-        let normed = rms_norm(latents, &self.latent_norm, self.eps)?;
-        Ok(LayerKeys {
-            key: linear(&normed, &self.key)?.reshape(shape)?, // (sum of M, KV, K)
-            value: linear(&normed, &self.value)?.reshape(shape)?,
-        })
+        let normed = match &self.latent_norm {
+            Some(norm) => norm.forward(latents)?,
+            None => latents.clone(),
+        };
+        let mut key = self.key.forward(&normed)?.reshape(shape)?; // (rows, KV, K)
+        if let Some((_, norm)) = &self.qk_norm {
+            key = norm.forward(&key)?;
+        }
+        let value = self.value.forward(&normed)?.reshape(shape)?;
+        Ok(LayerKeys { key, value })
     }
 
-    /// Maps packed `x` (T, D) to (T, D); token i sees the latents of `ranges`. Without keys, no
-    /// token sees any.
-    pub fn forward(
+    /// Maps packed `x` (T, D) to (T, D). Without keys, no token sees any.
+    pub(crate) fn forward(
         &self,
         x: &Tensor,
         keys: Option<&LayerKeys>,
-        ranges: &KeyRanges,
+        sight: &Sight,
     ) -> Result<Tensor> {
+        if sight.skip {
+            return Ok(x.clone());
+        }
         let x = match keys {
-            Some(keys) => &gated_add(x, &self.attend(x, keys, ranges)?, &self.attention_gate)?,
+            Some(keys) => {
+                let attended = self.attend(x, keys, &sight.ranges)?;
+                &gated_add(x, &attended, &self.attention_gate)?
+            }
             None => x,
         };
-        let fed = self.ff.forward(&rms_norm(x, &self.ff_norm, self.eps)?)?;
+        let mut fed = self.ff.forward(&self.ff_norm.forward(x)?)?;
+        if let Some(sighted) = &sight.sighted {
+            fed = fed.broadcast_mul(sighted)?;
+        }
         gated_add(x, &fed, &self.ff_gate)
     }
 
-    /// Current openings of the attention gate and the feed-forward gate, after tanh.
+    /// Current openings of the attention gate and the feed-forward gate, after tanh; the mean
+    /// magnitude of gates that have one a channel.
     pub fn gates(&self) -> Result<(f32, f32)> {
-        let opening = |gate: &Tensor| gate.tanh()?.squeeze(0)?.to_scalar::<f32>();
+        let opening = |gate: &Tensor| {
+            let open = gate.tanh()?;
+            match open.elem_count() {
+                1 => open.squeeze(0)?.to_scalar::<f32>(),
+                _ => open.abs()?.mean_all()?.to_scalar::<f32>(),
+            }
+        };
         Ok((opening(&self.attention_gate)?, opening(&self.ff_gate)?))
     }
 
     fn attend(&self, x: &Tensor, keys: &LayerKeys, ranges: &KeyRanges) -> Result<Tensor> {
         let (rows, _) = x.dims2()?;
-        let normed = rms_norm(x, &self.norm, self.eps)?;
-        let query = linear(&normed, &self.query)?.reshape((rows, self.num_heads, self.head_dim))?; // (T, H, K)
+        let normed = self.norm.forward(x)?;
+        let shape = (rows, self.num_heads, self.head_dim);
+        let mut query = self.query.forward(&normed)?.reshape(shape)?; // (T, H, K)
+        if let Some((norm, _)) = &self.qk_norm {
+            query = norm.forward(&query)?;
+        }
         let scale = (self.head_dim as f32).sqrt().recip();
         let mixed = attention(&query, &keys.key, &keys.value, ranges, scale)?; // (T, H, K)
-        linear(&mixed.flatten_from(1)?, &self.output) // (T, D)
+        self.output.forward(&mixed.flatten_from(1)?) // (T, D)
     }
 }

@@ -1,59 +1,76 @@
 //! The text tower: embedding, layers, final norm and head.
 
-use avocet_kernels::{KeyRanges, RopeAngles, embedding, linear, rms_norm};
+use avocet_kernels::{KeyRanges, Weight};
 use candle_core::{Result, Tensor};
-use candle_nn::VarBuilder;
 
+use crate::builder::Builder;
 use crate::cache::LayerCache;
 use crate::config::DecoderConfig;
+use crate::feed_forward::FeedForward;
 use crate::init;
 use crate::moe::{MixtureOfExperts, RouterStats};
-use crate::self_attention::SelfAttention;
-use crate::swiglu::SwiGlu;
+use crate::norm::Norm;
+use crate::self_attention::{AttentionShape, Positions, SelfAttention};
 
 /// The second part of a decoder layer.
 #[derive(Debug, Clone)]
-enum FeedForward {
-    Dense(SwiGlu),
+enum Second {
+    Dense(FeedForward),
     Experts(MixtureOfExperts),
 }
 
-/// A pre-norm decoder layer: rotary self-attention, then a feed-forward part.
+/// A pre-norm decoder layer: self-attention, then a feed-forward part; or both side by side.
 #[derive(Debug, Clone)]
 pub struct DecoderLayer {
-    attention_norm: Tensor,
+    attention_norm: Norm,
     attention: SelfAttention,
-    ff_norm: Tensor,
-    ff: FeedForward,
-    eps: f64,
+    ff_norm: Norm,
+    second: Second,
+    parallel: bool,
+    residual: f64,
 }
 
 impl DecoderLayer {
-    /// Makes one layer of the tower.
-    pub fn new(config: &DecoderConfig, vb: VarBuilder) -> Result<Self> {
+    /// Makes layer `index` of the tower.
+    pub fn new(config: &DecoderConfig, index: usize, builder: Builder) -> Result<Self> {
         let num_writers = 2 * config.num_layers;
-        let heads = (config.num_heads, config.num_kv_heads, config.head_dim);
-        let attention_norm = init::norm(&vb, config.dim, "attention_norm")?;
-        let attention = SelfAttention::new(config.dim, heads, num_writers, vb.pp("attention"))?;
-        let (ff_norm, ff) = match &config.moe {
+        let shape = AttentionShape {
+            dim: config.dim,
+            num_heads: config.num_heads,
+            num_kv_heads: config.num_kv_heads,
+            head_dim: config.head_dim,
+            num_writers,
+            bias: config.attention.bias,
+            output_bias: config.attention.output_bias,
+            qk_norm: config.attention.qk_norm,
+            norm: config.norm,
+            eps: config.norm_eps,
+            limit: config.attention.limit,
+            scale: config.attention.scale,
+        };
+        let norm = |name| Norm::new(config.norm, config.dim, config.norm_eps, &builder, name);
+        let attention_norm = norm("attention_norm")?;
+        let attention = SelfAttention::new(&shape, builder.pp("attention"))?;
+        let (ff_norm, second) = match config.moe_of(index) {
             Some(moe) => {
-                let norm = init::norm(&vb, config.dim, "moe_norm")?;
-                let experts = MixtureOfExperts::new(config.dim, moe, num_writers, vb.pp("moe"))?;
-                (norm, FeedForward::Experts(experts))
+                let builder = builder.pp("moe");
+                let experts = MixtureOfExperts::new(config.dim, moe, num_writers, builder)?;
+                (norm("moe_norm")?, Second::Experts(experts))
             }
             None => {
-                let norm = init::norm(&vb, config.dim, "ff_norm")?;
-                let width = config.ff_dim.unwrap_or(0);
-                let dense = SwiGlu::new(config.dim, width, num_writers, vb.pp("ff"))?;
-                (norm, FeedForward::Dense(dense))
+                let widths = (config.dim, config.ff_dim.unwrap_or(0));
+                let (kind, bias) = (config.ff, config.ff_bias);
+                let dense = FeedForward::new(kind, widths, bias, num_writers, builder.pp("ff"))?;
+                (norm("ff_norm")?, Second::Dense(dense))
             }
         };
         Ok(Self {
             attention_norm,
             attention,
             ff_norm,
-            ff,
-            eps: config.norm_eps,
+            second,
+            parallel: config.parallel_residual,
+            residual: config.multipliers.residual,
         })
     }
 
@@ -61,44 +78,71 @@ impl DecoderLayer {
     pub fn forward(
         &self,
         x: &Tensor,
-        angles: &RopeAngles,
+        positions: Positions<'_>,
         ranges: &KeyRanges,
     ) -> Result<(Tensor, Option<RouterStats>)> {
-        let normed = rms_norm(x, &self.attention_norm, self.eps)?;
-        let x = (x + self.attention.forward(&normed, angles, ranges)?)?; // (T, D)
-        let normed = rms_norm(&x, &self.ff_norm, self.eps)?;
-        let (fed, stats) = match &self.ff {
-            FeedForward::Dense(dense) => (dense.forward(&normed)?, None),
-            FeedForward::Experts(experts) => {
-                let (fed, stats) = experts.forward(&normed)?;
-                (fed, Some(stats))
+        let normed = self.attention_norm.forward(x)?;
+        let attended = self.attention.forward(&normed, positions, ranges)?;
+        self.finish(x, &attended, |normed| match &self.second {
+            Second::Dense(dense) => Ok((dense.forward(normed)?, None)),
+            Second::Experts(experts) => {
+                let (fed, stats) = experts.forward(normed)?;
+                Ok((fed, Some(stats)))
             }
-        };
-        Ok(((x + fed)?, stats))
+        })
     }
 
     /// Maps the rows `x` (n, D) that follow `past` cached ones to (n, D).
     pub(crate) fn forward_cached(
         &self,
         x: &Tensor,
-        angles: &RopeAngles,
+        positions: Positions<'_>,
         ranges: &KeyRanges,
         cache: &mut LayerCache,
         past: usize,
     ) -> Result<Tensor> {
-        let normed = rms_norm(x, &self.attention_norm, self.eps)?;
+        let normed = self.attention_norm.forward(x)?;
         let attended = self
             .attention
-            .forward_cached(&normed, angles, ranges, cache, past)?;
-        let x = (x + attended)?; // (n, D)
-        let normed = rms_norm(&x, &self.ff_norm, self.eps)?;
-        match &self.ff {
-            FeedForward::Dense(dense) => x + dense.forward(&normed)?,
-            FeedForward::Experts(experts) => {
-                let (fed, load) = experts.infer(&normed)?;
-                cache.count(&load);
-                x + fed
+            .forward_cached(&normed, positions, ranges, cache, past)?;
+        let (x, load) = self.finish(x, &attended, |normed| match &self.second {
+            Second::Dense(dense) => Ok((dense.forward(normed)?, None)),
+            Second::Experts(experts) => {
+                let (fed, load) = experts.infer(normed)?;
+                Ok((fed, Some(load)))
             }
+        })?;
+        if let Some(load) = load {
+            cache.count(&load);
+        }
+        Ok(x)
+    }
+
+    /// What follows attention: `second` maps normed rows to what they add, and something beside.
+    fn finish<T>(
+        &self,
+        x: &Tensor,
+        attended: &Tensor,
+        second: impl FnOnce(&Tensor) -> Result<(Tensor, T)>,
+    ) -> Result<(Tensor, T)> {
+        if self.parallel {
+            let (fed, beside) = second(&self.ff_norm.forward(x)?)?;
+            return Ok(((self.add(x, attended)? + self.scaled(&fed)?)?, beside));
+        }
+        let x = self.add(x, attended)?; // (T, D)
+        let (fed, beside) = second(&self.ff_norm.forward(&x)?)?;
+        Ok((self.add(&x, &fed)?, beside))
+    }
+
+    fn add(&self, x: &Tensor, more: &Tensor) -> Result<Tensor> {
+        x + self.scaled(more)?
+    }
+
+    fn scaled(&self, more: &Tensor) -> Result<Tensor> {
+        if self.residual == 1.0 {
+            Ok(more.clone())
+        } else {
+            more * self.residual
         }
     }
 }
@@ -107,25 +151,31 @@ impl DecoderLayer {
 /// cross-attention layers sit between them.
 #[derive(Debug, Clone)]
 pub struct Decoder {
-    embedding: Tensor,
+    embedding: Weight,
     pub(crate) layers: Vec<DecoderLayer>,
-    norm: Tensor,
-    head: Option<Tensor>,
-    eps: f64,
+    norm: Norm,
+    head: Option<Weight>,
+    head_bias: Option<Tensor>,
+    embedding_multiplier: f64,
+    logits_divisor: f64,
 }
 
 impl Decoder {
     /// Makes the tower.
-    pub fn new(config: &DecoderConfig, vb: VarBuilder) -> Result<Self> {
-        let layers = vb.pp("layers");
-        let layer = |index| DecoderLayer::new(config, layers.pp(index));
-        let head = || init::matrix(&vb, (config.vocab_size, config.dim), "head");
+    pub fn new(config: &DecoderConfig, builder: Builder) -> Result<Self> {
+        let layers = builder.pp("layers");
+        let layer = |index| DecoderLayer::new(config, index, layers.pp(index));
+        let num_outputs = config.num_outputs();
+        let head = || init::matrix(&builder, (num_outputs, config.dim), "head");
+        let bias = || init::bias(&builder, num_outputs, "head_bias");
         Ok(Self {
-            embedding: init::table(&vb, config.vocab_size, config.dim, "embedding")?,
+            embedding: init::table(&builder, config.vocab_size, config.dim, "embedding")?,
             layers: (0..config.num_layers).map(layer).collect::<Result<_>>()?,
-            norm: init::norm(&vb, config.dim, "norm")?,
+            norm: Norm::new(config.norm, config.dim, config.norm_eps, &builder, "norm")?,
             head: (!config.tied_embeddings).then(head).transpose()?,
-            eps: config.norm_eps,
+            head_bias: config.head_bias.then(bias).transpose()?,
+            embedding_multiplier: config.multipliers.embedding,
+            logits_divisor: config.multipliers.logits_divisor,
         })
     }
 
@@ -133,21 +183,34 @@ impl Decoder {
     ///
     /// Errors if an id is not below the vocabulary's size.
     pub fn embed(&self, ids: &[u32]) -> Result<Tensor> {
-        embedding(&self.embedding, ids)
+        let rows = self.embedding.embedding(ids)?;
+        if self.embedding_multiplier == 1.0 {
+            Ok(rows)
+        } else {
+            rows * self.embedding_multiplier
+        }
     }
 
     /// The final norm of `x` (T, D).
     pub fn finish(&self, x: &Tensor) -> Result<Tensor> {
-        rms_norm(x, &self.norm, self.eps)
+        self.norm.forward(x)
     }
 
     /// The output head (V, D): the embedding table when they are tied.
-    pub fn head(&self) -> &Tensor {
+    pub fn head(&self) -> &Weight {
         self.head.as_ref().unwrap_or(&self.embedding)
     }
 
     /// Logits (T, V) of `hidden` (T, D).
     pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
-        linear(hidden, self.head())
+        let logits = match &self.head_bias {
+            Some(bias) => self.head().linear_bias(hidden, bias)?,
+            None => self.head().linear(hidden)?,
+        };
+        if self.logits_divisor == 1.0 {
+            Ok(logits)
+        } else {
+            logits / self.logits_divisor
+        }
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use avocet_kernels::Weight;
 use candle_core::{DType, Device, Result, Shape, Tensor, Var, bail};
-use candle_nn::var_builder::SimpleBackend;
-use candle_nn::{Init, VarBuilder};
+use candle_nn::Init;
 
+use crate::builder::{Builder, Parameters};
 use crate::config::ModelConfig;
-use crate::input::{Images, TextBatch};
+use crate::input::{Images, TextBatch, only};
 use crate::model::Avocet;
 use crate::preset::preset;
 
@@ -27,10 +28,12 @@ pub fn tiny(change: impl FnOnce(&mut ModelConfig)) -> Fixture {
 pub fn tiny_in(dtype: DType, change: impl FnOnce(&mut ModelConfig)) -> Fixture {
     let mut config = preset("tiny").unwrap();
     change(&mut config);
-    let backend = Seeded::default();
-    let vars = backend.vars.clone();
-    let vb = VarBuilder::from_backend(Box::new(backend), dtype, Device::Cpu);
-    let model = Avocet::new(&config, vb).unwrap();
+    let vars = Arc::default();
+    let seeded = Seeded {
+        vars: Arc::clone(&vars),
+        matrices: dtype,
+    };
+    let model = Avocet::new(&config, Builder::new(seeded)).unwrap();
     let vars = std::mem::take(&mut *vars.lock().unwrap());
     Fixture { model, vars }
 }
@@ -65,17 +68,19 @@ pub fn images(seed: u64, grids: &[(usize, usize)]) -> Images {
 }
 
 /// Texts with ids from a fixed pattern; each token's image as given.
-pub fn texts(latest_image: &[&[Option<u32>]]) -> TextBatch {
+pub fn texts(latest_images: &[&[Option<u32>]]) -> TextBatch {
     let mut batch = TextBatch {
         offsets: vec![0],
         ..TextBatch::default()
     };
-    for text in latest_image {
+    for text in latest_images {
         let first = batch.ids.len() as u32;
         batch
             .ids
             .extend((0..text.len() as u32).map(|i| (first * 5 + i * 7 + 3) % 48));
-        batch.latest_image.extend_from_slice(text);
+        batch
+            .seen_images
+            .extend(text.iter().map(|image| only(*image)));
         batch.offsets.push(batch.ids.len());
     }
     batch
@@ -100,37 +105,40 @@ pub fn elements(t: &Tensor) -> Vec<f32> {
     t.flatten_all().unwrap().to_vec1().unwrap()
 }
 
-#[derive(Default)]
 struct Seeded {
     vars: Arc<Mutex<BTreeMap<String, Var>>>,
+    matrices: DType,
 }
 
-impl SimpleBackend for Seeded {
-    fn get(&self, s: Shape, name: &str, init: Init, dtype: DType, dev: &Device) -> Result<Tensor> {
+impl Seeded {
+    fn get(&self, name: &str, shape: Shape, init: Init, dtype: DType) -> Result<Tensor> {
         let seed = name
             .bytes()
             .fold(1u64, |h, b| h.wrapping_mul(0x100_0000_01b3) ^ u64::from(b));
         let values = match init {
-            Init::Const(value) => vec![value as f32; s.elem_count()],
-            Init::Randn { mean, stdev } => noise(seed, s.elem_count())
+            Init::Const(value) => vec![value as f32; shape.elem_count()],
+            Init::Randn { mean, stdev } => noise(seed, shape.elem_count())
                 .into_iter()
                 .map(|x| mean as f32 + stdev as f32 * x)
                 .collect(),
             other => bail!("{name}: no layer starts as {other:?}"),
         };
-        let var = Var::from_tensor(&Tensor::from_vec(values, s, dev)?.to_dtype(dtype)?)?;
+        let tensor = Tensor::from_vec(values, shape, &Device::Cpu)?;
+        let var = Var::from_tensor(&tensor.to_dtype(dtype)?)?;
         self.vars
             .lock()
             .unwrap()
             .insert(name.to_owned(), var.clone());
         Ok(var.as_tensor().clone())
     }
+}
 
-    fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> Result<Tensor> {
-        bail!("{name} was asked for without its shape")
+impl Parameters for Seeded {
+    fn tensor(&self, name: &str, shape: Shape, init: Init) -> Result<Tensor> {
+        self.get(name, shape, init, DType::F32)
     }
 
-    fn contains_tensor(&self, _: &str) -> bool {
-        true
+    fn matrix(&self, name: &str, shape: Shape, init: Init) -> Result<Weight> {
+        Ok(self.get(name, shape, init, self.matrices)?.into())
     }
 }

@@ -2,7 +2,9 @@
 //! matrix product, attention scores included, norms and activations left out. This is the count
 //! that model FLOP utilisation is measured by (PaLM, arXiv:2204.02311, appendix B).
 
-use crate::config::{CrossAttentionConfig, DecoderConfig, ModelConfig, StemConfig, VisionConfig};
+use crate::config::{
+    CrossAttentionConfig, DecoderConfig, FeedForwardKind, ModelConfig, StemConfig, VisionConfig,
+};
 
 /// A training step's work over that of its forward pass: the backward pass costs two more.
 pub const TRAINING_FACTOR: f64 = 3.0;
@@ -18,10 +20,10 @@ pub fn forward_flops(
     for (tokens, seen_patches) in texts {
         total += text_flops(config, tokens, seen_patches);
     }
-    if let (Some(cross), Some(vision)) = (&config.cross_attention, &config.vision) {
+    if let (Some(cross), Some(width)) = (&config.cross_attention, config.latent_dim()) {
         let latents: usize = grids.iter().map(|&(r, c)| latents_of(config, r * c)).sum();
         let kv = 2 * cross.num_kv_heads * cross.head_dim;
-        total += 2.0 * (config.num_cross_layers() * latents * kv * vision.dim) as f64;
+        total += 2.0 * (config.num_cross_layers() * latents * kv * width) as f64;
     }
     total
 }
@@ -30,11 +32,12 @@ pub fn forward_flops(
 /// `seen_patches` patches, whose keys are at hand.
 pub fn text_flops(config: &ModelConfig, tokens: usize, seen_patches: usize) -> f64 {
     let decoder = &config.decoder;
-    let (t, layers) = (tokens as f64, decoder.num_layers as f64);
+    let t = tokens as f64;
     // A causal query sees half of the keys on average.
     let scores = 2.0 * 2.0 * t * (t + 1.0) / 2.0 * (decoder.num_heads * decoder.head_dim) as f64;
-    let mut total = layers * (2.0 * t * layer_weights(decoder) + scores);
-    total += 2.0 * t * (decoder.dim * decoder.vocab_size) as f64;
+    let layers = (0..decoder.num_layers).map(|i| 2.0 * t * layer_weights(decoder, i) + scores);
+    let mut total: f64 = layers.sum();
+    total += 2.0 * t * (decoder.dim * decoder.num_outputs()) as f64;
     if let Some(cross) = &config.cross_attention {
         let latents = if seen_patches == 0 {
             0
@@ -51,28 +54,65 @@ pub fn text_flops(config: &ModelConfig, tokens: usize, seen_patches: usize) -> f
 
 /// Forward work of the vision tower, resampler included, over images of these grids.
 pub fn vision_flops(config: &ModelConfig, grids: &[(usize, usize)]) -> f64 {
-    let Some(vision) = &config.vision else {
+    let Some(width) = config.latent_dim() else {
         return 0.0;
     };
-    let dim = vision.dim as f64;
-    let mut block = 4.0 * dim * dim + 3.0 * dim * vision.ff_dim as f64;
-    if vision.depthwise {
-        block += 9.0 * dim;
-    }
-    let per_patch = stem_weights(vision) + vision.num_layers as f64 * block;
-    let mut total = 0.0;
-    for &(rows, cols) in grids {
-        let p = (rows * cols) as f64;
-        total += 2.0 * p * per_patch + vision.num_layers as f64 * 4.0 * p * p * dim;
-        if let Some(resampler) = &config.resampler {
-            let m = resampler.num_latents as f64;
-            let layer = 2.0 * m * (2.0 * dim * dim + 3.0 * dim * resampler.ff_dim as f64)
-                + 2.0 * (p + m) * 2.0 * dim * dim
-                + 4.0 * m * (p + m) * dim;
-            total += resampler.num_layers as f64 * layer;
+    let tower: f64 = grids.iter().map(|&grid| tower_flops(config, grid)).sum();
+    let resampled = config.resampler.as_ref().map_or(0.0, |resampler| {
+        let (dim, m) = (width as f64, resampler.num_latents as f64);
+        let inner = resampler
+            .head_dim
+            .map_or(dim, |head| (head * resampler.num_heads) as f64);
+        let ff = matrices(resampler.ff) * dim * resampler.ff_dim as f64;
+        let one = |&(rows, cols): &(usize, usize)| {
+            let p = (rows * cols) as f64;
+            2.0 * m * (2.0 * dim * inner + ff)
+                + 2.0 * (p + m) * 2.0 * dim * inner
+                + 4.0 * m * (p + m) * inner
+        };
+        resampler.num_layers as f64 * grids.iter().map(one).sum::<f64>()
+    });
+    tower + resampled
+}
+
+/// Forward work of the tower over one image.
+fn tower_flops(config: &ModelConfig, (rows, cols): (usize, usize)) -> f64 {
+    let blocks = |p: f64, layers: usize, dim: f64, ff: f64| {
+        layers as f64 * (2.0 * p * (4.0 * dim * dim + ff) + 4.0 * p * p * dim)
+    };
+    let p = (rows * cols) as f64;
+    if let Some(vision) = &config.vision {
+        let dim = vision.dim as f64;
+        let mut ff = 3.0 * dim * vision.ff_dim as f64;
+        if vision.depthwise {
+            ff += 9.0 * dim;
         }
+        return 2.0 * p * stem_weights(vision) + blocks(p, vision.num_layers, dim, ff);
     }
-    total
+    if let Some(clip) = &config.clip {
+        let dim = clip.dim as f64;
+        let stem = 2.0 * p * (3 * clip.patch_size * clip.patch_size) as f64 * dim;
+        let ff = matrices(clip.ff) * dim * clip.ff_dim as f64;
+        return stem + blocks(p, clip.num_layers, dim, ff);
+    }
+    let Some(tiled) = &config.tiled_vision else {
+        return 0.0;
+    };
+    let dim = tiled.dim as f64;
+    let stem = 2.0 * p * (3 * tiled.patch_size * tiled.patch_size) as f64 * dim;
+    let all = (tiled.max_tiles * (tiled.num_patches() + 1)) as f64;
+    let ff = matrices(tiled.ff) * dim * tiled.ff_dim as f64;
+    let features = (1 + tiled.intermediate_layers.len()) as f64 * dim;
+    stem + blocks(all, tiled.num_layers + tiled.num_global_layers, dim, ff)
+        + 2.0 * all * features * tiled.output_dim as f64
+}
+
+/// Matrices of a feed-forward block, each as large as the others.
+fn matrices(kind: FeedForwardKind) -> f64 {
+    match kind {
+        FeedForwardKind::SwiGlu => 3.0,
+        _ => 2.0,
+    }
 }
 
 fn latents_of(config: &ModelConfig, patches: usize) -> usize {
@@ -82,14 +122,16 @@ fn latents_of(config: &ModelConfig, patches: usize) -> usize {
         .map_or(patches, |resampler| resampler.num_latents)
 }
 
-fn layer_weights(decoder: &DecoderConfig) -> f64 {
+fn layer_weights(decoder: &DecoderConfig, index: usize) -> f64 {
     let heads = 2 * decoder.num_heads + 2 * decoder.num_kv_heads;
-    let dense = 3 * decoder.ff_dim.unwrap_or(0);
-    let experts = decoder
-        .moe
-        .as_ref()
-        .map_or(0, |moe| moe.top_k * 3 * moe.expert_dim + moe.num_experts);
-    (decoder.dim * (heads * decoder.head_dim + dense + experts)) as f64
+    let second = match decoder.moe_of(index) {
+        Some(moe) => {
+            let width = moe.top_k * moe.expert_dim + moe.shared_dim.unwrap_or(0);
+            (3 * width + moe.num_experts) as f64
+        }
+        None => matrices(decoder.ff) * decoder.ff_dim.unwrap_or(0) as f64,
+    };
+    decoder.dim as f64 * ((heads * decoder.head_dim) as f64 + second)
 }
 
 fn cross_weights(dim: usize, cross: &CrossAttentionConfig, sees: bool) -> f64 {
@@ -98,7 +140,7 @@ fn cross_weights(dim: usize, cross: &CrossAttentionConfig, sees: bool) -> f64 {
     } else {
         0
     };
-    (dim * (attention + 3 * cross.ff_dim)) as f64
+    dim as f64 * (attention as f64 + matrices(cross.ff) * cross.ff_dim as f64)
 }
 
 /// Multiply-adds of the stem for one patch.

@@ -6,11 +6,14 @@
 //! the square root of the number of such matrices (GPT-2, section 2.3), so that the stream of a
 //! fresh model does not grow with depth.
 //!
-//! Large matrices take the builder's own precision (bf16 in a shipped model). What is small and
-//! sensitive (norms, biases, gates, the router, convolutions) is always f32.
+//! Large matrices come in the form in which they are kept (bf16 in a shipped model). What is small
+//! and sensitive (norms, biases, gates, the router, convolutions) is always an f32 tensor.
 
-use candle_core::{DType, Result, Shape, Tensor};
-use candle_nn::{Init, VarBuilder};
+use avocet_kernels::Weight;
+use candle_core::{Result, Shape, Tensor};
+use candle_nn::Init;
+
+use crate::builder::Builder;
 
 /// Standard deviation of embedding tables, as in GPT-2.
 const TABLE_STDEV: f64 = 0.02;
@@ -29,72 +32,77 @@ pub fn is_trained(name: &str) -> bool {
 }
 
 /// A matrix, or one a expert, whose last dimension is its inputs.
-pub(crate) fn matrix<S: Into<Shape>>(vb: &VarBuilder, shape: S, name: &str) -> Result<Tensor> {
-    residual(vb, shape, name, 1)
+pub(crate) fn matrix<S: Into<Shape>>(builder: &Builder, shape: S, name: &str) -> Result<Weight> {
+    residual(builder, shape, name, 1)
 }
 
 /// A matrix that writes into a residual stream, one of `num_writers`.
 pub(crate) fn residual<S: Into<Shape>>(
-    vb: &VarBuilder,
+    builder: &Builder,
     shape: S,
     name: &str,
     num_writers: usize,
-) -> Result<Tensor> {
+) -> Result<Weight> {
     let shape = shape.into();
     let stdev = fan_in_stdev(&shape, num_writers);
-    vb.get_with_hints(shape, name, normal(stdev))
+    builder.matrix(shape, name, normal(stdev))
 }
 
 /// A small matrix kept in f32: the router, and convolutions flattened to (out, k * k * in).
 pub(crate) fn small_matrix<S: Into<Shape>>(
-    vb: &VarBuilder,
+    builder: &Builder,
     shape: S,
     name: &str,
 ) -> Result<Tensor> {
     let shape = shape.into();
     let stdev = fan_in_stdev(&shape, 1);
-    vb.get_with_hints_dtype(shape, name, normal(stdev), DType::F32)
+    builder.tensor(shape, name, normal(stdev))
 }
 
 /// A depthwise 3 x 3 kernel (9, C) that writes into a residual stream, one of `num_writers`.
 pub(crate) fn depthwise(
-    vb: &VarBuilder,
+    builder: &Builder,
     channels: usize,
     name: &str,
     num_writers: usize,
 ) -> Result<Tensor> {
     let stdev = 1.0 / (9.0 * num_writers as f64).sqrt();
-    vb.get_with_hints_dtype((9, channels), name, normal(stdev), DType::F32)
+    builder.tensor((9, channels), name, normal(stdev))
 }
 
 /// A table of embeddings (rows, D).
-pub(crate) fn table(vb: &VarBuilder, rows: usize, dim: usize, name: &str) -> Result<Tensor> {
-    vb.get_with_hints((rows, dim), name, normal(TABLE_STDEV))
+pub(crate) fn table(builder: &Builder, rows: usize, dim: usize, name: &str) -> Result<Weight> {
+    builder.matrix((rows, dim), name, normal(TABLE_STDEV))
 }
 
 /// Learned rows that take the place of an input, of unit scale.
-pub(crate) fn rows(vb: &VarBuilder, rows: usize, dim: usize, name: &str) -> Result<Tensor> {
-    vb.get_with_hints_dtype((rows, dim), name, normal(1.0), DType::F32)
+pub(crate) fn rows(builder: &Builder, rows: usize, dim: usize, name: &str) -> Result<Tensor> {
+    builder.tensor((rows, dim), name, normal(1.0))
 }
 
 /// The scale of a norm.
-pub(crate) fn norm(vb: &VarBuilder, dim: usize, name: &str) -> Result<Tensor> {
-    vb.get_with_hints_dtype(dim, name, Init::Const(1.0), DType::F32)
+pub(crate) fn norm(builder: &Builder, dim: usize, name: &str) -> Result<Tensor> {
+    builder.tensor(dim, name, Init::Const(1.0))
 }
 
 /// A bias, from zero.
-pub(crate) fn bias(vb: &VarBuilder, dim: usize, name: &str) -> Result<Tensor> {
-    vb.get_with_hints_dtype(dim, name, Init::Const(0.0), DType::F32)
+pub(crate) fn bias(builder: &Builder, dim: usize, name: &str) -> Result<Tensor> {
+    builder.tensor(dim, name, Init::Const(0.0))
 }
 
-/// A gate (1).
-pub(crate) fn gate(vb: &VarBuilder, initial: f64, name: &str) -> Result<Tensor> {
-    vb.get_with_hints_dtype(1, name, Init::Const(initial), DType::F32)
+/// A gate, one for all channels (1) or one a channel (D).
+pub(crate) fn gate(builder: &Builder, dim: usize, initial: f64, name: &str) -> Result<Tensor> {
+    builder.tensor(dim, name, Init::Const(initial))
+}
+
+/// Learned positions (.., D), or a row that stands before the patches.
+pub(crate) fn positions<S: Into<Shape>>(builder: &Builder, shape: S, name: &str) -> Result<Tensor> {
+    builder.tensor(shape, name, normal(TABLE_STDEV))
 }
 
 /// The router's loss-free bias (E), from zero.
-pub(crate) fn load_bias(vb: &VarBuilder, num_experts: usize) -> Result<Tensor> {
-    bias(vb, num_experts, LOAD_BIAS)
+pub(crate) fn load_bias(builder: &Builder, num_experts: usize) -> Result<Tensor> {
+    bias(builder, num_experts, LOAD_BIAS)
 }
 
 fn fan_in_stdev(shape: &Shape, num_writers: usize) -> f64 {

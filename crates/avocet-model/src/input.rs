@@ -18,9 +18,22 @@ pub struct Latents {
     pub rows: Tensor,
     /// Where each image's rows begin, and the end of the last.
     pub offsets: Vec<usize>,
+    /// Where each image's padding begins among the rows after those, and the end of the last;
+    /// empty if no image has any. Padding is seen only where a family's layers attend to
+    /// everything.
+    pub padding: Vec<usize>,
 }
 
 impl Latents {
+    /// Rows of images without padding.
+    pub fn new(rows: Tensor, offsets: Vec<usize>) -> Self {
+        Self {
+            rows,
+            offsets,
+            padding: Vec::new(),
+        }
+    }
+
     /// Number of images.
     pub fn num_images(&self) -> usize {
         self.offsets.len().saturating_sub(1)
@@ -36,22 +49,19 @@ impl Latents {
                 self.num_images()
             );
         };
-        Ok(Self {
-            rows: self.rows.narrow(0, from, to - from)?,
-            offsets: vec![0, to - from],
-        })
-    }
-
-    /// Puts the images of several encodings one after another.
-    ///
-    /// Errors if there are none or their widths differ.
-    pub fn concat(parts: &[&Self]) -> Result<Self> {
-        let rows: Vec<&Tensor> = parts.iter().map(|part| &part.rows).collect();
-        let offsets = joined_offsets(parts.iter().map(|part| part.offsets.as_slice()));
-        Ok(Self {
-            rows: Tensor::cat(&rows, 0)?,
-            offsets,
-        })
+        let rows = self.rows.narrow(0, from, to - from)?;
+        let offsets = vec![0, to - from];
+        match self.padding.get(index..index.saturating_add(2)) {
+            Some(&[first, last]) => {
+                let padding = self.rows.narrow(0, first, last - first)?;
+                Ok(Self {
+                    rows: Tensor::cat(&[rows, padding], 0)?,
+                    offsets,
+                    padding: vec![to - from, to - from + last - first],
+                })
+            }
+            _ => Ok(Self::new(rows, offsets)),
+        }
     }
 }
 
@@ -72,9 +82,14 @@ pub struct TextBatch {
     pub ids: Vec<u32>,
     /// Where each text begins, and the end of the last.
     pub offsets: Vec<usize>,
-    /// For each token the image it sees, as an index into the latents' images: the latest one
-    /// before it in its text. None sees no image.
-    pub latest_image: Vec<Option<u32>>,
+    /// For each token the images that it sees, first and end, as indices into the latents'
+    /// images; the latest one before it in its text ([`only`]), or a run. Equal ends see none.
+    pub seen_images: Vec<(u32, u32)>,
+}
+
+/// A token's sight of one image, or of none.
+pub fn only(image: Option<u32>) -> (u32, u32) {
+    image.map_or((0, 0), |image| (image, image + 1))
 }
 
 impl TextBatch {
@@ -96,7 +111,7 @@ impl TextBatch {
                 bail!("text {index} has {length} tokens, but the context holds {max_context}");
             }
         }
-        check_images(&self.latest_image, self.ids.len(), num_images)
+        check_images(&self.seen_images, self.ids.len(), num_images)
     }
 
     /// Position of every token in its own text.
@@ -110,19 +125,19 @@ impl TextBatch {
 
 /// Errors unless there is one entry a token and every image named exists.
 pub(crate) fn check_images(
-    latest_image: &[Option<u32>],
+    seen_images: &[(u32, u32)],
     num_tokens: usize,
     num_images: usize,
 ) -> Result<()> {
-    if latest_image.len() != num_tokens {
+    if seen_images.len() != num_tokens {
         bail!(
-            "latest_image has {} entries for {num_tokens} tokens",
-            latest_image.len()
+            "seen_images has {} entries for {num_tokens} tokens",
+            seen_images.len()
         );
     }
-    let beyond = |image: &&Option<u32>| image.is_some_and(|image| image as usize >= num_images);
-    if let Some(Some(image)) = latest_image.iter().find(beyond) {
-        bail!("latest_image names image {image}, but there are {num_images}");
+    let beyond = |&&(first, end): &&(u32, u32)| first > end || end as usize > num_images;
+    if let Some((first, end)) = seen_images.iter().find(beyond) {
+        bail!("seen_images names images {first} to {end}, but there are {num_images}");
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! The network: a mixture-of-experts decoder that sees images through gated cross-attention.
 //!
 //! ```text
-//! Images --stem, vision--> one row a patch --resampler (may be absent)--> Latents
-//! TextBatch --decoder--> every k layers: cross_attention(rows, Latents); then self_attention, moe
+//! Images --tower--> one row a patch --resampler (may be absent)--> Latents
+//! TextBatch --decoder--> at some layers: cross_attention(rows, Latents); then self_attention, moe
 //!           --final norm--> Decoded.hidden --head--> logits
 //! ```
 //!
@@ -19,41 +19,57 @@
 
 #![forbid(unsafe_code)]
 
+mod builder;
 mod cache;
+mod clip;
 mod config;
 mod count;
 mod cross_attention;
 mod decoder;
+mod feed_forward;
 #[cfg(test)]
 mod fixture;
 mod flops;
 mod init;
 mod input;
+mod learned_block;
 mod model;
 mod moe;
+mod norm;
+mod places;
 mod preset;
+mod projection;
 mod resampler;
 mod self_attention;
 mod stem;
-mod swiglu;
+mod tiled;
+mod tower;
 mod vision;
 
+pub use builder::{Builder, Parameters};
 pub use cache::Cache;
+pub use clip::ClipEncoder;
 pub use config::{
-    ConfigError, CrossAttentionConfig, DecoderConfig, ModelConfig, MoeConfig, ResamplerConfig,
-    StemConfig, VisionConfig,
+    AttentionConfig, ClipConfig, ConfigError, CrossAttentionConfig, DecoderConfig, FeedForwardKind,
+    ModelConfig, MoeConfig, Multipliers, NormKind, QkNorm, ResamplerConfig, RopeConfig,
+    RopeScaling, Routing, StemConfig, TiledVisionConfig, VisionConfig, WithoutImage,
 };
 pub use count::{ParameterCount, Part, parameter_shapes};
 pub use cross_attention::{CrossKeys, GatedCrossAttention, LayerKeys};
 pub use decoder::{Decoder, DecoderLayer};
+pub use feed_forward::FeedForward;
 pub use flops::{TRAINING_FACTOR, forward_flops, text_flops, vision_flops};
 pub use init::is_trained;
-pub use input::{Images, Latents, TextBatch};
+pub use input::{Images, Latents, TextBatch, only};
+pub use learned_block::LearnedBlock;
 pub use model::{Avocet, Decoded};
 pub use moe::{Experts, MixtureOfExperts, Router, RouterStats};
+pub use norm::Norm;
 pub use preset::{preset, preset_names};
+pub use projection::Projection;
 pub use resampler::PerceiverResampler;
-pub use self_attention::SelfAttention;
+pub use self_attention::{Positions, SelfAttention};
 pub use stem::Stem;
-pub use swiglu::SwiGlu;
+pub use tiled::TiledEncoder;
+pub use tower::Tower;
 pub use vision::{VisionBlock, VisionEncoder};

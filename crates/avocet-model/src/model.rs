@@ -1,17 +1,18 @@
 //! The whole model: both towers, joined.
 
-use avocet_kernels::{KeyRanges, RopeAngles};
+use avocet_kernels::Weight;
 use candle_core::{Error, Result, Tensor, bail};
-use candle_nn::VarBuilder;
 
+use crate::builder::Builder;
 use crate::cache::Cache;
-use crate::config::ModelConfig;
-use crate::cross_attention::{CrossKeys, GatedCrossAttention};
+use crate::config::{ModelConfig, WithoutImage};
+use crate::cross_attention::{CrossKeys, GatedCrossAttention, Sight};
 use crate::decoder::Decoder;
 use crate::input::{Images, Latents, TextBatch};
 use crate::moe::RouterStats;
+use crate::places::{Places, Whereabouts};
 use crate::resampler::PerceiverResampler;
-use crate::vision::VisionEncoder;
+use crate::tower::Tower;
 
 /// What the decoder makes of a batch.
 #[derive(Debug, Clone)]
@@ -29,38 +30,47 @@ pub struct Decoded {
 pub struct Avocet {
     decoder: Decoder,
     cross_attention: Vec<GatedCrossAttention>,
-    vision: Option<VisionEncoder>,
+    /// The decoder layer that each cross-attention layer stands before.
+    cross_places: Vec<usize>,
+    without_image: WithoutImage,
+    tower: Option<Tower>,
     resampler: Option<PerceiverResampler>,
+    places: Places,
     config: ModelConfig,
 }
 
 impl Avocet {
-    /// Makes the model from tensors that `vb` hands out.
+    /// Makes the model from the parameters that `builder` hands out.
     ///
-    /// Errors if the configuration is invalid, or a tensor is missing or of another shape.
-    pub fn new(config: &ModelConfig, vb: VarBuilder) -> Result<Self> {
+    /// Errors if the configuration is invalid, or a parameter is missing or of another shape.
+    pub fn new(config: &ModelConfig, builder: Builder) -> Result<Self> {
         config.validate().map_err(Error::wrap)?;
-        let decoder = Decoder::new(&config.decoder, vb.pp("decoder"))?;
+        let decoder = Decoder::new(&config.decoder, builder.pp("decoder"))?;
+        let tower = Tower::new(config, &builder)?;
+        let latent_dim = config.latent_dim().unwrap_or(0);
+        let resampler = config.resampler.as_ref().map(|reduced| {
+            let builder = builder.pp("resampler");
+            PerceiverResampler::new(reduced, latent_dim, config.vision_eps(), builder)
+        });
         let mut cross_attention = Vec::new();
-        let (mut vision, mut resampler) = (None, None);
-        if let Some(tower) = &config.vision {
-            vision = Some(VisionEncoder::new(tower, vb.pp("vision"))?);
-            if let Some(reduced) = &config.resampler {
-                resampler = Some(PerceiverResampler::new(reduced, tower, vb.pp("resampler"))?);
-            }
-            if let Some(cross) = &config.cross_attention {
-                let dims = (config.decoder.dim, tower.dim);
-                let (count, eps) = (config.num_cross_layers(), config.decoder.norm_eps);
-                let vb = vb.pp("cross_attention");
-                let layer = |i| GatedCrossAttention::new(dims, cross, count, eps, vb.pp(i));
-                cross_attention = (0..count).map(layer).collect::<Result<_>>()?;
-            }
+        let (mut cross_places, mut without_image) = (Vec::new(), WithoutImage::default());
+        if let Some(cross) = &config.cross_attention {
+            let dims = (config.decoder.dim, latent_dim);
+            (cross_places, without_image) =
+                (cross.places(config.decoder.num_layers), cross.without_image);
+            let (count, eps) = (cross_places.len(), config.decoder.norm_eps);
+            let builder = builder.pp("cross_attention");
+            let layer = |i| GatedCrossAttention::new(dims, cross, count, eps, builder.pp(i));
+            cross_attention = (0..count).map(layer).collect::<Result<_>>()?;
         }
         Ok(Self {
             decoder,
             cross_attention,
-            vision,
-            resampler,
+            cross_places,
+            without_image,
+            tower,
+            resampler: resampler.transpose()?,
+            places: Places::new(&config.decoder)?,
             config: config.clone(),
         })
     }
@@ -74,8 +84,8 @@ impl Avocet {
     ///
     /// Errors if the model has no vision tower, or the images do not fit it.
     pub fn encode_patches(&self, images: &Images) -> Result<Latents> {
-        match &self.vision {
-            Some(vision) => vision.forward(images),
+        match &self.tower {
+            Some(tower) => tower.forward(images),
             None => bail!(
                 "{:?} has no vision tower, so it cannot see images",
                 self.config.name
@@ -117,21 +127,18 @@ impl Avocet {
 
     /// As [`Avocet::forward`], with the latents' keys and values computed before.
     pub fn forward_with_keys(&self, text: &TextBatch, keys: &CrossKeys) -> Result<Decoded> {
-        let config = &self.config.decoder;
-        text.check(config.max_context, keys.num_images())?;
-        let angles = RopeAngles::text(&text.positions(), config.head_dim, config.rope_theta)?;
-        let ranges = KeyRanges::causal(&text.offsets);
-        let seen = keys.ranges(&text.latest_image, text.ids.len())?;
+        text.check(self.config.decoder.max_context, keys.num_images())?;
+        let at = self.places.of_texts(text)?;
+        let sight = keys.sight(&text.seen_images, text.ids.len(), self.without_image)?;
         let mut x = self.decoder.embed(&text.ids)?; // (T, D)
-        let mut routers = Vec::with_capacity(config.num_layers);
+        let mut routers = Vec::with_capacity(self.decoder.layers.len());
         for (index, layer) in self.decoder.layers.iter().enumerate() {
-            if let Some((cross, which)) = self.cross_before(index) {
-                x = cross.forward(&x, keys.layers.get(which), &seen)?;
-            }
+            x = self.look(index, x, keys, &sight)?;
             let stats;
-            (x, stats) = layer.forward(&x, &angles, &ranges)?;
+            (x, stats) = layer.forward(&x, at.positions(), &at.ranges)?;
             routers.extend(stats);
         }
+        x = self.look(self.decoder.layers.len(), x, keys, &sight)?;
         Ok(Decoded {
             hidden: self.decoder.finish(&x)?,
             routers,
@@ -146,35 +153,32 @@ impl Avocet {
     pub fn forward_cached(
         &self,
         ids: &[u32],
-        latest_image: &[Option<u32>],
+        seen_images: &[(u32, u32)],
         keys: &CrossKeys,
         cache: &mut Cache,
     ) -> Result<Tensor> {
-        let config = &self.config.decoder;
         let (past, n) = (cache.len(), ids.len());
-        let seen = keys.ranges(latest_image, n)?;
+        let sight = keys.sight(seen_images, n, self.without_image)?;
         cache.reserve(n)?;
-        let positions: Vec<u32> = (past as u32..(past + n) as u32).collect();
-        let angles = RopeAngles::text(&positions, config.head_dim, config.rope_theta)?;
-        let ranges = KeyRanges::causal_after(past, n);
+        let at: Whereabouts = self.places.following(past, n)?;
         let mut x = self.decoder.embed(ids)?; // (n, D)
         for (index, layer) in self.decoder.layers.iter().enumerate() {
-            if let Some((cross, which)) = self.cross_before(index) {
-                x = cross.forward(&x, keys.layers.get(which), &seen)?;
-            }
-            x = layer.forward_cached(&x, &angles, &ranges, &mut cache.layers[index], past)?;
+            x = self.look(index, x, keys, &sight)?;
+            let cache = &mut cache.layers[index];
+            x = layer.forward_cached(&x, at.positions(), &at.ranges, cache, past)?;
         }
+        x = self.look(self.decoder.layers.len(), x, keys, &sight)?;
         cache.advance(n);
         self.decoder.finish(&x)
     }
 
     /// An empty cache with room for `capacity` tokens before it first grows.
     pub fn new_cache(&self, capacity: usize) -> Result<Cache> {
-        Cache::new(&self.config.decoder, capacity, self.head().device())
+        Cache::new(&self.config.decoder, capacity, &self.head().device())
     }
 
     /// The output head (V, D).
-    pub fn head(&self) -> &Tensor {
+    pub fn head(&self) -> &Weight {
         self.decoder.head()
     }
 
@@ -191,14 +195,16 @@ impl Avocet {
             .collect()
     }
 
-    /// The cross-attention layer that precedes decoder layer `index`, with its own index: one
-    /// before the last of every `every` layers.
-    fn cross_before(&self, index: usize) -> Option<(&GatedCrossAttention, usize)> {
-        let every = self.config.cross_attention.as_ref()?.every;
-        let which = index / every;
-        let here = index % every == every - 1;
-        here.then(|| self.cross_attention.get(which).map(|layer| (layer, which)))
-            .flatten()
+    /// Passes `x` (T, D) through the cross-attention layer before decoder layer `index`, if there
+    /// is one.
+    fn look(&self, index: usize, x: Tensor, keys: &CrossKeys, sight: &Sight) -> Result<Tensor> {
+        let Ok(which) = self.cross_places.binary_search(&index) else {
+            return Ok(x);
+        };
+        match self.cross_attention.get(which) {
+            Some(cross) => cross.forward(&x, keys.layers.get(which), sight),
+            None => Ok(x),
+        }
     }
 }
 

@@ -1,10 +1,13 @@
 //! The mixture of experts: a router that picks, and experts that compute.
 
-use avocet_kernels::{Routing, expert_ffn, linear, route, router_losses};
+use avocet_kernels::{
+    RouterKind, Routing, Weight, linear, route_by, router_losses, weighted_expert_ffn,
+};
 use candle_core::{Result, Tensor};
-use candle_nn::VarBuilder;
 
-use crate::config::MoeConfig;
+use crate::builder::Builder;
+use crate::config::{self, FeedForwardKind, MoeConfig};
+use crate::feed_forward::FeedForward;
 use crate::init;
 
 /// What a router did with a batch.
@@ -19,25 +22,29 @@ pub struct RouterStats {
 }
 
 /// Scores every expert for every token and picks the best `top_k`.
-///
-/// Softmax over all experts in f32, top-k, renormalised (Mixtral, arXiv:2401.04088).
 #[derive(Debug, Clone)]
 pub struct Router {
     weight: Tensor,
     load_bias: Option<Tensor>,
+    kind: RouterKind,
     top_k: usize,
     capacity_factor: Option<f64>,
 }
 
 impl Router {
     /// Makes a router for tokens of width `dim`.
-    pub fn new(dim: usize, config: &MoeConfig, vb: VarBuilder) -> Result<Self> {
+    pub fn new(dim: usize, config: &MoeConfig, builder: Builder) -> Result<Self> {
         let load_bias = config
             .loss_free_bias
-            .then(|| init::load_bias(&vb, config.num_experts));
+            .then(|| init::load_bias(&builder, config.num_experts));
         Ok(Self {
-            weight: init::small_matrix(&vb, (config.num_experts, dim), "weight")?,
+            weight: init::small_matrix(&builder, (config.num_experts, dim), "weight")?,
             load_bias: load_bias.transpose()?,
+            kind: match config.routing {
+                config::Routing::Renormalized => RouterKind::Renormalized,
+                config::Routing::Plain => RouterKind::Plain,
+                config::Routing::SparseMixer { jitter } => RouterKind::SparseMixer { jitter },
+            },
             top_k: config.top_k,
             capacity_factor: config.capacity_factor,
         })
@@ -51,42 +58,73 @@ impl Router {
     /// Picks by `logits` (S, E), within the capacity if there is one: the weights (S, top_k) of
     /// the chosen experts, and who goes where.
     pub fn route(&self, logits: &Tensor) -> Result<(Tensor, Routing)> {
-        route(
-            logits,
-            self.top_k,
-            self.load_bias.as_ref(),
-            self.capacity_factor,
-        )
+        self.route_within(logits, self.capacity_factor)
     }
 
     /// As [`Router::route`], but never drops a token, so that a text's outputs do not depend on
     /// how it is split into steps.
     pub fn route_all(&self, logits: &Tensor) -> Result<(Tensor, Routing)> {
-        route(logits, self.top_k, self.load_bias.as_ref(), None)
+        self.route_within(logits, None)
+    }
+
+    fn route_within(&self, logits: &Tensor, capacity: Option<f64>) -> Result<(Tensor, Routing)> {
+        let bias = self.load_bias.as_ref();
+        route_by(self.kind, logits, self.top_k, bias, capacity)
     }
 }
 
-/// The SwiGLU experts' weights, all in one tensor a matrix.
+/// The SwiGLU experts' weights, all in one stack a matrix.
 #[derive(Debug, Clone)]
 pub struct Experts {
-    gate_up: Tensor,
-    down: Tensor,
+    gate_up: Weight,
+    down: Weight,
 }
 
 impl Experts {
     /// Makes experts for tokens of width `dim`; `num_writers` blocks write into the residual
     /// stream.
-    pub fn new(dim: usize, config: &MoeConfig, num_writers: usize, vb: VarBuilder) -> Result<Self> {
+    pub fn new(
+        dim: usize,
+        config: &MoeConfig,
+        num_writers: usize,
+        builder: Builder,
+    ) -> Result<Self> {
         let (experts, ff) = (config.num_experts, config.expert_dim);
         Ok(Self {
-            gate_up: init::matrix(&vb, (experts, 2 * ff, dim), "gate_up")?,
-            down: init::residual(&vb, (experts, dim, ff), "down", num_writers)?,
+            gate_up: init::matrix(&builder, (experts, 2 * ff, dim), "gate_up")?,
+            down: init::residual(&builder, (experts, dim, ff), "down", num_writers)?,
         })
     }
 
     /// Weighted sum (S, D) of what the chosen experts make of `x` (S, D).
     pub fn forward(&self, x: &Tensor, weights: &Tensor, routing: &Routing) -> Result<Tensor> {
-        expert_ffn(x, weights, &self.gate_up, &self.down, routing)
+        weighted_expert_ffn(x, weights, &self.gate_up, &self.down, routing)
+    }
+}
+
+/// An expert that every token visits, weighed by the sigmoid of a score of its own.
+///
+/// Qwen1.5-MoE; the idea of shared experts is DeepSeekMoE's, arXiv:2401.06066.
+#[derive(Debug, Clone)]
+struct SharedExpert {
+    score: Tensor,
+    ff: FeedForward,
+}
+
+impl SharedExpert {
+    fn new(dim: usize, ff_dim: usize, num_writers: usize, builder: &Builder) -> Result<Self> {
+        let kind = FeedForwardKind::SwiGlu;
+        let shared = builder.pp("shared");
+        Ok(Self {
+            score: init::small_matrix(builder, (1, dim), "shared_score")?,
+            ff: FeedForward::new(kind, (dim, ff_dim), false, num_writers, shared)?,
+        })
+    }
+
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let score = linear(x, &self.score)?; // (S, 1)
+        let opening = (score.neg()?.exp()? + 1.0)?.recip()?;
+        self.ff.forward(x)?.broadcast_mul(&opening)
     }
 }
 
@@ -95,15 +133,23 @@ impl Experts {
 pub struct MixtureOfExperts {
     router: Router,
     experts: Experts,
+    shared: Option<SharedExpert>,
 }
 
 impl MixtureOfExperts {
     /// Makes a layer for tokens of width `dim`; `num_writers` blocks write into the residual
     /// stream.
-    pub fn new(dim: usize, config: &MoeConfig, num_writers: usize, vb: VarBuilder) -> Result<Self> {
+    pub fn new(
+        dim: usize,
+        config: &MoeConfig,
+        num_writers: usize,
+        builder: Builder,
+    ) -> Result<Self> {
+        let shared = |ff_dim| SharedExpert::new(dim, ff_dim, num_writers, &builder);
         Ok(Self {
-            router: Router::new(dim, config, vb.pp("router"))?,
-            experts: Experts::new(dim, config, num_writers, vb.pp("experts"))?,
+            router: Router::new(dim, config, builder.pp("router"))?,
+            experts: Experts::new(dim, config, num_writers, builder.pp("experts"))?,
+            shared: config.shared_dim.map(shared).transpose()?,
         })
     }
 
@@ -113,7 +159,7 @@ impl MixtureOfExperts {
         let (weights, routing) = self.router.route(&logits)?; // (S, top_k)
         let (balance, z) = router_losses(&logits, &routing)?;
         let load = routing.load().to_vec();
-        let mixed = self.experts.forward(x, &weights, &routing)?; // (S, D)
+        let mixed = self.mix(x, &weights, &routing)?; // (S, D)
         Ok((mixed, RouterStats { balance, z, load }))
     }
 
@@ -121,6 +167,14 @@ impl MixtureOfExperts {
     pub fn infer(&self, x: &Tensor) -> Result<(Tensor, Vec<u32>)> {
         let (weights, routing) = self.router.route_all(&self.router.logits(x)?)?;
         let load = routing.load().to_vec();
-        Ok((self.experts.forward(x, &weights, &routing)?, load))
+        Ok((self.mix(x, &weights, &routing)?, load))
+    }
+
+    fn mix(&self, x: &Tensor, weights: &Tensor, routing: &Routing) -> Result<Tensor> {
+        let mixed = self.experts.forward(x, weights, routing)?;
+        match &self.shared {
+            Some(shared) => mixed + shared.forward(x)?,
+            None => Ok(mixed),
+        }
     }
 }

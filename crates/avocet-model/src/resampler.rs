@@ -1,90 +1,109 @@
 //! Reduces each image to a fixed number of latents.
 
-use avocet_kernels::{KeyRanges, attention, embedding, linear, rms_norm};
+use crate::builder::Builder;
+use avocet_kernels::{KeyRanges, attention, embedding};
 use candle_core::{Result, Tensor};
-use candle_nn::VarBuilder;
 
-use crate::config::{ResamplerConfig, VisionConfig};
+use crate::config::ResamplerConfig;
+use crate::feed_forward::FeedForward;
 use crate::init;
 use crate::input::Latents;
-use crate::swiglu::SwiGlu;
+use crate::norm::Norm;
+use crate::projection::Projection;
 
-/// One layer: the latents attend to their image's rows and to one another, then SwiGLU.
+/// One layer: the latents attend to their image's rows and to one another, then a feed-forward.
 #[derive(Debug, Clone)]
 struct ResamplerLayer {
-    image_norm: Tensor,
-    latent_norm: Tensor,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    output: Tensor,
-    ff_norm: Tensor,
-    ff: SwiGlu,
+    image_norm: Norm,
+    latent_norm: Norm,
+    query: Projection,
+    key: Projection,
+    value: Projection,
+    output: Projection,
+    qk_norm: Option<(Norm, Norm)>,
+    ff_norm: Norm,
+    ff: FeedForward,
 }
 
 /// Learned queries that gather an image of any size into `num_latents` rows.
 ///
 /// Flamingo section 3.1.1, arXiv:2204.14198: keys are the image's rows and the latents
-/// themselves. Departures: RMS norms and SwiGLU; no time embedding.
+/// themselves; no time embedding. The defaults of [`ResamplerConfig`] depart from it by RMS norms
+/// and SwiGLU; its other values make the resamplers of IDEFICS and OpenFlamingo.
 #[derive(Debug, Clone)]
 pub struct PerceiverResampler {
     latents: Tensor,
     layers: Vec<ResamplerLayer>,
-    norm: Tensor,
+    norm: Norm,
     num_heads: usize,
-    eps: f64,
+    head_dim: usize,
 }
 
 impl ResamplerLayer {
-    fn new(dim: usize, config: &ResamplerConfig, vb: VarBuilder) -> Result<Self> {
+    fn new(
+        dim: usize,
+        head_dim: usize,
+        eps: f64,
+        config: &ResamplerConfig,
+        builder: Builder,
+    ) -> Result<Self> {
         let num_writers = 2 * config.num_layers;
+        let width = config.num_heads * head_dim;
+        let norm = |dim, name| Norm::new(config.norm, dim, eps, &builder, name);
+        let qk_norm = || {
+            Ok::<_, candle_core::Error>((
+                norm(head_dim, "query_norm")?,
+                norm(head_dim, "key_norm")?,
+            ))
+        };
+        let inwards = |name| Projection::new((width, dim), false, &builder, name);
+        let ff = builder.pp("ff");
         Ok(Self {
-            image_norm: init::norm(&vb, dim, "image_norm")?,
-            latent_norm: init::norm(&vb, dim, "latent_norm")?,
-            query: init::matrix(&vb, (dim, dim), "query")?,
-            key: init::matrix(&vb, (dim, dim), "key")?,
-            value: init::matrix(&vb, (dim, dim), "value")?,
-            output: init::residual(&vb, (dim, dim), "output", num_writers)?,
-            ff_norm: init::norm(&vb, dim, "ff_norm")?,
-            ff: SwiGlu::new(dim, config.ff_dim, num_writers, vb.pp("ff"))?,
+            image_norm: norm(dim, "image_norm")?,
+            latent_norm: norm(dim, "latent_norm")?,
+            query: inwards("query")?,
+            key: inwards("key")?,
+            value: inwards("value")?,
+            output: Projection::writing((dim, width), false, num_writers, &builder, "output")?,
+            qk_norm: config.qk_norm.then(qk_norm).transpose()?,
+            ff_norm: norm(dim, "ff_norm")?,
+            ff: FeedForward::new(config.ff, (dim, config.ff_dim), false, num_writers, ff)?,
         })
     }
 }
 
 impl PerceiverResampler {
-    /// Makes the resampler of a vision tower.
-    pub fn new(config: &ResamplerConfig, vision: &VisionConfig, vb: VarBuilder) -> Result<Self> {
-        let layers = vb.pp("layers");
-        let layer = |index| ResamplerLayer::new(vision.dim, config, layers.pp(index));
+    /// Makes the resampler of a vision tower of width `dim`, whose norms add `eps`.
+    pub fn new(config: &ResamplerConfig, dim: usize, eps: f64, builder: Builder) -> Result<Self> {
+        let head_dim = config.head_dim.unwrap_or(dim / config.num_heads);
+        let eps = config.norm_eps.unwrap_or(eps);
+        let layers = builder.pp("layers");
+        let layer = |index| ResamplerLayer::new(dim, head_dim, eps, config, layers.pp(index));
         Ok(Self {
-            latents: init::rows(&vb, config.num_latents, vision.dim, "latents")?,
+            latents: init::rows(&builder, config.num_latents, dim, "latents")?,
             layers: (0..config.num_layers).map(layer).collect::<Result<_>>()?,
-            norm: init::norm(&vb, vision.dim, "norm")?,
+            norm: Norm::new(config.norm, dim, eps, &builder, "norm")?,
             num_heads: config.num_heads,
-            eps: vision.norm_eps,
+            head_dim,
         })
     }
 
     /// Maps images of any number of rows to images of `num_latents` rows each.
     pub fn forward(&self, images: &Latents) -> Result<Latents> {
-        let (num_latents, dim) = self.latents.dims2()?;
+        let (num_latents, _) = self.latents.dims2()?;
         let num_images = images.num_images();
         let plan = Plan::new(&images.offsets, num_latents);
         let repeated: Vec<u32> = (0..num_images)
             .flat_map(|_| 0..num_latents as u32)
             .collect();
         let mut x = embedding(&self.latents, &repeated)?; // (N * M, D_v)
-        let heads = (self.num_heads, dim / self.num_heads);
         for layer in &self.layers {
-            x = (&x + self.attend(layer, &x, &images.rows, &plan, heads)?)?;
-            let fed = layer.ff.forward(&rms_norm(&x, &layer.ff_norm, self.eps)?)?;
+            x = (&x + self.attend(layer, &x, &images.rows, &plan)?)?;
+            let fed = layer.ff.forward(&layer.ff_norm.forward(&x)?)?;
             x = (x + fed)?;
         }
         let offsets = (0..=num_images).map(|image| image * num_latents).collect();
-        Ok(Latents {
-            rows: rms_norm(&x, &self.norm, self.eps)?,
-            offsets,
-        })
+        Ok(Latents::new(self.norm.forward(&x)?, offsets))
     }
 
     fn attend(
@@ -93,21 +112,23 @@ impl PerceiverResampler {
         x: &Tensor,
         image_rows: &Tensor,
         plan: &Plan,
-        (num_heads, head_dim): (usize, usize),
     ) -> Result<Tensor> {
-        let latents = rms_norm(x, &layer.latent_norm, self.eps)?; // (N * M, D_v)
-        let rows = rms_norm(image_rows, &layer.image_norm, self.eps)?; // (P, D_v)
+        let latents = layer.latent_norm.forward(x)?; // (N * M, D_v)
+        let rows = layer.image_norm.forward(image_rows)?; // (P, D_v)
         let seen = embedding(&Tensor::cat(&[&rows, &latents], 0)?, &plan.order)?; // (P + N * M, D_v)
         let split = |t: Tensor| {
             let (rows, _) = t.dims2()?;
-            t.reshape((rows, num_heads, head_dim))
+            t.reshape((rows, self.num_heads, self.head_dim))
         };
-        let query = split(linear(&latents, &layer.query)?)?; // (N * M, H, K)
-        let key = split(linear(&seen, &layer.key)?)?; // (P + N * M, H, K)
-        let value = split(linear(&seen, &layer.value)?)?;
-        let scale = (head_dim as f32).sqrt().recip();
+        let mut query = split(layer.query.forward(&latents)?)?; // (N * M, H, K)
+        let mut key = split(layer.key.forward(&seen)?)?; // (P + N * M, H, K)
+        let value = split(layer.value.forward(&seen)?)?;
+        if let Some((query_norm, key_norm)) = &layer.qk_norm {
+            (query, key) = (query_norm.forward(&query)?, key_norm.forward(&key)?);
+        }
+        let scale = (self.head_dim as f32).sqrt().recip();
         let mixed = attention(&query, &key, &value, &plan.ranges, scale)?; // (N * M, H, K)
-        linear(&mixed.flatten_from(1)?, &layer.output) // (N * M, D_v)
+        layer.output.forward(&mixed.flatten_from(1)?) // (N * M, D_v)
     }
 }
 

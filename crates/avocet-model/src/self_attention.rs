@@ -1,50 +1,133 @@
-//! Self-attention of both towers.
+//! Self-attention of every tower.
 
-use avocet_kernels::{KeyRanges, RopeAngles, attention, linear, rope};
+use avocet_kernels::{KeyRanges, RopeAngles, attention, attention_alibi, rope};
 use candle_core::{Result, Tensor};
-use candle_nn::VarBuilder;
 
+use crate::builder::Builder;
 use crate::cache::LayerCache;
-use crate::init;
+use crate::config::{NormKind, QkNorm};
+use crate::norm::Norm;
+use crate::projection::Projection;
 
-/// Rotary self-attention with grouped key/value heads: one is multi-query (arXiv:1911.02150), as
+/// Shape of a self-attention layer.
+#[derive(Debug, Clone)]
+pub(crate) struct AttentionShape {
+    pub dim: usize,
+    pub num_heads: usize,
+    pub num_kv_heads: usize,
+    pub head_dim: usize,
+    /// Blocks of the tower that write into its residual stream.
+    pub num_writers: usize,
+    /// Whether queries, keys and values have biases.
+    pub bias: bool,
+    pub output_bias: bool,
+    pub qk_norm: Option<QkNorm>,
+    pub norm: NormKind,
+    pub eps: f64,
+    /// Queries, keys and values are cut to within this of 0.
+    pub limit: Option<f64>,
+    /// What scores are multiplied by, if not `1 / sqrt(head_dim)`.
+    pub scale: Option<f64>,
+}
+
+impl AttentionShape {
+    /// Every head with keys and values of its own, and no biases.
+    pub fn plain(dim: usize, num_heads: usize, num_writers: usize) -> Self {
+        Self {
+            dim,
+            num_heads,
+            num_kv_heads: num_heads,
+            head_dim: dim / num_heads,
+            num_writers,
+            bias: false,
+            output_bias: false,
+            qk_norm: None,
+            norm: NormKind::Rms,
+            eps: 0.0,
+            limit: None,
+            scale: None,
+        }
+    }
+}
+
+/// What tells a layer where its rows stand.
+#[derive(Debug, Clone, Copy)]
+pub enum Positions<'a> {
+    /// Queries and keys turn by these angles.
+    Rotary(&'a RopeAngles),
+    /// Scores fall with the distance, by a slope a head.
+    Slopes(&'a [f32]),
+    /// The rows hold their positions themselves.
+    Learned,
+}
+
+/// Self-attention with grouped key/value heads: one is multi-query (arXiv:1911.02150), as
 /// many as query heads is multi-head, and between them is grouped-query (arXiv:2305.13245).
 #[derive(Debug, Clone)]
 pub struct SelfAttention {
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    output: Tensor,
+    query: Projection,
+    key: Projection,
+    value: Projection,
+    output: Projection,
+    qk_norm: Option<(QkNorm, Norm, Norm)>,
     num_heads: usize,
     num_kv_heads: usize,
     head_dim: usize,
+    limit: Option<f64>,
+    scale: f32,
 }
 
 impl SelfAttention {
-    /// Makes a layer of width `dim`; `num_writers` blocks of the tower write into its residual
-    /// stream.
-    pub fn new(
-        dim: usize,
-        (num_heads, num_kv_heads, head_dim): (usize, usize, usize),
-        num_writers: usize,
-        vb: VarBuilder,
-    ) -> Result<Self> {
-        let (q_dim, kv_dim) = (num_heads * head_dim, num_kv_heads * head_dim);
-        Ok(Self {
-            query: init::matrix(&vb, (q_dim, dim), "query")?,
-            key: init::matrix(&vb, (kv_dim, dim), "key")?,
-            value: init::matrix(&vb, (kv_dim, dim), "value")?,
-            output: init::residual(&vb, (dim, q_dim), "output", num_writers)?,
+    pub(crate) fn new(shape: &AttentionShape, builder: Builder) -> Result<Self> {
+        let &AttentionShape {
+            dim,
             num_heads,
             num_kv_heads,
             head_dim,
+            bias,
+            ..
+        } = shape;
+        let (q_dim, kv_dim) = (num_heads * head_dim, num_kv_heads * head_dim);
+        let norms = |over: QkNorm| {
+            let (query, key) = match over {
+                QkNorm::Head => (head_dim, head_dim),
+                QkNorm::Full => (q_dim, kv_dim),
+            };
+            let norm = |dim, name| Norm::new(shape.norm, dim, shape.eps, &builder, name);
+            Ok::<_, candle_core::Error>((over, norm(query, "query_norm")?, norm(key, "key_norm")?))
+        };
+        let scale = shape
+            .scale
+            .map_or_else(|| (head_dim as f32).sqrt().recip(), |scale| scale as f32);
+        Ok(Self {
+            query: Projection::new((q_dim, dim), bias, &builder, "query")?,
+            key: Projection::new((kv_dim, dim), bias, &builder, "key")?,
+            value: Projection::new((kv_dim, dim), bias, &builder, "value")?,
+            output: Projection::writing(
+                (dim, q_dim),
+                shape.output_bias,
+                shape.num_writers,
+                &builder,
+                "output",
+            )?,
+            qk_norm: shape.qk_norm.map(norms).transpose()?,
+            num_heads,
+            num_kv_heads,
+            head_dim,
+            limit: shape.limit,
+            scale,
         })
     }
 
     /// Maps packed `x` (S, D) to (S, D); row i attends to the rows of `ranges`.
-    pub fn forward(&self, x: &Tensor, angles: &RopeAngles, ranges: &KeyRanges) -> Result<Tensor> {
-        let (query, key, value) = self.project(x, angles)?;
-        self.attend(&query, &key, &value, ranges)
+    pub fn forward(
+        &self,
+        x: &Tensor,
+        positions: Positions<'_>,
+        ranges: &KeyRanges,
+    ) -> Result<Tensor> {
+        let (query, key, value) = self.project(x, positions)?;
+        self.attend(&query, &key, &value, positions, ranges)
     }
 
     /// Maps the rows `x` (n, D) that follow the cached ones to (n, D), and adds their keys and
@@ -52,23 +135,40 @@ impl SelfAttention {
     pub(crate) fn forward_cached(
         &self,
         x: &Tensor,
-        angles: &RopeAngles,
+        positions: Positions<'_>,
         ranges: &KeyRanges,
         cache: &mut LayerCache,
         past: usize,
     ) -> Result<Tensor> {
-        let (query, key, value) = self.project(x, angles)?;
+        let (query, key, value) = self.project(x, positions)?;
         let (key, value) = cache.append(&key, &value, past)?; // (past + n, KV, K)
-        self.attend(&query, &key, &value, ranges)
+        self.attend(&query, &key, &value, positions, ranges)
     }
 
-    fn project(&self, x: &Tensor, angles: &RopeAngles) -> Result<(Tensor, Tensor, Tensor)> {
+    fn project(&self, x: &Tensor, positions: Positions<'_>) -> Result<(Tensor, Tensor, Tensor)> {
         let (rows, _) = x.dims2()?;
+        let mut query = self.query.forward(x)?; // (S, H * K)
+        let mut key = self.key.forward(x)?; // (S, KV * K)
+        let mut value = self.value.forward(x)?;
+        if let Some((QkNorm::Full, query_norm, key_norm)) = &self.qk_norm {
+            (query, key) = (query_norm.forward(&query)?, key_norm.forward(&key)?);
+        }
         let kv_shape = (rows, self.num_kv_heads, self.head_dim);
-        let query = linear(x, &self.query)?.reshape((rows, self.num_heads, self.head_dim))?; // (S, H, K)
-        let key = linear(x, &self.key)?.reshape(kv_shape)?; // (S, KV, K)
-        let value = linear(x, &self.value)?.reshape(kv_shape)?; // (S, KV, K)
-        Ok((rope(&query, angles)?, rope(&key, angles)?, value))
+        query = query.reshape((rows, self.num_heads, self.head_dim))?; // (S, H, K)
+        key = key.reshape(kv_shape)?; // (S, KV, K)
+        value = value.reshape(kv_shape)?;
+        if let Some((QkNorm::Head, query_norm, key_norm)) = &self.qk_norm {
+            (query, key) = (query_norm.forward(&query)?, key_norm.forward(&key)?);
+        }
+        if let Some(limit) = self.limit {
+            query = query.clamp(-limit, limit)?;
+            key = key.clamp(-limit, limit)?;
+            value = value.clamp(-limit, limit)?;
+        }
+        match positions {
+            Positions::Rotary(angles) => Ok((rope(&query, angles)?, rope(&key, angles)?, value)),
+            Positions::Slopes(_) | Positions::Learned => Ok((query, key, value)),
+        }
     }
 
     fn attend(
@@ -76,10 +176,17 @@ impl SelfAttention {
         query: &Tensor,
         key: &Tensor,
         value: &Tensor,
+        positions: Positions<'_>,
         ranges: &KeyRanges,
     ) -> Result<Tensor> {
-        let scale = (self.head_dim as f32).sqrt().recip();
-        let mixed = attention(query, key, value, ranges, scale)?; // (S, H, K)
-        linear(&mixed.flatten_from(1)?, &self.output) // (S, D)
+        let mixed = match positions {
+            Positions::Slopes(slopes) => {
+                attention_alibi(query, key, value, ranges, self.scale, slopes)?
+            }
+            Positions::Rotary(_) | Positions::Learned => {
+                attention(query, key, value, ranges, self.scale)?
+            }
+        }; // (S, H, K)
+        self.output.forward(&mixed.flatten_from(1)?) // (S, D)
     }
 }

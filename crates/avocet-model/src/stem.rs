@@ -2,8 +2,8 @@
 
 use avocet_kernels::{conv2d, linear_bias, patches_to_pixels, rms_norm};
 use candle_core::{Result, Tensor};
-use candle_nn::VarBuilder;
 
+use crate::builder::Builder;
 use crate::config::{StemConfig, VisionConfig};
 use crate::init;
 
@@ -47,28 +47,32 @@ pub struct StemConv {
 
 impl Stem {
     /// Makes the stem of a vision tower.
-    pub fn new(config: &VisionConfig, vb: VarBuilder) -> Result<Self> {
+    pub fn new(config: &VisionConfig, builder: Builder) -> Result<Self> {
         let patch_size = config.patch_size;
         let channels = match &config.stem {
             StemConfig::Linear => {
                 let shape = (config.dim, RGB * patch_size * patch_size);
                 return Ok(Self::Linear {
-                    weight: init::small_matrix(&vb, shape, "weight")?,
-                    bias: init::bias(&vb, config.dim, "bias")?,
+                    weight: init::small_matrix(&builder, shape, "weight")?,
+                    bias: init::bias(&builder, config.dim, "bias")?,
                 });
             }
             StemConfig::Conv { channels } => channels,
         };
-        let vb = vb.pp("convs");
+        let builder = builder.pp("convs");
         let inputs = [RGB].into_iter().chain(channels.iter().copied());
         let conv = |(index, (inputs, &outputs)): (usize, (usize, &usize))| {
-            let vb = vb.pp(index);
+            let builder = builder.pp(index);
             let inner = index + 1 < channels.len();
             Ok(StemConv {
-                weight: init::small_matrix(&vb, (outputs, KERNEL * KERNEL * inputs), "weight")?,
-                bias: init::bias(&vb, outputs, "bias")?,
+                weight: init::small_matrix(
+                    &builder,
+                    (outputs, KERNEL * KERNEL * inputs),
+                    "weight",
+                )?,
+                bias: init::bias(&builder, outputs, "bias")?,
                 norm: inner
-                    .then(|| init::norm(&vb, outputs, "norm"))
+                    .then(|| init::norm(&builder, outputs, "norm"))
                     .transpose()?,
             })
         };

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use avocet_kernels::{KeyRanges, RopeAngles, depthwise_conv3, rms_norm};
 use candle_core::{Device, Result, Tensor, bail};
-use candle_nn::VarBuilder;
 
-use crate::config::VisionConfig;
+use crate::builder::Builder;
+use crate::config::{FeedForwardKind, VisionConfig};
+use crate::feed_forward::FeedForward;
 use crate::init;
 use crate::input::{Images, Latents};
-use crate::self_attention::SelfAttention;
+use crate::self_attention::{AttentionShape, Positions, SelfAttention};
 use crate::stem::Stem;
-use crate::swiglu::SwiGlu;
 
 /// A depthwise 3 x 3 convolution over the patches of each image, after a norm.
 #[derive(Debug, Clone)]
@@ -28,29 +28,35 @@ pub struct VisionBlock {
     attention: SelfAttention,
     depthwise: Option<Depthwise>,
     ff_norm: Tensor,
-    ff: SwiGlu,
+    ff: FeedForward,
     eps: f64,
 }
 
 impl VisionBlock {
     /// Makes one block of the tower.
-    pub fn new(config: &VisionConfig, vb: VarBuilder) -> Result<Self> {
+    pub fn new(config: &VisionConfig, builder: Builder) -> Result<Self> {
         let dim = config.dim;
         let num_writers = config.num_layers * if config.depthwise { 3 } else { 2 };
-        let heads = (config.num_heads, config.num_heads, config.head_dim());
+        let shape = AttentionShape::plain(dim, config.num_heads, num_writers);
         let depthwise = || {
-            let vb = vb.pp("depthwise");
+            let builder = builder.pp("depthwise");
             Ok::<_, candle_core::Error>(Depthwise {
-                norm: init::norm(&vb, dim, "norm")?,
-                weight: init::depthwise(&vb, dim, "weight", num_writers)?,
+                norm: init::norm(&builder, dim, "norm")?,
+                weight: init::depthwise(&builder, dim, "weight", num_writers)?,
             })
         };
         Ok(Self {
-            attention_norm: init::norm(&vb, dim, "attention_norm")?,
-            attention: SelfAttention::new(dim, heads, num_writers, vb.pp("attention"))?,
+            attention_norm: init::norm(&builder, dim, "attention_norm")?,
+            attention: SelfAttention::new(&shape, builder.pp("attention"))?,
             depthwise: config.depthwise.then(depthwise).transpose()?,
-            ff_norm: init::norm(&vb, dim, "ff_norm")?,
-            ff: SwiGlu::new(dim, config.ff_dim, num_writers, vb.pp("ff"))?,
+            ff_norm: init::norm(&builder, dim, "ff_norm")?,
+            ff: FeedForward::new(
+                FeedForwardKind::SwiGlu,
+                (dim, config.ff_dim),
+                false,
+                num_writers,
+                builder.pp("ff"),
+            )?,
             eps: config.norm_eps,
         })
     }
@@ -64,7 +70,8 @@ impl VisionBlock {
         grids: &[(usize, usize)],
     ) -> Result<Tensor> {
         let normed = rms_norm(x, &self.attention_norm, self.eps)?;
-        let mut x = (x + self.attention.forward(&normed, angles, ranges)?)?;
+        let positions = Positions::Rotary(angles);
+        let mut x = (x + self.attention.forward(&normed, positions, ranges)?)?;
         if let Some(depthwise) = &self.depthwise {
             let normed = rms_norm(&x, &depthwise.norm, self.eps)?;
             x = (&x + depthwise_conv3(&normed, &depthwise.weight, grids)?)?;
@@ -90,13 +97,13 @@ pub struct VisionEncoder {
 
 impl VisionEncoder {
     /// Makes the tower.
-    pub fn new(config: &VisionConfig, vb: VarBuilder) -> Result<Self> {
-        let blocks = vb.pp("blocks");
+    pub fn new(config: &VisionConfig, builder: Builder) -> Result<Self> {
+        let blocks = builder.pp("blocks");
         let block = |index| VisionBlock::new(config, blocks.pp(index));
         Ok(Self {
-            stem: Stem::new(config, vb.pp("stem"))?,
+            stem: Stem::new(config, builder.pp("stem"))?,
             blocks: (0..config.num_layers).map(block).collect::<Result<_>>()?,
-            norm: init::norm(&vb, config.dim, "norm")?,
+            norm: init::norm(&builder, config.dim, "norm")?,
             max_patches: config.max_patches,
             head_dim: config.head_dim(),
             rope_theta: config.rope_theta,
@@ -125,10 +132,7 @@ impl VisionEncoder {
         for block in &self.blocks {
             x = block.forward(&x, &angles, &ranges, &images.grids)?;
         }
-        Ok(Latents {
-            rows: rms_norm(&x, &self.norm, self.eps)?,
-            offsets,
-        })
+        Ok(Latents::new(rms_norm(&x, &self.norm, self.eps)?, offsets))
     }
 
     fn offsets(&self, grids: &[(usize, usize)], num_patches: usize) -> Result<Vec<usize>> {

@@ -93,12 +93,12 @@ impl Learner {
         names: Vec<String>,
     ) -> Result<Self> {
         let params = Params::new(seed, stage.selection(), loaded);
-        let model = Avocet::new(config, params.var_builder())?;
+        let model = Avocet::new(config, params.builder())?;
         let losses = &stage.losses;
         let wanted = stage.kind != StageKind::Text && (losses.ctc > 0.0 || losses.names > 0.0);
         let heads = match &config.vision {
             Some(vision) if wanted => {
-                let builder = params.var_builder().pp(AUXILIARY);
+                let builder = params.builder().pp(AUXILIARY);
                 Some(AuxiliaryHeads::new(&stage.auxiliary, vision.dim, builder)?)
             }
             None if wanted || stage.kind == StageKind::Vision => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use avocet_data::Batch;
 use avocet_kernels::cross_entropy;
-use avocet_model::{Avocet, Decoded, Images, Latents, ModelConfig, TextBatch};
+use avocet_model::{Avocet, Decoded, Images, Latents, ModelConfig, TextBatch, only};
 use candle_core::{Device, Tensor};
 
 use crate::config::{LossWeights, StageKind};
@@ -119,10 +119,14 @@ impl Objective {
         TextBatch {
             ids: batch.ids.clone(),
             offsets: batch.offsets.clone(),
-            latest_image: if blind {
-                vec![None; batch.ids.len()]
+            seen_images: if blind {
+                vec![only(None); batch.ids.len()]
             } else {
-                batch.latest_image.clone()
+                batch
+                    .latest_image
+                    .iter()
+                    .map(|image| only(*image))
+                    .collect()
             },
         }
     }
@@ -141,7 +145,7 @@ impl Objective {
             .iter()
             .map(|w| w / share.answer_weight)
             .collect();
-        let text = cross_entropy(&hidden, model.head(), &batch.targets, &weights)?;
+        let text = cross_entropy(&hidden, model.head().tensor()?, &batch.targets, &weights)?;
         losses.add("text", text, 1.0)?;
         let part = 1.0 / (share.micro_batches * routers.len().max(1)) as f64;
         let mean = |of: Vec<&Tensor>| Tensor::stack(&of, 0)?.sum_all()?.affine(part, 0.0);
@@ -175,7 +179,7 @@ impl Losses {
         let Some(hidden) = &self.hidden else {
             return Ok(());
         };
-        let (hidden, head) = (hidden.detach(), model.head().detach());
+        let (hidden, head) = (hidden.detach(), model.head().tensor()?.detach());
         let kinds: std::collections::BTreeSet<&String> = batch.kinds.iter().collect();
         for kind in kinds {
             let mut weights = vec![0f32; batch.ids.len()];

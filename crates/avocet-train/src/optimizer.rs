@@ -351,9 +351,9 @@ mod tests {
     fn params(values: &[(&str, Tensor)]) -> Result<Vec<Param>> {
         let loaded = values.iter().map(|(n, t)| (n.to_string(), t.clone()));
         let params = Params::new(0, Selection::all(), loaded.collect());
-        let builder = params.var_builder();
+        let builder = params.builder();
         for (name, tensor) in values {
-            builder.get(tensor.dims(), name)?;
+            builder.tensor(tensor.dims(), name, Init::Const(0.0))?;
         }
         Ok(params.trained())
     }

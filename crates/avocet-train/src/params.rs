@@ -1,6 +1,6 @@
 //! The parameters of a run: made by name, seeded by name, and sorted by name.
 //!
-//! The model asks a `VarBuilder` for its tensors; [`Params`] stands behind it. A value comes from
+//! The model asks a [`Builder`] for its parameters; [`Params`] stands behind it. A value comes from
 //! the loaded tensors when they hold the name, and otherwise from the model's rule with a random
 //! stream seeded by (seed, name), so that neither the order of creation nor the presence of other
 //! parts changes it. Names that do not train are handed out as plain tensors: the backward pass
@@ -9,9 +9,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use avocet_kernels::Weight;
+use avocet_model::{Builder, Parameters};
 use candle_core::{DType, Device, Shape, Tensor, Var};
-use candle_nn::var_builder::SimpleBackend;
-use candle_nn::{Init, VarBuilder};
+use candle_nn::Init;
 use rand::Rng;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -100,8 +101,8 @@ impl Params {
     }
 
     /// The builder that a model makes its tensors with.
-    pub fn var_builder(&self) -> VarBuilder<'static> {
-        VarBuilder::from_backend(Box::new(self.clone()), DType::F32, Device::Cpu)
+    pub fn builder(&self) -> Builder {
+        Builder::new(self.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -169,7 +170,7 @@ impl Params {
             .collect()
     }
 
-    fn make(&self, shape: Shape, name: &str, init: Init, device: &Device) -> Result<Tensor> {
+    fn make(&self, shape: Shape, name: &str, init: Init) -> Result<Tensor> {
         let mut inner = self.lock();
         if let Some(param) = inner.params.get(name) {
             check_shape(name, param.var.dims(), shape.dims())?;
@@ -182,7 +183,7 @@ impl Params {
             }
             None => {
                 inner.fresh.push(name.to_string());
-                seeded(&shape, init, self.seed, name, device)?
+                seeded(&shape, init, self.seed, name, &Device::Cpu)?
             }
         };
         let param = Param {
@@ -216,33 +217,14 @@ fn check_shape(name: &str, found: &[usize], needed: &[usize]) -> Result<()> {
     })
 }
 
-impl SimpleBackend for Params {
-    fn get(
-        &self,
-        shape: Shape,
-        name: &str,
-        init: Init,
-        _dtype: DType,
-        device: &Device,
-    ) -> candle_core::Result<Tensor> {
-        self.make(shape, name, init, device)
+impl Parameters for Params {
+    fn tensor(&self, name: &str, shape: Shape, init: Init) -> candle_core::Result<Tensor> {
+        self.make(shape, name, init)
             .map_err(|error| candle_core::Error::Msg(error.to_string()))
     }
 
-    fn get_unchecked(
-        &self,
-        name: &str,
-        _dtype: DType,
-        _device: &Device,
-    ) -> candle_core::Result<Tensor> {
-        match self.lock().params.get(name) {
-            Some(param) => Ok(handle(param)),
-            None => candle_core::bail!("{name}: asked for before its shape was given"),
-        }
-    }
-
-    fn contains_tensor(&self, _name: &str) -> bool {
-        true
+    fn matrix(&self, name: &str, shape: Shape, init: Init) -> candle_core::Result<Weight> {
+        Ok(self.tensor(name, shape, init)?.into())
     }
 }
 
@@ -329,9 +311,9 @@ mod tests {
     };
 
     fn ask(params: &Params, names: &[&str]) -> Result<()> {
-        let builder = params.var_builder();
+        let builder = params.builder();
         for name in names {
-            builder.get_with_hints((3, 5), name, INIT)?;
+            builder.tensor((3, 5), name, INIT)?;
         }
         Ok(())
     }
@@ -376,9 +358,9 @@ mod tests {
             freezes: vec!["still*".into()],
         };
         let params = Params::new(1, selection, HashMap::new());
-        let builder = params.var_builder();
-        let still = builder.get_with_hints((2, 2), "still", INIT)?;
-        let moving = builder.get_with_hints((2, 2), "moving", INIT)?;
+        let builder = params.builder();
+        let still = builder.tensor((2, 2), "still", INIT)?;
+        let moving = builder.tensor((2, 2), "moving", INIT)?;
         assert!(!still.is_variable() && moving.is_variable());
         assert_eq!(params.trained().len(), 1);
         Ok(())

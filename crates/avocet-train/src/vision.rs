@@ -8,8 +8,9 @@
 
 use avocet_data::Truth;
 use avocet_kernels::{cross_entropy, ctc_frames, ctc_loss, linear, linear_bias};
+use avocet_model::Builder;
 use candle_core::Tensor;
-use candle_nn::{Init, VarBuilder};
+use candle_nn::Init;
 
 use crate::config::AuxiliaryConfig;
 use crate::error::Result;
@@ -106,7 +107,7 @@ pub struct AuxiliaryAccuracy {
 
 impl AuxiliaryHeads {
     /// Heads over features `dim` wide.
-    pub fn new(config: &AuxiliaryConfig, dim: usize, builder: VarBuilder) -> Result<Self> {
+    pub fn new(config: &AuxiliaryConfig, dim: usize, builder: Builder) -> Result<Self> {
         let init = Init::Randn {
             mean: 0.0,
             stdev: 1.0 / (dim as f64).sqrt(),
@@ -114,9 +115,9 @@ impl AuxiliaryHeads {
         let labels = NUM_LABELS * config.frames_per_column;
         let (read, name) = (builder.pp("read"), builder.pp("name"));
         Ok(Self {
-            read_weight: read.get_with_hints((labels, dim), "weight", init)?,
-            read_bias: read.get_with_hints(labels, "bias", Init::Const(0.0))?,
-            name_weight: name.get_with_hints((config.num_names, dim), "weight", init)?,
+            read_weight: read.tensor((labels, dim), "weight", init)?,
+            read_bias: read.tensor(labels, "bias", Init::Const(0.0))?,
+            name_weight: name.tensor((config.num_names, dim), "weight", init)?,
             frames_per_column: config.frames_per_column,
         })
     }
@@ -322,7 +323,7 @@ mod tests {
             num_names: 5,
             frames_per_column: 2,
         };
-        let heads = AuxiliaryHeads::new(&config, 12, params.var_builder())?;
+        let heads = AuxiliaryHeads::new(&config, 12, params.builder())?;
         let grids = [(2, 3), (1, 3), (1, 1), (1, 1), (1, 1)];
         let text = |t: &str| Some(Truth::Text(t.into()));
         let name = |t: &str| Some(Truth::Name(t.into()));
@@ -358,7 +359,7 @@ mod tests {
     #[test]
     fn a_text_longer_than_its_columns_takes_no_part() -> Result<()> {
         let params = Params::new(3, Selection::all(), HashMap::new());
-        let heads = AuxiliaryHeads::new(&AuxiliaryConfig::default(), 4, params.var_builder())?;
+        let heads = AuxiliaryHeads::new(&AuxiliaryConfig::default(), 4, params.builder())?;
         let features = Tensor::ones((2, 4), candle_core::DType::F32, &Device::Cpu)?;
         let truths = [Some(Truth::Text("abcde".into()))]; // 2 columns of 2 frames
         let losses = heads.losses(&features, &[(1, 2)], &truths, &Names::default())?;

@@ -92,7 +92,7 @@ fn measure(args: &BenchArgs) -> Result<Report> {
     let files = models::open(&args.model)?;
     let engine = Engine::load(&files)?;
     let config = engine.config();
-    let sees = config.vision.is_some();
+    let sees = config.sees();
     let product_peak_gflops = product_peak();
     let bandwidth_gb_per_s = memory_bandwidth();
     let flops_per_s = product_peak_gflops * 1e9;
@@ -168,13 +168,13 @@ fn vision(engine: &Engine, flops_per_s: f64) -> Result<Vision> {
 
 fn prefill(engine: &Engine, tokens: usize) -> Result<f64> {
     let ids: Vec<u32> = (0..tokens as u32).map(|i| 6 + i % 250).collect();
-    let latest = vec![None; tokens];
+    let seen = vec![(0, 0); tokens];
     let seconds = best_of(|| {
         let mut cache = engine.model().new_cache(tokens)?;
         let keys = engine.model().cross_keys(None)?;
         let hidden = engine
             .model()
-            .forward_cached(&ids, &latest, &keys, &mut cache)?;
+            .forward_cached(&ids, &seen, &keys, &mut cache)?;
         engine.model().logits(&hidden.narrow(0, tokens - 1, 1)?)?;
         Ok(())
     })?;
@@ -187,9 +187,10 @@ fn decode(engine: &Engine) -> Result<f64> {
         let mut cache = engine.model().new_cache(steps)?;
         let keys = engine.model().cross_keys(None)?;
         for step in 0..steps as u32 {
-            let hidden = engine
-                .model()
-                .forward_cached(&[6 + step], &[None], &keys, &mut cache)?;
+            let hidden =
+                engine
+                    .model()
+                    .forward_cached(&[6 + step], &[(0, 0)], &keys, &mut cache)?;
             engine
                 .model()
                 .logits(&hidden)?

@@ -7,7 +7,6 @@ use anyhow::{Context, Result, bail};
 use avocet_checkpoint::ModelFiles;
 use avocet_model::{Avocet, ModelConfig, ParameterCount, Part, parameter_shapes};
 use avocet_train::metrics::{MetricsLog, read_metrics};
-use candle_core::Device;
 use serde::Serialize;
 
 use crate::args::InspectArgs;
@@ -136,16 +135,16 @@ fn report(subject: &Subject, args: &InspectArgs) -> Result<Report> {
 }
 
 fn gates(files: &ModelFiles) -> Result<Vec<Gates>> {
-    let model = Avocet::new(files.config(), files.var_builder(&Device::Cpu)?)?;
-    let every = files
-        .config()
+    let model = Avocet::new(files.config(), files.builder()?)?;
+    let config = files.config();
+    let places = config
         .cross_attention
         .as_ref()
-        .map_or(0, |cross| cross.every);
-    let openings = model.gates()?.into_iter().enumerate();
+        .map(|cross| cross.places(config.decoder.num_layers));
+    let openings = model.gates()?.into_iter().zip(places.unwrap_or_default());
     Ok(openings
-        .map(|(index, (attention, feed_forward))| Gates {
-            before_layer: (index + 1) * every - 1,
+        .map(|((attention, feed_forward), before_layer)| Gates {
+            before_layer,
             attention,
             feed_forward,
         })

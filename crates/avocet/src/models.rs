@@ -1,6 +1,5 @@
 //! Model references: the built-in model, a folder, or a hub id.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -8,7 +7,6 @@ use avocet_checkpoint::{CONFIG, ModelFiles, Reference, WeightFormat, resolve, sa
 use avocet_infer::Engine;
 use avocet_model::ParameterCount;
 use avocet_train::checkpoint;
-use candle_core::{Device, Tensor};
 use serde::Serialize;
 
 use crate::args::{ModelsCommand, PrecisionFlag};
@@ -23,6 +21,9 @@ pub fn open(reference: &str) -> Result<ModelFiles> {
         Reference::Folder(folder) => {
             let folder = newest_checkpoint(&folder)?.unwrap_or(folder);
             ModelFiles::open(&folder).with_context(|| format!("--model {reference}"))
+        }
+        Reference::File(file) => {
+            ModelFiles::open(&file).with_context(|| format!("--model {reference}"))
         }
     }
 }
@@ -63,6 +64,7 @@ pub fn run(command: &ModelsCommand) -> Result<()> {
             let here = match resolve(reference)? {
                 Reference::Embedded => "is built in".to_owned(),
                 Reference::Folder(folder) => format!("is the folder {}", folder.display()),
+                Reference::File(file) => format!("is the file {}", file.display()),
             };
             output::print(&format!("{reference} {here}: nothing to fetch\n"))
         }
@@ -71,16 +73,7 @@ pub fn run(command: &ModelsCommand) -> Result<()> {
 
 fn export(reference: &str, output: &Path, format: PrecisionFlag) -> Result<()> {
     let files = open(reference)?;
-    let weights = files.var_builder(&Device::Cpu)?;
-    let tensors = files
-        .tensors()
-        .map(|stored| {
-            Ok((
-                stored.name.clone(),
-                weights.get(stored.shape, &stored.name)?,
-            ))
-        })
-        .collect::<Result<BTreeMap<String, Tensor>>>()?;
+    let tensors = files.parameters()?;
     let format = match format {
         PrecisionFlag::F32 => WeightFormat::F32,
         PrecisionFlag::Bf16 => WeightFormat::Bf16,
@@ -88,7 +81,7 @@ fn export(reference: &str, output: &Path, format: PrecisionFlag) -> Result<()> {
     save(
         output,
         &files.config().to_toml(),
-        files.tokenizer_bytes(),
+        files.tokenizer_bytes()?,
         &tensors,
         format,
     )?;

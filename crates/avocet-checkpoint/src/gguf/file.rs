@@ -14,6 +14,7 @@ use half::bf16;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Longest key, as the format says.
 const MAX_KEY: u64 = 65_535;
@@ -52,7 +53,7 @@ struct Entry {
 /// A GGUF file whose every field was checked when it was opened.
 pub struct Gguf {
     path: PathBuf,
-    bytes: Bytes,
+    bytes: Arc<Bytes>,
     metadata: BTreeMap<String, Value>,
     entries: BTreeMap<String, Entry>,
 }
@@ -70,7 +71,7 @@ impl Gguf {
         })?;
         Ok(Self {
             path: path.to_owned(),
-            bytes,
+            bytes: Arc::new(bytes),
             metadata,
             entries,
         })
@@ -88,6 +89,16 @@ impl Gguf {
             dtype: entry.dtype,
             shape: entry.shape.clone(),
         })
+    }
+
+    /// The file's bytes.
+    pub(crate) fn bytes(&self) -> &Arc<Bytes> {
+        &self.bytes
+    }
+
+    /// Where the tensor `name` lies in the file.
+    pub(crate) fn place(&self, name: &str) -> Option<Range<usize>> {
+        self.entries.get(name).map(|entry| entry.bytes.clone())
     }
 
     /// The tensor `name`: BF16 as it is, all else in F32; `None` if there is none.

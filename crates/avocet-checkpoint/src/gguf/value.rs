@@ -73,6 +73,72 @@ impl Value {
     }
 }
 
+impl Value {
+    /// The value as a whole number from 0 on, if it is one.
+    pub fn as_u64(&self) -> Option<u64> {
+        match *self {
+            Value::U8(n) => Some(n.into()),
+            Value::U16(n) => Some(n.into()),
+            Value::U32(n) => Some(n.into()),
+            Value::U64(n) => Some(n),
+            Value::I8(n) => n.try_into().ok(),
+            Value::I16(n) => n.try_into().ok(),
+            Value::I32(n) => n.try_into().ok(),
+            Value::I64(n) => n.try_into().ok(),
+            _ => None,
+        }
+    }
+
+    /// The value as a number, if it is one.
+    pub fn as_f64(&self) -> Option<f64> {
+        match *self {
+            Value::F32(n) => Some(n.into()),
+            Value::F64(n) => Some(n),
+            _ => self.as_u64().map(|n| n as f64),
+        }
+    }
+
+    /// The value as a text, if it is one.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The value as a truth value, if it is one.
+    pub fn as_bool(&self) -> Option<bool> {
+        match *self {
+            Value::Bool(truth) => Some(truth),
+            _ => None,
+        }
+    }
+
+    /// The value as a list of texts, if it is one.
+    pub fn as_texts(&self) -> Option<&[String]> {
+        match self {
+            Value::Array(Array::String(texts)) => Some(texts),
+            _ => None,
+        }
+    }
+
+    /// The value as a list of numbers, if it is one.
+    pub fn as_numbers(&self) -> Option<Vec<f64>> {
+        let Value::Array(array) = self else {
+            return None;
+        };
+        match array {
+            Array::F32(numbers) => Some(numbers.iter().map(|&n| n.into()).collect()),
+            Array::F64(numbers) => Some(numbers.clone()),
+            Array::I32(numbers) => Some(numbers.iter().map(|&n| n.into()).collect()),
+            Array::U32(numbers) => Some(numbers.iter().map(|&n| n.into()).collect()),
+            Array::I8(numbers) => Some(numbers.iter().map(|&n| n.into()).collect()),
+            Array::U8(numbers) => Some(numbers.iter().map(|&n| n.into()).collect()),
+            _ => None,
+        }
+    }
+}
+
 impl Array {
     fn read(cursor: &mut Cursor, field: &str, depth: usize) -> Result<Self, GgufError> {
         let start = cursor.offset();

@@ -7,7 +7,9 @@ use crate::bytes::Bytes;
 use crate::error::CheckpointError;
 use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Longest pickle that is run; one of 100 000 tensors takes 20 MB.
 const MAX_PICKLE: usize = 64 << 20;
@@ -31,7 +33,7 @@ pub struct PickledTensor {
 
 /// A file of `torch.save` whose pickle was run, and whose tensors were checked, when it was opened.
 pub struct Pickle {
-    bytes: Bytes,
+    bytes: Arc<Bytes>,
     views: BTreeMap<String, View>,
 }
 
@@ -45,7 +47,10 @@ impl Pickle {
             path: path.to_owned(),
             reason,
         })?;
-        Ok(Self { bytes, views })
+        Ok(Self {
+            bytes: Arc::new(bytes),
+            views,
+        })
     }
 
     /// Every tensor, by name.
@@ -55,6 +60,16 @@ impl Pickle {
             dtype: view.dtype,
             shape: view.shape.clone(),
         })
+    }
+
+    /// The file's bytes.
+    pub(crate) fn bytes(&self) -> &Arc<Bytes> {
+        &self.bytes
+    }
+
+    /// Where the tensor `name` lies in the file, if its numbers lie there in row-major order.
+    pub(crate) fn place(&self, name: &str) -> Option<Range<usize>> {
+        self.views.get(name)?.place()
     }
 
     /// The tensor `name`, contiguous: BF16 as it is, other floating-point numbers in F32, whole

@@ -114,6 +114,14 @@ impl View {
         Tensor::from_vec(floats, shape, device)
     }
 
+    /// Its bytes in the file, if its numbers lie there in row-major order.
+    pub fn place(&self) -> Option<Range<usize>> {
+        let size = self.dtype.size();
+        let start = self.storage.start + self.offset * size;
+        self.is_contiguous()
+            .then_some(start..start + self.count * size)
+    }
+
     fn whole(&self, bytes: &[u8]) -> Vec<i64> {
         match self.dtype.size() {
             8 => decode(bytes, i64::from_le_bytes),

@@ -38,7 +38,7 @@ fn closed_gates_give_exactly_the_text_model() -> Result<()> {
     });
     let text = texts(&[&[None, A, A, A], &[B; 6]]);
     let blind = TextBatch {
-        latest_image: vec![None; 10],
+        seen_images: vec![(0, 0); 10],
         ..text.clone()
     };
     let seen = hidden(&joined, &text, Some(&images(1, &[(2, 3), (1, 4)])))?;
@@ -71,7 +71,7 @@ fn a_token_before_the_first_image_is_untouched_by_any_image() -> Result<()> {
     let one = hidden(&f, &text, Some(&images(1, &[(2, 2), (3, 1)])))?;
     let other = hidden(&f, &text, Some(&images(2, &[(4, 4), (1, 1)])))?;
     let blind = TextBatch {
-        latest_image: vec![None; 6],
+        seen_images: vec![(0, 0); 6],
         ..text
     };
     let none = hidden(&f, &blind, None)?;
@@ -129,18 +129,18 @@ fn a_packed_batch_equals_its_texts_one_by_one() -> Result<()> {
         let latents = f.model.encode_images(&seen)?;
         for (index, span) in text.offsets.windows(2).enumerate() {
             let (from, to) = (span[0], span[1]);
-            let named: Vec<u32> = text.latest_image[from..to]
+            let named: Vec<u32> = text.seen_images[from..to]
                 .iter()
-                .flatten()
-                .copied()
+                .filter(|(first, end)| first < end)
+                .map(|(first, _)| *first)
                 .collect();
             let first = named.first().copied().unwrap_or(0);
             let alone = TextBatch {
                 ids: text.ids[from..to].to_vec(),
                 offsets: vec![0, to - from],
-                latest_image: text.latest_image[from..to]
+                seen_images: text.seen_images[from..to]
                     .iter()
-                    .map(|image| image.map(|image| image - first))
+                    .map(|(a, b)| (a.saturating_sub(first), b.saturating_sub(first)))
                     .collect(),
             };
             let mut own = Vec::new();
@@ -191,7 +191,7 @@ fn cached_decoding_equals_the_full_forward() -> Result<()> {
         let mut rows = Vec::new();
         for n in steps {
             let (from, to) = (cache.len(), cache.len() + n);
-            let (ids, images) = (&text.ids[from..to], &text.latest_image[from..to]);
+            let (ids, images) = (&text.ids[from..to], &text.seen_images[from..to]);
             rows.push(f.model.forward_cached(ids, images, &keys, &mut cache)?);
         }
         assert_eq!(cache.len(), 11);
@@ -441,7 +441,7 @@ fn matrices_in_bfloat16_give_nearly_the_same_and_decode_alike() -> Result<()> {
     let keys = rounded.model.cross_keys(Some(&latents))?;
     let mut cache = rounded.model.new_cache(7)?;
     let mut rows = Vec::new();
-    for (&id, &image) in text.ids.iter().zip(&text.latest_image) {
+    for (&id, &image) in text.ids.iter().zip(&text.seen_images) {
         let row = rounded
             .model
             .forward_cached(&[id], &[image], &keys, &mut cache)?;
@@ -464,7 +464,7 @@ fn a_capacity_bounds_what_an_expert_takes_in_training_only() -> Result<()> {
     let keys = CrossKeys::default();
     let decoded = bounded
         .model
-        .forward_cached(&text.ids, &text.latest_image, &keys, &mut cache)?;
+        .forward_cached(&text.ids, &text.seen_images, &keys, &mut cache)?;
     assert!(difference(&decoded, &whole) < 2e-5);
     Ok(())
 }

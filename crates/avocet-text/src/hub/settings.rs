@@ -31,6 +31,8 @@ pub struct HubSettings {
     pub bos: Option<String>,
     /// Name of the token that ends them.
     pub eos: Option<String>,
+    /// Name of the token that fills up short texts of a batch.
+    pub pad: Option<String>,
     /// Jinja source of the chat template; of several, the one named `default`.
     pub chat_template: Option<String>,
     /// Ids that `generation_config.json` says end an answer.
@@ -66,6 +68,7 @@ impl HubSettings {
         Ok(Self {
             bos: token("bos_token")?,
             eos: token("eos_token")?,
+            pad: token("pad_token")?,
             chat_template,
             eos_ids: eos_ids(&generation["eos_token_id"])?,
         })

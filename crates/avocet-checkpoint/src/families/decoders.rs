@@ -1,0 +1,391 @@
+//! Public text decoders, from their `config.json` alone.
+
+use super::fields::Fields;
+use super::names;
+use crate::error::CheckpointError;
+use crate::recipe::Section;
+use avocet_model::{
+    AttentionConfig, DecoderConfig, FeedForwardKind, MoeConfig, Multipliers, NormKind, QkNorm,
+    RopeConfig, RopeScaling, Routing,
+};
+
+type Result<T> = std::result::Result<T, CheckpointError>;
+
+/// A decoder's shape, and where its parameters are.
+pub(super) struct DecoderFamily {
+    pub config: DecoderConfig,
+    pub names: &'static [Section],
+}
+
+/// Context where a configuration does not say one.
+const DEFAULT_CONTEXT: usize = 2048;
+
+/// The families of decoders that are read.
+pub(super) const KNOWN: &str = "llama, mistral, mixtral, phimoe, olmoe, granite, granitemoe, qwen2, qwen3, qwen2_moe, \
+     qwen3_moe, mpt, mosaic_gpt, gpt_neox";
+
+/// The decoder that `fields` describe; `None` if its `model_type` is no decoder that is read.
+pub(super) fn read(fields: &Fields) -> Result<Option<DecoderFamily>> {
+    let kind = fields.text_or("model_type", "")?;
+    let config = match kind.as_str() {
+        "llama" | "mistral" | "granite" | "qwen2" | "qwen3" => dense(fields, &kind)?,
+        "mixtral" | "phimoe" | "olmoe" | "granitemoe" | "qwen2_moe" | "qwen3_moe" => {
+            experts(fields, &kind)?
+        }
+        "mpt" | "mosaic_gpt" => {
+            return Ok(Some(DecoderFamily {
+                config: mpt(fields)?,
+                names: names::MPT,
+            }));
+        }
+        "gpt_neox" => {
+            return Ok(Some(DecoderFamily {
+                config: gpt_neox(fields)?,
+                names: names::NEOX,
+            }));
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(DecoderFamily {
+        config,
+        names: names::LLAMA,
+    }))
+}
+
+/// What all decoders named as Llama's share; `fields` are those of the decoder.
+pub(super) fn llama(fields: &Fields) -> Result<DecoderConfig> {
+    let dim = fields.size("hidden_size")?;
+    let num_heads = fields.size("num_attention_heads")?;
+    if fields.text_or("hidden_act", "silu")? != "silu" {
+        return Err(fields.refuse("hidden_act", "only silu is computed"));
+    }
+    let head_dim = fields.size_or("head_dim", dim / num_heads.max(1))?;
+    let bias = fields.flag_or("attention_bias", false)?;
+    Ok(DecoderConfig {
+        vocab_size: fields.size("vocab_size")?,
+        dim,
+        num_layers: fields.size("num_hidden_layers")?,
+        num_heads,
+        num_kv_heads: fields.size_or("num_key_value_heads", num_heads)?,
+        head_dim,
+        rope_theta: theta(fields, 10_000.0)?,
+        max_context: fields.size_or("max_position_embeddings", DEFAULT_CONTEXT)?,
+        norm_eps: fields.number_or("rms_norm_eps", 1e-6)?,
+        tied_embeddings: fields.flag_or("tie_word_embeddings", false)?,
+        ff_dim: Some(fields.size("intermediate_size")?),
+        norm: NormKind::Rms,
+        ff: FeedForwardKind::SwiGlu,
+        ff_bias: false,
+        parallel_residual: false,
+        head_size: None,
+        head_bias: false,
+        dense_layers: Vec::new(),
+        alibi_max_bias: None,
+        attention: AttentionConfig {
+            bias,
+            output_bias: bias,
+            ..AttentionConfig::default()
+        },
+        rope: RopeConfig {
+            scaling: scaling(fields, head_dim)?,
+            ..RopeConfig::default()
+        },
+        multipliers: Multipliers::default(),
+        moe: None,
+    })
+}
+
+/// The base of the frequencies, which newer files keep among the parameters of the scaling.
+fn theta(fields: &Fields, default: f64) -> Result<f64> {
+    let inner = fields.inner("rope_parameters")?;
+    let inner = inner
+        .map(|rope| rope.number_if_there("rope_theta"))
+        .transpose()?
+        .flatten();
+    fields.number_or("rope_theta", inner.unwrap_or(default))
+}
+
+fn scaling(fields: &Fields, head_dim: usize) -> Result<Option<RopeScaling>> {
+    let old = fields.inner("rope_scaling")?;
+    let Some(rope) = old.map_or_else(|| fields.inner("rope_parameters"), |rope| Ok(Some(rope)))?
+    else {
+        return Ok(None);
+    };
+    let kind = rope
+        .text_if_there("rope_type")?
+        .map_or_else(|| rope.text_or("type", "default"), Ok)?;
+    let original = || -> Result<usize> {
+        let inner = rope.size_if_there("original_max_position_embeddings")?;
+        let outer = fields.size_if_there("original_max_position_embeddings")?;
+        inner
+            .or(outer)
+            .map_or_else(|| fields.size("max_position_embeddings"), Ok)
+    };
+    let factor = || -> Result<f64> {
+        rope.number_if_there("factor")?
+            .ok_or_else(|| rope.refuse("factor", "is missing"))
+    };
+    match kind.as_str() {
+        "default" => Ok(None),
+        "linear" => Ok(Some(RopeScaling::Linear { factor: factor()? })),
+        "llama3" => Ok(Some(RopeScaling::Llama3 {
+            factor: factor()?,
+            low_freq_factor: rope.number_or("low_freq_factor", 1.0)?,
+            high_freq_factor: rope.number_or("high_freq_factor", 4.0)?,
+            original_max_position: original()?,
+        })),
+        "longrope" => {
+            let original_max_position = original()?;
+            let longest = fields.size_or("max_position_embeddings", original_max_position)?;
+            let stretch = longest as f64 / original_max_position.max(1) as f64;
+            // The attention factor of LongRoPE, where the file does not give one.
+            let magnitude = match stretch > 1.0 {
+                true => (1.0 + stretch.ln() / (original_max_position as f64).ln()).sqrt(),
+                false => 1.0,
+            };
+            let magnitude = rope.number_or("attention_factor", magnitude)?;
+            let short_factors = rope.numbers("short_factor")?;
+            let long_factors = rope.numbers("long_factor")?;
+            if short_factors.len() != head_dim / 2 || long_factors.len() != head_dim / 2 {
+                let reason = format!(
+                    "{} and {} factors for {} pairs",
+                    short_factors.len(),
+                    long_factors.len(),
+                    head_dim / 2
+                );
+                return Err(rope.refuse("short_factor, long_factor", reason));
+            }
+            Ok(Some(RopeScaling::Long {
+                short_factors,
+                long_factors,
+                short_magnitude: rope.number_or("short_mscale", magnitude)?,
+                long_magnitude: rope.number_or("long_mscale", magnitude)?,
+                original_max_position,
+            }))
+        }
+        other => Err(rope.refuse(
+            "rope_type",
+            format!("is {other:?}; default, linear, llama3 and longrope are computed"),
+        )),
+    }
+}
+
+/// A window that hides nothing within the context is none.
+fn window(fields: &Fields, context: usize) -> Result<Option<usize>> {
+    let window = fields.size_if_there("sliding_window")?;
+    Ok(window.filter(|window| *window < context))
+}
+
+fn dense(fields: &Fields, kind: &str) -> Result<DecoderConfig> {
+    let mut config = llama(fields)?;
+    match kind {
+        "mistral" => config.attention.window = window(fields, config.max_context)?,
+        "granite" => config = granite(fields, config)?,
+        "qwen2" => (config.attention.bias, config.attention.output_bias) = (true, false),
+        "qwen3" => config.attention.qk_norm = Some(QkNorm::Head),
+        _ => {}
+    }
+    if fields.flag_or("use_sliding_window", false)? {
+        return Err(fields.refuse(
+            "use_sliding_window",
+            "windows of some layers are not computed",
+        ));
+    }
+    Ok(config)
+}
+
+fn granite(fields: &Fields, mut config: DecoderConfig) -> Result<DecoderConfig> {
+    config.multipliers = Multipliers {
+        embedding: fields.number_or("embedding_multiplier", 1.0)?,
+        residual: fields.number_or("residual_multiplier", 1.0)?,
+        logits_divisor: fields.number_or("logits_scaling", 1.0)?,
+    };
+    config.attention.scale = Some(fields.number_or("attention_multiplier", 1.0)?);
+    Ok(config)
+}
+
+fn experts(fields: &Fields, kind: &str) -> Result<DecoderConfig> {
+    let mut config = llama(fields)?;
+    let width = fields.size("intermediate_size")?;
+    let mut moe = MoeConfig {
+        num_experts: match kind {
+            "mixtral" | "phimoe" | "granitemoe" => fields.size("num_local_experts")?,
+            _ => fields.size("num_experts")?,
+        },
+        top_k: fields.size("num_experts_per_tok")?,
+        expert_dim: width,
+        capacity_factor: None,
+        loss_free_bias: false,
+        routing: Routing::Renormalized,
+        shared_dim: None,
+    };
+    config.ff_dim = None;
+    let plain = |renormalised: bool| match renormalised {
+        true => Routing::Renormalized,
+        false => Routing::Plain,
+    };
+    match kind {
+        "mixtral" => {
+            config.norm_eps = fields.number_or("rms_norm_eps", 1e-5)?;
+            config.rope_theta = theta(fields, 1e6)?;
+            config.attention.window = window(fields, config.max_context)?;
+        }
+        "phimoe" => {
+            config.rope_theta = theta(fields, 1e6)?;
+            config.norm = NormKind::Layer;
+            config.norm_eps = fields.number_or("rms_norm_eps", 1e-5)?;
+            config.head_bias = fields.flag_or("lm_head_bias", false)?;
+            config.attention.window = window(fields, config.max_context)?;
+            moe.routing = Routing::SparseMixer {
+                jitter: fields.number_or("router_jitter_noise", 0.01)?,
+            };
+        }
+        "olmoe" => {
+            config.norm_eps = fields.number_or("rms_norm_eps", 1e-5)?;
+            config.attention.qk_norm = Some(QkNorm::Full);
+            config.attention.limit = fields.number_if_there("clip_qkv")?;
+            moe.routing = plain(fields.flag_or("norm_topk_prob", false)?);
+        }
+        "granitemoe" => config = granite(fields, config)?,
+        _ => {
+            moe.expert_dim = fields.size("moe_intermediate_size")?;
+            moe.routing = plain(fields.flag_or("norm_topk_prob", false)?);
+            if kind == "qwen2_moe" {
+                (config.attention.bias, config.attention.output_bias) =
+                    (fields.flag_or("qkv_bias", true)?, false);
+                moe.shared_dim = Some(fields.size("shared_expert_intermediate_size")?);
+            } else {
+                config.attention.qk_norm = Some(QkNorm::Head);
+            }
+            if fields.flag_or("use_sliding_window", false)? {
+                return Err(fields.refuse(
+                    "use_sliding_window",
+                    "windows of some layers are not computed",
+                ));
+            }
+            let step = fields.size_or("decoder_sparse_step", 1)?.max(1);
+            let named = fields.sizes("mlp_only_layers")?;
+            let is_dense = |layer: &usize| named.contains(layer) || (layer + 1) % step != 0;
+            config.dense_layers = (0..config.num_layers.min(4096)).filter(is_dense).collect();
+            config.ff_dim = (!config.dense_layers.is_empty()).then_some(width);
+        }
+    }
+    config.moe = Some(moe);
+    Ok(config)
+}
+
+fn mpt(fields: &Fields) -> Result<DecoderConfig> {
+    let dim = fields.size("d_model")?;
+    let num_heads = fields.size("n_heads")?;
+    // The first models keep the settings of attention beside the others.
+    let inner = fields.inner("attn_config")?;
+    let attention = inner.as_ref().unwrap_or(fields);
+    if !attention.flag_or("alibi", true)? {
+        return Err(attention.refuse("alibi", "is false; learned positions are not computed"));
+    }
+    let kind = attention.text_or("attn_type", "multihead_attention")?;
+    if kind != "multihead_attention" {
+        return Err(attention.refuse(
+            "attn_type",
+            format!("is {kind:?}; multihead_attention is read"),
+        ));
+    }
+    if !fields.flag_or("no_bias", true)? {
+        return Err(fields.refuse("no_bias", "is false; no released model has biases"));
+    }
+    let expansion = fields.number_or("expansion_ratio", 4.0)?;
+    let qk_norm = attention.flag_or("qk_ln", false)? || fields.flag_or("attn_qk_ln", false)?;
+    let limit = attention.number_if_there("clip_qkv")?.map_or_else(
+        || fields.number_if_there("attn_clip_qkv"),
+        |limit| Ok(Some(limit)),
+    )?;
+    if qk_norm && limit.is_some() {
+        return Err(attention.refuse("clip_qkv", "stands beside qk_ln, which is not computed"));
+    }
+    let divisor = match fields.get("logit_scale") {
+        None => 1.0,
+        Some(value) if value == "inv_sqrt_d_model" => (dim as f64).sqrt(),
+        Some(_) => fields.number_or("logit_scale", 1.0)?.recip(),
+    };
+    Ok(DecoderConfig {
+        vocab_size: fields.size("vocab_size")?,
+        dim,
+        num_layers: fields.size("n_layers")?,
+        num_heads,
+        num_kv_heads: num_heads,
+        head_dim: dim / num_heads.max(1),
+        rope_theta: 10_000.0,
+        max_context: fields.size_or("max_seq_len", DEFAULT_CONTEXT)?,
+        norm_eps: fields.number_or("layer_norm_epsilon", 1e-5)?,
+        tied_embeddings: true,
+        ff_dim: Some((dim as f64 * expansion) as usize),
+        norm: NormKind::LayerUnbiased,
+        ff: FeedForwardKind::Gelu,
+        ff_bias: false,
+        parallel_residual: false,
+        head_size: None,
+        head_bias: false,
+        dense_layers: Vec::new(),
+        alibi_max_bias: Some(attention.number_or("alibi_bias_max", 8.0)?),
+        attention: AttentionConfig {
+            qk_norm: qk_norm.then_some(QkNorm::Full),
+            limit,
+            scale: attention.number_if_there("softmax_scale")?,
+            ..AttentionConfig::default()
+        },
+        rope: RopeConfig::default(),
+        multipliers: Multipliers {
+            logits_divisor: divisor,
+            ..Multipliers::default()
+        },
+        moe: None,
+    })
+}
+
+fn gpt_neox(fields: &Fields) -> Result<DecoderConfig> {
+    let dim = fields.size("hidden_size")?;
+    let num_heads = fields.size("num_attention_heads")?;
+    let head_dim = dim / num_heads.max(1);
+    let turning = (head_dim as f64 * fields.number_or("rotary_pct", 0.25)?) as usize;
+    let bias = fields.flag_or("attention_bias", true)?;
+    let ff = match fields.text_or("hidden_act", "gelu")?.as_str() {
+        "gelu" => FeedForwardKind::Gelu,
+        "gelu_new" | "gelu_fast" | "gelu_pytorch_tanh" => FeedForwardKind::GeluTanh,
+        "relu" => FeedForwardKind::Relu,
+        other => return Err(fields.refuse("hidden_act", format!("is {other:?}"))),
+    };
+    let theta = theta(fields, fields.number_or("rotary_emb_base", 10_000.0)?)?;
+    Ok(DecoderConfig {
+        vocab_size: fields.size("vocab_size")?,
+        dim,
+        num_layers: fields.size("num_hidden_layers")?,
+        num_heads,
+        num_kv_heads: num_heads,
+        head_dim,
+        rope_theta: theta,
+        max_context: fields.size_or("max_position_embeddings", DEFAULT_CONTEXT)?,
+        norm_eps: fields.number_or("layer_norm_eps", 1e-5)?,
+        tied_embeddings: fields.flag_or("tie_word_embeddings", false)?,
+        ff_dim: Some(fields.size("intermediate_size")?),
+        norm: NormKind::Layer,
+        ff,
+        ff_bias: true,
+        parallel_residual: fields.flag_or("use_parallel_residual", true)?,
+        head_size: None,
+        head_bias: false,
+        dense_layers: Vec::new(),
+        alibi_max_bias: None,
+        attention: AttentionConfig {
+            bias,
+            output_bias: bias,
+            ..AttentionConfig::default()
+        },
+        rope: RopeConfig {
+            dims: (turning != head_dim).then_some(turning),
+            scaling: scaling(fields, turning)?,
+            ..RopeConfig::default()
+        },
+        multipliers: Multipliers::default(),
+        moe: None,
+    })
+}

@@ -1,0 +1,272 @@
+//! GGUF files: decoders with their tokenizer, in llama.cpp's names.
+
+use super::names;
+use super::{Family, Interface};
+use crate::error::CheckpointError;
+use crate::gguf::{Gguf, Value};
+use crate::recipe::Numbers;
+use crate::speech::{GgufSpeech, Speech};
+use crate::store::Store;
+use avocet_model::{
+    AttentionConfig, DecoderConfig, FeedForwardKind, ModelConfig, MoeConfig, Multipliers, NormKind,
+    QkNorm, RopeConfig, RopeScaling, Routing,
+};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+type Result<T> = std::result::Result<T, CheckpointError>;
+
+/// Metadata of a file, read by key.
+pub(crate) struct Metadata<'a> {
+    path: &'a Path,
+    values: &'a BTreeMap<String, Value>,
+}
+
+impl<'a> Metadata<'a> {
+    pub fn new(path: &'a Path, values: &'a BTreeMap<String, Value>) -> Self {
+        Self { path, values }
+    }
+
+    pub fn refuse(&self, key: &str, reason: impl std::fmt::Display) -> CheckpointError {
+        CheckpointError::Family {
+            path: self.path.to_owned(),
+            reason: format!("{key}: {reason}"),
+        }
+    }
+
+    fn one<T>(
+        &self,
+        key: &str,
+        read: impl Fn(&Value) -> Option<T>,
+        kind: &str,
+    ) -> Result<Option<T>> {
+        match self.values.get(key) {
+            None => Ok(None),
+            Some(value) => match read(value) {
+                Some(read) => Ok(Some(read)),
+                None => Err(self.refuse(key, format!("is not {kind}"))),
+            },
+        }
+    }
+
+    pub fn size(&self, key: &str) -> Result<Option<usize>> {
+        self.one(key, |v| usize::try_from(v.as_u64()?).ok(), "a whole number")
+    }
+
+    fn need(&self, key: &str) -> Result<usize> {
+        self.size(key)?
+            .ok_or_else(|| self.refuse(key, "is missing"))
+    }
+
+    fn number(&self, key: &str) -> Result<Option<f64>> {
+        self.one(key, Value::as_f64, "a number")
+    }
+
+    pub fn text(&self, key: &str) -> Result<Option<String>> {
+        self.one(key, |v| v.as_str().map(str::to_owned), "a text")
+    }
+
+    pub fn flag(&self, key: &str) -> Result<Option<bool>> {
+        self.one(key, Value::as_bool, "true or false")
+    }
+
+    pub fn texts(&self, key: &str) -> Result<Vec<String>> {
+        let texts = self.one(
+            key,
+            |v| v.as_texts().map(<[String]>::to_vec),
+            "a list of texts",
+        )?;
+        Ok(texts.unwrap_or_default())
+    }
+
+    pub fn numbers(&self, key: &str) -> Result<Vec<f64>> {
+        let numbers = self.one(key, Value::as_numbers, "a list of numbers")?;
+        Ok(numbers.unwrap_or_default())
+    }
+
+    /// The id of a token, if it is given.
+    pub fn id(&self, key: &str) -> Result<Option<u32>> {
+        self.one(
+            key,
+            |v| u32::try_from(v.as_u64()?).ok(),
+            "the id of a token",
+        )
+    }
+}
+
+/// The model in the file `path`.
+pub(super) fn read(path: &Path) -> Result<Family> {
+    let file = Gguf::open(path)?;
+    let metadata = Metadata::new(path, file.metadata());
+    let tensors: BTreeMap<String, Vec<usize>> = file.tensors().map(|t| (t.name, t.shape)).collect();
+    let decoder = decoder(&metadata, &tensors)?;
+    let speech = GgufSpeech::read(path, &metadata)?;
+    let name = metadata.text("general.name")?;
+    let numbers = Numbers {
+        heads: decoder.num_heads,
+        experts: decoder.moe.as_ref().map_or(0, |moe| moe.num_experts),
+    };
+    Ok(Family {
+        name: "GGUF",
+        config: ModelConfig {
+            name: name.unwrap_or_else(|| super::name_of(path)),
+            decoder,
+            cross_attention: None,
+            vision: None,
+            clip: None,
+            tiled_vision: None,
+            resampler: None,
+        },
+        store: Store::gguf(file)?,
+        names: names::GGUF.to_vec(),
+        numbers,
+        interface: Interface {
+            processor: None,
+            speech: Speech::Gguf(Box::new(speech)),
+        },
+    })
+}
+
+fn decoder(
+    metadata: &Metadata<'_>,
+    tensors: &BTreeMap<String, Vec<usize>>,
+) -> Result<DecoderConfig> {
+    const ARCHITECTURE: &str = "general.architecture";
+    let architecture = metadata.text(ARCHITECTURE)?.unwrap_or_default();
+    let known = [
+        "llama",
+        "qwen2",
+        "qwen3",
+        "qwen2moe",
+        "qwen3moe",
+        "olmoe",
+        "granite",
+        "granitemoe",
+    ];
+    if !known.contains(&architecture.as_str()) {
+        let reason = format!("is {architecture:?}; {} are read", known.join(", "));
+        return Err(metadata.refuse(ARCHITECTURE, reason));
+    }
+    let key = |name: &str| format!("{architecture}.{name}");
+    let dim = metadata.need(&key("embedding_length"))?;
+    let num_heads = metadata.need(&key("attention.head_count"))?;
+    let num_kv_heads = metadata
+        .size(&key("attention.head_count_kv"))?
+        .unwrap_or(num_heads);
+    let head_dim = metadata
+        .size(&key("attention.key_length"))?
+        .unwrap_or(dim / num_heads.max(1));
+    let rows = |name: &str| tensors.get(name).and_then(|shape| shape.first().copied());
+    let Some(vocab_size) = rows("token_embd.weight") else {
+        return Err(metadata.refuse("token_embd.weight", "is missing"));
+    };
+    let num_experts = metadata.size(&key("expert_count"))?.unwrap_or(0);
+    let ff_dim = metadata.size(&key("feed_forward_length"))?;
+    // Only these two have their rotary pairs rearranged to be neighbours.
+    let interleaved = matches!(architecture.as_str(), "llama" | "granite" | "granitemoe");
+    let turning = metadata
+        .size(&key("rope.dimension_count"))?
+        .unwrap_or(head_dim);
+    let has = |name: &str| tensors.contains_key(name);
+    let moe = match num_experts {
+        0 => None,
+        _ => Some(mixture(
+            metadata,
+            &architecture,
+            num_experts,
+            ff_dim,
+            tensors,
+        )?),
+    };
+    let qk_norm = match (rows("blk.0.attn_q_norm.weight"), num_heads * head_dim) {
+        (None, _) => None,
+        (Some(width), full) if width == full && width != head_dim => Some(QkNorm::Full),
+        (Some(_), _) => Some(QkNorm::Head),
+    };
+    let multiplier =
+        |name: &str| -> Result<f64> { Ok(metadata.number(&key(name))?.unwrap_or(1.0)) };
+    Ok(DecoderConfig {
+        vocab_size,
+        dim,
+        num_layers: metadata.need(&key("block_count"))?,
+        num_heads,
+        num_kv_heads,
+        head_dim,
+        rope_theta: metadata.number(&key("rope.freq_base"))?.unwrap_or(10_000.0),
+        max_context: metadata.size(&key("context_length"))?.unwrap_or(2048),
+        norm_eps: metadata
+            .number(&key("attention.layer_norm_rms_epsilon"))?
+            .unwrap_or(1e-5),
+        tied_embeddings: !has("output.weight"),
+        ff_dim: if moe.is_some() { None } else { ff_dim },
+        norm: NormKind::Rms,
+        ff: FeedForwardKind::SwiGlu,
+        ff_bias: false,
+        parallel_residual: false,
+        head_size: None,
+        head_bias: false,
+        dense_layers: Vec::new(),
+        alibi_max_bias: None,
+        attention: AttentionConfig {
+            bias: has("blk.0.attn_q.bias"),
+            output_bias: has("blk.0.attn_output.bias"),
+            qk_norm,
+            scale: metadata.number(&key("attention.scale"))?,
+            ..AttentionConfig::default()
+        },
+        rope: RopeConfig {
+            dims: (turning != head_dim).then_some(turning),
+            interleaved,
+            scaling: scaling(metadata, &architecture)?,
+        },
+        multipliers: Multipliers {
+            embedding: multiplier("embedding_scale")?,
+            residual: multiplier("residual_scale")?,
+            logits_divisor: multiplier("logit_scale")?,
+        },
+        moe,
+    })
+}
+
+fn scaling(metadata: &Metadata<'_>, architecture: &str) -> Result<Option<RopeScaling>> {
+    let key = format!("{architecture}.rope.scaling.type");
+    match metadata.text(&key)?.as_deref() {
+        None | Some("none") => Ok(None),
+        Some("linear") => {
+            let factor = metadata.number(&format!("{architecture}.rope.scaling.factor"))?;
+            Ok(Some(RopeScaling::Linear {
+                factor: factor.unwrap_or(1.0),
+            }))
+        }
+        Some(other) => Err(metadata.refuse(&key, format!("is {other:?}; linear is computed"))),
+    }
+}
+
+fn mixture(
+    metadata: &Metadata<'_>,
+    architecture: &str,
+    num_experts: usize,
+    ff_dim: Option<usize>,
+    tensors: &BTreeMap<String, Vec<usize>>,
+) -> Result<MoeConfig> {
+    let key = |name: &str| format!("{architecture}.{name}");
+    let own = metadata.size(&key("expert_feed_forward_length"))?;
+    let Some(expert_dim) = own.or(ff_dim) else {
+        return Err(metadata.refuse(&key("expert_feed_forward_length"), "is missing"));
+    };
+    let shared = tensors
+        .get("blk.0.ffn_gate_shexp.weight")
+        .and_then(|shape| shape.first().copied());
+    Ok(MoeConfig {
+        num_experts,
+        top_k: metadata.need(&key("expert_used_count"))?,
+        expert_dim,
+        capacity_factor: None,
+        loss_free_bias: false,
+        routing: match architecture {
+            "olmoe" | "qwen2moe" => Routing::Plain,
+            _ => Routing::Renormalized,
+        },
+        shared_dim: shared,
+    })
+}

@@ -1,0 +1,186 @@
+//! The public model families: what their files say, in our terms.
+//!
+//! A family reads `config.json` (or the metadata of a GGUF file) into a
+//! [`ModelConfig`], says in a table where our parameters lie in its files, and how the model is
+//! spoken to and shown pictures. The network itself has no code of any family's own.
+
+mod decoders;
+mod fields;
+mod flamingo;
+pub(crate) mod gguf;
+mod idefics;
+mod mllama;
+mod names;
+mod vision;
+
+use crate::error::CheckpointError;
+use crate::recipe::{Numbers, Recipe, Recipes, Section};
+use crate::speech::{HubSpeech, Manner, Speech};
+use crate::store::Store;
+use avocet_media::ImageProcessor;
+use avocet_model::{ClipConfig, ModelConfig, parameter_shapes};
+use fields::Fields;
+use std::path::Path;
+
+pub(crate) use names::is_ignored;
+
+/// What a folder of a public model is known by.
+const CONFIG: &str = "config.json";
+
+/// A public model, read but not loaded.
+pub(crate) struct Family {
+    /// What people call it.
+    pub name: &'static str,
+    pub config: ModelConfig,
+    pub store: Store,
+    pub names: Vec<Section>,
+    pub numbers: Numbers,
+    pub interface: Interface,
+}
+
+/// How a model is spoken to and shown pictures.
+pub(crate) struct Interface {
+    pub processor: Option<ImageProcessor>,
+    pub speech: Speech,
+}
+
+/// A public vision encoder, read but not loaded.
+pub(crate) struct Encoder {
+    pub config: ClipConfig,
+    pub store: Store,
+    pub names: &'static [Section],
+    pub processor: ImageProcessor,
+}
+
+impl Family {
+    /// The recipes of all parameters; those that no table has a line for are left out.
+    pub fn recipes(&self) -> Result<Recipes, CheckpointError> {
+        let shapes = parameter_shapes(&self.config)?;
+        let recipe = |name: &String| {
+            let recipe = Recipe::find(name, &self.names, self.numbers, &self.store)?;
+            Some((name.clone(), recipe))
+        };
+        Ok(shapes.keys().filter_map(recipe).collect())
+    }
+}
+
+/// Whether `folder` holds a public model.
+pub(crate) fn is_folder(folder: &Path) -> bool {
+    folder.join(CONFIG).is_file() || folder.join(flamingo::SETTINGS).is_file()
+}
+
+/// The public model in `folder`, or in the GGUF file of this path.
+///
+/// Errors name the file and the field.
+pub(crate) fn read(path: &Path) -> Result<Family, CheckpointError> {
+    if path.is_file() {
+        return gguf::read(path);
+    }
+    if path.join(flamingo::SETTINGS).is_file() {
+        return flamingo::read(path);
+    }
+    let fields = Fields::read(&path.join(CONFIG))?;
+    let kind = fields.text_or("model_type", "")?;
+    match kind.as_str() {
+        "idefics" => return idefics::read(path, &fields),
+        "mllama" => return mllama::read(path, &fields),
+        _ => {}
+    }
+    if let Some(decoder) = decoders::read(&fields)? {
+        return text(path, &fields, decoder);
+    }
+    if vision::read(path, &fields)?.is_some() {
+        let reason = "is a vision encoder alone; join it with a decoder: avocet graft --vision";
+        return Err(fields.refuse("model_type", reason));
+    }
+    let reason = format!(
+        "is {kind:?}; there are idefics, mllama, {}, and OpenFlamingo by its {}",
+        decoders::KNOWN,
+        flamingo::SETTINGS
+    );
+    Err(fields.refuse("model_type", reason))
+}
+
+fn text(
+    folder: &Path,
+    fields: &Fields,
+    family: decoders::DecoderFamily,
+) -> Result<Family, CheckpointError> {
+    let mut decoder = family.config;
+    let store = Store::folder(folder)?;
+    // Vocabularies are padded and extended; the tensors are what counts.
+    let rows = |name: &str| store.get(name).and_then(|t| t.shape.first().copied());
+    let embedding = family.names.iter().find_map(|section| {
+        let line = section
+            .lines
+            .iter()
+            .find(|(ours, _)| *ours == "embedding")?;
+        match section.theirs {
+            "" => rows(&format!("{}.weight", line.1)),
+            below => rows(&format!("{below}.{}.weight", line.1)),
+        }
+    });
+    decoder.vocab_size = embedding.unwrap_or(decoder.vocab_size);
+    let head = rows("lm_head.weight").or(rows("embed_out.weight"));
+    match head {
+        None => decoder.tied_embeddings = true,
+        Some(outputs) if !decoder.tied_embeddings => {
+            decoder.head_size = (outputs != decoder.vocab_size).then_some(outputs);
+        }
+        // Some writers keep the tied head as well.
+        Some(_) => {}
+    }
+    let numbers = Numbers {
+        heads: decoder.num_heads,
+        experts: decoder.moe.as_ref().map_or(0, |moe| moe.num_experts),
+    };
+    let stops = fields.ids("eos_token_id")?;
+    Ok(Family {
+        name: "decoder",
+        config: ModelConfig {
+            name: name_of(folder),
+            decoder,
+            cross_attention: None,
+            vision: None,
+            clip: None,
+            tiled_vision: None,
+            resampler: None,
+        },
+        store,
+        names: family.names.to_vec(),
+        numbers,
+        interface: Interface {
+            processor: None,
+            speech: Speech::Hub(HubSpeech::new(folder, Manner::Text, stops)),
+        },
+    })
+}
+
+/// The vision encoder in `folder`: CLIP or SigLIP as the hub has them, or open_clip's.
+///
+/// Errors name the file and the field.
+pub(crate) fn encoder(folder: &Path) -> Result<Encoder, CheckpointError> {
+    let fields = Fields::read(&folder.join(CONFIG))?;
+    let Some(family) = vision::read(folder, &fields)? else {
+        let kind = fields.text_or("model_type", "")?;
+        let reason = format!(
+            "is {kind:?}; clip, clip_vision_model, siglip and siglip_vision_model are vision encoders"
+        );
+        return Err(fields.refuse("model_type", reason));
+    };
+    Ok(Encoder {
+        config: family.config,
+        store: Store::folder(folder)?,
+        names: family.names,
+        processor: family.processor,
+    })
+}
+
+/// What a model is called that does not say: the last part of its path.
+fn name_of(path: &Path) -> String {
+    let name = path.file_stem().or(path.file_name());
+    name.map_or_else(
+        || "model".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    )
+}

@@ -1,0 +1,371 @@
+//! The tensors of a model as they lie in its files, whatever form the files have.
+
+use crate::bytes::Bytes;
+use crate::error::CheckpointError;
+use crate::gguf::{GgmlType, Gguf};
+use crate::header::StoredType;
+use crate::pickle::{ElementType, Pickle};
+use crate::weights::Weights;
+use avocet_kernels::{StoredFormat, StoredRows};
+use candle_core::{DType, Device, Result, Tensor, bail};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Most files that one model is read from.
+const MOST_FILES: usize = 1024;
+/// Longest index of shards that is read.
+const MAX_INDEX: u64 = 64 << 20;
+
+/// What a file says of one tensor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredTensor {
+    /// Its name in the file.
+    pub name: String,
+    /// Its number type in the file.
+    pub dtype: NumberType,
+    /// Its shape.
+    pub shape: Vec<usize>,
+}
+
+/// A number type of any of the file forms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NumberType {
+    /// Of a safetensors file.
+    Safetensors(StoredType),
+    /// Of a file of `torch.save`.
+    Pickle(ElementType),
+    /// Of a GGUF file.
+    Gguf(GgmlType),
+}
+
+impl NumberType {
+    /// The form in which matrices of this type are computed with as they lie; `None` if they
+    /// cannot be.
+    pub fn format(self) -> Option<StoredFormat> {
+        match self {
+            Self::Safetensors(StoredType::F32)
+            | Self::Pickle(ElementType::F32)
+            | Self::Gguf(GgmlType::F32) => Some(StoredFormat::F32),
+            Self::Safetensors(StoredType::F16)
+            | Self::Pickle(ElementType::F16)
+            | Self::Gguf(GgmlType::F16) => Some(StoredFormat::F16),
+            Self::Safetensors(StoredType::Bf16)
+            | Self::Pickle(ElementType::Bf16)
+            | Self::Gguf(GgmlType::Bf16) => Some(StoredFormat::Bf16),
+            Self::Gguf(GgmlType::Q8_0) => Some(StoredFormat::Q8_0),
+            Self::Gguf(GgmlType::Q4_0) => Some(StoredFormat::Q4_0),
+            Self::Gguf(GgmlType::Q4_1) => Some(StoredFormat::Q4_1),
+            Self::Gguf(GgmlType::Q4K) => Some(StoredFormat::Q4K),
+            Self::Gguf(GgmlType::Q5K) => Some(StoredFormat::Q5K),
+            Self::Gguf(GgmlType::Q6K) => Some(StoredFormat::Q6K),
+            Self::Safetensors(_) | Self::Pickle(_) | Self::Gguf(_) => None,
+        }
+    }
+
+    /// Whether the numbers could be parameters.
+    pub fn is_float(self) -> bool {
+        let double = matches!(
+            self,
+            Self::Safetensors(StoredType::F64) | Self::Pickle(ElementType::F64)
+        );
+        double || self.format().is_some()
+    }
+}
+
+impl fmt::Display for NumberType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Safetensors(dtype) => write!(f, "{dtype:?}"),
+            Self::Pickle(dtype) => write!(f, "{dtype}"),
+            Self::Gguf(dtype) => write!(f, "{dtype}"),
+        }
+    }
+}
+
+enum Source {
+    Safetensors(Weights),
+    Pickle(Pickle),
+    Gguf(Gguf),
+}
+
+struct Place {
+    source: usize,
+    /// The name in the file, which may differ from the one that it goes by.
+    key: String,
+    tensor: StoredTensor,
+}
+
+/// The tensors of one model, in one file or several.
+pub(crate) struct Store {
+    sources: Vec<Source>,
+    places: BTreeMap<String, Place>,
+    num_bytes: usize,
+}
+
+impl Store {
+    /// No tensor.
+    pub fn empty() -> Self {
+        Self {
+            sources: Vec::new(),
+            places: BTreeMap::new(),
+            num_bytes: 0,
+        }
+    }
+
+    /// The tensors of a safetensors file.
+    pub fn safetensors(path: &Path) -> std::result::Result<Self, CheckpointError> {
+        Self::of([Source::Safetensors(Weights::map(path)?)])
+    }
+
+    /// The tensors of a safetensors file that is part of the binary.
+    pub fn carried(weights: Weights) -> std::result::Result<Self, CheckpointError> {
+        Self::of([Source::Safetensors(weights)])
+    }
+
+    /// The tensors of a file of `torch.save`.
+    pub fn pickle(path: &Path) -> std::result::Result<Self, CheckpointError> {
+        Self::of([Source::Pickle(Pickle::open(path)?)])
+    }
+
+    /// The tensors of a GGUF file.
+    pub fn gguf(file: Gguf) -> std::result::Result<Self, CheckpointError> {
+        Self::of([Source::Gguf(file)])
+    }
+
+    /// The tensors of a folder: `model.safetensors`, or the shards that its index lists, or the
+    /// same as `pytorch_model.bin`.
+    ///
+    /// Errors if there is none of them, or a shard is missing.
+    pub fn folder(folder: &Path) -> std::result::Result<Self, CheckpointError> {
+        let index = |name: &str| Some(folder.join(name)).filter(|path| path.is_file());
+        if let Some(path) = index("model.safetensors") {
+            return Self::safetensors(&path);
+        }
+        if let Some(path) = index("model.safetensors.index.json") {
+            let open = |shard: &Path| Ok(Source::Safetensors(Weights::map(shard)?));
+            return Self::shards(&path, open);
+        }
+        if let Some(path) = index("pytorch_model.bin") {
+            return Self::pickle(&path);
+        }
+        if let Some(path) = index("pytorch_model.bin.index.json") {
+            return Self::shards(&path, |shard| Ok(Source::Pickle(Pickle::open(shard)?)));
+        }
+        Err(CheckpointError::NoWeights {
+            folder: folder.to_owned(),
+        })
+    }
+
+    fn shards(
+        index: &Path,
+        open: impl Fn(&Path) -> std::result::Result<Source, CheckpointError>,
+    ) -> std::result::Result<Self, CheckpointError> {
+        #[derive(serde::Deserialize)]
+        struct Index {
+            weight_map: BTreeMap<String, String>,
+        }
+        let refuse = |reason: String| CheckpointError::Index {
+            path: index.to_owned(),
+            reason,
+        };
+        let bytes = crate::files::read(index, MAX_INDEX)?;
+        let Index { weight_map } =
+            serde_json::from_slice(&bytes).map_err(|error| refuse(error.to_string()))?;
+        let names: std::collections::BTreeSet<&String> = weight_map.values().collect();
+        if names.len() > MOST_FILES {
+            return Err(refuse(format!(
+                "{} shards, at most {MOST_FILES} are read",
+                names.len()
+            )));
+        }
+        let mut sources = Vec::new();
+        for name in names {
+            // A shard lies beside its index; a path could lead anywhere.
+            if Path::new(name)
+                .file_name()
+                .is_none_or(|file| file != name.as_str())
+            {
+                return Err(refuse(format!("shard {name:?} is not a file name")));
+            }
+            sources.push(open(&index.with_file_name(name))?);
+        }
+        let store = Self::of(sources)?;
+        match weight_map
+            .keys()
+            .find(|name| !store.places.contains_key(*name))
+        {
+            Some(name) => Err(refuse(format!("tensor {name:?} is in none of the shards"))),
+            None => Ok(store),
+        }
+    }
+
+    fn of(sources: impl IntoIterator<Item = Source>) -> std::result::Result<Self, CheckpointError> {
+        let mut store = Self::empty();
+        for source in sources {
+            store.add(source, |name| Some(name.to_owned()));
+        }
+        Ok(store)
+    }
+
+    /// Takes the tensors of `other` in, under the names that `rename` gives them; those without
+    /// one are left out.
+    pub fn join(&mut self, other: Self, rename: impl Fn(&str) -> Option<String>) {
+        let first = self.sources.len();
+        self.sources.extend(other.sources);
+        self.num_bytes += other.num_bytes;
+        for (name, mut place) in other.places {
+            if let Some(name) = rename(&name) {
+                place.source += first;
+                place.tensor.name.clone_from(&name);
+                self.places.insert(name, place);
+            }
+        }
+    }
+
+    /// Calls every tensor by the name that `rename` gives it; those without one are left out.
+    pub fn renamed(self, rename: impl Fn(&str) -> Option<String>) -> Self {
+        let mut store = Self::empty();
+        store.join(self, rename);
+        store
+    }
+
+    fn add(&mut self, source: Source, rename: impl Fn(&str) -> Option<String>) {
+        let index = self.sources.len();
+        let tensors: Vec<StoredTensor> = match &source {
+            Source::Safetensors(file) => file
+                .tensors()
+                .map(|(name, entry)| StoredTensor {
+                    name: name.clone(),
+                    dtype: NumberType::Safetensors(entry.dtype),
+                    shape: entry.shape.clone(),
+                })
+                .collect(),
+            Source::Pickle(file) => file
+                .tensors()
+                .map(|tensor| StoredTensor {
+                    name: tensor.name,
+                    dtype: NumberType::Pickle(tensor.dtype),
+                    shape: tensor.shape,
+                })
+                .collect(),
+            Source::Gguf(file) => file
+                .tensors()
+                .map(|tensor| StoredTensor {
+                    name: tensor.name,
+                    dtype: NumberType::Gguf(tensor.dtype),
+                    shape: tensor.shape,
+                })
+                .collect(),
+        };
+        self.num_bytes += match &source {
+            Source::Safetensors(file) => file.bytes().get().len(),
+            Source::Pickle(file) => file.bytes().get().len(),
+            Source::Gguf(file) => file.bytes().get().len(),
+        };
+        self.sources.push(source);
+        for tensor in tensors {
+            let Some(name) = rename(&tensor.name) else {
+                continue;
+            };
+            let place = Place {
+                source: index,
+                key: tensor.name.clone(),
+                tensor: StoredTensor {
+                    name: name.clone(),
+                    ..tensor
+                },
+            };
+            self.places.insert(name, place);
+        }
+    }
+
+    /// Bytes of the files together.
+    pub fn num_bytes(&self) -> usize {
+        self.num_bytes
+    }
+
+    /// Every tensor, sorted by name.
+    pub fn tensors(&self) -> impl Iterator<Item = &StoredTensor> {
+        self.places.values().map(|place| &place.tensor)
+    }
+
+    /// What the files say of one tensor.
+    pub fn get(&self, name: &str) -> Option<&StoredTensor> {
+        self.places.get(name).map(|place| &place.tensor)
+    }
+
+    /// A tensor: BF16 as it is, other floating-point numbers in F32; copied once.
+    ///
+    /// Errors if there is none of this name, or it holds no floating-point numbers.
+    pub fn tensor(&self, name: &str, device: &Device) -> Result<Tensor> {
+        let Some(place) = self.places.get(name) else {
+            bail!("tensor {name:?} is missing from the weights");
+        };
+        let dtype = place.tensor.dtype;
+        if !dtype.is_float() {
+            bail!("tensor {name:?} is stored as {dtype}, which is not read as a parameter");
+        }
+        let missing = || candle_core::Error::Msg(format!("tensor {name:?} is gone"));
+        match &self.sources[place.source] {
+            Source::Safetensors(file) => {
+                let entry = file.entry(&place.key).ok_or_else(missing)?;
+                file.tensor(entry, device)
+            }
+            Source::Pickle(file) => file.tensor(&place.key, device)?.ok_or_else(missing),
+            Source::Gguf(file) => file
+                .tensor(&place.key, device)
+                .map_err(candle_core::Error::wrap)?
+                .ok_or_else(missing),
+        }
+    }
+
+    /// Rows of `cols` numbers of a tensor, as they lie in its file; only numbers that do not lie
+    /// in row-major order, or not in a form that is computed with, are copied.
+    ///
+    /// Errors as [`Store::tensor`] does, or if the rows do not exist.
+    pub fn rows(&self, name: &str, cols: usize, rows: Range<usize>) -> Result<StoredRows> {
+        let Some(place) = self.places.get(name) else {
+            bail!("tensor {name:?} is missing from the weights");
+        };
+        let bytes = match &self.sources[place.source] {
+            Source::Safetensors(file) => file
+                .entry(&place.key)
+                .map(|entry| (Arc::clone(file.bytes()), entry.bytes.start)),
+            Source::Pickle(file) => file
+                .place(&place.key)
+                .map(|bytes| (Arc::clone(file.bytes()), bytes.start)),
+            Source::Gguf(file) => file
+                .place(&place.key)
+                .map(|bytes| (Arc::clone(file.bytes()), bytes.start)),
+        };
+        if let (Some((bytes, start)), Some(format)) = (bytes, place.tensor.dtype.format()) {
+            return mapped(bytes, start, format, cols, rows);
+        }
+        let copied = self.tensor(name, &Device::Cpu)?.to_dtype(DType::F32)?;
+        let numbers = copied.flatten_all()?.to_vec1::<f32>()?;
+        let bytes: Vec<u8> = numbers.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let start = rows.start * cols * size_of::<f32>();
+        StoredRows::new(Arc::new(bytes), start, rows.len(), cols, StoredFormat::F32)
+    }
+}
+
+fn mapped(
+    bytes: Arc<Bytes>,
+    start: usize,
+    format: StoredFormat,
+    cols: usize,
+    rows: Range<usize>,
+) -> Result<StoredRows> {
+    let row_bytes = cols / format.block_len() * format.block_bytes();
+    let Some(offset) = rows
+        .start
+        .checked_mul(row_bytes)
+        .and_then(|skipped| skipped.checked_add(start))
+    else {
+        bail!("rows {rows:?} of {cols} numbers overflow");
+    };
+    StoredRows::new(bytes, offset, rows.len(), cols, format)
+}

@@ -1,0 +1,64 @@
+//! How a network gets its parameters: by name, from whoever holds them.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use avocet_kernels::Weight;
+use candle_core::{Result, Shape, Tensor};
+use candle_nn::Init;
+
+/// Whoever holds the parameters of a network: a training run, a file, or a counter.
+pub trait Parameters: Send + Sync {
+    /// What is small and sensitive (norms, biases, gates, routers, convolutions), in f32.
+    ///
+    /// Errors if there is no such parameter, or it has another shape.
+    fn tensor(&self, name: &str, shape: Shape, init: Init) -> Result<Tensor>;
+
+    /// A large matrix, or a stack of them, in the form in which it is kept.
+    ///
+    /// Errors as [`Parameters::tensor`] does.
+    fn matrix(&self, name: &str, shape: Shape, init: Init) -> Result<Weight>;
+}
+
+/// Hands parameters to a network's constructors; it knows in which field of the model they are.
+#[derive(Clone)]
+pub struct Builder {
+    source: Arc<dyn Parameters>,
+    path: String,
+}
+
+impl Builder {
+    /// A builder at the root of a model.
+    pub fn new(source: impl Parameters + 'static) -> Self {
+        Self {
+            source: Arc::new(source),
+            path: String::new(),
+        }
+    }
+
+    /// The builder of a field, or of an element of a list.
+    pub fn pp(&self, field: impl Display) -> Self {
+        Self {
+            source: Arc::clone(&self.source),
+            path: self.name(field),
+        }
+    }
+
+    /// A parameter in f32 that starts as `init` says.
+    pub fn tensor<S: Into<Shape>>(&self, shape: S, name: &str, init: Init) -> Result<Tensor> {
+        self.source.tensor(&self.name(name), shape.into(), init)
+    }
+
+    /// A large matrix that starts as `init` says.
+    pub fn matrix<S: Into<Shape>>(&self, shape: S, name: &str, init: Init) -> Result<Weight> {
+        self.source.matrix(&self.name(name), shape.into(), init)
+    }
+
+    fn name(&self, field: impl Display) -> String {
+        if self.path.is_empty() {
+            field.to_string()
+        } else {
+            format!("{}.{field}", self.path)
+        }
+    }
+}

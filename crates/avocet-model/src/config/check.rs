@@ -1,0 +1,85 @@
+//! Checks of single fields; each names the field it refuses.
+
+use super::ConfigError;
+
+/// Larger sizes than this are a mistake in the file, and would overflow products of sizes.
+const LARGEST_SIZE: usize = 1 << 24;
+
+/// Most layers of a tower. Each is made one by one, also when only counting, so a file that claims
+/// millions would keep a command busy for minutes.
+const MOST_LAYERS: usize = 4096;
+
+pub(super) fn refuse(field: &'static str, reason: String) -> Result<(), ConfigError> {
+    Err(ConfigError::Field { field, reason })
+}
+
+pub(super) fn layers(field: &'static str, value: usize) -> Result<(), ConfigError> {
+    if (1..=MOST_LAYERS).contains(&value) {
+        Ok(())
+    } else {
+        refuse(field, format!("is {value}, must be 1 to {MOST_LAYERS}"))
+    }
+}
+
+pub(super) fn size(field: &'static str, value: usize) -> Result<(), ConfigError> {
+    if (1..=LARGEST_SIZE).contains(&value) {
+        Ok(())
+    } else {
+        refuse(field, format!("is {value}, must be 1 to {LARGEST_SIZE}"))
+    }
+}
+
+pub(super) fn multiple(field: &'static str, value: usize, of: usize) -> Result<(), ConfigError> {
+    size(field, value)?;
+    if value.is_multiple_of(of) {
+        Ok(())
+    } else {
+        refuse(field, format!("is {value}, must be a multiple of {of}"))
+    }
+}
+
+pub(super) fn divides(
+    field: &'static str,
+    value: usize,
+    whole_name: &str,
+    whole: usize,
+) -> Result<(), ConfigError> {
+    size(field, value)?;
+    if whole.is_multiple_of(value) {
+        Ok(())
+    } else {
+        refuse(
+            field,
+            format!("is {value}, does not divide {whole_name}, which is {whole}"),
+        )
+    }
+}
+
+pub(super) fn positive(field: &'static str, value: f64) -> Result<(), ConfigError> {
+    if value.is_finite() && value > 0.0 {
+        Ok(())
+    } else {
+        refuse(field, format!("is {value}, must be above 0"))
+    }
+}
+
+pub(super) fn below(
+    field: &'static str,
+    values: &[usize],
+    limit: usize,
+) -> Result<(), ConfigError> {
+    if !values.is_sorted_by(|a, b| a < b) {
+        return refuse(field, "does not rise".into());
+    }
+    match values.last() {
+        Some(&last) if last >= limit => {
+            refuse(field, format!("names {last}, must be below {limit}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `value`, as serde skips fields that hold their default.
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

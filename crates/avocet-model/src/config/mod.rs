@@ -1,0 +1,150 @@
+//! The shape of a model: one struct a tower, nested, read from TOML.
+//!
+//! [`ModelConfig::validate`] is called by [`ModelConfig::from_toml`] and by `Avocet::new`, so a
+//! shape that cannot work is refused with the name of the field before anything is built.
+
+mod check;
+mod cross_attention;
+mod decoder;
+mod kinds;
+mod vision;
+
+use serde::{Deserialize, Serialize};
+
+use check::refuse;
+pub use cross_attention::{CrossAttentionConfig, ResamplerConfig};
+pub use decoder::{AttentionConfig, DecoderConfig, MoeConfig, Multipliers, RopeConfig};
+pub use kinds::{FeedForwardKind, NormKind, QkNorm, RopeScaling, Routing, WithoutImage};
+pub use vision::{ClipConfig, StemConfig, TiledVisionConfig, VisionConfig};
+
+/// Why a model's configuration was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The text is no TOML of the expected form; the message names the field and the line.
+    #[error("model configuration: {0}")]
+    Toml(#[from] toml::de::Error),
+    /// A field holds a value that cannot work.
+    #[error("model configuration, {field}: {reason}")]
+    Field {
+        /// Path of the field, such as `decoder.moe.top_k`.
+        field: &'static str,
+        /// What is wrong with it, with both numbers when two disagree.
+        reason: String,
+    },
+    /// No preset has this name.
+    #[error("no preset is called {name:?}; there are {known}")]
+    UnknownPreset {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+}
+
+/// Shape of a whole model; presets live in `assets/configs`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// What the model is called.
+    pub name: String,
+    /// The text tower.
+    pub decoder: DecoderConfig,
+    /// The layers through which the decoder sees images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cross_attention: Option<CrossAttentionConfig>,
+    /// The image tower, if it is our own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vision: Option<VisionConfig>,
+    /// The image tower, if it is one of CLIP's kin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip: Option<ClipConfig>,
+    /// The image tower, if it is Mllama's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tiled_vision: Option<TiledVisionConfig>,
+    /// Reduces an image to a fixed number of latents; without it every patch is a latent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resampler: Option<ResamplerConfig>,
+}
+
+impl ModelConfig {
+    /// Reads and validates a configuration.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text)?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Writes the configuration so that [`ModelConfig::from_toml`] reads the same.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("the structs hold nothing that TOML cannot write")
+    }
+
+    /// Number of gated cross-attention layers.
+    pub fn num_cross_layers(&self) -> usize {
+        self.cross_attention
+            .as_ref()
+            .map_or(0, |cross| cross.places(self.decoder.num_layers).len())
+    }
+
+    /// Whether there is a tower that sees images.
+    pub fn sees(&self) -> bool {
+        self.latent_dim().is_some()
+    }
+
+    /// Width of an image's rows, resampled or not, if there is a tower that sees images.
+    pub fn latent_dim(&self) -> Option<usize> {
+        let own = self.vision.as_ref().map(|tower| tower.dim);
+        let clip = self.clip.as_ref().map(|tower| tower.dim);
+        let tiled = self.tiled_vision.as_ref().map(|tower| tower.output_dim);
+        own.or(clip).or(tiled)
+    }
+
+    /// What the resampler's norms add, if it says nothing itself.
+    pub(crate) fn vision_eps(&self) -> f64 {
+        let own = self.vision.as_ref().map(|tower| tower.norm_eps);
+        let clip = self.clip.as_ref().map(|tower| tower.norm_eps);
+        let tiled = self.tiled_vision.as_ref().map(|tower| tower.norm_eps);
+        own.or(clip).or(tiled).unwrap_or(self.decoder.norm_eps)
+    }
+
+    /// Errors if any field is out of range or two of them disagree; the error names the field.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.decoder.validate()?;
+        if let Some(cross) = &self.cross_attention {
+            cross.validate(self.decoder.num_layers)?;
+            if !self.sees() {
+                return refuse(
+                    "cross_attention",
+                    "needs a [vision] tower to attend to".into(),
+                );
+            }
+        }
+        let towers = [
+            self.vision.is_some(),
+            self.clip.is_some(),
+            self.tiled_vision.is_some(),
+        ];
+        if towers.iter().filter(|there| **there).count() > 1 {
+            return refuse(
+                "vision",
+                "more than one of [vision], [clip] and [tiled_vision]".into(),
+            );
+        }
+        if let Some(vision) = &self.vision {
+            vision.validate()?;
+        }
+        if let Some(clip) = &self.clip {
+            clip.validate()?;
+        }
+        if let Some(tiled) = &self.tiled_vision {
+            tiled.validate()?;
+        }
+        if let Some(resampler) = &self.resampler {
+            let Some(dim) = self.latent_dim() else {
+                return refuse("resampler", "needs a [vision] tower to resample".into());
+            };
+            resampler.validate(dim)?;
+        }
+        Ok(())
+    }
+}
