@@ -21,11 +21,11 @@ const FORMATS: [StoredFormat; 9] = [
     StoredFormat::Q6K,
 ];
 /// Outputs and inputs; a depth that is not whole blocks leaves the K formats out.
-const SHAPES: [(usize, usize); 3] = [(4096, 4096), (1536, 576), (1536, 1536)];
+const SHAPES: [(usize, usize); 3] = [(512, 1536), (1536, 576), (512, 512)];
 /// Rows of x.
-const ROWS: [usize; 4] = [1, 4, 16, 128];
+const ROWS: [usize; 4] = [1, 2, 4, 16];
 /// Bytes of all copies of a matrix, which products take in turn: too many for most caches.
-const COLD_BYTES: usize = 1 << 29;
+const COLD_BYTES: usize = 1 << 20;
 
 fn main() -> Result<()> {
     println!(
@@ -37,7 +37,7 @@ fn main() -> Result<()> {
         println!("\n{outputs} x {inputs}: GB/s of weights and (GFLOP/s) by rows of x {ROWS:?}");
         let size = 4 * outputs * inputs;
         let tensor = |_| Tensor::rand(-1f32, 1.0, (outputs, inputs), &Device::Cpu);
-        let tensors = (0..COLD_BYTES / size).map(tensor);
+        let tensors = (0..(COLD_BYTES / size).max(1)).map(tensor);
         let tensors: Vec<Weight> = tensors
             .map(|t| t.map(Weight::from))
             .collect::<Result<_>>()?;

@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::{Row, StoredMatrix, TASK_NUMBERS};
+#[cfg(target_arch = "x86_64")]
+use super::wide::{Order, SIDE};
+use super::{Row, StoredFormat, StoredMatrix, TASK_NUMBERS};
 use crate::product::{MatMut, MatRef, Right, product as dense_product};
 use crate::simd::dot_of;
 
@@ -26,17 +28,47 @@ pub(super) struct Left<'a> {
     /// The sum of each whole group of 32 numbers, for formats with minima.
     #[cfg(target_arch = "x86_64")]
     pub(super) group_sums: Vec<f32>,
+    /// The rows in the orders of the formats that they are multiplied with.
+    #[cfg(target_arch = "x86_64")]
+    arranged: Vec<(Order, Vec<f32>)>,
 }
 
 impl<'a> Left<'a> {
-    pub(super) fn new(numbers: &'a [f32], rows: usize, depth: usize) -> Self {
+    /// `rows` rows of `depth` numbers, to be multiplied with stored rows of `formats`.
+    pub(super) fn new(
+        numbers: &'a [f32],
+        rows: usize,
+        depth: usize,
+        formats: impl Iterator<Item = StoredFormat>,
+    ) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        let mut arranged: Vec<(Order, Vec<f32>)> = Vec::new();
+        for format in formats {
+            #[cfg(target_arch = "x86_64")]
+            if let Some(order) = Order::of(format)
+                && rows <= SIDE
+                && arranged.iter().all(|(other, _)| *other != order)
+            {
+                arranged.push((order, order.arrange(numbers, depth)));
+            }
+        }
         Self {
             numbers,
             rows,
             depth,
             #[cfg(target_arch = "x86_64")]
             group_sums: group_sums(numbers, depth),
+            #[cfg(target_arch = "x86_64")]
+            arranged,
         }
+    }
+
+    /// The rows in `order`, which must be that of a format they were made for.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn arranged(&self, order: Order) -> &[f32] {
+        let mut all = self.arranged.iter();
+        let found = all.find(|(other, _)| *other == order);
+        found.map_or(&[], |(_, numbers)| numbers)
     }
 }
 
@@ -65,7 +97,7 @@ pub(crate) fn product(
     let starts: Vec<usize> = rows.clone().step_by(task_rows(depth, num_rows)).collect();
     let task = |from: usize| from..rows.end.min(from + task_rows(depth, num_rows));
     let parts: Vec<Vec<f32>> = if num_rows <= MAX_THIN_ROWS {
-        let left = Left::new(x, num_rows, depth);
+        let left = Left::new(x, num_rows, depth, w.formats(&rows));
         let each = |from: &usize| thin_product(w, task(*from), &left);
         starts.par_iter().map(each).collect()
     } else {
