@@ -21,11 +21,11 @@ const FORMATS: [StoredFormat; 9] = [
     StoredFormat::Q6K,
 ];
 /// Outputs and inputs; a depth that is not whole blocks leaves the K formats out.
-const SHAPES: [(usize, usize); 3] = [(512, 1536), (1536, 576), (512, 512)];
+const SHAPES: [(usize, usize); 3] = [(4096, 4096), (1536, 576), (1536, 1536)];
 /// Rows of x.
-const ROWS: [usize; 4] = [1, 2, 4, 16];
+const ROWS: [usize; 4] = [1, 4, 16, 128];
 /// Bytes of all copies of a matrix, which products take in turn: too many for most caches.
-const COLD_BYTES: usize = 1 << 20;
+const COLD_BYTES: usize = 1 << 29;
 
 fn main() -> Result<()> {
     println!(

@@ -14,7 +14,7 @@ use unpack::{Block, Q4_0, Q4_1, Q4K, Q5K, Q6K, Q8_0, Unpacked};
 mod lanes;
 mod unpack;
 
-pub(super) use lanes::Order;
+pub(super) use lanes::{Aligned, Order};
 
 /// Lanes of a vector.
 const LANES: usize = 16;
@@ -291,7 +291,7 @@ fn each_line<const N: usize>(
 fn packed_dots<B: Block + Lanes, const N: usize>(line: &[u8], x: &Left<'_>) -> [f32; N] {
     let blocks = <B as Lanes>::NUMBERS / <B as Block>::NUMBERS;
     let done = line.len() / <B as Block>::BYTES / blocks * blocks;
-    let arranged = x.arranged(B::ORDER).len();
+    let arranged = x.arranged(B::ORDER).len() * LANES;
     assert!(arranged >= N * done * <B as Block>::NUMBERS, "arranged x");
     // SAFETY: the line is as long as a row of x, of which N are arranged.
     let mut sums = unsafe { lanes::dots::<B, N>(line, x) };

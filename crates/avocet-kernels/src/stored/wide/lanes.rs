@@ -54,6 +54,11 @@ pub(super) trait Lanes {
     unsafe fn minima(step: &Step) -> __m512;
 }
 
+/// 16 numbers that are one vector, and do not straddle lines of the cache.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub(in crate::stored) struct Aligned([f32; 16]);
+
 /// Ways in which the numbers of a step lie in its vectors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::stored) enum Order {
@@ -87,21 +92,14 @@ impl Order {
 
     /// `x` in this order: for each vector the numbers of its lanes' first bytes, then of their
     /// second, and so on. What follows the last 128 numbers of a row of `depth` is left out.
-    pub(in crate::stored) fn arrange(self, x: &[f32], depth: usize) -> Vec<f32> {
-        let mut out = Vec::with_capacity(x.len());
+    pub(in crate::stored) fn arrange(self, x: &[f32], depth: usize) -> Vec<Aligned> {
+        let mut out = Vec::with_capacity(x.len() / 16);
         for row in x.chunks_exact(depth) {
             for numbers in row.chunks_exact(2 * VECTOR) {
-                for (v, byte) in [
-                    (0, 0),
-                    (0, 1),
-                    (0, 2),
-                    (0, 3),
-                    (1, 0),
-                    (1, 1),
-                    (1, 2),
-                    (1, 3),
-                ] {
-                    out.extend((0..16).map(|lane| numbers[self.number(v, 4 * lane + byte)]));
+                for (v, byte) in (0..8).map(|i| (i / 4, i % 4)) {
+                    out.push(Aligned(std::array::from_fn(|lane| {
+                        numbers[self.number(v, 4 * lane + byte)]
+                    })));
                 }
             }
         }
@@ -120,7 +118,7 @@ impl Order {
 pub(super) unsafe fn dots<L: Lanes, const N: usize>(line: &[u8], x: &Left<'_>) -> [f32; N] {
     let groups = x.depth / GROUP;
     let depth = x.depth / (2 * VECTOR) * (2 * VECTOR);
-    let arranged = x.arranged(L::ORDER).as_ptr();
+    let arranged = x.arranged(L::ORDER).as_ptr().cast::<f32>();
     let mut sums = [[_mm512_setzero_ps(); 2]; N];
     let mut minima = [_mm512_setzero_ps(); N];
     for (number, bytes) in line.chunks_exact(L::BYTES).enumerate() {
@@ -136,10 +134,10 @@ pub(super) unsafe fn dots<L: Lanes, const N: usize>(line: &[u8], x: &Left<'_>) -
                 let (numbers, scale) = L::vector(at, &step, v);
                 for (i, sums) in sums.iter_mut().enumerate() {
                     let x = arranged.add(i * depth + number * L::NUMBERS + v * VECTOR);
-                    let sum = _mm512_mul_ps(numbers[0], _mm512_loadu_ps(x));
-                    let sum = _mm512_fmadd_ps(numbers[1], _mm512_loadu_ps(x.add(16)), sum);
-                    let sum = _mm512_fmadd_ps(numbers[2], _mm512_loadu_ps(x.add(32)), sum);
-                    let sum = _mm512_fmadd_ps(numbers[3], _mm512_loadu_ps(x.add(48)), sum);
+                    let sum = _mm512_mul_ps(numbers[0], _mm512_load_ps(x));
+                    let sum = _mm512_fmadd_ps(numbers[1], _mm512_load_ps(x.add(16)), sum);
+                    let sum = _mm512_fmadd_ps(numbers[2], _mm512_load_ps(x.add(32)), sum);
+                    let sum = _mm512_fmadd_ps(numbers[3], _mm512_load_ps(x.add(48)), sum);
                     sums[v % 2] = _mm512_fmadd_ps(sum, scale, sums[v % 2]);
                 }
             }
