@@ -21,7 +21,7 @@ const LANES: usize = 16;
 /// Rows of the left operand, and plain rows of the right one, that are read side by side.
 pub(super) const SIDE: usize = 4;
 /// How far ahead rows are fetched, in bytes.
-const AHEAD: usize = 1536;
+const AHEAD: usize = 4096;
 
 /// Whether this CPU has the instructions.
 pub(super) fn available() -> bool {
@@ -292,7 +292,10 @@ fn packed_dots<B: Block + Lanes, const N: usize>(line: &[u8], x: &Left<'_>) -> [
     let blocks = <B as Lanes>::NUMBERS / <B as Block>::NUMBERS;
     let done = line.len() / <B as Block>::BYTES / blocks * blocks;
     let arranged = x.arranged(B::ORDER).len() * LANES;
-    assert!(arranged >= N * done * <B as Block>::NUMBERS, "arranged x");
+    assert!(
+        arranged >= N * done * <B as Block>::NUMBERS && x.group_sums.len() >= N * x.depth / GROUP,
+        "arranged x"
+    );
     // SAFETY: the line is as long as a row of x, of which N are arranged.
     let mut sums = unsafe { lanes::dots::<B, N>(line, x) };
     if done * <B as Block>::BYTES < line.len() {
