@@ -37,7 +37,7 @@ fn main() -> Result<()> {
         println!("\n{outputs} x {inputs}: GB/s of weights and (GFLOP/s) by rows of x {ROWS:?}");
         let size = 4 * outputs * inputs;
         let tensor = |_| Tensor::rand(-1f32, 1.0, (outputs, inputs), &Device::Cpu);
-        let tensors = (0..COLD_BYTES / size).map(tensor);
+        let tensors = (0..(COLD_BYTES / size).max(1)).map(tensor);
         let tensors: Vec<Weight> = tensors
             .map(|t| t.map(Weight::from))
             .collect::<Result<_>>()?;

@@ -260,6 +260,14 @@ impl StoredMatrix {
             });
     }
 
+    /// The format of each part that holds some of the rows.
+    fn formats(&self, rows: &Range<usize>) -> impl Iterator<Item = StoredFormat> {
+        let parts = self.parts.iter().zip(&self.starts);
+        parts
+            .filter(|(part, start)| **start < rows.end && rows.start < **start + part.rows)
+            .map(|(part, _)| part.format)
+    }
+
     fn stored_row(&self, row: usize) -> Row<'_> {
         let part = self.starts.partition_point(|&start| start <= row) - 1;
         self.parts[part].row(row - self.starts[part])

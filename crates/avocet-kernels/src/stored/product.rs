@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::{Row, StoredMatrix, TASK_NUMBERS};
+#[cfg(target_arch = "x86_64")]
+use super::wide::{Aligned, Order, SIDE};
+use super::{Row, StoredFormat, StoredMatrix, TASK_NUMBERS};
 use crate::product::{MatMut, MatRef, Right, product as dense_product};
 use crate::simd::dot_of;
 
@@ -26,17 +28,47 @@ pub(super) struct Left<'a> {
     /// The sum of each whole group of 32 numbers, for formats with minima.
     #[cfg(target_arch = "x86_64")]
     pub(super) group_sums: Vec<f32>,
+    /// The rows in the orders of the formats that they are multiplied with.
+    #[cfg(target_arch = "x86_64")]
+    arranged: Vec<(Order, Vec<Aligned>)>,
 }
 
 impl<'a> Left<'a> {
-    pub(super) fn new(numbers: &'a [f32], rows: usize, depth: usize) -> Self {
+    /// `rows` rows of `depth` numbers, to be multiplied with stored rows of `formats`.
+    pub(super) fn new(
+        numbers: &'a [f32],
+        rows: usize,
+        depth: usize,
+        formats: impl Iterator<Item = StoredFormat>,
+    ) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        let mut arranged: Vec<(Order, Vec<Aligned>)> = Vec::new();
+        for format in formats {
+            #[cfg(target_arch = "x86_64")]
+            if let Some(order) = Order::of(format)
+                && rows <= SIDE
+                && arranged.iter().all(|(other, _)| *other != order)
+            {
+                arranged.push((order, order.arrange(numbers, depth)));
+            }
+        }
         Self {
             numbers,
             rows,
             depth,
             #[cfg(target_arch = "x86_64")]
             group_sums: group_sums(numbers, depth),
+            #[cfg(target_arch = "x86_64")]
+            arranged,
         }
+    }
+
+    /// The rows in `order`, which must be that of a format they were made for.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn arranged(&self, order: Order) -> &[Aligned] {
+        let mut all = self.arranged.iter();
+        let found = all.find(|(other, _)| *other == order);
+        found.map_or(&[], |(_, numbers)| numbers)
     }
 }
 
@@ -62,29 +94,47 @@ pub(crate) fn product(
     if out.is_empty() || depth == 0 {
         return out;
     }
-    let starts: Vec<usize> = rows.clone().step_by(task_rows(depth, num_rows)).collect();
-    let task = |from: usize| from..rows.end.min(from + task_rows(depth, num_rows));
-    let parts: Vec<Vec<f32>> = if num_rows <= MAX_THIN_ROWS {
-        let left = Left::new(x, num_rows, depth);
-        let each = |from: &usize| thin_product(w, task(*from), &left);
-        starts.par_iter().map(each).collect()
+    let each = task_rows(depth, num_rows);
+    let starts: Vec<usize> = (0..outputs).step_by(each).collect();
+    let task = |from: usize| rows.start + from..rows.end.min(rows.start + from + each);
+    if num_rows > MAX_THIN_ROWS {
+        let part = |from: &usize| dense_part(w, task(*from), x, num_rows);
+        let parts: Vec<Vec<f32>> = starts.par_iter().map(part).collect();
+        let chunks = out.par_chunks_mut(LEFT_ROWS * outputs).enumerate();
+        chunks.for_each(|(i, out)| join(&parts, i * LEFT_ROWS, out, outputs));
+        return out;
+    }
+    let left = Left::new(x, num_rows, depth, w.formats(&rows));
+    if num_rows == 1 && starts.len() > 1 {
+        let chunks = out.par_chunks_mut(each).zip(&starts);
+        chunks.for_each(|(out, from)| thin_product(w, task(*from), &left, out));
+    } else if starts.len() == 1 {
+        thin_product(w, rows, &left, &mut out);
     } else {
-        let each = |from: &usize| dense_part(w, task(*from), x, num_rows);
-        starts.par_iter().map(each).collect()
-    };
-    out.par_chunks_mut(outputs * LEFT_ROWS)
-        .enumerate()
-        .for_each(|(chunk, out)| {
-            for (i, out) in out.chunks_exact_mut(outputs).enumerate() {
-                let row = chunk * LEFT_ROWS + i;
-                for (from, part) in starts.iter().zip(&parts) {
-                    let width = part.len() / num_rows;
-                    out[from - rows.start..][..width]
-                        .copy_from_slice(&part[row * width..(row + 1) * width]);
-                }
-            }
-        });
+        let part = |from: &usize| {
+            let task = task(*from);
+            let mut out = vec![0.0; num_rows * task.len()];
+            thin_product(w, task, &left, &mut out);
+            out
+        };
+        let parts: Vec<Vec<f32>> = starts.par_iter().map(part).collect();
+        join(&parts, 0, &mut out, outputs);
+    }
     out
+}
+
+/// Puts the rows from `first` on of parts of all `outputs` side by side, as many as `out` holds.
+fn join(parts: &[Vec<f32>], first: usize, out: &mut [f32], outputs: usize) {
+    let total: usize = parts.iter().map(Vec::len).sum();
+    let num_rows = total / outputs;
+    for (i, mut out) in out.chunks_exact_mut(outputs).enumerate() {
+        for part in parts {
+            let width = part.len() / num_rows;
+            let (here, rest) = out.split_at_mut(width);
+            here.copy_from_slice(&part[(first + i) * width..][..width]);
+            out = rest;
+        }
+    }
 }
 
 /// Stored rows that one task multiplies: by the shape alone, so that results do not depend on the
@@ -95,20 +145,17 @@ fn task_rows(depth: usize, num_rows: usize) -> usize {
     } else {
         (4 * TASK_NUMBERS / depth)
             .next_multiple_of(32)
-            .clamp(64, 128)
+            .clamp(64, 256)
     }
 }
 
-fn thin_product(w: &StoredMatrix, rows: Range<usize>, x: &Left<'_>) -> Vec<f32> {
+fn thin_product(w: &StoredMatrix, rows: Range<usize>, x: &Left<'_>, out: &mut [f32]) {
     let lines: Vec<Row<'_>> = rows.map(|row| w.stored_row(row)).collect();
-    let mut out = vec![0.0; x.rows * lines.len()];
     #[cfg(target_arch = "x86_64")]
     if super::wide::available() {
-        super::wide::dots(&lines, x, &mut out);
-        return out;
+        return super::wide::dots(&lines, x, out);
     }
-    portable_dots(&lines, x, &mut out);
-    out
+    portable_dots(&lines, x, out);
 }
 
 /// Writes the dot product of row i of `x` and `lines[j]` to `out[i * lines.len() + j]`.

@@ -8,14 +8,20 @@ use std::arch::x86_64::*;
 use super::product::{GROUP, Left};
 use super::{Row, StoredFormat};
 use crate::simd::{self, Level};
+use lanes::Lanes;
 use unpack::{Block, Q4_0, Q4_1, Q4K, Q5K, Q6K, Q8_0, Unpacked};
 
+mod lanes;
 mod unpack;
+
+pub(super) use lanes::{Aligned, Order};
 
 /// Lanes of a vector.
 const LANES: usize = 16;
 /// Rows of the left operand, and plain rows of the right one, that are read side by side.
-const SIDE: usize = 4;
+pub(super) const SIDE: usize = 4;
+/// How far ahead rows are fetched, in bytes.
+const AHEAD: usize = 4096;
 
 /// Whether this CPU has the instructions.
 pub(super) fn available() -> bool {
@@ -89,11 +95,11 @@ fn all_dots(rows: &[Row<'_>], x: &Left<'_>, out: &mut [f32]) {
                 plain::<F32>(lines, x, &mut put);
             }
             StoredFormat::Q8_0 => quantised::<Q8_0>(&lines[..taken], x, &mut put),
-            StoredFormat::Q4_0 => quantised::<Q4_0>(&lines[..taken], x, &mut put),
-            StoredFormat::Q4_1 => quantised::<Q4_1>(&lines[..taken], x, &mut put),
-            StoredFormat::Q4K => quantised::<Q4K>(&lines[..taken], x, &mut put),
-            StoredFormat::Q5K => quantised::<Q5K>(&lines[..taken], x, &mut put),
-            StoredFormat::Q6K => quantised::<Q6K>(&lines[..taken], x, &mut put),
+            StoredFormat::Q4_0 => packed::<Q4_0>(&lines[..taken], x, &mut put),
+            StoredFormat::Q4_1 => packed::<Q4_1>(&lines[..taken], x, &mut put),
+            StoredFormat::Q4K => packed::<Q4K>(&lines[..taken], x, &mut put),
+            StoredFormat::Q5K => packed::<Q5K>(&lines[..taken], x, &mut put),
+            StoredFormat::Q6K => packed::<Q6K>(&lines[..taken], x, &mut put),
         }
         first += taken;
     }
@@ -234,85 +240,114 @@ fn plain_numbers<P: Plain>(bytes: &[u8], out: &mut [f32]) {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 fn quantised<B: Block>(lines: &[Row<'_>], x: &Left<'_>, put: &mut impl FnMut(usize, [f32; SIDE])) {
-    let mut all = [[0.0; SIDE]; SIDE];
+    match x.rows {
+        0 => {}
+        1 => each_line::<1>(lines, put, |line| block_dots::<B, 1>(line, x, 0)),
+        2 => each_line::<2>(lines, put, |line| block_dots::<B, 2>(line, x, 0)),
+        3 => each_line::<3>(lines, put, |line| block_dots::<B, 3>(line, x, 0)),
+        _ => each_line::<SIDE>(lines, put, |line| block_dots::<B, SIDE>(line, x, 0)),
+    }
+}
+
+/// As [`quantised`], for formats that are read in vectors of 64 numbers.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn packed<B: Block + Lanes>(
+    lines: &[Row<'_>],
+    x: &Left<'_>,
+    put: &mut impl FnMut(usize, [f32; SIDE]),
+) {
+    match x.rows {
+        0 => {}
+        1 => each_line::<1>(lines, put, |line| packed_dots::<B, 1>(line, x)),
+        2 => each_line::<2>(lines, put, |line| packed_dots::<B, 2>(line, x)),
+        3 => each_line::<3>(lines, put, |line| packed_dots::<B, 3>(line, x)),
+        _ => each_line::<SIDE>(lines, put, |line| packed_dots::<B, SIDE>(line, x)),
+    }
+}
+
+/// Hands the dot products of each line with N rows of x to `put`, row by row.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn each_line<const N: usize>(
+    lines: &[Row<'_>],
+    put: &mut impl FnMut(usize, [f32; SIDE]),
+    dots: impl Fn(&[u8]) -> [f32; N],
+) {
+    let mut all = [[0.0; SIDE]; N];
     for (j, line) in lines.iter().enumerate() {
-        let mut keep = |i: usize, sum: f32| all[i][j] = sum;
-        // SAFETY: the line is as long as a row of x.
-        unsafe {
-            match x.rows {
-                0 => {}
-                1 => quantised_rows::<B, 1>(line.bytes, x, &mut keep),
-                2 => quantised_rows::<B, 2>(line.bytes, x, &mut keep),
-                3 => quantised_rows::<B, 3>(line.bytes, x, &mut keep),
-                _ => quantised_rows::<B, SIDE>(line.bytes, x, &mut keep),
-            }
+        for (all, sum) in all.iter_mut().zip(dots(line.bytes)) {
+            all[j] = sum;
         }
     }
-    for (i, sums) in all.into_iter().enumerate().take(x.rows) {
+    for (i, sums) in all.into_iter().enumerate() {
         put(i, sums);
     }
 }
 
-/// # Safety
-///
-/// The line must hold `x.depth` numbers in whole blocks, and `x` at least N rows.
+/// Dot products of a line and N rows of x, the last blocks of a row apart if they are no whole
+/// step.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-unsafe fn quantised_rows<B: Block, const N: usize>(
-    line: &[u8],
-    x: &Left<'_>,
-    keep: &mut impl FnMut(usize, f32),
-) {
+fn packed_dots<B: Block + Lanes, const N: usize>(line: &[u8], x: &Left<'_>) -> [f32; N] {
+    let blocks = <B as Lanes>::NUMBERS / <B as Block>::NUMBERS;
+    let done = line.len() / <B as Block>::BYTES / blocks * blocks;
+    let arranged = x.arranged(B::ORDER).len() * LANES;
+    assert!(
+        arranged >= N * done * <B as Block>::NUMBERS && x.group_sums.len() >= N * x.depth / GROUP,
+        "arranged x"
+    );
+    // SAFETY: the line is as long as a row of x, of which N are arranged.
+    let mut sums = unsafe { lanes::dots::<B, N>(line, x) };
+    if done * <B as Block>::BYTES < line.len() {
+        let rest = block_dots::<B, N>(line, x, done);
+        sums.iter_mut()
+            .zip(rest)
+            .for_each(|(sum, rest)| *sum += rest);
+    }
+    sums
+}
+
+/// Dot products of the blocks of a line from `first` on with N rows of x.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn block_dots<B: Block, const N: usize>(line: &[u8], x: &Left<'_>, first: usize) -> [f32; N] {
     let groups = x.depth / GROUP;
+    let blocks = line.len() / B::BYTES;
+    assert!(
+        x.rows >= N && blocks * B::NUMBERS == x.depth && x.group_sums.len() >= N * groups,
+        "rows of x as long as the line"
+    );
     let mut unpacked = Unpacked::new();
     // Two sums a row, so that one addition need not wait for the last.
     let mut sums = [[_mm512_setzero_ps(); 2]; N];
-    let mut minima = [_mm256_setzero_ps(); N];
-    for (number, block) in line.chunks_exact(B::BYTES).enumerate() {
+    let mut minima = [0.0f32; N];
+    for (number, block) in line.chunks_exact(B::BYTES).enumerate().skip(first) {
+        _mm_prefetch::<_MM_HINT_T0>(block.as_ptr().wrapping_add(AHEAD).cast());
         // SAFETY: the block is whole; its numbers are as many as those of x that are read.
         unsafe {
             let quants = B::unpack(block, &mut unpacked);
             let at = number * B::NUMBERS;
             for group in 0..B::NUMBERS / GROUP {
-                let mut low = load_quants(quants.add(group * GROUP));
-                let mut high = load_quants(quants.add(group * GROUP + LANES));
-                if B::HALF_GROUPS {
-                    low = _mm512_mul_ps(low, _mm512_set1_ps(unpacked.steps[2 * group]));
-                    high = _mm512_mul_ps(high, _mm512_set1_ps(unpacked.steps[2 * group + 1]));
-                }
+                let low = load_quants(quants.add(group * GROUP));
+                let high = load_quants(quants.add(group * GROUP + LANES));
+                let step = _mm512_set1_ps(unpacked.steps[group]);
                 for (i, sums) in sums.iter_mut().enumerate() {
                     let x = x.numbers.as_ptr().add(i * x.depth + at + group * GROUP);
-                    let (x_low, x_high) = (_mm512_loadu_ps(x), _mm512_loadu_ps(x.add(LANES)));
-                    if B::HALF_GROUPS {
-                        sums[0] = _mm512_fmadd_ps(low, x_low, sums[0]);
-                        sums[1] = _mm512_fmadd_ps(high, x_high, sums[1]);
-                    } else {
-                        let sum = _mm512_mul_ps(low, x_low);
-                        let sum = _mm512_fmadd_ps(high, x_high, sum);
-                        let step = _mm512_set1_ps(unpacked.steps[group]);
-                        sums[group % 2] = _mm512_fmadd_ps(sum, step, sums[group % 2]);
+                    let sum = _mm512_mul_ps(low, _mm512_loadu_ps(x));
+                    let sum = _mm512_fmadd_ps(high, _mm512_loadu_ps(x.add(LANES)), sum);
+                    sums[number % 2] = _mm512_fmadd_ps(sum, step, sums[number % 2]);
+                }
+                if B::MINIMA {
+                    let minimum = unpacked.steps[B::NUMBERS / GROUP + group];
+                    let at = number * (B::NUMBERS / GROUP) + group;
+                    for (i, sum) in minima.iter_mut().enumerate() {
+                        *sum += minimum * x.group_sums[i * groups + at];
                     }
                 }
             }
-            if B::MINIMA {
-                let at = number * (B::NUMBERS / GROUP);
-                let mask = ((1u32 << (B::NUMBERS / GROUP)) - 1) as u8;
-                let steps = unpacked.steps.as_ptr().add(B::NUMBERS / GROUP);
-                let minimum = _mm256_maskz_loadu_ps(mask, steps);
-                for (i, sum) in minima.iter_mut().enumerate() {
-                    let x = x.group_sums.as_ptr().add(i * groups + at);
-                    *sum = _mm256_fmadd_ps(minimum, _mm256_maskz_loadu_ps(mask, x), *sum);
-                }
-            }
         }
     }
-    for (i, (sums, minima)) in sums.into_iter().zip(minima).enumerate() {
-        let mut sum = _mm512_reduce_add_ps(_mm512_add_ps(sums[0], sums[1]));
-        if B::MINIMA {
-            sum -= _mm512_reduce_add_ps(_mm512_zextps256_ps512(minima));
-        }
-        keep(i, sum);
-    }
+    std::array::from_fn(|i| _mm512_reduce_add_ps(_mm512_add_ps(sums[i][0], sums[i][1])) - minima[i])
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
