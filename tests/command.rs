@@ -26,17 +26,21 @@ pub fn binary() -> PathBuf {
     binary
 }
 
+/// The binary, kept away from any network.
+pub fn offline() -> Command {
+    let mut command = Command::new(binary());
+    command.env("HF_HUB_OFFLINE", "1");
+    command
+}
+
 /// Runs the binary with nothing on its stdin.
 pub fn avocet<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Result<Output> {
-    Ok(Command::new(binary())
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()?)
+    Ok(offline().args(arguments).stdin(Stdio::null()).output()?)
 }
 
 /// Runs the binary with `input` on its stdin.
 pub fn avocet_reading(arguments: &[&str], input: &[u8]) -> Result<Output> {
-    let mut child = Command::new(binary())
+    let mut child = offline()
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

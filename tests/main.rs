@@ -13,6 +13,7 @@ mod hostile_input;
 mod overfit;
 mod pictures;
 mod pipelines;
+mod public_models;
 mod resume;
 mod tidy;
 mod tiny_model;

@@ -71,6 +71,14 @@ pub enum CheckpointError {
         /// Which field, and why.
         reason: String,
     },
+    /// A field cannot be set to a value.
+    #[error("{assignment}: {reason}")]
+    Setting {
+        /// As it was written.
+        assignment: String,
+        /// Why.
+        reason: String,
+    },
     /// The list of a model's shards is wrong.
     #[error("{path:?}: {reason}")]
     Index {
@@ -78,6 +86,14 @@ pub enum CheckpointError {
         path: PathBuf,
         /// Which shard or tensor, and why.
         reason: String,
+    },
+    /// A folder holds nothing that a model is known by.
+    #[error(
+        "{folder:?}: holds no model: neither config.toml, nor config.json, nor open_flamingo.json"
+    )]
+    NoModel {
+        /// The folder.
+        folder: PathBuf,
     },
     /// A folder has no file of weights.
     #[error(

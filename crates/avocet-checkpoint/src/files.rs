@@ -60,6 +60,11 @@ impl ModelFiles {
             return Self::public(path);
         }
         let config_path = path.join(CONFIG);
+        if !config_path.exists() {
+            return Err(CheckpointError::NoModel {
+                folder: path.to_owned(),
+            });
+        }
         let text = String::from_utf8_lossy(&read(&config_path, MAX_CONFIG)?).into_owned();
         let config = parse_config(&text, config_path)?;
         let weights = path.join(WEIGHTS);
@@ -154,6 +159,38 @@ impl ModelFiles {
     /// The model's shape.
     pub fn config(&self) -> &ModelConfig {
         &self.config
+    }
+
+    /// Changes a field of the configuration: `cross_attention.without_image=nothing`, for example.
+    ///
+    /// Errors if there is no such field or it cannot have the value. Whether the stored tensors
+    /// still fit is checked when the network is built.
+    pub fn set(&mut self, assignment: &str) -> Result<(), CheckpointError> {
+        let refuse = |reason: String| CheckpointError::Setting {
+            assignment: assignment.to_owned(),
+            reason,
+        };
+        let Some((path, value)) = assignment.split_once('=') else {
+            return Err(refuse("is not FIELD=VALUE".into()));
+        };
+        let parsed: Result<toml::Table, _> = toml::from_str(&format!("value = {value}"));
+        let value = parsed.ok().and_then(|mut table| table.remove("value"));
+        let value = value.unwrap_or_else(|| assignment[path.len() + 1..].into());
+        let whole: toml::Table =
+            toml::from_str(&self.config.to_toml()).map_err(|error| refuse(error.to_string()))?;
+        let mut whole = toml::Value::Table(whole);
+        let mut place = &mut whole;
+        for field in path.split('.') {
+            let table = place.as_table_mut();
+            let table = table.ok_or_else(|| refuse(format!("{field} is in no table")))?;
+            place = table
+                .entry(field.trim())
+                .or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        }
+        *place = value;
+        let text = toml::to_string(&whole).map_err(|error| refuse(error.to_string()))?;
+        self.config = ModelConfig::from_toml(&text).map_err(|error| refuse(error.to_string()))?;
+        Ok(())
     }
 
     /// How pictures are prepared for the model, if it sees them.

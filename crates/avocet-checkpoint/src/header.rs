@@ -301,9 +301,9 @@ mod tests {
                 "overflows",
             ),
             (
-                r#"{"a":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}"#,
+                r#"{"a":{"dtype":"C64","shape":[1],"data_offsets":[0,8]}}"#,
                 8,
-                "\"I64\" is not supported",
+                "\"C64\" is not supported",
             ),
             (
                 r#"{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}"#,

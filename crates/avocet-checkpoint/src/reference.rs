@@ -1,6 +1,7 @@
 //! What a model reference on the command line means.
 
 use crate::error::CheckpointError;
+use crate::hub::HubId;
 use std::path::{Path, PathBuf};
 
 /// The name of the model that is part of the binary.
@@ -15,11 +16,14 @@ pub enum Reference {
     Folder(PathBuf),
     /// A GGUF file on this machine.
     File(PathBuf),
+    /// A model on a hub, which may be in the cache.
+    Hub(HubId),
 }
 
-/// Finds the model that `reference` names: `mini`, or a folder on this machine.
+/// Finds the model that `reference` names: `mini`, a folder or GGUF file on this machine, or a hub
+/// id such as `owner/name@revision`.
 ///
-/// Errors, with what could be written instead, for anything else; hub ids are not supported yet.
+/// Errors, with what could be written instead, for anything else.
 pub fn resolve(reference: &str) -> Result<Reference, CheckpointError> {
     let path = Path::new(reference);
     let refuse = |reason: &str| {
@@ -32,33 +36,19 @@ pub fn resolve(reference: &str) -> Result<Reference, CheckpointError> {
         Ok(Reference::Embedded)
     } else if path.is_dir() {
         Ok(Reference::Folder(path.to_owned()))
-    } else if path.extension().is_some_and(|ending| ending == "gguf") && path.exists() {
+    } else if path.exists() && path.extension().is_some_and(|ending| ending == "gguf") {
         Ok(Reference::File(path.to_owned()))
     } else if path.exists() {
         refuse("is a file; give a GGUF file, or the folder that holds the model's files")
-    } else if is_hub_id(reference) {
-        refuse(
-            "no such folder, and hub ids are not supported yet; give a model folder, or mini for the built-in model",
-        )
     } else {
-        refuse("no such folder; give a model folder, or mini for the built-in model")
+        match HubId::parse(reference) {
+            Ok(id) => Ok(Reference::Hub(id)),
+            Err(_) => refuse(
+                "no such file or folder; give a model folder, a GGUF file, a hub id such as \
+                 owner/name, or mini for the built-in model",
+            ),
+        }
     }
-}
-
-/// Whether `reference` reads as `owner/name[@revision]`.
-fn is_hub_id(reference: &str) -> bool {
-    let name = reference
-        .split_once('@')
-        .map_or(reference, |(name, _)| name);
-    let is_part = |part: &str| {
-        !part.is_empty()
-            && !part.starts_with('.')
-            && part
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-    };
-    name.split_once('/')
-        .is_some_and(|(owner, model)| is_part(owner) && is_part(model))
 }
 
 #[cfg(test)]
@@ -66,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_three_kinds_of_reference_are_told_apart() {
+    fn the_kinds_of_reference_are_told_apart() {
         assert_eq!(resolve("mini").unwrap(), Reference::Embedded);
         let folder = tempfile::tempdir().unwrap();
         let name = folder.path().to_str().unwrap();
@@ -74,18 +64,21 @@ mod tests {
             resolve(name).unwrap(),
             Reference::Folder(folder.path().into())
         );
-        let hub = resolve("HuggingFaceM4/idefics-9b-instruct@main")
-            .unwrap_err()
-            .to_string();
+        let hub = resolve("HuggingFaceM4/idefics-9b-instruct@main").unwrap();
         assert!(
-            hub.contains("hub ids are not supported yet") && hub.contains("mini"),
-            "{hub}"
+            matches!(&hub, Reference::Hub(id) if id.name == "idefics-9b-instruct"),
+            "{hub:?}"
         );
-        for wrong in ["", "maxi", "./no/such", "a/b/c", "/"] {
-            if let Err(error) = resolve(wrong) {
-                assert!(!error.to_string().contains("hub"), "{error}");
-            }
+        for wrong in ["", "maxi", "./no/such", "a/b/c", "nothing.gguf"] {
+            let error = resolve(wrong).unwrap_err().to_string();
+            assert!(error.contains("no such file or folder"), "{error}");
         }
+        let gguf = folder.path().join("model.gguf");
+        std::fs::write(&gguf, b"").unwrap();
+        assert_eq!(
+            resolve(gguf.to_str().unwrap()).unwrap(),
+            Reference::File(gguf)
+        );
         let file = folder.path().join("weights");
         std::fs::write(&file, b"").unwrap();
         assert!(

@@ -209,4 +209,6 @@ impl Avocet {
 }
 
 #[cfg(test)]
+mod family_tests;
+#[cfg(test)]
 mod tests;

@@ -97,7 +97,7 @@ mod tests {
                 "vision.num_heads: makes heads 6 wide",
             ),
             (
-                refused(|c| c.cross_attention.as_mut().unwrap().every = 3),
+                refused(|c| c.cross_attention.as_mut().unwrap().every = Some(3)),
                 "cross_attention.every: is 3, does not divide decoder.num_layers, which is 2",
             ),
         ];

@@ -353,7 +353,7 @@ mod tests {
         let params = Params::new(0, Selection::all(), loaded.collect());
         let builder = params.builder();
         for (name, tensor) in values {
-            builder.tensor(tensor.dims(), name, Init::Const(0.0))?;
+            builder.tensor(tensor.dims(), name, candle_nn::Init::Const(0.0))?;
         }
         Ok(params.trained())
     }

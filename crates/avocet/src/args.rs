@@ -46,9 +46,13 @@ pub enum Command {
 /// Which model, and how an answer is drawn from it.
 #[derive(Debug, Args)]
 pub struct AnswerArgs {
-    /// The model: `mini` (built in), a folder, or a hub id.
+    /// The model: `mini` (built in), a folder, a GGUF file, or a hub id such as owner/name.
     #[arg(long, value_name = "REF", default_value = "mini")]
     pub model: String,
+    /// Change a field of the model's configuration, such as
+    /// `cross_attention.without_image=nothing`; may be given many times.
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    pub settings: Vec<String>,
     /// The most tokens one answer may have.
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_tokens: u32,
@@ -94,9 +98,13 @@ pub struct ChatArgs {
 /// `avocet score`.
 #[derive(Debug, Args)]
 pub struct ScoreArgs {
-    /// The model: `mini` (built in), a folder, or a hub id.
+    /// The model: `mini` (built in), a folder, a GGUF file, or a hub id such as owner/name.
     #[arg(long, value_name = "REF", default_value = "mini")]
     pub model: String,
+    /// Change a field of the model's configuration, such as
+    /// `cross_attention.without_image=nothing`; may be given many times.
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    pub settings: Vec<String>,
     /// Records {"id","text" or "token_ids","images":[PATH...]}, one a line; - is stdin.
     #[arg(long, value_name = "FILE.jsonl")]
     pub input: PathBuf,
@@ -111,9 +119,13 @@ pub struct ScoreArgs {
 /// `avocet eval`.
 #[derive(Debug, Args)]
 pub struct EvalArgs {
-    /// The model: `mini` (built in), a folder, or a hub id.
+    /// The model: `mini` (built in), a folder, a GGUF file, or a hub id such as owner/name.
     #[arg(long, value_name = "REF", default_value = "mini")]
     pub model: String,
+    /// Change a field of the model's configuration, such as
+    /// `cross_attention.without_image=nothing`; may be given many times.
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    pub settings: Vec<String>,
     /// A dataset folder, a name under datasets/, or a file of {"images","question","answer"} lines.
     #[arg(long, value_name = "TASK")]
     pub task: String,
@@ -219,7 +231,7 @@ pub enum ModelsCommand {
 /// `avocet bench`.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// The model: `mini` (built in), a folder, or a hub id.
+    /// The model: `mini` (built in), a folder, a GGUF file, or a hub id such as owner/name.
     #[arg(long, value_name = "REF", default_value = "mini")]
     pub model: String,
     /// Print one JSON object.

@@ -53,7 +53,7 @@ pub fn run(args: &AskArgs) -> Result<()> {
         bail!("stdin (-) can be given only once");
     }
     let start = Instant::now();
-    let engine = models::load(&args.answer.model)?;
+    let engine = models::load(&args.answer.model, &args.answer.settings)?;
     let load = start.elapsed();
     let sources = sources
         .iter()

@@ -23,7 +23,7 @@ struct Conversation {
 
 /// Answers line after line until the input ends or `/quit`.
 pub fn run(args: &ChatArgs) -> Result<()> {
-    let engine = models::load(&args.answer.model)?;
+    let engine = models::load(&args.answer.model, &args.answer.settings)?;
     let mut talk = Conversation {
         images: Vec::new(),
         turns: args.answer.system.iter().map(Turn::system).collect(),

@@ -54,7 +54,7 @@ struct Kept<'a> {
 /// Answers the task's questions and prints the figures.
 pub fn run(args: &EvalArgs) -> Result<()> {
     let task = Task::find(&args.task)?;
-    let engine = models::load(&args.model)?;
+    let engine = models::load(&args.model, &args.settings)?;
     let answers_path = args
         .answers
         .clone()

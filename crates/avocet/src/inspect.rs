@@ -82,12 +82,15 @@ impl Subject {
                 Ok(Self::Model(Box::new(ModelFiles::open(path)?)))
             };
         }
+        if path.is_file() && path.extension().is_some_and(|ending| ending == "gguf") {
+            return Ok(Self::Model(Box::new(ModelFiles::open(path)?)));
+        }
         if path.is_file() {
             let text = std::fs::read_to_string(path).with_context(|| name.to_owned())?;
             let config = ModelConfig::from_toml(&text).with_context(|| name.to_owned())?;
             return Ok(Self::Config(Box::new(config)));
         }
-        if name == embedded::NAME {
+        if name == embedded::NAME || name.contains('/') {
             return Ok(Self::Model(Box::new(models::open(name)?)));
         }
         match avocet_model::preset(name) {

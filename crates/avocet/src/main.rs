@@ -8,6 +8,7 @@ mod ask;
 mod bench;
 mod chat;
 mod data;
+mod download;
 mod embedded;
 mod eval;
 mod failure;

@@ -3,29 +3,24 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use avocet_checkpoint::{CONFIG, ModelFiles, Reference, WeightFormat, resolve, save};
+use avocet_checkpoint::{CONFIG, Hub, ModelFiles, Reference, WeightFormat, resolve, save};
 use avocet_infer::Engine;
-use avocet_model::ParameterCount;
 use avocet_train::checkpoint;
 use serde::Serialize;
 
 use crate::args::{ModelsCommand, PrecisionFlag};
-use crate::embedded;
 use crate::output::{self, Table, count};
+use crate::{download, embedded};
 
-/// Finds and opens the model that `reference` names.
+/// Finds and opens the model that `reference` names; one on a hub is fetched if need be.
 pub fn open(reference: &str) -> Result<ModelFiles> {
-    let found = resolve(reference).context("--model")?;
-    match found {
-        Reference::Embedded => Ok(embedded::files()?),
-        Reference::Folder(folder) => {
-            let folder = newest_checkpoint(&folder)?.unwrap_or(folder);
-            ModelFiles::open(&folder).with_context(|| format!("--model {reference}"))
-        }
-        Reference::File(file) => {
-            ModelFiles::open(&file).with_context(|| format!("--model {reference}"))
-        }
-    }
+    let path = match resolve(reference).context("--model")? {
+        Reference::Embedded => return Ok(embedded::files()?),
+        Reference::Folder(folder) => newest_checkpoint(&folder)?.unwrap_or(folder),
+        Reference::File(file) => file,
+        Reference::Hub(id) => download::fetch(&id).context("--model")?,
+    };
+    ModelFiles::open(&path).with_context(|| format!("--model {reference}"))
 }
 
 /// The newest checkpoint in `folder`, if it is that of a training run.
@@ -36,22 +31,25 @@ fn newest_checkpoint(folder: &Path) -> Result<Option<PathBuf>> {
     Ok(checkpoint::list(folder)?.pop().map(|(_, newest)| newest))
 }
 
-/// Loads the model that `reference` names.
-pub fn load(reference: &str) -> Result<Engine> {
-    let files = open(reference)?;
+/// Loads the model that `reference` names, with fields of its configuration changed as `settings`
+/// say.
+pub fn load(reference: &str, settings: &[String]) -> Result<Engine> {
+    let mut files = open(reference)?;
+    for setting in settings {
+        files.set(setting).context("--set")?;
+    }
     Engine::load(&files).with_context(|| format!("--model {reference}"))
 }
 
 #[derive(Serialize)]
 struct Listed {
-    name: &'static str,
+    name: String,
     #[serde(rename = "where")]
-    place: &'static str,
-    parameters: u64,
-    weight_bytes: usize,
+    place: String,
+    bytes: u64,
 }
 
-/// Lists models, or says why one cannot be fetched.
+/// Lists, fetches or writes models.
 pub fn run(command: &ModelsCommand) -> Result<()> {
     match command {
         ModelsCommand::List { json } => list(*json),
@@ -65,6 +63,10 @@ pub fn run(command: &ModelsCommand) -> Result<()> {
                 Reference::Embedded => "is built in".to_owned(),
                 Reference::Folder(folder) => format!("is the folder {}", folder.display()),
                 Reference::File(file) => format!("is the file {}", file.display()),
+                Reference::Hub(id) => {
+                    let path = download::fetch(&id)?;
+                    return output::print(&format!("{}\n", path.display()));
+                }
             };
             output::print(&format!("{reference} {here}: nothing to fetch\n"))
         }
@@ -94,25 +96,22 @@ fn export(reference: &str, output: &Path, format: PrecisionFlag) -> Result<()> {
 }
 
 fn list(json: bool) -> Result<()> {
-    let files = embedded::files()?;
-    let listed = [Listed {
-        name: embedded::NAME,
-        place: "built in",
-        parameters: ParameterCount::of(files.config())?.total,
-        weight_bytes: files.weight_bytes(),
+    let mut listed = vec![Listed {
+        name: embedded::NAME.to_owned(),
+        place: "built in".to_owned(),
+        bytes: embedded::files()?.weight_bytes() as u64,
     }];
+    listed.extend(Hub::from_env().list().into_iter().map(|model| Listed {
+        name: model.id.to_string(),
+        place: model.folder.display().to_string(),
+        bytes: model.bytes,
+    }));
     if json {
         return output::print_json(&listed);
     }
-    let mut table = Table::new(&["model", "where", "parameters", "bytes"]);
-    for model in &listed {
-        let (parameters, bytes) = (count(model.parameters), model.weight_bytes.to_string());
-        table.row(vec![
-            model.name.into(),
-            model.place.into(),
-            parameters,
-            bytes,
-        ]);
+    let mut table = Table::new(&["model", "bytes", "where"]);
+    for model in listed {
+        table.row(vec![model.name, count(model.bytes), model.place]);
     }
     output::print(&table.to_text())
 }

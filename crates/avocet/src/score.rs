@@ -44,7 +44,7 @@ struct Failed<'a> {
 
 /// Scores every record; a bad one fails alone.
 pub fn run(args: &ScoreArgs) -> Result<()> {
-    let engine = models::load(&args.model)?;
+    let engine = models::load(&args.model, &args.settings)?;
     let input: Box<dyn BufRead> = if args.input == Path::new("-") {
         Box::new(std::io::stdin().lock())
     } else {

@@ -293,7 +293,7 @@ fn mpt(fields: &Fields) -> Result<DecoderConfig> {
     if !fields.flag_or("no_bias", true)? {
         return Err(fields.refuse("no_bias", "is false; no released model has biases"));
     }
-    let expansion = fields.number_or("expansion_ratio", 4.0)?;
+    let expansion = fields.number_or("expansion_ratio", fields.number_or("mlp_ratio", 4.0)?)?;
     let qk_norm = attention.flag_or("qk_ln", false)? || fields.flag_or("attn_qk_ln", false)?;
     let limit = attention.number_if_there("clip_qkv")?.map_or_else(
         || fields.number_if_there("attn_clip_qkv"),

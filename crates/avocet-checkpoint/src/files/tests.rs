@@ -1,11 +1,13 @@
 //! What must hold of model folders.
 
 use super::*;
+use crate::NumberType;
 use crate::fixture::{Model, below, model};
 use crate::header::StoredType;
 use crate::save::{WeightFormat, save};
-use avocet_model::{Avocet, Images, TextBatch};
-use candle_core::{DType, Tensor};
+use avocet_kernels::Weight;
+use avocet_model::{Avocet, Builder, Images, TextBatch};
+use candle_core::{DType, Device, Tensor};
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -20,6 +22,14 @@ fn saved(model: &Model, format: WeightFormat) -> tempfile::TempDir {
     )
     .unwrap();
     folder
+}
+
+/// A parameter as a large matrix, in the form in which it is kept.
+fn given(builder: &Builder, name: &str, dims: &[usize]) -> Tensor {
+    match builder.matrix(dims, name, Init::Const(0.0)).unwrap() {
+        Weight::Tensor(tensor) => tensor,
+        Weight::Stored(_) => panic!("{name}: our own models are copied"),
+    }
 }
 
 fn bits(tensor: &Tensor) -> Vec<u32> {
@@ -39,10 +49,10 @@ fn single_precision_survives_bit_for_bit() {
     let files = ModelFiles::open(folder.path()).unwrap();
     let builder = files.builder().unwrap();
     for (name, tensor) in &model.tensors {
-        let read = read(&builder, name, tensor.dims());
+        let read = given(&builder, name, tensor.dims());
         assert_eq!(bits(&read), bits(tensor), "{name}");
     }
-    assert_eq!(files.tokenizer_bytes(), model.tokenizer);
+    assert_eq!(files.tokenizer_bytes().unwrap(), model.tokenizer);
     assert_eq!(files.tokenizer().unwrap().to_bytes(), model.tokenizer);
     assert_eq!(files.config().to_toml(), model.config);
     Avocet::new(files.config(), builder).unwrap();
@@ -54,33 +64,30 @@ fn large_matrices_stay_bf16_and_all_else_is_single_precision() {
     let folder = saved(&model, WeightFormat::Bf16);
     let files = ModelFiles::open(folder.path()).unwrap();
     let builder = files.builder().unwrap();
-    let stored: BTreeMap<String, StoredType> = files
+    let stored: BTreeMap<&str, NumberType> = files
         .tensors()
-        .map(|tensor| (tensor.name, tensor.dtype))
+        .map(|tensor| (tensor.name.as_str(), tensor.dtype))
         .collect();
+    let (single, half) = (
+        NumberType::Safetensors(StoredType::F32),
+        NumberType::Safetensors(StoredType::Bf16),
+    );
     let mut halved = 0;
     for (name, tensor) in &model.tensors {
-        let read = read(&builder, name, tensor.dims());
-        let wanted = match stored[name] {
-            StoredType::Bf16 => tensor.to_dtype(DType::BF16).unwrap(),
-            StoredType::F32 | StoredType::F16 => tensor.clone(),
+        let read = given(&builder, name, tensor.dims());
+        let wanted = match stored[name.as_str()] == half {
+            true => tensor.to_dtype(DType::BF16).unwrap(),
+            false => tensor.clone(),
         };
         assert_eq!(read.dtype(), wanted.dtype(), "{name}");
         assert_eq!(bits(&read), bits(&wanted), "{name}");
         halved += usize::from(read.dtype() == DType::BF16);
     }
     assert!(halved > 10, "{halved} matrices");
-    assert_eq!(stored["decoder.embedding"], StoredType::Bf16);
-    assert_eq!(
-        stored["decoder.layers.0.moe.router.weight"],
-        StoredType::F32
-    );
-    let widened = vb.get_with_hints_dtype(
-        model.tensors["decoder.embedding"].dims(),
-        "decoder.embedding",
-        candle_nn::Init::Const(0.0),
-        DType::F32,
-    );
+    assert_eq!(stored["decoder.embedding"], half);
+    assert_eq!(stored["decoder.layers.0.moe.router.weight"], single);
+    let shape = model.tensors["decoder.embedding"].dims();
+    let widened = builder.tensor(shape, "decoder.embedding", Init::Const(0.0));
     assert_eq!(
         widened.unwrap().dtype(),
         DType::F32,
@@ -221,10 +228,10 @@ fn damaged_weights_are_refused_or_load_whole() {
         let outcome =
             ModelFiles::open(folder.path()).and_then(|files| Ok((files.builder()?, files)));
         match outcome {
-            Ok((vb, files)) => {
+            Ok((builder, files)) => {
                 loaded += 1;
                 for stored in files.tensors() {
-                    let tensor = vb.get(stored.shape.as_slice(), &stored.name).unwrap();
+                    let tensor = given(&builder, &stored.name, &stored.shape);
                     assert_eq!(tensor.dims(), stored.shape);
                 }
             }
@@ -236,4 +243,27 @@ fn damaged_weights_are_refused_or_load_whole() {
     }
     assert_eq!(loaded + refused, 2000);
     assert!(refused > 1500, "{refused} refused");
+}
+
+#[test]
+fn a_field_is_set_or_named() {
+    let folder = saved(&model(), WeightFormat::Bf16);
+    let mut files = ModelFiles::open(folder.path()).unwrap();
+    files.set("cross_attention.without_image=nothing").unwrap();
+    files.set("decoder.max_context=17").unwrap();
+    let config = files.config();
+    assert_eq!(config.decoder.max_context, 17);
+    let rule = config.cross_attention.as_ref().unwrap().without_image;
+    assert_eq!(rule, avocet_model::WithoutImage::Nothing);
+    for wrong in [
+        "decoder.max_contexts=17",
+        "decoder.max_context=0",
+        "decoder.max_context=many",
+        "decoder.max_context.far=1",
+        "decoder",
+    ] {
+        let message = files.set(wrong).unwrap_err().to_string();
+        assert!(message.contains(wrong), "{message}");
+    }
+    assert_eq!(files.config().decoder.max_context, 17);
 }

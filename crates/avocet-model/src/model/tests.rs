@@ -8,6 +8,8 @@ use crate::fixture::{Fixture, difference, elements, images, noise, texts, tiny, 
 
 const A: Option<u32> = Some(0);
 const B: Option<u32> = Some(1);
+/// A token's sight of no image.
+const BLIND: (u32, u32) = (0, 0);
 
 fn shut(config: &mut ModelConfig) {
     config.cross_attention.as_mut().unwrap().initial_gate = 0.0;
@@ -231,10 +233,10 @@ fn a_dense_decoder_is_one_whose_only_expert_takes_every_token() -> Result<()> {
     let ids = &text.ids[4..];
     let first = f
         .model
-        .forward_cached(&ids[..4], &[None; 4], &keys, &mut cache)?;
+        .forward_cached(&ids[..4], &[BLIND; 4], &keys, &mut cache)?;
     let then = f
         .model
-        .forward_cached(&ids[4..], &[None; 2], &keys, &mut cache)?;
+        .forward_cached(&ids[4..], &[BLIND; 2], &keys, &mut cache)?;
     let full = ours.narrow(0, 4, 6)?;
     assert!(difference(&Tensor::cat(&[first, then], 0)?, &full) < 2e-5);
     Ok(())
@@ -246,17 +248,17 @@ fn a_truncated_cache_continues_as_if_the_rest_had_never_been() -> Result<()> {
     let keys = f.model.cross_keys(None)?;
     let mut cache = f.model.new_cache(1)?;
     f.model
-        .forward_cached(&[1, 2, 3], &[None; 3], &keys, &mut cache)?;
+        .forward_cached(&[1, 2, 3], &[BLIND; 3], &keys, &mut cache)?;
     let straight = f
         .model
-        .forward_cached(&[4, 5], &[None; 2], &keys, &mut cache)?;
+        .forward_cached(&[4, 5], &[BLIND; 2], &keys, &mut cache)?;
     cache.truncate(3);
     f.model
-        .forward_cached(&[9, 9, 9, 9], &[None; 4], &keys, &mut cache)?;
+        .forward_cached(&[9, 9, 9, 9], &[BLIND; 4], &keys, &mut cache)?;
     cache.truncate(3);
     let again = f
         .model
-        .forward_cached(&[4, 5], &[None; 2], &keys, &mut cache)?;
+        .forward_cached(&[4, 5], &[BLIND; 2], &keys, &mut cache)?;
     assert_eq!(elements(&straight), elements(&again));
     Ok(())
 }
@@ -407,10 +409,10 @@ fn wrong_inputs_are_refused_with_both_numbers() -> Result<()> {
     let keys = CrossKeys::default();
     let mut cache = f.model.new_cache(64)?;
     f.model
-        .forward_cached(&[1; 60], &[None; 60], &keys, &mut cache)?;
+        .forward_cached(&[1; 60], &[BLIND; 60], &keys, &mut cache)?;
     let full = f
         .model
-        .forward_cached(&[1; 5], &[None; 5], &keys, &mut cache)
+        .forward_cached(&[1; 5], &[BLIND; 5], &keys, &mut cache)
         .unwrap_err();
     assert!(
         full.to_string().contains("5 tokens after 60 do not fit"),
