@@ -15,6 +15,7 @@ mod inspect;
 mod media;
 mod models;
 mod output;
+mod quantise;
 mod score;
 mod train;
 
@@ -65,6 +66,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Data(command) => data::run(command),
         Command::Models(command) => models::run(&command),
+        Command::Quantise(args) => quantise::run(&args),
         Command::Bench(args) => {
             keep_freed_memory();
             bench::run(&args)
