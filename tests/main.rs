@@ -6,6 +6,7 @@ mod cli;
 mod cli_files;
 mod command;
 mod engine;
+mod golden_families;
 mod golden_kernels;
 mod golden_model;
 mod hostile_input;

@@ -179,7 +179,7 @@ def main():
     options = parser.parse_args()
     avocet = options.avocet.resolve()
     if not avocet.is_file():
-        parser.error(f"no binary at {options.avocet}; build it with cargo build --release -p avocet")
+        parser.error(f"no binary at {avocet}; build it with cargo build --release -p avocet")
     torch.set_num_threads(1)
     cases = families.chosen(options.family)
     cases = [case for case in cases if not options.case or case.name in options.case]

@@ -14,12 +14,14 @@ import json
 import shutil
 import sys
 import tempfile
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 
+sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "compare"))
 
@@ -73,11 +75,9 @@ def write_encoder(name, folder):
 
 def main():
     wanted = sys.argv[1:]
-    jobs = [(case.name, lambda folder, case=case: write_case(case, folder))
-            for case in families.chosen(golden=True)]
-    jobs += [(name, lambda folder, name=name: write_encoder(name, folder))
-             for name in encoders.ENCODERS]
-    for name, write in jobs:
+    jobs = {case.name: partial(write_case, case) for case in families.chosen(golden=True)}
+    jobs |= {name: partial(write_encoder, name) for name in encoders.ENCODERS}
+    for name, write in jobs.items():
         if wanted and name not in wanted:
             continue
         with tempfile.TemporaryDirectory() as scratch:

@@ -50,7 +50,20 @@ fn main() -> ExitCode {
         unsafe { std::env::set_var("CANDLE_NUM_THREADS", "1") };
     }
     let cli = Cli::parse();
-    failure::report(|| run(cli.command))
+    failure::report(|| on_a_worker(|| run(cli.command)))
+}
+
+/// Runs a command on one of the threads that share its work.
+///
+/// A thread outside the pool sleeps while the pool computes, so that each operation of a decoding
+/// step costs two wake-ups: 58 tokens a second of a 135 M model on two cores, instead of 86.
+fn on_a_worker(command: impl FnOnce() -> anyhow::Result<()> + Send) -> anyhow::Result<()> {
+    /// As large as a main thread's.
+    const STACK_BYTES: usize = 8 << 20;
+    rayon::ThreadPoolBuilder::new()
+        .stack_size(STACK_BYTES)
+        .build_global()?;
+    rayon::scope(|_| command())
 }
 
 fn run(command: Command) -> anyhow::Result<()> {

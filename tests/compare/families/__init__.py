@@ -1,9 +1,24 @@
-"""Tiny random models of the public families, made and run with the reference libraries."""
+"""Tiny random models of the public families, made and run with the reference libraries.
+
+The versions are pinned: transformers 4.57 changed Mllama's vision states, open_clip 3 applies
+ln_post, and Pillow 13 resizes in another order than every public tower was trained with.
+"""
 
 import logging
 import warnings
+from importlib.metadata import version
 
 import transformers
+
+PINNED = {
+    "transformers": "4.51.3",
+    "open-flamingo": "2.0.1",
+    "open-clip-torch": "2.16.0",
+    "pillow": "12.3.0",
+}
+for package, wanted in PINNED.items():
+    if version(package) != wanted:
+        raise SystemExit(f"{package} {version(package)} is installed, {wanted} is needed")
 
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()

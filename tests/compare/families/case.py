@@ -162,7 +162,8 @@ class RoutingWatch:
     def see(self, _module, _inputs, scores):
         if self.jitter is None:
             ordered = scores.float().softmax(-1).sort(-1, descending=True).values
-            self.margins.append((ordered[..., self.top_k - 1] - ordered[..., self.top_k]).min().item())
+            lead = ordered[..., self.top_k - 1] - ordered[..., self.top_k]
+            self.margins.append(lead.min().item())
             return
         # Sparsemixer also decides, for either expert, which others stay inside its softmax.
         ordered = scores.float().sort(-1, descending=True).values

@@ -307,14 +307,16 @@ def other_cases():
             "mpt",
             "mpt",
             NEOX,
-            mpt_config(clip_qkv=1.0, alibi_bias_max=16) | dict(d_model=32, n_heads=4),
+            mpt_config(clip_qkv=1.0) | dict(d_model=32, n_heads=4),
         ),
         decoder(
             "gpt_neox",
             "gpt_neox",
             "gpt_neox",
             NEOX,
-            neox_config(hidden_size=24, use_parallel_residual=True),
+            neox_config(
+                hidden_size=24, num_attention_heads=3, rotary_pct=0.5, use_parallel_residual=True
+            ),
             golden=True,
         ),
         decoder(

@@ -164,12 +164,13 @@ class FlamingoReference(Reference):
 def build(folder, seed, base, every, depth, width, safe, wrapped):
     model_type, form, lm_config = base
     make_tokenizer, token_config = form
-    make_decoder(folder / "lang_encoder", seed, model_type, make_tokenizer(), lm_config, token_config)
+    lang_encoder = folder / "lang_encoder"
+    make_decoder(lang_encoder, seed, model_type, make_tokenizer(), lm_config, token_config)
     config = clip_config(width)
     binary = make_vision_encoder(folder / "vision_encoder", seed, config, safe)
     arguments = (folder, config, binary, every, depth)
     model, _, tokenizer = create(*arguments)
-    base_rows = json.loads((folder / "lang_encoder/config.json").read_text())["vocab_size"]
+    base_rows = json.loads((lang_encoder / "config.json").read_text())["vocab_size"]
     trained = torch.nn.ModuleDict()
     trained["perceiver"] = model.perceiver
     trained["layers"] = model.lang_encoder.gated_cross_attn_layers

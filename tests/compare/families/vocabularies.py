@@ -145,7 +145,8 @@ def llama3(extra=()):
 def phi():
     """Phi-3's added tokens swallow the spaces after them, and no BOS is put in front."""
     added = [special("<|endoftext|>")]
-    added += [special(t, rstrip=True) for t in ("<|assistant|>", "<|system|>", "<|end|>", "<|user|>")]
+    roles = ("<|assistant|>", "<|system|>", "<|end|>", "<|user|>")
+    added += [special(role, rstrip=True) for role in roles]
     return sentencepiece(added=added, bos=False)
 
 
@@ -213,7 +214,7 @@ SPECIAL_FIELDS = ("bos_token", "eos_token", "unk_token", "pad_token")
 
 
 def save(tokenizer, config, folder, chat_template=None, more_special=()):
-    """Writes tokenizer.json, tokenizer_config.json and special_tokens_map.json as the hub has them."""
+    """Writes tokenizer.json and the two JSON files beside it as the hub has them."""
     folder = Path(folder)
     tokenizer.save(str(folder / "tokenizer.json"), pretty=True)
     added = json.loads(tokenizer.to_str())["added_tokens"]

@@ -123,13 +123,19 @@ fn text(
     decoder.vocab_size = embedding.unwrap_or(decoder.vocab_size);
     let head = rows("lm_head.weight").or(rows("embed_out.weight"));
     match head {
-        None => decoder.tied_embeddings = true,
         Some(outputs) if !decoder.tied_embeddings => {
             decoder.head_size = (outputs != decoder.vocab_size).then_some(outputs);
         }
-        // Some writers keep the tied head as well.
-        Some(_) => {}
+        _ => decoder.tied_embeddings = true,
     }
+    // Files of `torch.save` keep a tied head as well.
+    let store = match decoder.tied_embeddings {
+        true => store.renamed(|name| {
+            let is_head = name == "lm_head.weight" || name == "embed_out.weight";
+            (!is_head).then(|| name.to_owned())
+        }),
+        false => store,
+    };
     let numbers = Numbers {
         heads: decoder.num_heads,
         experts: decoder.moe.as_ref().map_or(0, |moe| moe.num_experts),

@@ -410,7 +410,9 @@ pub(super) const MLLAMA: &[Section] = &[
     },
 ];
 
-/// Tensors that public files carry and nothing needs: tables that are computed, and masks.
+/// Tensors that public files carry and nothing needs: tables that are computed, masks, and what
+/// follows a vision tower where text attends to its patches. A tensor that a family does use is
+/// used all the same.
 pub(crate) fn is_ignored(name: &str) -> bool {
     const ENDINGS: &[&str] = &[
         "rotary_emb.inv_freq",
@@ -423,6 +425,11 @@ pub(crate) fn is_ignored(name: &str) -> bool {
         "rope_freqs.weight",
         "rope_factors_long.weight",
         "rope_factors_short.weight",
+        "visual.proj",
+        "visual.ln_post.weight",
+        "visual.ln_post.bias",
+        "vision_model.post_layernorm.weight",
+        "vision_model.post_layernorm.bias",
     ];
     ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
