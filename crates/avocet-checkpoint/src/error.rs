@@ -103,6 +103,12 @@ pub enum CheckpointError {
         /// The folder.
         folder: PathBuf,
     },
+    /// A folder is to be written where something is already.
+    #[error("{folder:?}: is there and not empty; name a new folder")]
+    NotEmpty {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The tokenizer is a public model's where one of our own is needed.
     #[error("{path:?}: the tokenizer of this {family} model has no tokens for our own prompts")]
     ForeignTokenizer {

@@ -4,9 +4,10 @@ use crate::backend;
 use crate::bytes::Bytes;
 use crate::error::CheckpointError;
 use crate::families;
+use crate::gguf::Gguf;
 use crate::recipe::{self, Recipe, Recipes};
 use crate::speech::Speech;
-use crate::store::{Store, StoredTensor};
+use crate::store::{QUANTISED, Store, StoredTensor};
 use crate::weights::Weights;
 use avocet_media::ImageProcessor;
 use avocet_model::{Builder, ModelConfig, parameter_shapes};
@@ -59,6 +60,10 @@ impl ModelFiles {
         if path.is_file() || (!path.join(CONFIG).exists() && families::is_folder(path)) {
             return Self::public(path);
         }
+        // What a GGUF file was written anew as is such a file, alone in its folder.
+        if !path.join(CONFIG).exists() && path.join(QUANTISED).is_file() {
+            return Self::public(&path.join(QUANTISED));
+        }
         let config_path = path.join(CONFIG);
         if !config_path.exists() {
             return Err(CheckpointError::NoModel {
@@ -67,8 +72,11 @@ impl ModelFiles {
         }
         let text = String::from_utf8_lossy(&read(&config_path, MAX_CONFIG)?).into_owned();
         let config = parse_config(&text, config_path)?;
-        let weights = path.join(WEIGHTS);
-        let store = Store::safetensors(&weights)?;
+        let (weights, blocks) = (path.join(WEIGHTS), path.join(QUANTISED));
+        let store = match !weights.exists() && blocks.is_file() {
+            true => Store::gguf(&blocks, Gguf::open(&blocks)?)?,
+            false => Store::safetensors(&weights)?,
+        };
         let tokenizer = path.join(TOKENIZER);
         let speech = Speech::Own {
             bytes: read(&tokenizer, MAX_TOKENIZER)?.into(),
@@ -116,7 +124,7 @@ impl ModelFiles {
             path,
             family: "avocet",
             processor,
-            mapped: store.num_bytes() > COPIED,
+            mapped: store.num_bytes() > COPIED || store.has_gguf(),
             config,
             recipes: Arc::new(recipes.collect()),
             store: Arc::new(store),
@@ -225,6 +233,14 @@ impl ModelFiles {
                 family: self.family,
             }),
         }
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) fn recipes(&self) -> &Recipes {
+        &self.recipes
     }
 
     /// Every stored tensor, sorted by name.

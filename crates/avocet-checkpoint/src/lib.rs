@@ -4,6 +4,7 @@
 //! - [`ModelFiles`]: opens a folder, or the same three files carried in a binary; nothing of a
 //!   file is believed before it is checked.
 //! - [`save`]: writes a folder so that a crash leaves whole files.
+//! - [`ModelFiles::quantise`]: writes a model anew with its matrices in blocks.
 //! - [`gguf`]: reads the files of llama.cpp, and makes their blocks.
 //! - [`pickle`]: reads the files of `torch.save` without executing anything.
 //! - [`Hub`]: fetches models of a hub into the cache that other tools share.
@@ -16,10 +17,12 @@ mod families;
 mod files;
 #[cfg(test)]
 mod fixture;
+mod folder;
 pub mod gguf;
 mod header;
 mod hub;
 pub mod pickle;
+mod quantise;
 mod recipe;
 mod reference;
 mod save;
@@ -31,6 +34,7 @@ pub use error::{CheckpointError, HeaderError};
 pub use files::{CONFIG, ModelFiles, TOKENIZER, WEIGHTS};
 pub use header::StoredType;
 pub use hub::{CachedModel, Hub, HubError, HubId, HubSettings, Progress};
+pub use quantise::{BlockCount, BlockFormat};
 pub use reference::{Reference, resolve};
 pub use save::{WeightFormat, save};
 pub use store::{NumberType, StoredTensor};

@@ -88,17 +88,17 @@ fn in_format<'a>(
     tensors.iter().map(convert).collect()
 }
 
-fn temporary(path: &Path) -> PathBuf {
+pub(crate) fn temporary(path: &Path) -> PathBuf {
     path.with_added_extension("tmp")
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
     let mut file = File::create(path).map_err(CheckpointError::io(path))?;
     file.write_all(bytes).map_err(CheckpointError::io(path))?;
     file.sync_all().map_err(CheckpointError::io(path))
 }
 
-fn sync_folder(path: &Path) -> Result<(), CheckpointError> {
+pub(crate) fn sync_folder(path: &Path) -> Result<(), CheckpointError> {
     let folder = File::open(path).map_err(CheckpointError::io(path))?;
     folder.sync_all().map_err(CheckpointError::io(path))
 }

@@ -2,6 +2,7 @@
 
 use crate::bytes::Bytes;
 use crate::error::CheckpointError;
+use crate::files::WEIGHTS;
 use crate::gguf::{GgmlType, Gguf};
 use crate::header::StoredType;
 use crate::pickle::{ElementType, Pickle};
@@ -11,9 +12,11 @@ use candle_core::{DType, Device, Result, Tensor, bail};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// The file that stands for all others of a folder, in blocks, under the same names.
+pub(crate) const QUANTISED: &str = "model.gguf";
 /// Most files that one model is read from.
 const MOST_FILES: usize = 1024;
 /// Longest index of shards that is read.
@@ -85,6 +88,12 @@ impl fmt::Display for NumberType {
     }
 }
 
+/// A file that was opened, and where.
+struct Opened {
+    path: PathBuf,
+    source: Source,
+}
+
 enum Source {
     Safetensors(Weights),
     Pickle(Pickle),
@@ -100,7 +109,7 @@ struct Place {
 
 /// The tensors of one model, in one file or several.
 pub(crate) struct Store {
-    sources: Vec<Source>,
+    sources: Vec<Opened>,
     places: BTreeMap<String, Place>,
     num_bytes: usize,
 }
@@ -117,26 +126,26 @@ impl Store {
 
     /// The tensors of a safetensors file.
     pub fn safetensors(path: &Path) -> std::result::Result<Self, CheckpointError> {
-        Self::of([Source::Safetensors(Weights::map(path)?)])
+        Self::of([(path.to_owned(), Source::Safetensors(Weights::map(path)?))])
     }
 
     /// The tensors of a safetensors file that is part of the binary.
     pub fn carried(weights: Weights) -> std::result::Result<Self, CheckpointError> {
-        Self::of([Source::Safetensors(weights)])
+        Self::of([(PathBuf::from(WEIGHTS), Source::Safetensors(weights))])
     }
 
     /// The tensors of a file of `torch.save`.
     pub fn pickle(path: &Path) -> std::result::Result<Self, CheckpointError> {
-        Self::of([Source::Pickle(Pickle::open(path)?)])
+        Self::of([(path.to_owned(), Source::Pickle(Pickle::open(path)?))])
     }
 
-    /// The tensors of a GGUF file.
-    pub fn gguf(file: Gguf) -> std::result::Result<Self, CheckpointError> {
-        Self::of([Source::Gguf(file)])
+    /// The tensors of the GGUF file `path`, which was opened as `file`.
+    pub fn gguf(path: &Path, file: Gguf) -> std::result::Result<Self, CheckpointError> {
+        Self::of([(path.to_owned(), Source::Gguf(file))])
     }
 
     /// The tensors of a folder: `model.safetensors`, or the shards that its index lists, or the
-    /// same as `pytorch_model.bin`.
+    /// same as `pytorch_model.bin`, or `model.gguf` that stands for them with the same names.
     ///
     /// Errors if there is none of them, or a shard is missing.
     pub fn folder(folder: &Path) -> std::result::Result<Self, CheckpointError> {
@@ -153,6 +162,9 @@ impl Store {
         }
         if let Some(path) = index("pytorch_model.bin.index.json") {
             return Self::shards(&path, |shard| Ok(Source::Pickle(Pickle::open(shard)?)));
+        }
+        if let Some(path) = index(QUANTISED) {
+            return Self::gguf(&path, Gguf::open(&path)?);
         }
         Err(CheckpointError::NoWeights {
             folder: folder.to_owned(),
@@ -190,7 +202,9 @@ impl Store {
             {
                 return Err(refuse(format!("shard {name:?} is not a file name")));
             }
-            sources.push(open(&index.with_file_name(name))?);
+            let path = index.with_file_name(name);
+            let source = open(&path)?;
+            sources.push((path, source));
         }
         let store = Self::of(sources)?;
         match weight_map
@@ -202,10 +216,12 @@ impl Store {
         }
     }
 
-    fn of(sources: impl IntoIterator<Item = Source>) -> std::result::Result<Self, CheckpointError> {
+    fn of(
+        sources: impl IntoIterator<Item = (PathBuf, Source)>,
+    ) -> std::result::Result<Self, CheckpointError> {
         let mut store = Self::empty();
-        for source in sources {
-            store.add(source, |name| Some(name.to_owned()));
+        for (path, source) in sources {
+            store.add(path, source);
         }
         Ok(store)
     }
@@ -232,7 +248,7 @@ impl Store {
         store
     }
 
-    fn add(&mut self, source: Source, rename: impl Fn(&str) -> Option<String>) {
+    fn add(&mut self, path: PathBuf, source: Source) {
         let index = self.sources.len();
         let tensors: Vec<StoredTensor> = match &source {
             Source::Safetensors(file) => file
@@ -265,18 +281,13 @@ impl Store {
             Source::Pickle(file) => file.bytes().get().len(),
             Source::Gguf(file) => file.bytes().get().len(),
         };
-        self.sources.push(source);
+        self.sources.push(Opened { path, source });
         for tensor in tensors {
-            let Some(name) = rename(&tensor.name) else {
-                continue;
-            };
+            let name = tensor.name.clone();
             let place = Place {
                 source: index,
-                key: tensor.name.clone(),
-                tensor: StoredTensor {
-                    name: name.clone(),
-                    ..tensor
-                },
+                key: name.clone(),
+                tensor,
             };
             self.places.insert(name, place);
         }
@@ -309,7 +320,7 @@ impl Store {
             bail!("tensor {name:?} is stored as {dtype}, which is not read as a parameter");
         }
         let missing = || candle_core::Error::Msg(format!("tensor {name:?} is gone"));
-        match &self.sources[place.source] {
+        match &self.sources[place.source].source {
             Source::Safetensors(file) => {
                 let entry = file.entry(&place.key).ok_or_else(missing)?;
                 file.tensor(entry, device)
@@ -322,6 +333,19 @@ impl Store {
         }
     }
 
+    /// Where a tensor's numbers lie, if they lie in row-major order.
+    fn bytes(&self, place: &Place) -> Option<(&Arc<Bytes>, Range<usize>)> {
+        let key = &place.key;
+        match &self.sources[place.source].source {
+            Source::Safetensors(file) => {
+                let entry = file.entry(key)?;
+                Some((file.bytes(), entry.bytes.clone()))
+            }
+            Source::Pickle(file) => Some((file.bytes(), file.place(key)?)),
+            Source::Gguf(file) => Some((file.bytes(), file.place(key)?)),
+        }
+    }
+
     /// Rows of `cols` numbers of a tensor, as they lie in its file; only numbers that do not lie
     /// in row-major order, or not in a form that is computed with, are copied.
     ///
@@ -330,19 +354,10 @@ impl Store {
         let Some(place) = self.places.get(name) else {
             bail!("tensor {name:?} is missing from the weights");
         };
-        let bytes = match &self.sources[place.source] {
-            Source::Safetensors(file) => file
-                .entry(&place.key)
-                .map(|entry| (Arc::clone(file.bytes()), entry.bytes.start)),
-            Source::Pickle(file) => file
-                .place(&place.key)
-                .map(|bytes| (Arc::clone(file.bytes()), bytes.start)),
-            Source::Gguf(file) => file
-                .place(&place.key)
-                .map(|bytes| (Arc::clone(file.bytes()), bytes.start)),
-        };
-        if let (Some((bytes, start)), Some(format)) = (bytes, place.tensor.dtype.format()) {
-            return mapped(bytes, start, format, cols, rows);
+        if let (Some((bytes, place)), Some(format)) =
+            (self.bytes(place), place.tensor.dtype.format())
+        {
+            return mapped(Arc::clone(bytes), place.start, format, cols, rows);
         }
         let copied = self.tensor(name, &Device::Cpu)?.to_dtype(DType::F32)?;
         let numbers = copied.flatten_all()?.to_vec1::<f32>()?;
@@ -369,3 +384,7 @@ fn mapped(
     };
     StoredRows::new(bytes, offset, rows.len(), cols, format)
 }
+
+mod content;
+
+pub(crate) use content::Origin;

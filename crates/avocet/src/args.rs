@@ -39,6 +39,9 @@ pub enum Command {
     /// What models there are, and where.
     #[command(subcommand)]
     Models(ModelsCommand),
+    /// Write a model with its matrices in blocks of small integers, and measure what that loses.
+    #[command(alias = "quantize")]
+    Quantise(QuantiseArgs),
     /// Measure this machine: products, bandwidth, vision, prefill, decode, cold start.
     Bench(BenchArgs),
 }
@@ -226,6 +229,37 @@ pub enum ModelsCommand {
         #[arg(value_name = "REF")]
         reference: String,
     },
+}
+
+/// `avocet quantise`.
+#[derive(Debug, Args)]
+pub struct QuantiseArgs {
+    /// The model: `mini` (built in), a folder, or a hub id.
+    #[arg(value_name = "REF")]
+    pub model: String,
+    /// What matrices are turned into.
+    #[arg(long, value_enum)]
+    pub to: BlockFlag,
+    /// The model folder to write.
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+    /// The text on which perplexities are measured; a story of 1,500 words when absent.
+    #[arg(long, value_name = "FILE")]
+    pub text: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Blocks of small integers with a scale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BlockFlag {
+    /// 8.5 bits a number.
+    #[value(name = "q8_0")]
+    Q8_0,
+    /// 4.5 bits a number; embeddings and output head 8.5.
+    #[value(name = "q4_k")]
+    Q4K,
 }
 
 /// `avocet bench`.

@@ -16,6 +16,7 @@ mod inspect;
 mod media;
 mod models;
 mod output;
+mod quantise;
 mod score;
 mod train;
 
@@ -79,6 +80,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Data(command) => data::run(command),
         Command::Models(command) => models::run(&command),
+        Command::Quantise(args) => quantise::run(&args),
         Command::Bench(args) => {
             keep_freed_memory();
             bench::run(&args)

@@ -17,6 +17,7 @@ use super::names;
 use super::vision;
 use super::{Family, Interface};
 use crate::error::CheckpointError;
+use crate::gguf::Gguf;
 use crate::recipe::Numbers;
 use crate::speech::{HubSpeech, Manner, Speech};
 use crate::store::Store;
@@ -63,7 +64,7 @@ pub(super) fn read(folder: &Path) -> Result<Family> {
     store.join(open_clip_weights(&seeing)?, |name| {
         name.starts_with("visual.").then(|| name.to_owned())
     });
-    let released = Store::pickle(&folder.join(CHECKPOINT))?;
+    let released = either(&folder.join(CHECKPOINT), Store::pickle)?;
     store.join(released, |name| released_name(name, every));
 
     let rows = |name: &str| store.get(name).and_then(|t| t.shape.first().copied());
@@ -139,7 +140,20 @@ fn open_clip_weights(folder: &Path) -> Result<Store> {
     if safe.is_file() {
         return Store::safetensors(&safe);
     }
-    Store::pickle(&folder.join("open_clip_pytorch_model.bin"))
+    let pickled = folder.join("open_clip_pytorch_model.bin");
+    match pickled.is_file() {
+        true => Store::pickle(&pickled),
+        false => either(&safe, Store::safetensors),
+    }
+}
+
+/// The tensors of the file `path`, or of the GGUF file that stands in its place.
+fn either(path: &Path, read: fn(&Path) -> Result<Store>) -> Result<Store> {
+    let blocks = path.with_extension("gguf");
+    match !path.is_file() && blocks.is_file() {
+        true => Store::gguf(&blocks, Gguf::open(&blocks)?),
+        false => read(path),
+    }
 }
 
 /// The name that a tensor of the checkpoint goes by: resampler and gated layers as in the tables,

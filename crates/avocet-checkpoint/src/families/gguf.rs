@@ -117,7 +117,7 @@ pub(super) fn read(path: &Path) -> Result<Family> {
             tiled_vision: None,
             resampler: None,
         },
-        store: Store::gguf(file)?,
+        store: Store::gguf(path, file)?,
         names: names::GGUF.to_vec(),
         numbers,
         interface: Interface {

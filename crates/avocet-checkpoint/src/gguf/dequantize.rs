@@ -11,7 +11,7 @@ const BLOCKS: usize = 256;
 
 /// The numbers that `bytes`, whole blocks of `dtype`, stand for; `None` if the type is not one of
 /// those that are read.
-pub(super) fn numbers(dtype: GgmlType, bytes: &[u8]) -> Option<Vec<f32>> {
+pub(crate) fn numbers(dtype: GgmlType, bytes: &[u8]) -> Option<Vec<f32>> {
     Some(match dtype {
         GgmlType::F32 => blocks::<4, 1>(bytes, |b, y| y[0] = f32::from_le_bytes(*b)),
         GgmlType::F16 => blocks::<2, 1>(bytes, |b, y| y[0] = f16::from_le_bytes(*b).to_f32()),

@@ -23,8 +23,8 @@ const MAX_NAME: u64 = 1024;
 /// Most dimensions, as in ggml.
 const MAX_DIMS: u32 = 4;
 const MAX_ALIGNMENT: u32 = 1 << 20;
-const ALIGNMENT: &str = "general.alignment";
-const DEFAULT_ALIGNMENT: u32 = 32;
+pub(super) const ALIGNMENT: &str = "general.alignment";
+pub(super) const DEFAULT_ALIGNMENT: u32 = 32;
 /// Fewest bytes of a key with its value, and of a tensor's info.
 const LEAST_PAIR: usize = 8 + 4 + 1;
 const LEAST_INFO: usize = 8 + 4 + 4 + 8;

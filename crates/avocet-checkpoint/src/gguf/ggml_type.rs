@@ -93,6 +93,11 @@ impl GgmlType {
         &TABLE[self as usize]
     }
 
+    /// Its number in files.
+    pub(super) fn number(self) -> u32 {
+        self.row().1
+    }
+
     /// Numbers that share a block; 1 for plain numbers.
     pub fn block_len(self) -> usize {
         self.row().3

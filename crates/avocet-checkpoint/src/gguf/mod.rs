@@ -3,14 +3,16 @@
 //! - [`Gguf`]: opens a file of version 2 or 3; nothing of it is believed before it is checked.
 //! - [`GgmlType`]: the number types, and how many bytes their blocks take.
 //! - [`quantize`]: makes blocks out of numbers.
+//! - [`write_gguf`]: writes a file.
 
 mod cursor;
-mod dequantize;
+pub(crate) mod dequantize;
 mod error;
 mod file;
 mod ggml_type;
 mod quantize;
 mod value;
+mod write;
 
 #[cfg(test)]
 mod hostile;
@@ -22,3 +24,4 @@ pub use file::{Gguf, GgufTensor};
 pub use ggml_type::GgmlType;
 pub use quantize::{QuantizeError, quantize};
 pub use value::{Array, Value};
+pub use write::write_gguf;
