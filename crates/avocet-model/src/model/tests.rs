@@ -375,7 +375,7 @@ fn wrong_inputs_are_refused_with_both_numbers() -> Result<()> {
     );
     let message = refused(f.model.forward(&texts(&[&[B, B]]), None));
     assert!(
-        message.contains("names image 1, but there are 0"),
+        message.contains("names images 1 to 2, but there are 0"),
         "{message}"
     );
     let mut beyond = texts(&[&[None]]);
