@@ -3,6 +3,8 @@
 //!
 //! - [`ModelFiles`]: opens a folder, or the same three files carried in a binary; nothing of a
 //!   file is believed before it is checked.
+//! - [`graft`] and [`upcycle`]: make one model of the files of others, which stay as they are.
+//! - [`VisionFiles`]: a vision encoder alone.
 //! - [`save`]: writes a folder so that a crash leaves whole files.
 //! - [`gguf`]: reads the files of llama.cpp, and makes their blocks.
 //! - [`pickle`]: reads the files of `torch.save` without executing anything.
@@ -19,6 +21,7 @@ mod fixture;
 pub mod gguf;
 mod header;
 mod hub;
+mod parts;
 pub mod pickle;
 mod recipe;
 mod reference;
@@ -31,6 +34,9 @@ pub use error::{CheckpointError, HeaderError};
 pub use files::{CONFIG, ModelFiles, TOKENIZER, WEIGHTS};
 pub use header::StoredType;
 pub use hub::{CachedModel, Hub, HubError, HubId, HubSettings, Progress};
+pub use parts::{
+    GraftOptions, PartSource, UpcycleOptions, VisionFiles, VisionShape, graft, upcycle,
+};
 pub use reference::{Reference, resolve};
 pub use save::{WeightFormat, save};
 pub use store::{NumberType, StoredTensor};

@@ -11,6 +11,7 @@ mod data;
 mod embedded;
 mod eval;
 mod failure;
+mod graft;
 mod inspect;
 mod media;
 mod models;
@@ -78,6 +79,8 @@ fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Data(command) => data::run(command),
         Command::Models(command) => models::run(&command),
+        Command::Graft(args) => graft::graft(&args),
+        Command::Upcycle(args) => graft::upcycle(&args),
         Command::Bench(args) => {
             keep_freed_memory();
             bench::run(&args)
