@@ -14,16 +14,32 @@ use std::sync::{Arc, Mutex, PoisonError};
 struct StoredParameters {
     store: Arc<Store>,
     recipes: Arc<Recipes>,
-    mapped: bool,
+    copied: Copied,
 }
 
-/// A builder over `store`. With `mapped`, large matrices are computed with where they lie; without
-/// it they are copied once, BF16 as it is and all else to F32.
-pub(crate) fn builder(store: Arc<Store>, recipes: Arc<Recipes>, mapped: bool) -> Builder {
+/// How the names of the parameters begin whose matrices are copied once, BF16 as it is and all else
+/// to F32; the others are computed with where they lie.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Copied(pub Vec<&'static str>);
+
+impl Copied {
+    /// All or none.
+    pub fn all(all: bool) -> Self {
+        Self(all.then_some("").into_iter().collect())
+    }
+
+    /// Whether the matrix of this name is copied.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|beginning| name.starts_with(beginning))
+    }
+}
+
+/// A builder over `store`.
+pub(crate) fn builder(store: Arc<Store>, recipes: Arc<Recipes>, copied: Copied) -> Builder {
     Builder::new(StoredParameters {
         store,
         recipes,
-        mapped,
+        copied,
     })
 }
 
@@ -76,15 +92,12 @@ impl Parameters for StoredParameters {
 
     fn matrix(&self, name: &str, shape: Shape, init: Init) -> Result<Weight> {
         let recipe = self.recipe(name, &shape)?;
-        if self.mapped {
+        if !self.copied.has(name) {
             return Ok(Weight::Stored(Arc::new(self.matrix_of(recipe, &shape)?)));
         }
-        if *recipe == Recipe::same(name) {
-            return Ok(self
-                .store
-                .tensor(name, &Device::Cpu)?
-                .reshape(shape)?
-                .into());
+        if let Some(tensor) = recipe.whole() {
+            let tensor = self.store.tensor(tensor, &Device::Cpu)?;
+            return Ok(tensor.reshape(shape)?.into());
         }
         Ok(self.tensor(name, shape, init)?.into())
     }

@@ -125,6 +125,14 @@ pub enum CheckpointError {
         /// Every difference found.
         differences: String,
     },
+    /// Models cannot be joined, or the folder of a joined one is not as it was written.
+    #[error("{path:?}: {reason}")]
+    Parts {
+        /// The model, or the file that names its parts.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),

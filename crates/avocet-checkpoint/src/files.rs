@@ -1,10 +1,11 @@
 //! A model's files, opened and checked.
 
-use crate::backend;
+use crate::backend::{self, Copied};
 use crate::bytes::Bytes;
 use crate::error::CheckpointError;
 use crate::families;
 use crate::gguf::Gguf;
+use crate::parts;
 use crate::recipe::{self, Recipe, Recipes};
 use crate::speech::Speech;
 use crate::store::{QUANTISED, Store, StoredTensor};
@@ -40,23 +41,31 @@ const COPIED: usize = 64 << 20;
 /// checked, its tokenizer still bytes.
 pub struct ModelFiles {
     /// Where it is, for messages.
-    path: PathBuf,
-    weights: PathBuf,
-    family: &'static str,
-    config: ModelConfig,
-    store: Arc<Store>,
-    recipes: Arc<Recipes>,
-    processor: Option<ImageProcessor>,
-    speech: Speech,
-    mapped: bool,
+    pub(crate) path: PathBuf,
+    pub(crate) weights: PathBuf,
+    pub(crate) family: &'static str,
+    pub(crate) config: ModelConfig,
+    pub(crate) store: Arc<Store>,
+    pub(crate) recipes: Arc<Recipes>,
+    pub(crate) processor: Option<ImageProcessor>,
+    pub(crate) speech: Speech,
+    pub(crate) copied: Copied,
 }
 
 impl ModelFiles {
-    /// Opens a model: a folder of our own, a folder of a public family, or a GGUF file. The
-    /// weights are memory-mapped.
+    /// Opens a model: a folder of our own, a folder of a public family, one that joins such parts,
+    /// or a GGUF file. The weights are memory-mapped.
     ///
     /// Errors name the file, and the field or tensor in it.
     pub fn open(path: &Path) -> Result<Self, CheckpointError> {
+        Self::open_within(path, 0)
+    }
+
+    /// As [`ModelFiles::open`], for a part of a model that is `depth` folders up.
+    pub(crate) fn open_within(path: &Path, depth: usize) -> Result<Self, CheckpointError> {
+        if path.join(parts::PARTS).is_file() {
+            return parts::open(path, depth);
+        }
         if path.is_file() || (!path.join(CONFIG).exists() && families::is_folder(path)) {
             return Self::public(path);
         }
@@ -64,14 +73,12 @@ impl ModelFiles {
         if !path.join(CONFIG).exists() && path.join(QUANTISED).is_file() {
             return Self::public(&path.join(QUANTISED));
         }
-        let config_path = path.join(CONFIG);
-        if !config_path.exists() {
+        if !path.join(CONFIG).exists() {
             return Err(CheckpointError::NoModel {
                 folder: path.to_owned(),
             });
         }
-        let text = String::from_utf8_lossy(&read(&config_path, MAX_CONFIG)?).into_owned();
-        let config = parse_config(&text, config_path)?;
+        let config = read_config(path)?;
         let (weights, blocks) = (path.join(WEIGHTS), path.join(QUANTISED));
         let store = match !weights.exists() && blocks.is_file() {
             true => Store::gguf(&blocks, Gguf::open(&blocks)?)?,
@@ -124,7 +131,7 @@ impl ModelFiles {
             path,
             family: "avocet",
             processor,
-            mapped: store.num_bytes() > COPIED || store.has_gguf(),
+            copied: Copied::all(store.num_bytes() <= COPIED && !store.has_gguf()),
             config,
             recipes: Arc::new(recipes.collect()),
             store: Arc::new(store),
@@ -150,7 +157,7 @@ impl ModelFiles {
             store: Arc::new(family.store),
             processor: family.interface.processor,
             speech: family.interface.speech,
-            mapped: true,
+            copied: Copied::default(),
         })
     }
 
@@ -228,10 +235,12 @@ impl ModelFiles {
     pub fn tokenizer_bytes(&self) -> Result<&[u8], CheckpointError> {
         match &self.speech {
             Speech::Own { bytes, .. } => Ok(bytes),
-            Speech::Hub(_) | Speech::Gguf(_) => Err(CheckpointError::ForeignTokenizer {
-                path: self.path.clone(),
-                family: self.family,
-            }),
+            Speech::Hub(_) | Speech::Gguf(_) | Speech::Seeing { .. } => {
+                Err(CheckpointError::ForeignTokenizer {
+                    path: self.path.clone(),
+                    family: self.family,
+                })
+            }
         }
     }
 
@@ -291,7 +300,7 @@ impl ModelFiles {
     pub fn builder(&self) -> Result<Builder, CheckpointError> {
         self.check()?;
         let (store, recipes) = (Arc::clone(&self.store), Arc::clone(&self.recipes));
-        Ok(backend::builder(store, recipes, self.mapped))
+        Ok(backend::builder(store, recipes, self.copied.clone()))
     }
 }
 
@@ -309,6 +318,13 @@ impl ModelFiles {
         };
         shapes.into_iter().map(tensor).collect()
     }
+}
+
+/// The configuration in a folder of our own.
+pub(crate) fn read_config(folder: &Path) -> Result<ModelConfig, CheckpointError> {
+    let path = folder.join(CONFIG);
+    let text = String::from_utf8_lossy(&read(&path, MAX_CONFIG)?).into_owned();
+    parse_config(&text, path)
 }
 
 fn parse_config(text: &str, path: PathBuf) -> Result<ModelConfig, CheckpointError> {

@@ -3,6 +3,8 @@
 //!
 //! - [`ModelFiles`]: opens a folder, or the same three files carried in a binary; nothing of a
 //!   file is believed before it is checked.
+//! - [`graft`] and [`upcycle`]: make one model of the files of others, which stay as they are.
+//! - [`VisionFiles`]: a vision encoder alone.
 //! - [`save`]: writes a folder so that a crash leaves whole files.
 //! - [`ModelFiles::quantise`]: writes a model anew with its matrices in blocks.
 //! - [`gguf`]: reads the files of llama.cpp, and makes their blocks.
@@ -21,6 +23,7 @@ mod folder;
 pub mod gguf;
 mod header;
 mod hub;
+mod parts;
 pub mod pickle;
 mod quantise;
 mod recipe;
@@ -35,6 +38,9 @@ pub use files::{CONFIG, ModelFiles, TOKENIZER, WEIGHTS};
 pub use header::StoredType;
 pub use hub::{CachedModel, Hub, HubError, HubId, HubSettings, Progress};
 pub use quantise::{BlockCount, BlockFormat};
+pub use parts::{
+    GraftOptions, PartSource, UpcycleOptions, VisionFiles, VisionShape, graft, upcycle,
+};
 pub use reference::{Reference, resolve};
 pub use save::{WeightFormat, save};
 pub use store::{NumberType, StoredTensor};

@@ -117,6 +117,41 @@ impl Recipe {
         }
     }
 
+    /// The one tensor that is the parameter as it is, if there is one.
+    pub fn whole(&self) -> Option<&str> {
+        match &self.terms[..] {
+            [term] if term.take == ALL => Some(&term.tensor),
+            _ => None,
+        }
+    }
+
+    /// The same of tensors that go by longer names.
+    pub fn below(&self, prefix: &str) -> Self {
+        let term = |term: &Term| Term {
+            tensor: format!("{prefix}{}", term.tensor),
+            take: term.take,
+        };
+        Self {
+            terms: self.terms.iter().map(term).collect(),
+        }
+    }
+
+    /// This one's rows and below them those of `other`.
+    pub fn above(mut self, other: Self) -> Self {
+        self.terms.extend(other.terms);
+        self
+    }
+
+    /// The rows `times` times over.
+    pub fn repeated(&self, times: usize) -> Self {
+        Self {
+            terms: std::iter::repeat_n(&self.terms, times)
+                .flatten()
+                .cloned()
+                .collect(),
+        }
+    }
+
     /// The recipe of the parameter `name`, if a section has a line for it: the first alternative
     /// that `store` has, or the first of all.
     pub fn find(name: &str, map: &[Section], numbers: Numbers, store: &Store) -> Option<Self> {

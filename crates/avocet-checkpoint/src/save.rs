@@ -39,24 +39,29 @@ pub fn save(
             path: weights.clone(),
             reason: error.to_string(),
         })?;
-    let new = !folder.exists();
-    std::fs::create_dir_all(folder).map_err(CheckpointError::io(folder))?;
     let files = [
         (weights, bytes.as_slice()),
         (folder.join(TOKENIZER), tokenizer),
         (folder.join(CONFIG), config.as_bytes()),
     ];
+    write_all(folder, &files)
+}
+
+/// Writes files into a folder, the last one last, so that a crash leaves whole files.
+pub(crate) fn write_all(folder: &Path, files: &[(PathBuf, &[u8])]) -> Result<(), CheckpointError> {
+    let new = !folder.exists();
+    std::fs::create_dir_all(folder).map_err(CheckpointError::io(folder))?;
     let written = files
         .iter()
         .try_for_each(|(path, bytes)| write(&temporary(path), bytes));
     if let Err(error) = written {
-        for (path, _) in &files {
+        for (path, _) in files {
             // What could not be written may not be there; the first error is the one to tell.
             let _ = std::fs::remove_file(temporary(path));
         }
         return Err(error);
     }
-    for (path, _) in &files {
+    for (path, _) in files {
         std::fs::rename(temporary(path), path).map_err(CheckpointError::io(path))?;
     }
     sync_folder(folder)?;

@@ -4,6 +4,7 @@
 use crate::error::CheckpointError;
 use crate::families::gguf::Metadata;
 use crate::files;
+use avocet_text::prompt::IMAGE_MARKER;
 use avocet_text::{
     BosRule, ChatTemplate, Content, Gpt2Parts, HubSettings, HubTokenizer, ImageRule, Language,
     PromptForm, SideFiles, SpmParts, Tokenizer, TokenizerError,
@@ -28,6 +29,8 @@ pub(crate) enum Speech {
     Hub(HubSpeech),
     /// The metadata of a GGUF file.
     Gguf(Box<GgufSpeech>),
+    /// A text model's, with a token behind all others that stands for an image.
+    Seeing { text: Box<Self>, image: u32 },
 }
 
 /// The prompt form and image rule of a family.
@@ -56,13 +59,18 @@ impl Speech {
     ///
     /// Errors name the file, and the field in it.
     pub fn language(&self) -> Result<Language> {
+        self.language_with(None)
+    }
+
+    fn language_with(&self, image: Option<u32>) -> Result<Language> {
         match self {
             Self::Own { path, bytes } => {
                 let tokenizer = Tokenizer::from_bytes(bytes);
                 Ok(Language::own(tokenizer.map_err(wrong(path))?))
             }
-            Self::Hub(hub) => hub.language(),
-            Self::Gguf(gguf) => gguf.language(),
+            Self::Hub(hub) => hub.language(image),
+            Self::Gguf(gguf) => gguf.language(image),
+            Self::Seeing { text, image } => text.language_with(Some(*image)),
         }
     }
 }
@@ -71,6 +79,17 @@ fn wrong(path: &Path) -> impl Fn(TokenizerError) -> CheckpointError {
     move |source| CheckpointError::Tokenizer {
         path: path.to_owned(),
         source,
+    }
+}
+
+/// Appends the token that stands for an image, called as people mark images, if there is one.
+fn see(
+    tokenizer: &mut HubTokenizer,
+    image: Option<u32>,
+) -> std::result::Result<(), TokenizerError> {
+    match image {
+        Some(id) => tokenizer.append(IMAGE_MARKER, id),
+        None => Ok(()),
     }
 }
 
@@ -105,7 +124,7 @@ impl HubSpeech {
         }
     }
 
-    fn language(&self) -> Result<Language> {
+    fn language(&self, image: Option<u32>) -> Result<Language> {
         let path = self.folder.join(TOKENIZER);
         let bytes = files::read(&path, MAX_TOKENIZER)?;
         let mut tokenizer = HubTokenizer::from_json(&bytes).map_err(wrong(&path))?;
@@ -123,11 +142,10 @@ impl HubSpeech {
         let (form, image_token, rule, banned, bos_rule);
         match self.manner {
             Manner::Text | Manner::Mllama { .. } => {
-                let seeing = self.manner != Manner::Text;
-                let content = if seeing {
-                    Content::Parts
-                } else {
-                    Content::Text
+                let content = match (self.manner, image) {
+                    (Manner::Text, None) => Content::Text,
+                    (Manner::Text, Some(_)) => Content::Marked,
+                    _ => Content::Parts,
                 };
                 form = match &settings.chat_template {
                     Some(source) => {
@@ -146,7 +164,10 @@ impl HubSpeech {
                             vec![image_token],
                         )
                     }
-                    _ => (None, ImageRule::Latest, BosRule::PostProcessor, Vec::new()),
+                    _ => {
+                        see(&mut tokenizer, image).map_err(wrong(&path))?;
+                        (image, ImageRule::Latest, BosRule::PostProcessor, Vec::new())
+                    }
                 };
             }
             Manner::Idefics => {
@@ -262,18 +283,20 @@ impl GgufSpeech {
         })
     }
 
-    fn language(&self) -> Result<Language> {
+    fn language(&self, image: Option<u32>) -> Result<Language> {
         let wrong = wrong(&self.path);
         let tokenizer = match &self.parts {
             Parts::Gpt2(parts) => HubTokenizer::from_gpt2_parts(parts.clone()),
             Parts::Spm(parts) => HubTokenizer::from_spm_parts(parts.clone()),
         };
-        let tokenizer = tokenizer.map_err(&wrong)?;
+        let mut tokenizer = tokenizer.map_err(&wrong)?;
+        see(&mut tokenizer, image).map_err(&wrong)?;
         let name = |id: Option<u32>| id.and_then(|id| tokenizer.token(id)).unwrap_or_default();
         let form = match &self.template {
             Some(source) => {
                 let (bos, eos) = (name(self.bos), name(self.eos));
-                let template = ChatTemplate::new(source, &bos, &eos, Content::Text);
+                let content = image.map_or(Content::Text, |_| Content::Marked);
+                let template = ChatTemplate::new(source, &bos, &eos, content);
                 PromptForm::Template(template.map_err(&wrong)?)
             }
             None => PromptForm::Plain,
@@ -281,6 +304,6 @@ impl GgufSpeech {
         let mut stops = self.stops.clone();
         stops.retain(|id| tokenizer.token(*id).is_some());
         let (rule, bos) = (ImageRule::Latest, BosRule::PostProcessor);
-        Language::hub(tokenizer, form, None, rule, stops, Vec::new(), bos).map_err(&wrong)
+        Language::hub(tokenizer, form, image, rule, stops, Vec::new(), bos).map_err(&wrong)
     }
 }

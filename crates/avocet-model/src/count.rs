@@ -12,7 +12,8 @@ use candle_core::{DType, Device, Result, Shape, Tensor, bail};
 use candle_nn::Init;
 
 use crate::builder::{Builder, Parameters};
-use crate::config::ModelConfig;
+use crate::clip::ClipEncoder;
+use crate::config::{ClipConfig, ModelConfig};
 use crate::init::is_trained;
 use crate::model::Avocet;
 
@@ -136,9 +137,18 @@ impl ParameterCount {
 ///
 /// Errors if the configuration is invalid.
 pub fn parameter_shapes(config: &ModelConfig) -> Result<BTreeMap<String, Shape>> {
+    recorded(|builder| Avocet::new(config, builder).map(drop))
+}
+
+/// As [`parameter_shapes`], of a vision tower alone, in the field `vision`.
+pub fn encoder_shapes(config: &ClipConfig) -> Result<BTreeMap<String, Shape>> {
+    recorded(|builder| ClipEncoder::new(config, builder.pp("vision")).map(drop))
+}
+
+fn recorded(build: impl FnOnce(Builder) -> Result<()>) -> Result<BTreeMap<String, Shape>> {
     let recorder = Recorder::default();
     let seen = recorder.seen.clone();
-    Avocet::new(config, Builder::new(recorder))?;
+    build(Builder::new(recorder))?;
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(std::mem::take(&mut *seen))
 }

@@ -40,6 +40,7 @@ mod places;
 mod preset;
 mod projection;
 mod resampler;
+mod seeded;
 mod self_attention;
 mod stem;
 mod tiled;
@@ -54,7 +55,7 @@ pub use config::{
     ModelConfig, MoeConfig, Multipliers, NormKind, QkNorm, ResamplerConfig, RopeConfig,
     RopeScaling, Routing, StemConfig, TiledVisionConfig, VisionConfig, WithoutImage,
 };
-pub use count::{ParameterCount, Part, parameter_shapes};
+pub use count::{ParameterCount, Part, encoder_shapes, parameter_shapes};
 pub use cross_attention::{CrossKeys, GatedCrossAttention, LayerKeys};
 pub use decoder::{Decoder, DecoderLayer};
 pub use feed_forward::FeedForward;
@@ -68,6 +69,7 @@ pub use norm::Norm;
 pub use preset::{preset, preset_names};
 pub use projection::Projection;
 pub use resampler::PerceiverResampler;
+pub use seeded::seeded;
 pub use self_attention::{Positions, SelfAttention};
 pub use stem::Stem;
 pub use tiled::TiledEncoder;

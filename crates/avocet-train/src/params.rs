@@ -10,12 +10,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use avocet_kernels::Weight;
-use avocet_model::{Builder, Parameters};
-use candle_core::{DType, Device, Shape, Tensor, Var};
+use avocet_model::{Builder, Parameters, seeded};
+use candle_core::{DType, Shape, Tensor, Var};
 use candle_nn::Init;
-use rand::Rng;
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Result, TrainError};
@@ -183,7 +180,7 @@ impl Params {
             }
             None => {
                 inner.fresh.push(name.to_string());
-                seeded(&shape, init, self.seed, name, &Device::Cpu)?
+                seeded(&shape, init, self.seed, name)?
             }
         };
         let param = Param {
@@ -228,53 +225,6 @@ impl Parameters for Params {
     }
 }
 
-/// A tensor drawn by `init` from the random stream of (seed, name).
-fn seeded(shape: &Shape, init: Init, seed: u64, name: &str, device: &Device) -> Result<Tensor> {
-    let mut digest = Sha256::new();
-    digest.update(seed.to_le_bytes());
-    digest.update(name.as_bytes());
-    let mut rng = ChaCha8Rng::from_seed(digest.finalize().into());
-    let count = shape.elem_count();
-    let values: Vec<f32> = match init {
-        Init::Const(value) => vec![value as f32; count],
-        Init::Uniform { lo, up } => uniform(&mut rng, lo, up, count),
-        Init::Randn { mean, stdev } => normal(&mut rng, mean, stdev, count),
-        Init::Kaiming {
-            dist,
-            fan,
-            non_linearity,
-        } => {
-            let std = non_linearity.gain() / (fan.for_shape(shape) as f64).sqrt();
-            match dist {
-                candle_nn::init::NormalOrUniform::Normal => normal(&mut rng, 0.0, std, count),
-                candle_nn::init::NormalOrUniform::Uniform => {
-                    let bound = 3f64.sqrt() * std;
-                    uniform(&mut rng, -bound, bound, count)
-                }
-            }
-        }
-    };
-    Ok(Tensor::from_vec(values, shape.clone(), device)?)
-}
-
-fn uniform(rng: &mut ChaCha8Rng, low: f64, high: f64, count: usize) -> Vec<f32> {
-    let draw = |_| (low + (high - low) * rng.random::<f64>()) as f32;
-    (0..count).map(draw).collect()
-}
-
-/// Box and Muller's method: two uniform draws give two normal ones.
-fn normal(rng: &mut ChaCha8Rng, mean: f64, stdev: f64, count: usize) -> Vec<f32> {
-    let mut values = Vec::with_capacity(count + 1);
-    while values.len() < count {
-        let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
-        let (sin, cos) = (std::f64::consts::TAU * rng.random::<f64>()).sin_cos();
-        values.push((mean + stdev * radius * cos) as f32);
-        values.push((mean + stdev * radius * sin) as f32);
-    }
-    values.truncate(count);
-    values
-}
-
 /// SHA-256 over names and f32 values, in the order of the names.
 pub fn hash<'a>(tensors: impl Iterator<Item = (&'a String, &'a Tensor)>) -> Result<String> {
     let sorted: BTreeMap<&String, &Tensor> = tensors.collect();
@@ -304,6 +254,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use candle_core::Device;
 
     const INIT: Init = Init::Randn {
         mean: 0.0,
@@ -331,24 +282,6 @@ mod tests {
         ask(&c, &["x", "y", "z"])?;
         assert_ne!(a.hash(|_| true)?, c.hash(|_| true)?);
         Ok(())
-    }
-
-    #[test]
-    fn normal_draws_have_the_asked_mean_and_deviation() {
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let draws = normal(&mut rng, 0.5, 2.0, 20_001);
-        let mean = draws.iter().map(|&x| f64::from(x)).sum::<f64>() / 20_001.0;
-        let variance = draws
-            .iter()
-            .map(|&x| (f64::from(x) - mean).powi(2))
-            .sum::<f64>()
-            / 20_001.0;
-        assert!((mean - 0.5).abs() < 0.05, "mean {mean}"); // 3.5 standard errors
-        assert!(
-            (variance.sqrt() - 2.0).abs() < 0.05,
-            "deviation {}",
-            variance.sqrt()
-        );
     }
 
     #[test]

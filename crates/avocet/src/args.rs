@@ -42,6 +42,10 @@ pub enum Command {
     /// Write a model with its matrices in blocks of small integers, and measure what that loses.
     #[command(alias = "quantize")]
     Quantise(QuantiseArgs),
+    /// Give a decoder another model's eyes, behind closed gates: it answers texts as before.
+    Graft(GraftArgs),
+    /// Make a dense decoder a mixture of experts that answers as before.
+    Upcycle(UpcycleArgs),
     /// Measure this machine: products, bandwidth, vision, prefill, decode, cold start.
     Bench(BenchArgs),
 }
@@ -260,6 +264,49 @@ pub enum BlockFlag {
     /// 4.5 bits a number; embeddings and output head 8.5.
     #[value(name = "q4_k")]
     Q4K,
+}
+
+/// `avocet graft`.
+#[derive(Debug, Args)]
+pub struct GraftArgs {
+    /// The text model.
+    #[arg(long, value_name = "REF")]
+    pub decoder: String,
+    /// Whose eyes it gets: CLIP, SigLIP, or a model that sees.
+    #[arg(long, value_name = "REF")]
+    pub vision: String,
+    /// One new layer for N decoder layers; the largest divisor of their number up to 4 when absent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub every: Option<u16>,
+    /// A new resampler that makes M latents of a picture.
+    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u16).range(1..))]
+    pub latents: Option<u16>,
+    /// Seed of the new layers' values.
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub seed: u64,
+    /// The model folder to write.
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+}
+
+/// `avocet upcycle`.
+#[derive(Debug, Args)]
+pub struct UpcycleArgs {
+    /// The dense model.
+    #[arg(long, value_name = "REF")]
+    pub decoder: String,
+    /// Number of experts, each the dense block.
+    #[arg(long, value_name = "E", value_parser = clap::value_parser!(u16).range(1..))]
+    pub experts: u16,
+    /// Experts that each token visits.
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(1..))]
+    pub top_k: u16,
+    /// Seed of the routers' values.
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub seed: u64,
+    /// The model folder to write.
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
 }
 
 /// `avocet bench`.

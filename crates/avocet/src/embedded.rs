@@ -1,6 +1,6 @@
 //! The model that is part of the binary.
 
-use avocet_checkpoint::{CheckpointError, ModelFiles};
+use avocet_checkpoint::{CheckpointError, ModelFiles, PartSource};
 
 /// The name it is asked for by.
 pub const NAME: &str = "mini";
@@ -12,4 +12,13 @@ const TOKENIZER: &[u8] = include_bytes!("../../../assets/mini/tokenizer.json");
 /// Its files; nothing is copied.
 pub fn files() -> Result<ModelFiles, CheckpointError> {
     ModelFiles::embedded(CONFIG, WEIGHTS, TOKENIZER)
+}
+
+/// Its files, to become a part of another model.
+pub fn part() -> PartSource<'static> {
+    PartSource::Carried {
+        config: CONFIG,
+        weights: WEIGHTS,
+        tokenizer: TOKENIZER,
+    }
 }

@@ -12,6 +12,7 @@ mod download;
 mod embedded;
 mod eval;
 mod failure;
+mod graft;
 mod inspect;
 mod media;
 mod models;
@@ -81,6 +82,8 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Data(command) => data::run(command),
         Command::Models(command) => models::run(&command),
         Command::Quantise(args) => quantise::run(&args),
+        Command::Graft(args) => graft::graft(&args),
+        Command::Upcycle(args) => graft::upcycle(&args),
         Command::Bench(args) => {
             keep_freed_memory();
             bench::run(&args)

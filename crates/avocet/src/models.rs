@@ -23,6 +23,16 @@ pub fn open(reference: &str) -> Result<ModelFiles> {
     ModelFiles::open(&path).with_context(|| format!("--model {reference}"))
 }
 
+/// Where the model is that `reference` names, if it is not part of the binary: the newest
+/// checkpoint of a training run.
+pub fn place(reference: &str) -> Result<Option<PathBuf>> {
+    Ok(match resolve(reference)? {
+        Reference::Embedded => None,
+        Reference::Folder(folder) => Some(newest_checkpoint(&folder)?.unwrap_or(folder)),
+        Reference::File(file) => Some(file),
+    })
+}
+
 /// The newest checkpoint in `folder`, if it is that of a training run.
 fn newest_checkpoint(folder: &Path) -> Result<Option<PathBuf>> {
     if folder.join(CONFIG).exists() {

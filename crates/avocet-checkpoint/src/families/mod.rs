@@ -69,6 +69,14 @@ pub(crate) fn is_folder(folder: &Path) -> bool {
     folder.join(CONFIG).is_file() || folder.join(flamingo::SETTINGS).is_file()
 }
 
+/// Whether `folder` holds a public vision encoder alone.
+pub(crate) fn is_encoder(folder: &Path) -> Result<bool, CheckpointError> {
+    match Fields::read_if_there(&folder.join(CONFIG))? {
+        Some(fields) => Ok(vision::read(folder, &fields)?.is_some()),
+        None => Ok(false),
+    }
+}
+
 /// The public model in `folder`, or in the GGUF file of this path.
 ///
 /// Errors name the file and the field.
@@ -183,7 +191,7 @@ pub(crate) fn encoder(folder: &Path) -> Result<Encoder, CheckpointError> {
 }
 
 /// What a model is called that does not say: the last part of its path.
-fn name_of(path: &Path) -> String {
+pub(crate) fn name_of(path: &Path) -> String {
     let name = path.file_stem().or(path.file_name());
     name.map_or_else(
         || "model".to_owned(),

@@ -49,6 +49,8 @@ pub struct HubTokenizer {
     decoding: Decoding,
     pieces: Pieces,
     affixes: Affixes,
+    /// A token behind all others, with its id.
+    appended: Option<(String, u32)>,
 }
 
 enum Encoder {
@@ -120,6 +122,7 @@ impl HubTokenizer {
             decoding,
             pieces,
             affixes,
+            appended: None,
         })
     }
 
@@ -144,6 +147,7 @@ impl HubTokenizer {
             decoding,
             pieces,
             affixes,
+            appended: None,
         })
     }
 
@@ -188,6 +192,23 @@ impl HubTokenizer {
         Ok(())
     }
 
+    /// Appends a token without text whose `id` lies behind all others, with a gap or without: what
+    /// a model looks up in a row that was put behind its embedding table. Its name in a text is
+    /// that token; [`vocab_size`](Self::vocab_size) leaves it out.
+    ///
+    /// Errors if the name is empty or the id is taken.
+    pub fn append(&mut self, name: &str, id: u32) -> Result<(), TokenizerError> {
+        if name.is_empty() {
+            return Err(TokenizerError::Encode("a special token has no name".into()));
+        }
+        if (id as usize) < self.names.len() || self.appended.is_some() {
+            let reason = format!("id {id} is taken: there are {} tokens", self.names.len());
+            return Err(TokenizerError::field("model.vocab", reason));
+        }
+        self.appended = Some((name.to_owned(), id));
+        Ok(())
+    }
+
     /// Number of ids: the highest, of an added token or another, plus one.
     pub fn vocab_size(&self) -> usize {
         self.names.len()
@@ -195,17 +216,27 @@ impl HubTokenizer {
 
     /// The id of a token as the file writes it.
     pub fn id(&self, token: &str) -> Option<u32> {
-        self.vocab.get(token).copied()
+        let appended = self.appended.as_ref().filter(|(name, _)| name == token);
+        appended
+            .map(|(_, id)| *id)
+            .or_else(|| self.vocab.get(token).copied())
     }
 
     /// A token as the file writes it; `None` for ids that stand for nothing.
     pub fn token(&self, id: u32) -> Option<String> {
-        self.names.get(id as usize)?.clone()
+        match &self.appended {
+            Some((name, appended)) if *appended == id => Some(name.clone()),
+            _ => self.names.get(id as usize)?.clone(),
+        }
     }
 
     /// Whether `id` is a special token, which has no text.
     pub fn is_special(&self, id: u32) -> bool {
-        self.special.contains(&id)
+        self.special.contains(&id) || self.is_appended(id)
+    }
+
+    fn is_appended(&self, id: u32) -> bool {
+        self.appended.as_ref().is_some_and(|(_, last)| *last == id)
     }
 
     /// Cuts a text into tokens. Names of added tokens in it are those tokens; `add_special` puts
@@ -213,20 +244,36 @@ impl HubTokenizer {
     ///
     /// Errors if a character has no token and there is none for the unknown.
     pub fn encode(&self, text: &str, add_special: bool) -> Result<Vec<u32>, TokenizerError> {
-        let ids = match &self.encoder {
+        let ids = match &self.appended {
+            None => self.cut(text)?,
+            Some((name, id)) => {
+                let mut ids = Vec::new();
+                for (index, part) in text.split(name.as_str()).enumerate() {
+                    ids.extend((index > 0).then_some(*id));
+                    if !part.is_empty() {
+                        ids.extend(self.cut(part)?);
+                    }
+                }
+                ids
+            }
+        };
+        Ok(match add_special {
+            true => self.affixes.around(ids),
+            false => ids,
+        })
+    }
+
+    fn cut(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
+        match &self.encoder {
             Encoder::Library(library) => guarded(|| {
                 let encoding = library
                     .encode_fast(text, false)
                     .map_err(|e| e.to_string())?;
                 Ok(encoding.get_ids().to_vec())
             })
-            .map_err(TokenizerError::Encode)?,
-            Encoder::Spm(spm) => spm.encode(text)?,
-        };
-        Ok(match add_special {
-            true => self.affixes.around(ids),
-            false => ids,
-        })
+            .map_err(TokenizerError::Encode),
+            Encoder::Spm(spm) => spm.encode(text),
+        }
     }
 
     /// As [`encode`](Self::encode) with the post-processor's tokens, but none that the text
@@ -242,7 +289,7 @@ impl HubTokenizer {
     pub fn decode(&self, ids: &[u32]) -> String {
         let mut joiner = Joiner::new(self.decoding.leading);
         let mut text = String::new();
-        for &id in ids {
+        for &id in ids.iter().filter(|&&id| !self.is_appended(id)) {
             text.push_str(&joiner.push(self.pieces.get(id)));
         }
         text.push_str(&joiner.finish());
@@ -265,7 +312,8 @@ impl HubTokenizer {
             .special
             .iter()
             .filter_map(|&id| self.names.get(id as usize)?.as_ref());
-        let longest = names.map(String::len).max().unwrap_or(1);
+        let appended = self.appended.as_ref().map(|(name, _)| name);
+        let longest = names.chain(appended).map(String::len).max().unwrap_or(1);
         longest.max(self.pieces.longest()).max(1)
     }
 }

@@ -29,6 +29,9 @@ const NAME: &str = "chat_template";
 pub enum Content {
     /// A string, as text models expect; images cannot be shown.
     Text,
+    /// A string in which [`IMAGE_MARKER`] is the name of the token that stands for an image: a
+    /// text model that was given eyes.
+    Marked,
     /// A list of `{"type": "image"}` and `{"type": "text", "text": ..}`, as Mllama expects; a
     /// system turn stays a string.
     Parts,
@@ -126,7 +129,9 @@ impl ChatTemplate {
                 let reason = "the model's template takes no images";
                 return Err(TokenizerError::Prompt(reason.into()));
             }
-            (Content::Text, _) | (Content::Parts, Role::System) => Value::from(turn.text.as_str()),
+            (Content::Text | Content::Marked, _) | (Content::Parts, Role::System) => {
+                Value::from(turn.text.as_str())
+            }
             (Content::Parts, Role::Assistant) => Value::from(vec![text_part(&turn.text)]),
             (Content::Parts, Role::User) => Value::from(parts(&turn.text)),
         };

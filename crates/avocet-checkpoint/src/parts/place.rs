@@ -1,0 +1,159 @@
+//! Where parts come from, and how they come into the folder of the whole.
+
+use super::{DEEPEST, PARTS, PartList, Result, refuse};
+use crate::error::CheckpointError;
+use crate::files::{self, CONFIG, ModelFiles, TOKENIZER, WEIGHTS};
+use crate::save;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A model that becomes a part of another.
+#[derive(Debug, Clone, Copy)]
+pub enum PartSource<'a> {
+    /// A folder, or a GGUF file.
+    Path(&'a Path),
+    /// The three files carried in a binary.
+    Carried {
+        /// `config.toml`.
+        config: &'static str,
+        /// `model.safetensors`.
+        weights: &'static [u8],
+        /// `tokenizer.json`.
+        tokenizer: &'static [u8],
+    },
+}
+
+/// What says how a model is made and spoken to; each may be absent.
+const SETTINGS: &[&str] = &[
+    CONFIG,
+    TOKENIZER,
+    PARTS,
+    "config.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.json",
+    "chat_template.jinja",
+    "generation_config.json",
+    "preprocessor_config.json",
+];
+const MAX_INDEX: u64 = 64 << 20;
+
+impl PartSource<'_> {
+    pub(super) fn open(&self) -> Result<ModelFiles> {
+        match *self {
+            Self::Path(path) => ModelFiles::open(path),
+            Self::Carried {
+                config,
+                weights,
+                tokenizer,
+            } => ModelFiles::embedded(config, weights, tokenizer),
+        }
+    }
+
+    /// Puts the files into `folder` below the name `part`: where they then are, from `folder`.
+    pub(super) fn place(&self, folder: &Path, part: &str) -> Result<PathBuf> {
+        let below = folder.join(part);
+        match *self {
+            Self::Path(file) if file.is_file() => {
+                let Some(name) = file.file_name() else {
+                    return Err(refuse(file, "has no name".into()));
+                };
+                bring(file, &below.join(name))?;
+                return Ok(Path::new(part).join(name));
+            }
+            Self::Path(path) => {
+                for file in needed(path, 0)? {
+                    bring(&path.join(&file), &below.join(&file))?;
+                }
+            }
+            Self::Carried {
+                config,
+                weights,
+                tokenizer,
+            } => {
+                let files = [
+                    (below.join(WEIGHTS), weights),
+                    (below.join(TOKENIZER), tokenizer),
+                    (below.join(CONFIG), config.as_bytes()),
+                ];
+                save::write_all(&below, &files)?;
+            }
+        }
+        Ok(part.into())
+    }
+}
+
+/// Errors unless a model can be written to `folder`: it is not there, or empty.
+pub(super) fn check_output(folder: &Path) -> Result<()> {
+    match fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(CheckpointError::io(folder)(error)),
+        Ok(mut entries) => match entries.next() {
+            None => Ok(()),
+            Some(_) => Err(refuse(folder, "is there already and holds files".into())),
+        },
+    }
+}
+
+/// A hard link to the file, or a copy where there can be none.
+fn bring(from: &Path, to: &Path) -> Result<()> {
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder).map_err(CheckpointError::io(folder))?;
+    }
+    // Files of a hub's cache are links that lead away from there.
+    let file = from.canonicalize().map_err(CheckpointError::io(from))?;
+    if fs::hard_link(&file, to).is_err() {
+        fs::copy(&file, to).map_err(CheckpointError::io(to))?;
+    }
+    Ok(())
+}
+
+/// The files that the model in `folder` is read from, as paths within it.
+fn needed(folder: &Path, depth: usize) -> Result<Vec<PathBuf>> {
+    let there = |name: &str| folder.join(name).is_file();
+    let settings = SETTINGS.iter().copied().filter(|name| there(name));
+    let mut found: Vec<PathBuf> = settings.map(PathBuf::from).collect();
+    let weights = [
+        WEIGHTS,
+        "model.safetensors.index.json",
+        "pytorch_model.bin",
+        "pytorch_model.bin.index.json",
+    ];
+    let Some(weights) = weights.into_iter().find(|name| there(name)) else {
+        return Err(CheckpointError::NoWeights {
+            folder: folder.to_owned(),
+        });
+    };
+    found.push(weights.into());
+    if weights.ends_with(".index.json") {
+        found.extend(shards(&folder.join(weights))?);
+    }
+    if there(PARTS) && depth < DEEPEST {
+        let list = PartList::read(folder)?;
+        for part in [Some(list.decoder), list.vision].into_iter().flatten() {
+            let path = folder.join(&part);
+            if path.is_file() {
+                found.push(part);
+            } else {
+                let files = needed(&path, depth + 1)?;
+                found.extend(files.into_iter().map(|file| part.join(file)));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The files that an index names; opening the model has proved that they lie beside it.
+fn shards(index: &Path) -> Result<BTreeSet<PathBuf>> {
+    #[derive(serde::Deserialize)]
+    struct Index {
+        weight_map: std::collections::BTreeMap<String, String>,
+    }
+    let bytes = files::read(index, MAX_INDEX)?;
+    let index: Index = serde_json::from_slice(&bytes).map_err(|error| CheckpointError::Index {
+        path: index.to_owned(),
+        reason: error.to_string(),
+    })?;
+    Ok(index.weight_map.into_values().map(PathBuf::from).collect())
+}
