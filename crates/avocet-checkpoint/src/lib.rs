@@ -4,6 +4,7 @@
 //! - [`ModelFiles`]: opens a folder, or the same three files carried in a binary; nothing of a
 //!   file is believed before it is checked.
 //! - [`save`]: writes a folder so that a crash leaves whole files.
+//! - [`save_random`]: writes a folder of random weights, to measure a shape by.
 //! - [`gguf`]: reads the files of llama.cpp, and makes their blocks.
 //! - [`pickle`]: reads the files of `torch.save` without executing anything.
 //! - [`Hub`]: fetches models of a hub into the cache that other tools share.
@@ -20,6 +21,7 @@ pub mod gguf;
 mod header;
 mod hub;
 pub mod pickle;
+mod random;
 mod recipe;
 mod reference;
 mod save;
@@ -31,6 +33,7 @@ pub use error::{CheckpointError, HeaderError};
 pub use files::{CONFIG, ModelFiles, TOKENIZER, WEIGHTS};
 pub use header::StoredType;
 pub use hub::{CachedModel, Hub, HubError, HubId, HubSettings, Progress};
+pub use random::save_random;
 pub use reference::{Reference, resolve};
 pub use save::{WeightFormat, save};
 pub use store::{NumberType, StoredTensor};
