@@ -225,6 +225,9 @@ pub struct BenchArgs {
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
+    /// A random model of a public family instead: its name, `all`, or a model configuration.
+    #[arg(long, value_name = "NAME|all|FILE.toml", conflicts_with_all = ["model", "train_step"])]
+    pub family: Option<String>,
     /// Only the training step, on a synthetic batch.
     #[arg(long)]
     pub train_step: bool,
