@@ -89,6 +89,9 @@ fn a_random_model_of_a_configuration_is_measured_as_a_family_is() -> Result<()> 
 
 #[test]
 fn a_family_that_is_unknown_or_unreadable_is_refused_in_one_line() -> Result<()> {
-    fails(["bench", "--family", "clip"], &["clip", "mllama", "gpt_neox"])?;
+    fails(
+        ["bench", "--family", "clip"],
+        &["clip", "mllama", "gpt_neox"],
+    )?;
     fails(["bench", "--family", "there/is/none.toml"], &["none.toml"])
 }

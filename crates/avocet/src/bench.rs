@@ -65,6 +65,9 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     if let Some(family) = &args.family {
         return families::run(family, args);
     }
+    if args.decoder {
+        return families::decoder(args);
+    }
     if args.train_step {
         let step = train_step(args)?;
         return if args.json {

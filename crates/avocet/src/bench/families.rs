@@ -16,10 +16,10 @@ use candle_core::{Device, Tensor};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::{DECODED, Rate, best_of};
+use super::{DECODED, Rate, add, best_of, head};
 use crate::args::BenchArgs;
-use crate::embedded;
 use crate::output::{self, Table};
+use crate::{embedded, models};
 
 /// What stands for every family.
 const ALL: &str = "all";
@@ -78,6 +78,40 @@ pub fn run(family: &str, args: &BenchArgs) -> Result<()> {
     }
 }
 
+/// What is printed of a decoder alone.
+#[derive(Serialize)]
+struct Decoder {
+    prompt_tokens: usize,
+    prefill: Rate,
+    decode: Rate,
+}
+
+/// Measures the decoder of a model, as that of a family is, and prints.
+pub fn decoder(args: &BenchArgs) -> Result<()> {
+    let files = models::open(&args.model)?;
+    let config = files.config();
+    let model = Avocet::new(config, files.builder()?)?;
+    let keys = model.cross_keys(None)?;
+    let prompt_tokens = PROMPT.min(config.decoder.max_context);
+    let prefill_per_s = read(&model, &keys, prompt_tokens)?;
+    let decode_per_s = write(&model, &keys)?;
+    let limits = Limits::of(&files, prompt_tokens, 0)?;
+    let report = Decoder {
+        prompt_tokens,
+        prefill: limits.prefill(prefill_per_s),
+        decode: limits.decode(decode_per_s),
+    };
+    if args.json {
+        return output::print_json(&report);
+    }
+    let mut table = head();
+    for (name, rate) in [("prefill", &report.prefill), ("decode", &report.decode)] {
+        let limit = Some(rate.limit_tokens_per_s);
+        add(&mut table, name, rate.tokens_per_s, "tokens/s", limit);
+    }
+    output::print(&table.to_text())
+}
+
 fn config_of(family: &str) -> Result<ModelConfig> {
     let path = Path::new(family);
     if path.extension().is_none_or(|ending| ending != "toml") {
@@ -128,12 +162,8 @@ fn measure(config: &ModelConfig) -> Result<Family> {
     let decode_per_s = write(&model, &keys)?;
     let peak_rss_mib = peak_rss_mib();
 
-    // After the peak was read: these hold memory of their own.
-    let (product_peak_gflops, bandwidth_gb_per_s) = (product_peak(), memory_bandwidth());
-    let flops_per_s = product_peak_gflops * 1e9;
-    let prompt_flops = avocet_model::text_flops(config, prompt_tokens, num_latents);
-    let bytes_per_token =
-        met(config, &count) as f64 / count.total as f64 * files.weight_bytes() as f64;
+    // After the peak was read: measuring the limits takes memory of its own.
+    let limits = Limits::of(&files, prompt_tokens, num_latents)?;
     Ok(Family {
         family: config.name.clone(),
         parameters: count.total,
@@ -142,21 +172,56 @@ fn measure(config: &ModelConfig) -> Result<Family> {
         load_ms: load_s * 1e3,
         vision: sight.map(|sight| Seeing {
             images_per_s: sight.images_per_s,
-            limit_images_per_s: flops_per_s / avocet_model::vision_flops(config, &[sight.grid]),
+            limit_images_per_s: limits.product_peak_gflops * 1e9
+                / avocet_model::vision_flops(config, &[sight.grid]),
         }),
         prompt_tokens,
-        prefill: Rate {
-            tokens_per_s: prefill_per_s,
-            limit_tokens_per_s: flops_per_s * prompt_tokens as f64 / prompt_flops,
-        },
-        decode: Rate {
-            tokens_per_s: decode_per_s,
-            limit_tokens_per_s: bandwidth_gb_per_s * 1e9 / bytes_per_token,
-        },
+        prefill: limits.prefill(prefill_per_s),
+        decode: limits.decode(decode_per_s),
         peak_rss_mib,
-        product_peak_gflops,
-        bandwidth_gb_per_s,
+        product_peak_gflops: limits.product_peak_gflops,
+        bandwidth_gb_per_s: limits.bandwidth_gb_per_s,
     })
+}
+
+/// What this machine allows a model.
+struct Limits {
+    product_peak_gflops: f64,
+    bandwidth_gb_per_s: f64,
+    prefill_per_s: f64,
+    decode_per_s: f64,
+}
+
+impl Limits {
+    /// For a prompt of so many tokens that see so many latents.
+    fn of(files: &ModelFiles, prompt_tokens: usize, num_latents: usize) -> Result<Self> {
+        let config = files.config();
+        let count = ParameterCount::of(config)?;
+        let (product_peak_gflops, bandwidth_gb_per_s) = (product_peak(), memory_bandwidth());
+        let prompt_flops = avocet_model::text_flops(config, prompt_tokens, num_latents);
+        let share = met(config, &count) as f64 / count.total as f64;
+        let bytes_per_token = share * files.weight_bytes() as f64;
+        Ok(Self {
+            product_peak_gflops,
+            bandwidth_gb_per_s,
+            prefill_per_s: product_peak_gflops * 1e9 * prompt_tokens as f64 / prompt_flops,
+            decode_per_s: bandwidth_gb_per_s * 1e9 / bytes_per_token,
+        })
+    }
+
+    fn prefill(&self, tokens_per_s: f64) -> Rate {
+        Rate {
+            tokens_per_s,
+            limit_tokens_per_s: self.prefill_per_s,
+        }
+    }
+
+    fn decode(&self, tokens_per_s: f64) -> Rate {
+        Rate {
+            tokens_per_s,
+            limit_tokens_per_s: self.decode_per_s,
+        }
+    }
 }
 
 /// Parameters that are read for a token whose picture's keys and values are at hand: the active
