@@ -7,6 +7,7 @@
 //! - [`VisionFiles`]: a vision encoder alone.
 //! - [`save`]: writes a folder so that a crash leaves whole files.
 //! - [`ModelFiles::quantise`]: writes a model anew with its matrices in blocks.
+//! - [`save_random`]: writes a folder of random weights, to measure a shape by.
 //! - [`gguf`]: reads the files of llama.cpp, and makes their blocks.
 //! - [`pickle`]: reads the files of `torch.save` without executing anything.
 //! - [`Hub`]: fetches models of a hub into the cache that other tools share.
@@ -26,6 +27,7 @@ mod hub;
 mod parts;
 pub mod pickle;
 mod quantise;
+mod random;
 mod recipe;
 mod reference;
 mod save;
@@ -41,6 +43,7 @@ pub use quantise::{BlockCount, BlockFormat};
 pub use parts::{
     GraftOptions, PartSource, UpcycleOptions, VisionFiles, VisionShape, graft, upcycle,
 };
+pub use random::save_random;
 pub use reference::{Reference, resolve};
 pub use save::{WeightFormat, save};
 pub use store::{NumberType, StoredTensor};

@@ -15,7 +15,7 @@ mod product;
 #[cfg(target_arch = "x86_64")]
 mod wide;
 
-pub(crate) use product::{gradient, product};
+pub(crate) use product::{gradient, product, row_products};
 
 /// Numbers that one task dequantises, in whole rows.
 const TASK_NUMBERS: usize = 1 << 16;
@@ -51,6 +51,12 @@ impl StoredFormat {
             Self::Q8_0 | Self::Q4_0 | Self::Q4_1 => 32,
             Self::Q4K | Self::Q5K | Self::Q6K => 256,
         }
+    }
+
+    /// Whether a number is a multiple of a scale less a minimum.
+    #[cfg(target_arch = "x86_64")]
+    const fn has_minima(self) -> bool {
+        matches!(self, Self::Q4_1 | Self::Q4K | Self::Q5K)
     }
 
     /// Bytes of a block.
@@ -143,6 +149,15 @@ impl fmt::Debug for StoredRows {
 struct Row<'a> {
     format: StoredFormat,
     bytes: &'a [u8],
+}
+
+/// Rows of one format as they are stored, one after another.
+#[derive(Clone, Copy)]
+struct Run<'a> {
+    format: StoredFormat,
+    bytes: &'a [u8],
+    row_bytes: usize,
+    rows: usize,
 }
 
 impl Row<'_> {
@@ -266,6 +281,29 @@ impl StoredMatrix {
         parts
             .filter(|(part, start)| **start < rows.end && rows.start < **start + part.rows)
             .map(|(part, _)| part.format)
+    }
+
+    /// The stored rows of a range, run by run.
+    fn runs(&self, rows: Range<usize>) -> impl Iterator<Item = Run<'_>> {
+        let Range { start: top, end } = rows;
+        let first = self
+            .starts
+            .partition_point(|&start| start <= top)
+            .saturating_sub(1);
+        let parts = self.parts.iter().zip(&self.starts).skip(first);
+        parts
+            .take_while(move |(_, start)| **start < end)
+            .map(move |(part, start)| {
+                let from = top.saturating_sub(*start);
+                let to = part.rows.min(end - start);
+                let all = part.offset + from * part.row_bytes..part.offset + to * part.row_bytes;
+                Run {
+                    format: part.format,
+                    bytes: &(*part.bytes).as_ref()[all],
+                    row_bytes: part.row_bytes,
+                    rows: to - from,
+                }
+            })
     }
 
     fn stored_row(&self, row: usize) -> Row<'_> {

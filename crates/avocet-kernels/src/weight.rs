@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, CustomOp1, D, DType, Device, Layout, Result, Shape, Tensor, bail};
+use candle_core::{
+    CpuStorage, CustomOp1, D, DType, Device, Error, Layout, Result, Shape, Tensor, bail,
+};
 use rayon::prelude::*;
 
 use crate::slices::{f32_slice, with_f32};
@@ -133,6 +135,41 @@ impl Weight {
             ),
         }
     }
+}
+
+/// `x w^T` for `x` (.., I) and each of some weights (O, I), giving (.., O) each: what
+/// [`Weight::linear`] gives, but one row is multiplied with several stored matrices at once.
+///
+/// Errors as [`Weight::linear`] does.
+pub fn linear_each<const N: usize>(x: &Tensor, weights: [&Weight; N]) -> Result<[Tensor; N]> {
+    let width = x.dim(D::Minus1)?;
+    let fits = |w: &Weight| {
+        matches!(w, Weight::Stored(w) if w.shape().get(1) == Some(&width)) && w.dims().len() == 2
+    };
+    let plain = x.device().is_cpu() && x.dtype() == DType::F32 && !x.track_op();
+    if x.elem_count() != width || !plain || !weights.iter().all(|w| fits(w)) {
+        let each = weights.iter().map(|w| w.linear(x));
+        return array(each.collect::<Result<Vec<_>>>()?);
+    }
+    let matrices = weights.iter().filter_map(|w| match w {
+        Weight::Stored(w) => Some((&**w, 0..w.shape()[0])),
+        Weight::Tensor(_) => None,
+    });
+    let matrices: Vec<_> = matrices.collect();
+    let outs = with_f32(x, "linear_each", |x| Ok(stored::row_products(&matrices, x)))?;
+    let mut dims = x.dims().to_vec();
+    let outs = outs.into_iter().map(|out| {
+        let last = dims.len() - 1;
+        dims[last] = out.len();
+        Tensor::from_vec(out, dims.as_slice(), x.device())
+    });
+    array(outs.collect::<Result<Vec<_>>>()?)
+}
+
+fn array<const N: usize>(tensors: Vec<Tensor>) -> Result<[Tensor; N]> {
+    let found = tensors.len();
+    let wrong = |_| Error::msg(format!("linear_each: {found} products, not {N}"));
+    tensors.try_into().map_err(wrong)
 }
 
 /// `swiglu(x w_gate_up^T) w_down^T`, for `x` (.., D), `gate_up` (2F, D) and `down` (D, F).

@@ -66,7 +66,7 @@ pub use learned_block::LearnedBlock;
 pub use model::{Avocet, Decoded};
 pub use moe::{Experts, MixtureOfExperts, Router, RouterStats};
 pub use norm::Norm;
-pub use preset::{preset, preset_names};
+pub use preset::{family, family_names, preset, preset_names};
 pub use projection::Projection;
 pub use resampler::PerceiverResampler;
 pub use seeded::seeded;

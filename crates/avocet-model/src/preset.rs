@@ -1,4 +1,4 @@
-//! The presets of `assets/configs`, carried in the program.
+//! The presets of `assets/configs` and the shapes of the public families, carried in the program.
 
 use crate::config::{ConfigError, ModelConfig};
 
@@ -25,9 +25,93 @@ pub fn preset(name: &str) -> Result<ModelConfig, ConfigError> {
     ModelConfig::from_toml(text)
 }
 
+/// Shapes of a few hundred million parameters, one for each public family, to be measured by.
+const FAMILIES: [(&str, &str); 12] = [
+    (
+        "idefics",
+        include_str!("../../../assets/configs/families/idefics.toml"),
+    ),
+    (
+        "mllama",
+        include_str!("../../../assets/configs/families/mllama.toml"),
+    ),
+    (
+        "flamingo",
+        include_str!("../../../assets/configs/families/flamingo.toml"),
+    ),
+    (
+        "llama",
+        include_str!("../../../assets/configs/families/llama.toml"),
+    ),
+    (
+        "mixtral",
+        include_str!("../../../assets/configs/families/mixtral.toml"),
+    ),
+    (
+        "phimoe",
+        include_str!("../../../assets/configs/families/phimoe.toml"),
+    ),
+    (
+        "olmoe",
+        include_str!("../../../assets/configs/families/olmoe.toml"),
+    ),
+    (
+        "granitemoe",
+        include_str!("../../../assets/configs/families/granitemoe.toml"),
+    ),
+    (
+        "qwen2_moe",
+        include_str!("../../../assets/configs/families/qwen2_moe.toml"),
+    ),
+    (
+        "qwen3_moe",
+        include_str!("../../../assets/configs/families/qwen3_moe.toml"),
+    ),
+    (
+        "mpt",
+        include_str!("../../../assets/configs/families/mpt.toml"),
+    ),
+    (
+        "gpt_neox",
+        include_str!("../../../assets/configs/families/gpt_neox.toml"),
+    ),
+];
+
+/// Names of the public families that there is a shape to measure by for.
+pub fn family_names() -> impl Iterator<Item = &'static str> {
+    FAMILIES.iter().map(|(name, _)| *name)
+}
+
+/// A shape of the public family called `name`, true to its structure and scaled down to a few
+/// hundred million parameters.
+///
+/// Errors if there is none; the error lists those there are.
+pub fn family(name: &str) -> Result<ModelConfig, ConfigError> {
+    let found = FAMILIES.iter().find(|(known, _)| *known == name);
+    let (_, text) = found.ok_or_else(|| ConfigError::UnknownFamily {
+        name: name.to_owned(),
+        known: family_names().collect::<Vec<_>>().join(", "),
+    })?;
+    ModelConfig::from_toml(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::count::ParameterCount;
+
+    #[test]
+    fn every_family_has_a_valid_shape_of_a_few_hundred_million_parameters() {
+        for name in family_names() {
+            let config = family(name).unwrap();
+            assert_eq!(config.name, name);
+            assert_eq!(ModelConfig::from_toml(&config.to_toml()).unwrap(), config);
+            let count = ParameterCount::of(&config).unwrap();
+            let millions = count.total / 1_000_000;
+            assert!((150..=400).contains(&millions), "{name}: {millions} M");
+        }
+        assert!(family("clip").unwrap_err().to_string().contains("gpt_neox"));
+    }
 
     fn refused(change: impl FnOnce(&mut ModelConfig)) -> String {
         let mut config = preset("tiny").unwrap();

@@ -1,6 +1,6 @@
 //! Linear maps, with or without a bias.
 
-use avocet_kernels::Weight;
+use avocet_kernels::{Weight, linear_each};
 use candle_core::{Result, Tensor};
 
 use crate::builder::Builder;
@@ -46,5 +46,17 @@ impl Projection {
             Some(bias) => self.weight.linear_bias(x, bias),
             None => self.weight.linear(x),
         }
+    }
+
+    /// Maps `x` (.., I) through each of several maps, as [`Projection::forward`] does; one row
+    /// through all of them at once.
+    pub fn each<const N: usize>(x: &Tensor, maps: [&Self; N]) -> Result<[Tensor; N]> {
+        let mut outs = linear_each(x, maps.map(|map| &map.weight))?;
+        for (out, map) in outs.iter_mut().zip(maps) {
+            if let Some(bias) = &map.bias {
+                *out = out.broadcast_add(bias)?;
+            }
+        }
+        Ok(outs)
     }
 }

@@ -147,9 +147,13 @@ impl SelfAttention {
 
     fn project(&self, x: &Tensor, positions: Positions<'_>) -> Result<(Tensor, Tensor, Tensor)> {
         let (rows, _) = x.dims2()?;
-        let mut query = self.query.forward(x)?; // (S, H * K)
-        let mut key = self.key.forward(x)?; // (S, KV * K)
-        let mut value = self.value.forward(x)?;
+        let (mut query, mut key, mut value); // (S, H * K), (S, KV * K) twice
+        if rows == 1 {
+            [query, key, value] = Projection::each(x, [&self.query, &self.key, &self.value])?;
+        } else {
+            (query, key) = (self.query.forward(x)?, self.key.forward(x)?);
+            value = self.value.forward(x)?;
+        }
         if let Some((QkNorm::Full, query_norm, key_norm)) = &self.qk_norm {
             (query, key) = (query_norm.forward(&query)?, key_norm.forward(&key)?);
         }

@@ -175,8 +175,9 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// The kernel's record of the most memory that this process held.
-fn peak_rss_mib() -> Option<f64> {
+/// The kernel's record of the most memory that this process held, mapped files included, in MiB;
+/// `None` where there is no such record.
+pub fn peak_rss_mib() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status
         .lines()

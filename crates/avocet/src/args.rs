@@ -318,6 +318,12 @@ pub struct BenchArgs {
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
+    /// A random model of a public family instead: its name, `all`, or a model configuration.
+    #[arg(long, value_name = "NAME|all|FILE.toml", conflicts_with_all = ["model", "train_step"])]
+    pub family: Option<String>,
+    /// Only the decoder: prefill of 512 tokens, and decoding.
+    #[arg(long, conflicts_with_all = ["family", "train_step"])]
+    pub decoder: bool,
     /// Only the training step, on a synthetic batch.
     #[arg(long)]
     pub train_step: bool,

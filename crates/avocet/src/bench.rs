@@ -1,5 +1,7 @@
 //! `avocet bench`: what this machine can do, and how near the model comes to it.
 
+mod families;
+
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -9,7 +11,7 @@ use avocet_infer::Engine;
 use avocet_kernels::{Precision, memory_bandwidth, product_peak, set_product_precision};
 use avocet_model::ParameterCount;
 use avocet_train::{StepBench, step_bench};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::args::{BenchArgs, PrecisionFlag};
 use crate::output::Table;
@@ -47,7 +49,7 @@ struct Vision {
     remembered_speedup: f64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct Rate {
     tokens_per_s: f64,
     /// What the machine's limit allows: the product peak for prefill, bandwidth for decode.
@@ -60,6 +62,12 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         PrecisionFlag::F32 => Precision::F32,
         PrecisionFlag::Bf16 => Precision::Bf16,
     });
+    if let Some(family) = &args.family {
+        return families::run(family, args);
+    }
+    if args.decoder {
+        return families::decoder(args);
+    }
     if args.train_step {
         let step = train_step(args)?;
         return if args.json {

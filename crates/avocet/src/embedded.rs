@@ -7,7 +7,8 @@ pub const NAME: &str = "mini";
 
 const CONFIG: &str = include_str!("../../../assets/mini/config.toml");
 const WEIGHTS: &[u8] = include_bytes!("../../../assets/mini/model.safetensors");
-const TOKENIZER: &[u8] = include_bytes!("../../../assets/mini/tokenizer.json");
+/// Its tokenizer.
+pub const TOKENIZER: &[u8] = include_bytes!("../../../assets/mini/tokenizer.json");
 
 /// Its files; nothing is copied.
 pub fn files() -> Result<ModelFiles, CheckpointError> {

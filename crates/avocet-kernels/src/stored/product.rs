@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 #[cfg(target_arch = "x86_64")]
 use super::wide::{Aligned, Order, SIDE};
-use super::{Row, StoredFormat, StoredMatrix, TASK_NUMBERS};
+use super::{Run, StoredFormat, StoredMatrix, TASK_NUMBERS};
 use crate::product::{MatMut, MatRef, Right, product as dense_product};
 use crate::simd::dot_of;
 
@@ -42,8 +42,12 @@ impl<'a> Left<'a> {
         formats: impl Iterator<Item = StoredFormat>,
     ) -> Self {
         #[cfg(target_arch = "x86_64")]
-        let mut arranged: Vec<(Order, Vec<Aligned>)> = Vec::new();
+        let (mut arranged, mut minima) = (Vec::<(Order, Vec<Aligned>)>::new(), false);
         for format in formats {
+            #[cfg(target_arch = "x86_64")]
+            {
+                minima |= format.has_minima();
+            }
             #[cfg(target_arch = "x86_64")]
             if let Some(order) = Order::of(format)
                 && rows <= SIDE
@@ -57,7 +61,10 @@ impl<'a> Left<'a> {
             rows,
             depth,
             #[cfg(target_arch = "x86_64")]
-            group_sums: group_sums(numbers, depth),
+            group_sums: match minima {
+                true => group_sums(numbers, depth),
+                false => Vec::new(),
+            },
             #[cfg(target_arch = "x86_64")]
             arranged,
         }
@@ -75,8 +82,53 @@ impl<'a> Left<'a> {
 #[cfg(target_arch = "x86_64")]
 fn group_sums(numbers: &[f32], depth: usize) -> Vec<f32> {
     let rows = numbers.chunks_exact(depth.max(1));
-    rows.flat_map(|row| row.chunks_exact(GROUP).map(|group| group.iter().sum()))
-        .collect()
+    let mut sums = Vec::with_capacity(numbers.len() / GROUP);
+    for group in rows.flat_map(|row| row.chunks_exact(GROUP)) {
+        // Eight sums side by side are one vector.
+        let mut lanes = [0.0; 8];
+        for numbers in group.chunks_exact(lanes.len()) {
+            lanes
+                .iter_mut()
+                .zip(numbers)
+                .for_each(|(lane, v)| *lane += v);
+        }
+        sums.push(lanes.iter().sum());
+    }
+    sums
+}
+
+/// `x w^T` for one row `x` and some rows of each of several matrices of its width, on all threads
+/// at once: a token's queries, keys and values are too little work to share one by one.
+///
+/// Panics if `x` has another width than a matrix, or a matrix lacks a row.
+pub(crate) fn row_products(of: &[(&StoredMatrix, Range<usize>)], x: &[f32]) -> Vec<Vec<f32>> {
+    assert!(of.iter().all(|(w, _)| w.cols == x.len()), "the width of x");
+    let mut outs: Vec<Vec<f32>> = of.iter().map(|(_, rows)| vec![0.0; rows.len()]).collect();
+    if x.is_empty() {
+        return outs;
+    }
+    let left = Left::new(
+        x,
+        1,
+        x.len(),
+        of.iter().flat_map(|(w, rows)| w.formats(rows)),
+    );
+    let each = task_rows(x.len(), 1);
+    let mut tasks = Vec::new();
+    for ((w, rows), out) in of.iter().zip(&mut outs) {
+        for (i, out) in out.chunks_mut(each).enumerate() {
+            let from = rows.start + i * each;
+            tasks.push((*w, from..from + out.len(), out));
+        }
+    }
+    let run = |(w, rows, out): (&StoredMatrix, Range<usize>, &mut [f32])| {
+        thin_product(w, rows, &left, out);
+    };
+    match tasks.len() {
+        1 => tasks.into_iter().for_each(run),
+        _ => tasks.into_par_iter().for_each(run),
+    }
+    outs
 }
 
 /// `x w^T` for `num_rows` rows `x` and the rows `rows` of `w`, on all threads, row after row.
@@ -90,6 +142,9 @@ pub(crate) fn product(
 ) -> Vec<f32> {
     let (depth, outputs) = (w.cols, rows.len());
     assert!(x.len() == num_rows * depth, "the width of x");
+    if num_rows == 1 {
+        return row_products(&[(w, rows)], x).swap_remove(0);
+    }
     let mut out = vec![0.0; num_rows * outputs];
     if out.is_empty() || depth == 0 {
         return out;
@@ -105,10 +160,7 @@ pub(crate) fn product(
         return out;
     }
     let left = Left::new(x, num_rows, depth, w.formats(&rows));
-    if num_rows == 1 && starts.len() > 1 {
-        let chunks = out.par_chunks_mut(each).zip(&starts);
-        chunks.for_each(|(out, from)| thin_product(w, task(*from), &left, out));
-    } else if starts.len() == 1 {
+    if starts.len() == 1 {
         thin_product(w, rows, &left, &mut out);
     } else {
         let part = |from: &usize| {
@@ -140,7 +192,10 @@ fn join(parts: &[Vec<f32>], first: usize, out: &mut [f32], outputs: usize) {
 /// Stored rows that one task multiplies: by the shape alone, so that results do not depend on the
 /// threads.
 fn task_rows(depth: usize, num_rows: usize) -> usize {
-    if num_rows <= MAX_THIN_ROWS {
+    if num_rows == 1 {
+        // Few rows make several tasks, lest one thread wait for the other.
+        (TASK_NUMBERS / 2 / depth).next_multiple_of(4).max(16)
+    } else if num_rows <= MAX_THIN_ROWS {
         (TASK_NUMBERS / depth).next_multiple_of(4).max(16)
     } else {
         (4 * TASK_NUMBERS / depth)
@@ -150,25 +205,32 @@ fn task_rows(depth: usize, num_rows: usize) -> usize {
 }
 
 fn thin_product(w: &StoredMatrix, rows: Range<usize>, x: &Left<'_>, out: &mut [f32]) {
-    let lines: Vec<Row<'_>> = rows.map(|row| w.stored_row(row)).collect();
-    #[cfg(target_arch = "x86_64")]
-    if super::wide::available() {
-        return super::wide::dots(&lines, x, out);
+    let (mut first, count) = (0, rows.len());
+    for run in w.runs(rows) {
+        #[cfg(target_arch = "x86_64")]
+        if super::wide::available() {
+            super::wide::dots(&run, x, (first, count), out);
+            first += run.rows;
+            continue;
+        }
+        portable_dots(&run, x, (first, count), out);
+        first += run.rows;
     }
-    portable_dots(&lines, x, out);
 }
 
-/// Writes the dot product of row i of `x` and `lines[j]` to `out[i * lines.len() + j]`.
-pub(super) fn portable_dots(lines: &[Row<'_>], x: &Left<'_>, out: &mut [f32]) {
+/// Writes the dot product of row i of `x` and row j of `run` to `out[i * count + first + j]`.
+pub(super) fn portable_dots(
+    run: &Run<'_>,
+    x: &Left<'_>,
+    (first, count): (usize, usize),
+    out: &mut [f32],
+) {
     let mut numbers = vec![0.0; x.depth];
-    for (j, line) in lines.iter().enumerate() {
-        super::blocks::dequantise(line.format, line.bytes, &mut numbers);
-        for (x, out) in x
-            .numbers
-            .chunks_exact(x.depth)
-            .zip(out.chunks_exact_mut(lines.len()))
-        {
-            out[j] = dot_of(x, &numbers);
+    for (j, line) in run.bytes.chunks_exact(run.row_bytes).enumerate() {
+        super::blocks::dequantise(run.format, line, &mut numbers);
+        let rows = x.numbers.chunks_exact(x.depth);
+        for (x, out) in rows.zip(out.chunks_exact_mut(count)) {
+            out[first + j] = dot_of(x, &numbers);
         }
     }
 }

@@ -182,13 +182,11 @@ fn portable_dot_products_are_those_of_this_cpu() -> Result<()> {
         let x: Vec<f32> = (0..3 * 256)
             .map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0)
             .collect();
-        let lines: Vec<Row<'_>> = (0..9).map(|row| w.stored_row(row)).collect();
         let mut portable = vec![0.0; 3 * 9];
-        product::portable_dots(
-            &lines,
-            &product::Left::new(&x, 3, 256, std::iter::empty()),
-            &mut portable,
-        );
+        let left = product::Left::new(&x, 3, 256, std::iter::empty());
+        for run in w.runs(0..9) {
+            product::portable_dots(&run, &left, (0, 9), &mut portable);
+        }
         assert_close(
             &product(&w, 0..9, &x, 3),
             &portable,

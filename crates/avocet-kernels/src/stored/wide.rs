@@ -6,7 +6,7 @@
 use std::arch::x86_64::*;
 
 use super::product::{GROUP, Left};
-use super::{Row, StoredFormat};
+use super::{Row, Run, StoredFormat};
 use crate::simd::{self, Level};
 use lanes::Lanes;
 use unpack::{Block, Q4_0, Q4_1, Q4K, Q5K, Q6K, Q8_0, Unpacked};
@@ -28,19 +28,24 @@ pub(super) fn available() -> bool {
     simd::level() == Level::Avx512
 }
 
-/// Writes the dot product of row i of `x` and `rows[j]` to `out[i * rows.len() + j]`.
+/// Writes the dot product of row i of `x` and row j of `run` to `out[i * count + first + j]`.
 ///
-/// Panics unless the instructions are [`available`], rows are as wide as `x` and `out` is as long
-/// as there are products.
-pub(super) fn dots(rows: &[Row<'_>], x: &Left<'_>, out: &mut [f32]) {
+/// Panics unless the instructions are [`available`], rows are as wide as `x` and `out` has `count`
+/// numbers for each row of `x`, those of `run` among them.
+pub(super) fn dots(run: &Run<'_>, x: &Left<'_>, (first, count): (usize, usize), out: &mut [f32]) {
     assert!(available(), "AVX-512 is needed");
-    assert_eq!(out.len(), rows.len() * x.rows, "products");
+    assert!(
+        out.len() == count * x.rows && first + run.rows <= count,
+        "products"
+    );
     assert_eq!(x.numbers.len(), x.rows * x.depth, "rows of x");
-    for row in rows {
-        assert_width(*row, x.depth);
+    assert_eq!(run.bytes.len(), run.rows * run.row_bytes, "whole rows");
+    if let Some(bytes) = run.bytes.get(..run.row_bytes).filter(|_| run.rows > 0) {
+        let format = run.format;
+        assert_width(Row { format, bytes }, x.depth);
     }
     // SAFETY: the instructions are available, and the lengths are those asserted.
-    unsafe { all_dots(rows, x, out) }
+    unsafe { all_dots(run, x, (first, count), out) }
 }
 
 /// Writes the numbers of `row`.
@@ -65,19 +70,20 @@ fn assert_width(row: Row<'_>, width: usize) {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn all_dots(rows: &[Row<'_>], x: &Left<'_>, out: &mut [f32]) {
-    let count = rows.len();
-    let mut first = 0;
+fn all_dots(run: &Run<'_>, x: &Left<'_>, (first, count): (usize, usize), out: &mut [f32]) {
+    let format = run.format;
     let mut scratch = Vec::new();
-    while first < count {
-        let format = rows[first].format;
-        let same = rows[first..].iter().take(SIDE);
-        let taken = same.take_while(|row| row.format == format).count();
+    for (step, bytes) in run.bytes.chunks(SIDE * run.row_bytes).enumerate() {
+        let taken = bytes.len() / run.row_bytes;
         // A row that is missing is read as the first one, and its products not used.
-        let lines: [Row<'_>; SIDE] =
-            std::array::from_fn(|j| rows[first + if j < taken { j } else { 0 }]);
+        let lines: [Row<'_>; SIDE] = std::array::from_fn(|j| {
+            let from = if j < taken { j * run.row_bytes } else { 0 };
+            let bytes = &bytes[from..from + run.row_bytes];
+            Row { format, bytes }
+        });
+        let at = first + step * SIDE;
         let mut put = |i: usize, sums: [f32; SIDE]| {
-            let out = &mut out[i * count + first..][..taken];
+            let out = &mut out[i * count + at..][..taken];
             out.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum);
         };
         let starts = lines.map(|line| line.bytes.as_ptr());
@@ -101,7 +107,6 @@ fn all_dots(rows: &[Row<'_>], x: &Left<'_>, out: &mut [f32]) {
             StoredFormat::Q5K => packed::<Q5K>(&lines[..taken], x, &mut put),
             StoredFormat::Q6K => packed::<Q6K>(&lines[..taken], x, &mut put),
         }
-        first += taken;
     }
 }
 
@@ -293,7 +298,8 @@ fn packed_dots<B: Block + Lanes, const N: usize>(line: &[u8], x: &Left<'_>) -> [
     let done = line.len() / <B as Block>::BYTES / blocks * blocks;
     let arranged = x.arranged(B::ORDER).len() * LANES;
     assert!(
-        arranged >= N * done * <B as Block>::NUMBERS && x.group_sums.len() >= N * x.depth / GROUP,
+        arranged >= N * done * <B as Block>::NUMBERS
+            && (!<B as Block>::MINIMA || x.group_sums.len() >= N * x.depth / GROUP),
         "arranged x"
     );
     // SAFETY: the line is as long as a row of x, of which N are arranged.
@@ -314,7 +320,9 @@ fn block_dots<B: Block, const N: usize>(line: &[u8], x: &Left<'_>, first: usize)
     let groups = x.depth / GROUP;
     let blocks = line.len() / B::BYTES;
     assert!(
-        x.rows >= N && blocks * B::NUMBERS == x.depth && x.group_sums.len() >= N * groups,
+        x.rows >= N
+            && blocks * B::NUMBERS == x.depth
+            && (!B::MINIMA || x.group_sums.len() >= N * groups),
         "rows of x as long as the line"
     );
     let mut unpacked = Unpacked::new();

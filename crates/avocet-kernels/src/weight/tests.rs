@@ -45,6 +45,23 @@ fn a_stored_linear_layer_is_that_of_its_numbers() -> Result<()> {
 }
 
 #[test]
+fn one_row_gives_the_same_through_several_matrices_at_once() -> Result<()> {
+    let stored = [mixed(&[131, 512])?, mixed(&[64, 512])?];
+    let dense = Weight::from(random((70, 512), 3));
+    for (rows, third) in [(1, &stored[1]), (1, &dense), (5, &stored[1])] {
+        let all = [&stored[0], &stored[1], third];
+        let x = random((rows, 512), 1).detach();
+        for (out, w) in linear_each(&x, all)?.iter().zip(all) {
+            let alone = w.linear(&x)?;
+            assert_eq!(out.dims(), alone.dims());
+            assert_eq!(out.to_vec2::<f32>()?, alone.to_vec2::<f32>()?);
+        }
+    }
+    assert!(linear_each(&random((1, 500), 1).detach(), [&dense, &stored[0]]).is_err());
+    Ok(())
+}
+
+#[test]
 fn gradients_flow_through_a_stored_layer() -> Result<()> {
     let rows = random_rows(StoredFormat::Q8_0, 3, 32, 1)?;
     let w = Weight::from(StoredMatrix::new(&[3, 32], vec![rows])?);

@@ -39,6 +39,14 @@ pub enum ConfigError {
         /// The names there are.
         known: String,
     },
+    /// No family has this name.
+    #[error("no family is called {name:?}; there are {known}")]
+    UnknownFamily {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
 }
 
 /// Shape of a whole model; presets live in `assets/configs`.
