@@ -20,7 +20,7 @@ use crate::store::Store;
 use avocet_media::ImageProcessor;
 use avocet_model::{ClipConfig, ModelConfig, parameter_shapes};
 use fields::Fields;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub(crate) use names::is_ignored;
 
@@ -67,6 +67,16 @@ impl Family {
 /// Whether `folder` holds a public model.
 pub(crate) fn is_folder(folder: &Path) -> bool {
     folder.join(CONFIG).is_file() || folder.join(flamingo::SETTINGS).is_file()
+}
+
+/// The file that says what shape the model at `path` has.
+pub(crate) fn settings(path: &Path) -> PathBuf {
+    let flamingo = path.join(flamingo::SETTINGS);
+    match path.is_file() {
+        true => path.to_owned(),
+        false if flamingo.is_file() => flamingo,
+        false => path.join(CONFIG),
+    }
 }
 
 /// The public model in `folder`, or in the GGUF file of this path.
@@ -174,6 +184,8 @@ pub(crate) fn encoder(folder: &Path) -> Result<Encoder, CheckpointError> {
         );
         return Err(fields.refuse("model_type", reason));
     };
+    let pictures = |error| fields.refuse("image_size", format!("for pictures: {error}"));
+    family.processor.validate().map_err(pictures)?;
     Ok(Encoder {
         config: family.config,
         store: Store::folder(folder)?,
