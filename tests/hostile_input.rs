@@ -15,10 +15,10 @@ use tempfile::TempDir;
 use crate::tiny_model;
 
 /// A fixed sequence of numbers (SplitMix64).
-struct Numbers(u64);
+pub struct Numbers(pub u64);
 
 impl Numbers {
-    fn below(&mut self, limit: usize) -> usize {
+    pub fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -27,7 +27,7 @@ impl Numbers {
     }
 
     /// Cuts, flips, repeats or removes a part of `bytes`.
-    fn damage(&mut self, bytes: &mut Vec<u8>) {
+    pub fn damage(&mut self, bytes: &mut Vec<u8>) {
         let at = self.below(bytes.len());
         let end = (at + 1 + self.below(40)).min(bytes.len());
         match self.below(5) {

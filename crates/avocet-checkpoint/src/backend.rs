@@ -63,9 +63,8 @@ impl StoredParameters {
         for term in &recipe.terms {
             let stored = self.store.get(&term.tensor);
             let rows = stored.and_then(|stored| term.rows(&stored.shape, shape.rank(), cols));
-            for rows in rows.unwrap_or_default() {
-                parts.push(self.store.rows(&term.tensor, cols, rows)?);
-            }
+            let rows = rows.unwrap_or_default();
+            parts.extend(self.store.rows(&term.tensor, cols, rows)?);
         }
         StoredMatrix::new(shape.dims(), parts)
     }

@@ -141,18 +141,26 @@ impl ModelFiles {
 
     fn public(path: &Path) -> Result<Self, CheckpointError> {
         let family = families::read(path)?;
-        family
-            .config
-            .validate()
-            .map_err(|source| CheckpointError::Config {
-                path: path.to_owned(),
-                source,
-            })?;
+        let settings = families::settings(path);
+        let config = |source| CheckpointError::Config {
+            path: settings.clone(),
+            source,
+        };
+        family.config.validate().map_err(config)?;
+        let wrong = |reason| CheckpointError::Family {
+            path: settings.clone(),
+            reason,
+        };
+        if let Some(processor) = &family.interface.processor {
+            let pictures = |error| wrong(format!("how pictures are prepared: {error}"));
+            processor.validate().map_err(pictures)?;
+        }
+        let recipes = family.recipes().map_err(|error| wrong(error.to_string()))?;
         Ok(Self {
             path: path.to_owned(),
             weights: path.to_owned(),
             family: family.name,
-            recipes: Arc::new(family.recipes()?),
+            recipes: Arc::new(recipes),
             config: family.config,
             store: Arc::new(family.store),
             processor: family.interface.processor,

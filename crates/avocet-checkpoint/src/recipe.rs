@@ -159,7 +159,7 @@ impl Recipe {
         let mut alternatives = found
             .theirs
             .split(" | ")
-            .filter_map(|expression| Self::expand(expression, &found, numbers));
+            .filter_map(|expression| Self::expand(expression, &found, numbers, store));
         let first = alternatives.next()?;
         let there = |recipe: &Self| recipe.terms.iter().all(|t| store.get(&t.tensor).is_some());
         if there(&first) {
@@ -168,7 +168,14 @@ impl Recipe {
         Some(alternatives.find(there).unwrap_or(first))
     }
 
-    fn expand(expression: &str, found: &Found<'_>, numbers: Numbers) -> Option<Self> {
+    /// What `expression` stands for, up to the first tensor that `store` lacks: a file may claim
+    /// more experts than memory can name.
+    fn expand(
+        expression: &str,
+        found: &Found<'_>,
+        numbers: Numbers,
+        store: &Store,
+    ) -> Option<Self> {
         let repeats = if expression.contains("{e}") {
             numbers.experts
         } else {
@@ -182,7 +189,12 @@ impl Recipe {
                     .replace("{e}", &e.to_string())
                     .replace("{heads}", &numbers.heads.to_string())
                     .replace("{experts}", &numbers.experts.to_string());
-                terms.push(Term::parse(&text)?);
+                let term = Term::parse(&text)?;
+                let is_there = store.get(&term.tensor).is_some();
+                terms.push(term);
+                if !is_there {
+                    return Some(Self { terms });
+                }
             }
         }
         Some(Self { terms })
@@ -361,6 +373,9 @@ pub(crate) fn differences(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bytes::Bytes;
+    use crate::weights::Weights;
+    use safetensors::{Dtype, tensor::TensorView};
 
     const NUMBERS: Numbers = Numbers {
         heads: 2,
@@ -377,8 +392,16 @@ mod tests {
         ],
     }];
 
+    /// A store of tensors of one number each.
+    fn store(names: impl IntoIterator<Item = String>) -> Store {
+        let view = |name| (name, TensorView::new(Dtype::F32, vec![1], &[0; 4]).unwrap());
+        let bytes = safetensors::serialize(names.into_iter().map(view), None).unwrap();
+        Store::carried(Weights::check(Bytes::Carried(bytes.leak())).unwrap()).unwrap()
+    }
+
     fn found(name: &str) -> Option<Vec<Term>> {
-        let store = Store::empty();
+        let experts = (0..3).flat_map(|e| ["w1", "w3"].map(|w| format!("l.7.e.{e}.{w}.weight")));
+        let store = store(experts);
         Recipe::find(name, TABLE, NUMBERS, &store).map(|recipe| recipe.terms)
     }
 
@@ -388,6 +411,16 @@ mod tests {
         let names: Vec<String> = terms.into_iter().map(|term| term.tensor).collect();
         let wanted = (0..3).flat_map(|e| ["w1", "w3"].map(|w| format!("l.7.e.{e}.{w}.weight")));
         assert_eq!(names, wanted.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn experts_that_no_file_has_are_not_named() {
+        let numbers = Numbers {
+            heads: 2,
+            experts: usize::MAX,
+        };
+        let recipe = Recipe::find("decoder.layers.0.experts", TABLE, numbers, &Store::empty());
+        assert_eq!(recipe.unwrap().terms.len(), 1);
     }
 
     #[test]

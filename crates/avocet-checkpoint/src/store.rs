@@ -346,29 +346,44 @@ impl Store {
         }
     }
 
-    /// Rows of `cols` numbers of a tensor, as they lie in its file; only numbers that do not lie
-    /// in row-major order, or not in a form that is computed with, are copied.
+    /// Runs of rows of `cols` numbers of a tensor, as they lie in its file; only numbers that do
+    /// not lie in row-major order, or not in a form that is computed with, are copied, once.
     ///
     /// Errors as [`Store::tensor`] does, or if the rows do not exist.
-    pub fn rows(&self, name: &str, cols: usize, rows: Range<usize>) -> Result<StoredRows> {
+    pub fn rows(
+        &self,
+        name: &str,
+        cols: usize,
+        runs: Vec<Range<usize>>,
+    ) -> Result<Vec<StoredRows>> {
         let Some(place) = self.places.get(name) else {
             bail!("tensor {name:?} is missing from the weights");
         };
         if let (Some((bytes, place)), Some(format)) =
             (self.bytes(place), place.tensor.dtype.format())
         {
-            return mapped(Arc::clone(bytes), place.start, format, cols, rows);
+            let run = |rows| mapped(Arc::clone(bytes) as Arc<_>, place.start, format, cols, rows);
+            return runs.into_iter().map(run).collect();
         }
         let copied = self.tensor(name, &Device::Cpu)?.to_dtype(DType::F32)?;
         let numbers = copied.flatten_all()?.to_vec1::<f32>()?;
         let bytes: Vec<u8> = numbers.iter().flat_map(|v| v.to_le_bytes()).collect();
-        let start = rows.start * cols * size_of::<f32>();
-        StoredRows::new(Arc::new(bytes), start, rows.len(), cols, StoredFormat::F32)
+        let bytes = Arc::new(bytes);
+        let run = |rows| {
+            mapped(
+                Arc::clone(&bytes) as Arc<_>,
+                0,
+                StoredFormat::F32,
+                cols,
+                rows,
+            )
+        };
+        runs.into_iter().map(run).collect()
     }
 }
 
 fn mapped(
-    bytes: Arc<Bytes>,
+    bytes: Arc<dyn AsRef<[u8]> + Send + Sync>,
     start: usize,
     format: StoredFormat,
     cols: usize,

@@ -8,6 +8,7 @@ use avocet_model::{
     AttentionConfig, DecoderConfig, FeedForwardKind, MoeConfig, Multipliers, NormKind, QkNorm,
     RopeConfig, RopeScaling, Routing,
 };
+use std::collections::BTreeSet;
 
 type Result<T> = std::result::Result<T, CheckpointError>;
 
@@ -54,19 +55,23 @@ pub(super) fn read(fields: &Fields) -> Result<Option<DecoderFamily>> {
 
 /// What all decoders named as Llama's share; `fields` are those of the decoder.
 pub(super) fn llama(fields: &Fields) -> Result<DecoderConfig> {
-    let dim = fields.size("hidden_size")?;
+    let dim = fields.width("hidden_size")?;
     let num_heads = fields.size("num_attention_heads")?;
     if fields.text_or("hidden_act", "silu")? != "silu" {
         return Err(fields.refuse("hidden_act", "only silu is computed"));
     }
-    let head_dim = fields.size_or("head_dim", dim / num_heads.max(1))?;
+    let unsaid = match fields.text_or("model_type", "")?.as_str() {
+        "qwen3" if !fields.is_there("head_dim") => 128,
+        _ => dim / num_heads.max(1),
+    };
+    let head_dim = fields.size_or("head_dim", unsaid)?;
     let bias = fields.flag_or("attention_bias", false)?;
     Ok(DecoderConfig {
-        vocab_size: fields.size("vocab_size")?,
+        vocab_size: fields.width("vocab_size")?,
         dim,
-        num_layers: fields.size("num_hidden_layers")?,
+        num_layers: fields.layers("num_hidden_layers")?,
         num_heads,
-        num_kv_heads: fields.size_or("num_key_value_heads", num_heads)?,
+        num_kv_heads: kv_heads(fields, num_heads)?,
         head_dim,
         rope_theta: theta(fields, 10_000.0)?,
         max_context: fields.size_or("max_position_embeddings", DEFAULT_CONTEXT)?,
@@ -95,8 +100,23 @@ pub(super) fn llama(fields: &Fields) -> Result<DecoderConfig> {
     })
 }
 
+/// Key/value heads. Files of some families leave out what their first release has; null always
+/// stands for as many as there are query heads.
+fn kv_heads(fields: &Fields, num_heads: usize) -> Result<usize> {
+    const FIELD: &str = "num_key_value_heads";
+    let unsaid = match fields.text_or("model_type", "")?.as_str() {
+        _ if fields.is_there(FIELD) => num_heads,
+        "mistral" | "mixtral" | "phimoe" | "mllama_text_model" => 8,
+        "qwen2" | "qwen3" => 32,
+        "qwen2_moe" => 16,
+        "qwen3_moe" => 4,
+        _ => num_heads,
+    };
+    fields.size_or(FIELD, unsaid)
+}
+
 /// The base of the frequencies, which newer files keep among the parameters of the scaling.
-fn theta(fields: &Fields, default: f64) -> Result<f64> {
+pub(super) fn theta(fields: &Fields, default: f64) -> Result<f64> {
     let inner = fields.inner("rope_parameters")?;
     let inner = inner
         .map(|rope| rope.number_if_there("rope_theta"))
@@ -179,6 +199,10 @@ fn window(fields: &Fields, context: usize) -> Result<Option<usize>> {
 fn dense(fields: &Fields, kind: &str) -> Result<DecoderConfig> {
     let mut config = llama(fields)?;
     match kind {
+        // Mistral's first release had a window; null, not its absence, says that there is none.
+        "mistral" if !fields.is_there("sliding_window") => {
+            config.attention.window = Some(4096).filter(|window| *window < config.max_context);
+        }
         "mistral" => config.attention.window = window(fields, config.max_context)?,
         "granite" => config = granite(fields, config)?,
         "qwen2" => (config.attention.bias, config.attention.output_bias) = (true, false),
@@ -264,9 +288,9 @@ fn experts(fields: &Fields, kind: &str) -> Result<DecoderConfig> {
                 ));
             }
             let step = fields.size_or("decoder_sparse_step", 1)?.max(1);
-            let named = fields.sizes("mlp_only_layers")?;
+            let named: BTreeSet<usize> = fields.sizes("mlp_only_layers")?.into_iter().collect();
             let is_dense = |layer: &usize| named.contains(layer) || (layer + 1) % step != 0;
-            config.dense_layers = (0..config.num_layers.min(4096)).filter(is_dense).collect();
+            config.dense_layers = (0..config.num_layers).filter(is_dense).collect();
             config.ff_dim = (!config.dense_layers.is_empty()).then_some(width);
         }
     }
@@ -275,7 +299,7 @@ fn experts(fields: &Fields, kind: &str) -> Result<DecoderConfig> {
 }
 
 fn mpt(fields: &Fields) -> Result<DecoderConfig> {
-    let dim = fields.size("d_model")?;
+    let dim = fields.width("d_model")?;
     let num_heads = fields.size("n_heads")?;
     // The first models keep the settings of attention beside the others.
     let inner = fields.inner("attn_config")?;
@@ -308,9 +332,9 @@ fn mpt(fields: &Fields) -> Result<DecoderConfig> {
         Some(_) => fields.number_or("logit_scale", 1.0)?.recip(),
     };
     Ok(DecoderConfig {
-        vocab_size: fields.size("vocab_size")?,
+        vocab_size: fields.width("vocab_size")?,
         dim,
-        num_layers: fields.size("n_layers")?,
+        num_layers: fields.layers("n_layers")?,
         num_heads,
         num_kv_heads: num_heads,
         head_dim: dim / num_heads.max(1),
@@ -343,7 +367,7 @@ fn mpt(fields: &Fields) -> Result<DecoderConfig> {
 }
 
 fn gpt_neox(fields: &Fields) -> Result<DecoderConfig> {
-    let dim = fields.size("hidden_size")?;
+    let dim = fields.width("hidden_size")?;
     let num_heads = fields.size("num_attention_heads")?;
     let head_dim = dim / num_heads.max(1);
     let turning = (head_dim as f64 * fields.number_or("rotary_pct", 0.25)?) as usize;
@@ -356,9 +380,9 @@ fn gpt_neox(fields: &Fields) -> Result<DecoderConfig> {
     };
     let theta = theta(fields, fields.number_or("rotary_emb_base", 10_000.0)?)?;
     Ok(DecoderConfig {
-        vocab_size: fields.size("vocab_size")?,
+        vocab_size: fields.width("vocab_size")?,
         dim,
-        num_layers: fields.size("num_hidden_layers")?,
+        num_layers: fields.layers("num_hidden_layers")?,
         num_heads,
         num_kv_heads: num_heads,
         head_dim,

@@ -17,6 +17,10 @@ type Result<T> = std::result::Result<T, CheckpointError>;
 
 /// Longest JSON file of settings that is read.
 const MAX_JSON: u64 = 16 << 20;
+/// Most layers of a decoder; the network itself takes no more.
+const MAX_LAYERS: usize = 4096;
+/// Largest width; the network itself takes no more.
+const MAX_WIDTH: usize = 1 << 24;
 
 impl Fields {
     /// Reads the object that the file `path` holds.
@@ -89,6 +93,40 @@ impl Fields {
 
     pub fn size_if_there(&self, name: &str) -> Result<Option<usize>> {
         self.one(name, as_size, "a whole number from 0 on")
+    }
+
+    /// A number of layers, which is also what lists of layers are made from: refused where it
+    /// would make those too long.
+    pub fn layers(&self, name: &str) -> Result<usize> {
+        let layers = self.size(name)?;
+        if layers > MAX_LAYERS {
+            return Err(self.refuse(name, format!("is {layers}, at most {MAX_LAYERS} are read")));
+        }
+        Ok(layers)
+    }
+
+    /// A size of which multiples are taken.
+    pub fn width(&self, name: &str) -> Result<usize> {
+        let width = self.size(name)?;
+        self.check_width(name, width)
+    }
+
+    /// As [`Fields::width`].
+    pub fn width_or(&self, name: &str, default: usize) -> Result<usize> {
+        let width = self.size_or(name, default)?;
+        self.check_width(name, width)
+    }
+
+    fn check_width(&self, name: &str, width: usize) -> Result<usize> {
+        if width > MAX_WIDTH {
+            return Err(self.refuse(name, format!("is {width}, at most {MAX_WIDTH} are read")));
+        }
+        Ok(width)
+    }
+
+    /// Whether the field is there, if only as null.
+    pub fn is_there(&self, name: &str) -> bool {
+        self.object.contains_key(name)
     }
 
     pub fn number_or(&self, name: &str, default: f64) -> Result<f64> {

@@ -167,7 +167,7 @@ fn released_name(name: &str, every: usize) -> Option<String> {
     let name = name.strip_prefix("lang_encoder.")?;
     if let Some((path, rest)) = name.split_once(".gated_cross_attn_layer.") {
         let layer: usize = path.rsplit('.').next()?.parse().ok()?;
-        let which = (layer + 1).checked_div(every)?.checked_sub(1)?;
+        let which = layer.checked_add(1)?.checked_div(every)?.checked_sub(1)?;
         return Some(format!("gated.{which}.{rest}"));
     }
     let twice = ["gated_cross_attn_layers.", "old_decoder_blocks."];

@@ -11,6 +11,7 @@ use avocet_model::{
     AttentionConfig, DecoderConfig, FeedForwardKind, ModelConfig, MoeConfig, Multipliers, NormKind,
     QkNorm, RopeConfig, RopeScaling, Routing,
 };
+use candle_core::{DType, Device};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -94,12 +95,36 @@ impl<'a> Metadata<'a> {
     }
 }
 
+/// What divides the frequency of each rotary pair: llama.cpp's form of Llama 3.1's scaling.
+const FREQUENCY_FACTORS: &str = "rope_freqs.weight";
+
+fn frequency_factors(file: &Gguf) -> Result<Option<Vec<f64>>> {
+    let Some(factors) = file.tensor(FREQUENCY_FACTORS, &Device::Cpu)? else {
+        return Ok(None);
+    };
+    let factors = factors.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
+    Ok(Some(factors))
+}
+
 /// The model in the file `path`.
 pub(super) fn read(path: &Path) -> Result<Family> {
     let file = Gguf::open(path)?;
     let metadata = Metadata::new(path, file.metadata());
     let tensors: BTreeMap<String, Vec<usize>> = file.tensors().map(|t| (t.name, t.shape)).collect();
-    let decoder = decoder(&metadata, &tensors)?;
+    let mut decoder = decoder(&metadata, &tensors)?;
+    if let Some(factors) = frequency_factors(&file)? {
+        if decoder.rope.scaling.is_some() {
+            let reason = "stands beside rope.scaling.type";
+            return Err(metadata.refuse(FREQUENCY_FACTORS, reason));
+        }
+        decoder.rope.scaling = Some(RopeScaling::Long {
+            short_factors: factors.clone(),
+            long_factors: factors,
+            short_magnitude: 1.0,
+            long_magnitude: 1.0,
+            original_max_position: decoder.max_context,
+        });
+    }
     let speech = GgufSpeech::read(path, &metadata)?;
     let name = metadata.text("general.name")?;
     let numbers = Numbers {
@@ -178,9 +203,12 @@ fn decoder(
             tensors,
         )?),
     };
-    let qk_norm = match (rows("blk.0.attn_q_norm.weight"), num_heads * head_dim) {
+    let qk_norm = match (
+        rows("blk.0.attn_q_norm.weight"),
+        num_heads.checked_mul(head_dim),
+    ) {
         (None, _) => None,
-        (Some(width), full) if width == full && width != head_dim => Some(QkNorm::Full),
+        (Some(width), full) if Some(width) == full && width != head_dim => Some(QkNorm::Full),
         (Some(_), _) => Some(QkNorm::Head),
     };
     let multiplier =

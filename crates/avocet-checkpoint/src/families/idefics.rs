@@ -82,8 +82,8 @@ fn vision(fields: &Fields) -> Result<ClipConfig> {
     let nested = fields.inner("vision_config")?;
     let size = |new: &str, old: &str, default: usize| -> Result<usize> {
         match &nested {
-            Some(inner) => inner.size_or(new, default),
-            None => fields.size_or(old, default),
+            Some(inner) => inner.width_or(new, default),
+            None => fields.width_or(old, default),
         }
     };
     let dim = size("embed_dim", "vision_embed_dim", 768)?;

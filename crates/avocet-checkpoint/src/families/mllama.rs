@@ -46,6 +46,7 @@ pub(super) fn read(folder: &Path, fields: &Fields) -> Result<Family> {
     decoder.vocab_size = rows("model.embed_tokens.weight").unwrap_or(decoder.vocab_size + 8);
     decoder.head_size = (outputs != decoder.vocab_size).then_some(outputs);
     decoder.norm_eps = text.number_or("rms_norm_eps", 1e-5)?;
+    decoder.rope_theta = decoders::theta(&text, 500_000.0)?;
     let tiled = vision(&fields.need_inner("vision_config")?, decoder.dim)?;
     let cross = cross_attention(&decoder, before);
     let processor = processor(folder, &tiled)?;
@@ -56,7 +57,11 @@ pub(super) fn read(folder: &Path, fields: &Fields) -> Result<Family> {
     let mut stops = fields.ids("eos_token_id")?;
     stops.extend(text.ids("eos_token_id")?);
     let manner = Manner::Mllama {
-        image_token: fields.size_or("image_token_index", 128_256)? as u32,
+        image_token: match fields.ids("image_token_index")?[..] {
+            [] => 128_256,
+            [id] => id,
+            _ => return Err(fields.refuse("image_token_index", "is more than one")),
+        },
     };
     Ok(Family {
         name: "Mllama",

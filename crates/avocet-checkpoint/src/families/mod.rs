@@ -20,7 +20,7 @@ use crate::store::Store;
 use avocet_media::ImageProcessor;
 use avocet_model::{ClipConfig, ModelConfig, parameter_shapes};
 use fields::Fields;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub(crate) use names::is_ignored;
 
@@ -74,6 +74,16 @@ pub(crate) fn is_encoder(folder: &Path) -> Result<bool, CheckpointError> {
     match Fields::read_if_there(&folder.join(CONFIG))? {
         Some(fields) => Ok(vision::read(folder, &fields)?.is_some()),
         None => Ok(false),
+    }
+}
+
+/// The file that says what shape the model at `path` has.
+pub(crate) fn settings(path: &Path) -> PathBuf {
+    let flamingo = path.join(flamingo::SETTINGS);
+    match path.is_file() {
+        true => path.to_owned(),
+        false if flamingo.is_file() => flamingo,
+        false => path.join(CONFIG),
     }
 }
 
@@ -182,6 +192,8 @@ pub(crate) fn encoder(folder: &Path) -> Result<Encoder, CheckpointError> {
         );
         return Err(fields.refuse("model_type", reason));
     };
+    let pictures = |error| fields.refuse("image_size", format!("for pictures: {error}"));
+    family.processor.validate().map_err(pictures)?;
     Ok(Encoder {
         config: family.config,
         store: Store::folder(folder)?,

@@ -44,7 +44,7 @@ pub(super) fn read(folder: &Path, fields: &Fields) -> Result<Option<VisionFamily
     let config = ClipConfig {
         image_size: fields.size_or("image_size", 224)?,
         patch_size: fields.size_or("patch_size", if clip { 32 } else { 16 })?,
-        dim: fields.size_or("hidden_size", 768)?,
+        dim: fields.width_or("hidden_size", 768)?,
         num_layers: fields.size_or("num_hidden_layers", 12)?,
         num_heads: fields.size_or("num_attention_heads", 12)?,
         ff_dim: fields.size_or("intermediate_size", 3072)?,
@@ -112,9 +112,13 @@ fn square(folder: &Path, config: &ClipConfig, clip: bool) -> Result<ImageProcess
         Some(fields) => fields.size_or("resample", 3)?,
         None => 3,
     };
-    let filter = match resample {
-        2 => Filter::Bilinear,
-        _ => Filter::Bicubic,
+    let filter = match (resample, &preprocessor) {
+        (2, _) => Filter::Bilinear,
+        (3, _) | (_, None) => Filter::Bicubic,
+        (other, Some(fields)) => {
+            let reason = format!("is {other}; 2 (bilinear) and 3 (bicubic) are computed");
+            return Err(fields.refuse("resample", reason));
+        }
     };
     Ok(ImageProcessor::Square {
         side: config.image_size,
@@ -136,7 +140,7 @@ pub(super) fn open_clip(folder: &Path) -> Result<VisionFamily> {
     let whole = Fields::read(&folder.join("open_clip_config.json"))?;
     let model = whole.need_inner("model_cfg")?;
     let tower = model.need_inner("vision_cfg")?;
-    let dim = tower.size("width")?;
+    let dim = tower.width("width")?;
     let head = tower.size_or("head_width", 64)?.max(1);
     let ratio = tower.number_or("mlp_ratio", 4.0)?;
     // OpenAI's own weights were trained with the quick form, whatever a file made from them says.

@@ -3,7 +3,7 @@
 use super::ConfigError;
 
 /// Larger sizes than this are a mistake in the file, and would overflow products of sizes.
-const LARGEST_SIZE: usize = 1 << 24;
+pub(super) const LARGEST_SIZE: usize = 1 << 24;
 
 /// Most layers of a tower. Each is made one by one, also when only counting, so a file that claims
 /// millions would keep a command busy for minutes.
@@ -26,6 +26,23 @@ pub(super) fn size(field: &'static str, value: usize) -> Result<(), ConfigError>
         Ok(())
     } else {
         refuse(field, format!("is {value}, must be 1 to {LARGEST_SIZE}"))
+    }
+}
+
+/// As [`size`], of the product of `values`, which could overflow with others otherwise.
+pub(super) fn product(
+    field: &'static str,
+    values: &[usize],
+    limit: usize,
+) -> Result<(), ConfigError> {
+    let product = values.iter().try_fold(1usize, |n, &v| n.checked_mul(v));
+    match product.filter(|product| *product <= limit) {
+        Some(_) => Ok(()),
+        None => {
+            let factors: Vec<String> = values.iter().map(usize::to_string).collect();
+            let reason = format!("is {}, at most {limit} is computed", factors.join(" * "));
+            refuse(field, reason)
+        }
     }
 }
 

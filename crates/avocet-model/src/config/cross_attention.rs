@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
-use super::check::{below, divides, is_default, layers, positive, refuse, size};
+use super::check::{
+    LARGEST_SIZE, below, divides, is_default, layers, positive, product, refuse, size,
+};
 use super::kinds::{FeedForwardKind, NormKind, WithoutImage};
 
 /// Shape of the gated cross-attention layers.
@@ -127,6 +129,11 @@ impl CrossAttentionConfig {
             self.num_heads,
         )?;
         size("cross_attention.head_dim", self.head_dim)?;
+        product(
+            "cross_attention.num_heads * head_dim",
+            &[self.num_heads, self.head_dim],
+            LARGEST_SIZE,
+        )?;
         size("cross_attention.ff_dim", self.ff_dim)?;
         if let Some(eps) = self.norm_eps {
             positive("cross_attention.norm_eps", eps)?;
@@ -149,6 +156,11 @@ impl ResamplerConfig {
             Some(width) => {
                 size("resampler.num_heads", self.num_heads)?;
                 size("resampler.head_dim", width)?;
+                product(
+                    "resampler.num_heads * head_dim",
+                    &[self.num_heads, width],
+                    LARGEST_SIZE,
+                )?;
             }
             None => divides("resampler.num_heads", self.num_heads, "vision.dim", dim)?,
         }

@@ -3,8 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
-use super::check::{below, divides, is_default, layers, multiple, positive, refuse, size};
+use super::check::{
+    LARGEST_SIZE, below, divides, is_default, layers, multiple, positive, product, refuse, size,
+};
 use super::kinds::{FeedForwardKind, NormKind, QkNorm, RopeScaling, Routing};
+
+/// Most experts of all layers together. Each is named one by one.
+const MOST_EXPERTS: usize = 1 << 18;
+
+/// Most numbers of the experts' matrices of one layer, so that those of all layers can be counted.
+const LARGEST_STACK: usize = 1 << 44;
 
 /// Shape of the decoder. Each layer is self-attention followed by a feed-forward part: either a
 /// dense one, `ff_dim` wide, or a mixture of experts, `moe`.
@@ -190,6 +198,11 @@ impl DecoderConfig {
             self.num_heads,
         )?;
         multiple("decoder.head_dim", self.head_dim, 2)?;
+        product(
+            "decoder.num_heads * head_dim",
+            &[self.num_heads, self.head_dim],
+            LARGEST_SIZE,
+        )?;
         positive("decoder.rope_theta", self.rope_theta)?;
         size("decoder.max_context", self.max_context)?;
         positive("decoder.norm_eps", self.norm_eps)?;
@@ -207,6 +220,18 @@ impl DecoderConfig {
             positive("decoder.alibi_max_bias", bias)?;
         }
         below("decoder.dense_layers", &self.dense_layers, self.num_layers)?;
+        if let Some(moe) = &self.moe {
+            product(
+                "decoder.num_layers * moe.num_experts",
+                &[self.num_layers, moe.num_experts],
+                MOST_EXPERTS,
+            )?;
+            product(
+                "decoder.moe.num_experts * expert_dim * decoder.dim",
+                &[moe.num_experts, moe.expert_dim, self.dim],
+                LARGEST_STACK,
+            )?;
+        }
         match (self.ff_dim, &self.moe) {
             (Some(width), None) => size("decoder.ff_dim", width),
             (None, Some(moe)) if self.dense_layers.is_empty() => moe.validate(),

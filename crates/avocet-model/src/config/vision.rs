@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
-use super::check::{below, divides, is_default, layers, multiple, positive, refuse, size};
+use super::check::{
+    LARGEST_SIZE, below, divides, is_default, layers, multiple, positive, product, refuse, size,
+};
 use super::kinds::FeedForwardKind;
 
 /// Shape of the vision encoder.
@@ -176,6 +178,8 @@ impl ClipConfig {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         multiple("clip.image_size", self.image_size, self.patch_size.max(1))?;
         size("clip.patch_size", self.patch_size)?;
+        let pixels = [self.image_size, self.image_size];
+        product("clip.image_size", &pixels, LARGEST_SIZE)?;
         size("clip.dim", self.dim)?;
         layers("clip.num_layers", self.num_layers)?;
         divides("clip.num_heads", self.num_heads, "clip.dim", self.dim)?;
@@ -203,6 +207,11 @@ impl TiledVisionConfig {
         )?;
         size("tiled_vision.patch_size", self.patch_size)?;
         layers("tiled_vision.max_tiles", self.max_tiles)?;
+        product(
+            "tiled_vision.max_tiles * image_size * image_size",
+            &[self.max_tiles, self.image_size, self.image_size],
+            LARGEST_SIZE,
+        )?;
         size("tiled_vision.dim", self.dim)?;
         layers("tiled_vision.num_layers", self.num_layers)?;
         layers("tiled_vision.num_global_layers", self.num_global_layers)?;
@@ -228,9 +237,6 @@ impl TiledVisionConfig {
                 return refuse(FIELD, reason);
             }
         }
-        if self.arrangements.is_empty() {
-            return refuse(FIELD, "is empty".into());
-        }
-        Ok(())
+        layers(FIELD, self.arrangements.len())
     }
 }
