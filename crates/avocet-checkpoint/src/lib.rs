@@ -7,10 +7,12 @@
 //! - [`gguf`]: reads the files of llama.cpp, and makes their blocks.
 //! - [`pickle`]: reads the files of `torch.save` without executing anything.
 //! - [`Hub`]: fetches models of a hub into the cache that other tools share.
+//! - [`doctor`]: what a model is, and whether it would run on this machine.
 //! - [`resolve`]: what a model reference on the command line means.
 
 mod backend;
 mod bytes;
+pub mod doctor;
 mod error;
 mod families;
 mod files;

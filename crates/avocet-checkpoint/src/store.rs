@@ -73,6 +73,18 @@ impl NumberType {
         );
         double || self.format().is_some()
     }
+
+    /// Bytes that so many numbers of this type occupy.
+    pub fn num_bytes(self, elements: u64) -> u64 {
+        match self {
+            Self::Safetensors(dtype) => elements.saturating_mul(dtype.size() as u64),
+            Self::Pickle(dtype) => elements.saturating_mul(dtype.size() as u64),
+            Self::Gguf(dtype) => {
+                let blocks = elements.div_ceil(dtype.block_len() as u64);
+                blocks.saturating_mul(dtype.block_bytes() as u64)
+            }
+        }
+    }
 }
 
 impl fmt::Display for NumberType {
@@ -103,6 +115,7 @@ pub(crate) struct Store {
     sources: Vec<Source>,
     places: BTreeMap<String, Place>,
     num_bytes: usize,
+    left_out: usize,
 }
 
 impl Store {
@@ -112,6 +125,7 @@ impl Store {
             sources: Vec::new(),
             places: BTreeMap::new(),
             num_bytes: 0,
+            left_out: 0,
         }
     }
 
@@ -216,13 +230,23 @@ impl Store {
         let first = self.sources.len();
         self.sources.extend(other.sources);
         self.num_bytes += other.num_bytes;
+        self.left_out += other.left_out;
         for (name, mut place) in other.places {
-            if let Some(name) = rename(&name) {
-                place.source += first;
-                place.tensor.name.clone_from(&name);
-                self.places.insert(name, place);
+            match rename(&name) {
+                Some(name) => {
+                    place.source += first;
+                    place.tensor.name.clone_from(&name);
+                    self.place(name, place);
+                }
+                None => self.left_out += 1,
             }
         }
+    }
+
+    /// Calls a tensor by `name`, in place of one that had it.
+    fn place(&mut self, name: String, place: Place) {
+        let replaced = self.places.insert(name, place);
+        self.left_out += usize::from(replaced.is_some());
     }
 
     /// Calls every tensor by the name that `rename` gives it; those without one are left out.
@@ -268,6 +292,7 @@ impl Store {
         self.sources.push(source);
         for tensor in tensors {
             let Some(name) = rename(&tensor.name) else {
+                self.left_out += 1;
                 continue;
             };
             let place = Place {
@@ -278,8 +303,14 @@ impl Store {
                     ..tensor
                 },
             };
-            self.places.insert(name, place);
+            self.place(name, place);
         }
+    }
+
+    /// Tensors of the files that go by no name: second copies, and those that another file
+    /// replaces.
+    pub fn num_left_out(&self) -> usize {
+        self.left_out
     }
 
     /// Bytes of the files together.
@@ -322,26 +353,29 @@ impl Store {
         }
     }
 
+    /// Whether [`Store::rows`] hands a tensor out as it lies in its file, without copying.
+    pub fn lies_usable(&self, name: &str) -> bool {
+        self.lying(name).is_some()
+    }
+
+    /// Where a tensor lies in row-major order, if in a form that is computed with.
+    fn lying(&self, name: &str) -> Option<(Arc<Bytes>, usize, StoredFormat)> {
+        let place = self.places.get(name)?;
+        let format = place.tensor.dtype.format()?;
+        let (bytes, start) = match &self.sources[place.source] {
+            Source::Safetensors(file) => (file.bytes(), file.entry(&place.key)?.bytes.start),
+            Source::Pickle(file) => (file.bytes(), file.place(&place.key)?.start),
+            Source::Gguf(file) => (file.bytes(), file.place(&place.key)?.start),
+        };
+        Some((Arc::clone(bytes), start, format))
+    }
+
     /// Rows of `cols` numbers of a tensor, as they lie in its file; only numbers that do not lie
     /// in row-major order, or not in a form that is computed with, are copied.
     ///
     /// Errors as [`Store::tensor`] does, or if the rows do not exist.
     pub fn rows(&self, name: &str, cols: usize, rows: Range<usize>) -> Result<StoredRows> {
-        let Some(place) = self.places.get(name) else {
-            bail!("tensor {name:?} is missing from the weights");
-        };
-        let bytes = match &self.sources[place.source] {
-            Source::Safetensors(file) => file
-                .entry(&place.key)
-                .map(|entry| (Arc::clone(file.bytes()), entry.bytes.start)),
-            Source::Pickle(file) => file
-                .place(&place.key)
-                .map(|bytes| (Arc::clone(file.bytes()), bytes.start)),
-            Source::Gguf(file) => file
-                .place(&place.key)
-                .map(|bytes| (Arc::clone(file.bytes()), bytes.start)),
-        };
-        if let (Some((bytes, start)), Some(format)) = (bytes, place.tensor.dtype.format()) {
+        if let Some((bytes, start, format)) = self.lying(name) {
             return mapped(bytes, start, format, cols, rows);
         }
         let copied = self.tensor(name, &Device::Cpu)?.to_dtype(DType::F32)?;

@@ -8,6 +8,7 @@ mod ask;
 mod bench;
 mod chat;
 mod data;
+mod doctor;
 mod embedded;
 mod eval;
 mod failure;
@@ -71,6 +72,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Chat(args) => chat::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Train(args) => {
             keep_freed_memory();

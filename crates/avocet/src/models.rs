@@ -10,21 +10,23 @@ use avocet_train::checkpoint;
 use serde::Serialize;
 
 use crate::args::{ModelsCommand, PrecisionFlag};
-use crate::embedded;
 use crate::output::{self, Table, count};
+use crate::{doctor, embedded};
+
+/// Finds and opens the model that `--model` names.
+pub fn open(reference: &str) -> Result<ModelFiles> {
+    find(reference).with_context(|| format!("--model {reference}"))
+}
 
 /// Finds and opens the model that `reference` names.
-pub fn open(reference: &str) -> Result<ModelFiles> {
-    let found = resolve(reference).context("--model")?;
-    match found {
+pub fn find(reference: &str) -> Result<ModelFiles> {
+    match resolve(reference)? {
         Reference::Embedded => Ok(embedded::files()?),
         Reference::Folder(folder) => {
             let folder = newest_checkpoint(&folder)?.unwrap_or(folder);
-            ModelFiles::open(&folder).with_context(|| format!("--model {reference}"))
+            Ok(ModelFiles::open(&folder)?)
         }
-        Reference::File(file) => {
-            ModelFiles::open(&file).with_context(|| format!("--model {reference}"))
-        }
+        Reference::File(file) => Ok(ModelFiles::open(&file)?),
     }
 }
 
@@ -36,9 +38,10 @@ fn newest_checkpoint(folder: &Path) -> Result<Option<PathBuf>> {
     Ok(checkpoint::list(folder)?.pop().map(|(_, newest)| newest))
 }
 
-/// Loads the model that `reference` names.
+/// Loads the model that `--model` names, with a warning if its weights do not fit into memory.
 pub fn load(reference: &str) -> Result<Engine> {
     let files = open(reference)?;
+    doctor::warn_of_streaming(&files);
     Engine::load(&files).with_context(|| format!("--model {reference}"))
 }
 
