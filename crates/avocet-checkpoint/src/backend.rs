@@ -52,7 +52,7 @@ impl StoredParameters {
             );
         };
         match recipe.problem(name, shape, &self.store) {
-            Some(problem) => bail!("{problem}"),
+            Some(problem) => bail!("{}", problem.words),
             None => Ok(recipe),
         }
     }

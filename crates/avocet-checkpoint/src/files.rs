@@ -6,7 +6,7 @@ use crate::error::CheckpointError;
 use crate::families;
 use crate::gguf::Gguf;
 use crate::parts;
-use crate::recipe::{self, Recipe, Recipes};
+use crate::recipe::{self, Account, Recipe, Recipes};
 use crate::speech::Speech;
 use crate::store::{QUANTISED, Store, StoredTensor};
 use crate::weights::Weights;
@@ -32,7 +32,7 @@ pub const TOKENIZER: &str = "tokenizer.json";
 const MAX_CONFIG: u64 = 1 << 20;
 const MAX_TOKENIZER: u64 = 64 << 20;
 /// Differences named before the rest is only counted.
-const MOST_NAMED: usize = 20;
+pub(crate) const MOST_NAMED: usize = 20;
 /// What our own models of up to this many bytes are copied to memory for: it is faster to compute
 /// with than a map, and they were trained here.
 const COPIED: usize = 64 << 20;
@@ -273,14 +273,39 @@ impl ModelFiles {
     /// Every difference between the stored tensors and the parameters of the configured model, in
     /// words: missing ones, unused ones, and ones of another shape.
     pub fn differences(&self) -> Result<Vec<String>, CheckpointError> {
+        let found = self.account()?.differences.into_iter();
+        Ok(found.map(|difference| difference.words).collect())
+    }
+
+    /// How the stored tensors serve the parameters of the configured model.
+    pub(crate) fn account(&self) -> Result<Account, CheckpointError> {
         let wanted = parameter_shapes(&self.config)?;
         let (store, recipes) = (&self.store, &self.recipes);
-        Ok(recipe::differences(
+        Ok(recipe::account(
             store,
             recipes,
             &wanted,
             families::is_ignored,
         ))
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) fn recipes(&self) -> &Recipes {
+        &self.recipes
+    }
+
+    /// The file or folder that holds the weights, for messages.
+    pub(crate) fn weights_path(&self) -> &Path {
+        &self.weights
+    }
+
+    /// Whether large matrices are computed with where they lie in the files; those of our own
+    /// small models are copied to memory.
+    pub fn is_mapped(&self) -> bool {
+        self.mapped
     }
 
     /// Errors, naming each difference with both shapes, unless the stored tensors are exactly

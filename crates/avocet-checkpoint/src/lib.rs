@@ -11,10 +11,12 @@
 //! - [`gguf`]: reads the files of llama.cpp, and makes their blocks.
 //! - [`pickle`]: reads the files of `torch.save` without executing anything.
 //! - [`Hub`]: fetches models of a hub into the cache that other tools share.
+//! - [`doctor`]: what a model is, and whether it would run on this machine.
 //! - [`resolve`]: what a model reference on the command line means.
 
 mod backend;
 mod bytes;
+pub mod doctor;
 mod error;
 mod families;
 mod files;
@@ -39,10 +41,10 @@ pub use error::{CheckpointError, HeaderError};
 pub use files::{CONFIG, ModelFiles, TOKENIZER, WEIGHTS};
 pub use header::StoredType;
 pub use hub::{CachedModel, Hub, HubError, HubId, HubSettings, Progress};
-pub use quantise::{BlockCount, BlockFormat};
 pub use parts::{
     GraftOptions, PartSource, UpcycleOptions, VisionFiles, VisionShape, graft, upcycle,
 };
+pub use quantise::{BlockCount, BlockFormat};
 pub use random::save_random;
 pub use reference::{Reference, resolve};
 pub use save::{WeightFormat, save};

@@ -200,16 +200,17 @@ impl Recipe {
         Some(Self { terms })
     }
 
-    /// What is wrong with making a parameter of this shape, in words; `None` if nothing is.
-    pub fn problem(&self, name: &str, shape: &Shape, store: &Store) -> Option<String> {
+    /// What is wrong with making a parameter of this shape; `None` if nothing is.
+    pub fn problem(&self, name: &str, shape: &Shape, store: &Store) -> Option<Difference> {
         let cols = cols(shape);
         let mut rows = 0;
         for term in &self.terms {
             let Some(stored) = store.get(&term.tensor) else {
-                return Some(match self.terms.len() == 1 && term.tensor == name {
+                let words = match self.terms.len() == 1 && term.tensor == name {
                     true => format!("tensor {name:?} of shape {:?} is missing", shape.dims()),
                     false => format!("tensor {:?}, for {name}, is missing", term.tensor),
-                });
+                };
+                return Some(Difference::new(DifferenceKind::Missing, words));
             };
             if !stored.dtype.is_float() {
                 return Some(unread(&term.tensor, stored.dtype));
@@ -222,7 +223,12 @@ impl Recipe {
         (rows * cols != shape.elem_count()).then(|| self.misshapen(name, shape, store))
     }
 
-    fn misshapen(&self, name: &str, shape: &Shape, store: &Store) -> String {
+    fn misshapen(&self, name: &str, shape: &Shape, store: &Store) -> Difference {
+        let words = self.misshapen_words(name, shape, store);
+        Difference::new(DifferenceKind::WrongShape, words)
+    }
+
+    fn misshapen_words(&self, name: &str, shape: &Shape, store: &Store) -> String {
         let wanted = shape.dims();
         if let [term] = &self.terms[..] {
             let stored = store.get(&term.tensor).map(|s| s.shape.clone());
@@ -255,8 +261,35 @@ impl Recipe {
     }
 }
 
-fn unread(tensor: &str, dtype: NumberType) -> String {
-    format!("tensor {tensor:?} is stored as {dtype}, which is not read as a parameter")
+fn unread(tensor: &str, dtype: NumberType) -> Difference {
+    let words = format!("tensor {tensor:?} is stored as {dtype}, which is not read as a parameter");
+    Difference::new(DifferenceKind::WrongType, words)
+}
+
+/// How stored tensors and wanted parameters differ in one place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DifferenceKind {
+    /// A parameter has no tensor.
+    Missing,
+    /// A parameter's tensors have other shapes than it needs.
+    WrongShape,
+    /// A parameter's tensor holds what is not read as numbers of a model.
+    WrongType,
+    /// A tensor serves no parameter.
+    Unused,
+}
+
+/// One difference between stored tensors and wanted parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Difference {
+    pub kind: DifferenceKind,
+    pub words: String,
+}
+
+impl Difference {
+    fn new(kind: DifferenceKind, words: String) -> Self {
+        Self { kind, words }
+    }
 }
 
 /// Numbers of a row of a parameter: those of its last dimension, or one if it is a vector.
@@ -336,38 +369,61 @@ fn below<'n>(path: &str, name: &'n str) -> Option<(Vec<&'n str>, &'n str)> {
 /// Recipes of all parameters of a model.
 pub(crate) type Recipes = BTreeMap<String, Recipe>;
 
-/// Every difference between what `store` has and the parameters that a model wants, in words.
+/// How the tensors of a store serve the parameters that a model wants.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    /// Tensors that parameters are made of.
+    pub used: usize,
+    /// Those of them whose name is not that of the parameter.
+    pub renamed: usize,
+    /// Tensors that are known to be of no use.
+    pub ignored: usize,
+    pub differences: Vec<Difference>,
+}
+
+/// Accounts for every tensor of `store` and every parameter that a model wants.
 ///
 /// Tensors whose name `ignored` says to be of no use are not missed when they are unused.
-pub(crate) fn differences(
+pub(crate) fn account(
     store: &Store,
     recipes: &Recipes,
     wanted: &BTreeMap<String, Shape>,
     ignored: fn(&str) -> bool,
-) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut used = BTreeSet::new();
+) -> Account {
+    let mut account = Account::default();
+    let (mut used, mut renamed) = (BTreeSet::new(), BTreeSet::new());
     for (name, shape) in wanted {
         match recipes.get(name) {
             Some(recipe) => {
-                found.extend(recipe.problem(name, shape, store));
-                used.extend(recipe.terms.iter().map(|term| term.tensor.as_str()));
+                let problem = recipe.problem(name, shape, store);
+                account.differences.extend(problem);
+                let tensors = || recipe.terms.iter().map(|term| term.tensor.as_str());
+                used.extend(tensors());
+                renamed.extend(tensors().filter(|tensor| tensor != name));
             }
-            None => found.push(format!(
-                "no tensor is known to hold {name} of shape {:?}",
-                shape.dims()
+            None => account.differences.push(Difference::new(
+                DifferenceKind::Missing,
+                format!(
+                    "no tensor is known to hold {name} of shape {:?}",
+                    shape.dims()
+                ),
             )),
         }
     }
     for stored in store.tensors() {
-        if !used.contains(stored.name.as_str()) && !ignored(&stored.name) {
-            found.push(format!(
-                "tensor {:?} of shape {:?} is not used",
-                stored.name, stored.shape
-            ));
+        let name = stored.name.as_str();
+        if used.contains(name) {
+            account.used += 1;
+            account.renamed += usize::from(renamed.contains(name));
+        } else if ignored(name) {
+            account.ignored += 1;
+        } else {
+            let words = format!("tensor {name:?} of shape {:?} is not used", stored.shape);
+            let unused = Difference::new(DifferenceKind::Unused, words);
+            account.differences.push(unused);
         }
     }
-    found
+    account
 }
 
 #[cfg(test)]

@@ -76,6 +76,18 @@ impl NumberType {
         );
         double || self.format().is_some()
     }
+
+    /// Bytes that so many numbers of this type occupy.
+    pub fn num_bytes(self, elements: u64) -> u64 {
+        match self {
+            Self::Safetensors(dtype) => elements.saturating_mul(dtype.size() as u64),
+            Self::Pickle(dtype) => elements.saturating_mul(dtype.size() as u64),
+            Self::Gguf(dtype) => {
+                let blocks = elements.div_ceil(dtype.block_len() as u64);
+                blocks.saturating_mul(dtype.block_bytes() as u64)
+            }
+        }
+    }
 }
 
 impl fmt::Display for NumberType {
@@ -112,6 +124,7 @@ pub(crate) struct Store {
     sources: Vec<Opened>,
     places: BTreeMap<String, Place>,
     num_bytes: usize,
+    left_out: usize,
 }
 
 impl Store {
@@ -121,6 +134,7 @@ impl Store {
             sources: Vec::new(),
             places: BTreeMap::new(),
             num_bytes: 0,
+            left_out: 0,
         }
     }
 
@@ -232,13 +246,23 @@ impl Store {
         let first = self.sources.len();
         self.sources.extend(other.sources);
         self.num_bytes += other.num_bytes;
+        self.left_out += other.left_out;
         for (name, mut place) in other.places {
-            if let Some(name) = rename(&name) {
-                place.source += first;
-                place.tensor.name.clone_from(&name);
-                self.places.insert(name, place);
+            match rename(&name) {
+                Some(name) => {
+                    place.source += first;
+                    place.tensor.name.clone_from(&name);
+                    self.place(name, place);
+                }
+                None => self.left_out += 1,
             }
         }
+    }
+
+    /// Calls a tensor by `name`, in place of one that had it.
+    fn place(&mut self, name: String, place: Place) {
+        let replaced = self.places.insert(name, place);
+        self.left_out += usize::from(replaced.is_some());
     }
 
     /// Calls every tensor by the name that `rename` gives it; those without one are left out.
@@ -289,8 +313,14 @@ impl Store {
                 key: name.clone(),
                 tensor,
             };
-            self.places.insert(name, place);
+            self.place(name, place);
         }
+    }
+
+    /// Tensors of the files that go by no name: second copies, and those that another file
+    /// replaces.
+    pub fn num_left_out(&self) -> usize {
+        self.left_out
     }
 
     /// Bytes of the files together.
@@ -344,6 +374,13 @@ impl Store {
             Source::Pickle(file) => Some((file.bytes(), file.place(key)?)),
             Source::Gguf(file) => Some((file.bytes(), file.place(key)?)),
         }
+    }
+
+    /// Whether [`Store::rows`] hands a tensor out as it lies in its file, without copying.
+    pub fn lies_usable(&self, name: &str) -> bool {
+        let usable =
+            |place: &Place| self.bytes(place).is_some() && place.tensor.dtype.format().is_some();
+        self.places.get(name).is_some_and(usable)
     }
 
     /// Runs of rows of `cols` numbers of a tensor, as they lie in its file; only numbers that do

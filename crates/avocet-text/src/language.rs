@@ -199,6 +199,53 @@ impl Language {
         }
     }
 
+    /// The form in which conversations are put to the model.
+    pub fn form(&self) -> &PromptForm {
+        match &self.kind {
+            Kind::Own(_) => &PromptForm::Own,
+            Kind::Hub(hub) => &hub.form,
+        }
+    }
+
+    /// How a text as written begins.
+    pub fn bos_rule(&self) -> BosRule {
+        match &self.kind {
+            Kind::Own(_) => BosRule::Spelled,
+            Kind::Hub(hub) => hub.bos,
+        }
+    }
+
+    /// The name of a special token, or another token as its file writes it; `None` for ids that
+    /// stand for nothing.
+    pub fn token(&self, id: u32) -> Option<String> {
+        match &self.kind {
+            Kind::Own(tokenizer) => {
+                let special = |special: &&Special| tokenizer.special(**special) == id;
+                match Special::ALL.iter().find(special) {
+                    Some(special) => Some(special.name().to_owned()),
+                    None => Some(String::from_utf8_lossy(tokenizer.piece(id)?).into_owned()),
+                }
+            }
+            Kind::Hub(hub) => hub.tokenizer.token(id),
+        }
+    }
+
+    /// The text of `ids` with special tokens by their names, for people to read.
+    pub fn spelled(&self, ids: &[u32]) -> String {
+        let is_special = |id: u32| match &self.kind {
+            Kind::Own(tokenizer) => tokenizer.is_special(id),
+            Kind::Hub(hub) => hub.tokenizer.is_special(id),
+        };
+        let mut text = String::new();
+        for run in ids.chunk_by(|&a, &b| !is_special(a) && !is_special(b)) {
+            match run {
+                [id] if is_special(*id) => text.push_str(&self.token(*id).unwrap_or_default()),
+                _ => text.push_str(&self.decode(run)),
+            }
+        }
+        text
+    }
+
     /// Bytes of the longest token, names of special ones included: a text has at least its length
     /// over this many tokens.
     pub fn longest_token_bytes(&self) -> usize {

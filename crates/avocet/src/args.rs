@@ -31,6 +31,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// Shapes, parameter counts and gates of a preset, a model or a training run.
     Inspect(InspectArgs),
+    /// What a model is, and whether it would run on this machine.
+    Doctor(DoctorArgs),
     /// Train one stage or a list of stages from a TOML file.
     Train(TrainArgs),
     /// Make training data, or look at it.
@@ -165,6 +167,23 @@ pub struct InspectArgs {
     /// Write the report page of a training run to FILE (report.html in the run when absent).
     #[arg(long, value_name = "FILE")]
     pub html: Option<Option<PathBuf>>,
+}
+
+/// `avocet doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// The model: `mini` (built in), a folder, a GGUF file, or a hub id.
+    #[arg(value_name = "REF")]
+    pub reference: String,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// Tokens of a text with its answer; as many as the model allows, up to 8192, when absent.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub context: Option<usize>,
+    /// Pictures the text is about; 1 when absent, or 0 for a model that sees none.
+    #[arg(long, value_name = "N")]
+    pub images: Option<usize>,
 }
 
 /// `avocet train`.
@@ -342,6 +361,13 @@ pub enum PrecisionFlag {
     F32,
     /// 16 bits with the exponent of 32; sums of products stay in 32.
     Bf16,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(value) if value > 0 => Ok(value),
+        _ => Err("must be a whole number of at least 1".into()),
+    }
 }
 
 fn temperature(text: &str) -> Result<f64, String> {

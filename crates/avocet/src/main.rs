@@ -8,6 +8,7 @@ mod ask;
 mod bench;
 mod chat;
 mod data;
+mod doctor;
 mod download;
 mod embedded;
 mod eval;
@@ -74,6 +75,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Chat(args) => chat::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Train(args) => {
             keep_freed_memory();

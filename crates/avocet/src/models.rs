@@ -10,26 +10,29 @@ use serde::Serialize;
 
 use crate::args::{ModelsCommand, PrecisionFlag};
 use crate::output::{self, Table, count};
-use crate::{download, embedded};
+use crate::{doctor, download, embedded};
+
+/// Finds and opens the model that `--model` names.
+pub fn open(reference: &str) -> Result<ModelFiles> {
+    find(reference).with_context(|| format!("--model {reference}"))
+}
 
 /// Finds and opens the model that `reference` names; one on a hub is fetched if need be.
-pub fn open(reference: &str) -> Result<ModelFiles> {
-    let path = match resolve(reference).context("--model")? {
-        Reference::Embedded => return Ok(embedded::files()?),
-        Reference::Folder(folder) => newest_checkpoint(&folder)?.unwrap_or(folder),
-        Reference::File(file) => file,
-        Reference::Hub(id) => download::fetch(&id).context("--model")?,
-    };
-    ModelFiles::open(&path).with_context(|| format!("--model {reference}"))
+pub fn find(reference: &str) -> Result<ModelFiles> {
+    match place(reference)? {
+        Some(path) => Ok(ModelFiles::open(&path)?),
+        None => Ok(embedded::files()?),
+    }
 }
 
 /// Where the model is that `reference` names, if it is not part of the binary: the newest
-/// checkpoint of a training run.
+/// checkpoint of a training run; one on a hub is fetched if need be.
 pub fn place(reference: &str) -> Result<Option<PathBuf>> {
     Ok(match resolve(reference)? {
         Reference::Embedded => None,
         Reference::Folder(folder) => Some(newest_checkpoint(&folder)?.unwrap_or(folder)),
         Reference::File(file) => Some(file),
+        Reference::Hub(id) => Some(download::fetch(&id)?),
     })
 }
 
@@ -41,13 +44,14 @@ fn newest_checkpoint(folder: &Path) -> Result<Option<PathBuf>> {
     Ok(checkpoint::list(folder)?.pop().map(|(_, newest)| newest))
 }
 
-/// Loads the model that `reference` names, with fields of its configuration changed as `settings`
-/// say.
+/// Loads the model that `--model` names, with fields of its configuration changed as `settings`
+/// say, and a warning if its weights do not fit into memory.
 pub fn load(reference: &str, settings: &[String]) -> Result<Engine> {
     let mut files = open(reference)?;
     for setting in settings {
         files.set(setting).context("--set")?;
     }
+    doctor::warn_of_streaming(&files);
     Engine::load(&files).with_context(|| format!("--model {reference}"))
 }
 
