@@ -252,14 +252,6 @@ impl ModelFiles {
         }
     }
 
-    pub(crate) fn store(&self) -> &Store {
-        &self.store
-    }
-
-    pub(crate) fn recipes(&self) -> &Recipes {
-        &self.recipes
-    }
-
     /// Every stored tensor, sorted by name.
     pub fn tensors(&self) -> impl Iterator<Item = &StoredTensor> {
         self.store.tensors()
@@ -302,10 +294,10 @@ impl ModelFiles {
         &self.weights
     }
 
-    /// Whether large matrices are computed with where they lie in the files; those of our own
-    /// small models are copied to memory.
-    pub fn is_mapped(&self) -> bool {
-        self.mapped
+    /// Whether the large matrix of this name is computed with where it lies in the files; those of
+    /// our own small models are copied to memory.
+    pub fn is_mapped(&self, name: &str) -> bool {
+        !self.copied.has(name)
     }
 
     /// Errors, naming each difference with both shapes, unless the stored tensors are exactly

@@ -82,7 +82,7 @@ fn unopened(args: &DoctorArgs, error: anyhow::Error) -> Result<()> {
 pub fn warn_of_streaming(files: &ModelFiles) {
     // Copied weights are small, and an error here comes up again when the model is loaded.
     let memory = files
-        .is_mapped()
+        .is_mapped("decoder.embedding")
         .then(|| doctor::memory(files, Use::usual(files)));
     if let Some(Ok(memory)) = memory
         && let (Verdict::StreamsFromDisk, reason) = memory.verdict()

@@ -125,7 +125,7 @@ fn weights(files: &ModelFiles) -> Result<(u64, u64), CheckpointError> {
         let whole = product(&[shape.elem_count() as u64, F32]);
         let recipe = files.recipes().get(&name);
         let (in_place, anew) = match recipe.filter(|_| !sensitive.contains(&name)) {
-            Some(recipe) if files.is_mapped() => matrix(files, recipe, &shape),
+            Some(recipe) if files.is_mapped(&name) => matrix(files, recipe, &shape),
             Some(recipe) => (0, kept(files, recipe, &name, whole)),
             None => (0, whole),
         };

@@ -128,11 +128,13 @@ impl VisionFiles {
     ///
     /// Errors if a tensor is missing or of another shape.
     pub fn builder(&self) -> Result<Builder> {
-        let found = recipe::differences(&self.store, &self.recipes, &self.wanted, |_| true);
-        if !found.is_empty() {
+        let account = recipe::account(&self.store, &self.recipes, &self.wanted, |_| true);
+        if !account.differences.is_empty() {
+            let found = account.differences.into_iter();
+            let words: Vec<String> = found.map(|difference| difference.words).collect();
             return Err(CheckpointError::Mismatch {
                 path: self.path.clone(),
-                differences: found.join("; "),
+                differences: words.join("; "),
             });
         }
         let (store, recipes) = (Arc::clone(&self.store), Arc::clone(&self.recipes));
