@@ -9,6 +9,7 @@ mod engine;
 mod golden_families;
 mod golden_kernels;
 mod golden_model;
+mod graft;
 mod hostile_input;
 mod overfit;
 mod pictures;
