@@ -10,11 +10,13 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use avocet_checkpoint::ModelFiles;
+use avocet_checkpoint::{ModelFiles, VisionFiles, VisionShape};
 use avocet_infer::{Engine, Image, SamplingOptions, ScoreOptions};
+use avocet_media::{Limits, decode};
+use avocet_model::{ClipEncoder, Images};
 use avocet_text::Turn;
 use avocet_text::prompt::IMAGE_MARKER;
-use candle_core::{Device, Tensor};
+use candle_core::{Device, IndexOp, Tensor};
 use serde_json::Value;
 
 /// Largest difference of a logit.
@@ -140,6 +142,35 @@ fn every_family_answers_a_question() -> Result<()> {
             (answer.usage.vision_tokens > 0) == !images.is_empty(),
             "{name}: {answer:?}"
         );
+    }
+    Ok(())
+}
+
+#[test]
+fn vision_encoders_alone_agree_with_their_reference() -> Result<()> {
+    for family in ["clip_vision", "siglip_vision"] {
+        let folder = golden().join(family);
+        let expected: Value = serde_json::from_slice(&fs::read(folder.join("expected.json"))?)?;
+        let picture = expected["picture"].as_str().context("a picture")?;
+        let picture = decode(&fs::read(folder.join(picture))?, &Limits::default())?;
+        let files = VisionFiles::open(&folder.join("model"))?;
+        let patches = files.processor().patches(&picture);
+        let rows = patches.rows * patches.cols;
+        let width = patches.data.len() / rows;
+        let images = Images {
+            grids: vec![(patches.rows, patches.cols)],
+            patches: Tensor::from_vec(patches.data, (rows, width), &Device::Cpu)?,
+        };
+        let VisionShape::Clip(shape) = files.shape() else {
+            anyhow::bail!("{family}: {:?}", files.shape());
+        };
+        let encoder = ClipEncoder::new(shape, files.builder()?.pp("vision"))?;
+        let ours = encoder.forward(&images)?.rows;
+        let theirs =
+            candle_core::safetensors::load(folder.join("expected.safetensors"), &Device::Cpu)?;
+        // Text attends to patches; the class row before them is CLIP's alone.
+        let theirs = theirs["last_hidden_state"].i(usize::from(shape.class_token)..)?;
+        compare(family, &ours, &theirs)?;
     }
     Ok(())
 }

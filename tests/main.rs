@@ -11,6 +11,7 @@ mod golden_families;
 mod golden_kernels;
 mod golden_model;
 mod hostile_families;
+mod graft;
 mod hostile_input;
 mod overfit;
 mod pictures;

@@ -282,3 +282,27 @@ fn broken_scored_metadata_is_refused_by_key() {
         .unwrap_err();
     assert!(error.to_string().contains("no token for \"é\""), "{error}");
 }
+
+#[test]
+fn an_appended_token_stands_behind_all_others_and_has_no_text() {
+    let tokenizers = [(gpt2(|_| ()).unwrap(), 6), (scored(|_| ()).unwrap(), 900)];
+    for (mut tokenizer, id) in tokenizers {
+        let size = tokenizer.vocab_size();
+        let (before, after) = (tokenizer.encode("ab", false), tokenizer.encode("a", false));
+        let (before, after) = (before.unwrap(), after.unwrap());
+        tokenizer.append("<image>", id).unwrap();
+        let ids = tokenizer.encode("ab<image>a", false).unwrap();
+        assert_eq!(ids, [before.as_slice(), &[id], &after].concat());
+        assert_eq!(tokenizer.encode("<image>", false).unwrap(), [id]);
+        assert_eq!(tokenizer.token(id).unwrap(), "<image>");
+        assert_eq!(tokenizer.id("<image>"), Some(id));
+        assert!(tokenizer.is_special(id));
+        assert_eq!(tokenizer.vocab_size(), size);
+        assert_eq!(tokenizer.decode(&[id]), "");
+        assert!(
+            tokenizer.append("<other>", id + 1).is_err(),
+            "one can be appended"
+        );
+    }
+    assert!(gpt2(|_| ()).unwrap().append("<image>", 5).is_err(), "taken");
+}
