@@ -10,6 +10,7 @@ mod golden_families;
 mod golden_kernels;
 mod golden_model;
 mod hostile_families;
+mod hostile_gguf;
 mod hostile_input;
 mod overfit;
 mod pictures;
