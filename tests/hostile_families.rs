@@ -2,7 +2,7 @@
 //! panics or takes memory that the files do not account for.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use avocet_checkpoint::ModelFiles;
@@ -33,14 +33,16 @@ fn lies() -> Vec<Value> {
 
 /// How often something was used or refused.
 #[derive(Debug, Default)]
-struct Tally {
-    used: usize,
-    refused: usize,
+pub struct Tally {
+    /// Models that were loaded.
+    pub used: usize,
+    /// Models that were refused.
+    pub refused: usize,
 }
 
 impl Tally {
     /// Opens the model and scores a text; a refusal must name a file of `folder`.
-    fn attempt(&mut self, folder: &Path, path: &Path, lie: &str) -> Result<()> {
+    pub fn attempt(&mut self, folder: &Path, path: &Path, lie: &str) -> Result<()> {
         let named =
             |error: &dyn std::fmt::Display| error.to_string().contains(&*folder.to_string_lossy());
         let files = match ModelFiles::open(path) {
@@ -187,5 +189,118 @@ fn settings_that_lie_are_refused_by_file() -> Result<()> {
         tally.attempt(folder.path(), folder.path(), "whole")?;
     }
     ensure!(tally.used > 500 && tally.refused > 1000, "{tally:?}");
+    Ok(())
+}
+
+#[test]
+fn files_beside_a_tokenizer_that_lie_are_refused_by_file() -> Result<()> {
+    let mut tally = Tally::default();
+    for (case, file, every) in [
+        ("llama", "generation_config.json", 1),
+        ("llama", "tokenizer_config.json", 1),
+        ("llama", "special_tokens_map.json", 1),
+        ("llama", "tokenizer.json", 23),
+        ("idefics", "preprocessor_config.json", 1),
+        ("mllama", "preprocessor_config.json", 1),
+        ("mllama", "tokenizer_config.json", 7),
+    ] {
+        let folder = copy(case)?;
+        lie(&mut tally, folder.path(), file, every).context(case)?;
+    }
+    ensure!(tally.used > 200 && tally.refused > 200, "{tally:?}");
+    Ok(())
+}
+
+#[test]
+fn a_template_that_never_ends_is_stopped() -> Result<()> {
+    let folder = copy("llama")?;
+    let looping =
+        "{% for a in range(100000) %}{% for b in range(100000) %}x{% endfor %}{% endfor %}";
+    fs::write(folder.path().join("chat_template.jinja"), looping)?;
+    let language = ModelFiles::open(folder.path())?.language()?;
+    ensure!(language.question(&[Turn::user("a bird")]).is_err());
+    Ok(())
+}
+
+#[test]
+fn damaged_weights_are_refused_by_file() -> Result<()> {
+    let mut tally = Tally::default();
+    let mut numbers = Numbers(7);
+    for (case, file) in [
+        ("llama", "model.safetensors"),
+        ("qwen2_moe", "model.safetensors"),
+        ("flamingo_mpt", "checkpoint.pt"),
+        ("flamingo_mpt", "vision_encoder/open_clip_pytorch_model.bin"),
+    ] {
+        let folder = copy(case)?;
+        let path = folder.path().join(file);
+        let whole = fs::read(&path)?;
+        for which in 0..120 {
+            let mut bytes = whole.clone();
+            // Headers lie in front; what follows are numbers, which may be anything.
+            let header = bytes.len().min(6000);
+            match which % 3 {
+                0 => numbers.damage(&mut bytes),
+                1 => bytes[numbers.below(header)] ^= 1 << numbers.below(8),
+                _ => {
+                    let at = numbers.below(header);
+                    bytes[at..].iter_mut().take(8).for_each(|byte| *byte = 0xff);
+                }
+            }
+            fs::write(&path, &bytes)?;
+            tally.attempt(folder.path(), folder.path(), file)?;
+        }
+    }
+    ensure!(tally.used > 20 && tally.refused > 200, "{tally:?}");
+    Ok(())
+}
+
+#[test]
+fn an_index_of_shards_leads_nowhere_else() -> Result<()> {
+    let folder = copy("llama")?;
+    let shard = "model-00001-of-00001.safetensors";
+    fs::rename(
+        folder.path().join("model.safetensors"),
+        folder.path().join(shard),
+    )?;
+    let index = folder.path().join("model.safetensors.index.json");
+    for (map, wanted) in [
+        (json!({"lm_head.weight": shard}), None),
+        (
+            json!({"lm_head.weight": format!("../{shard}")}),
+            Some("is not a file name"),
+        ),
+        (
+            json!({"lm_head.weight": "/etc/passwd"}),
+            Some("is not a file name"),
+        ),
+        (json!({"lm_head.weight": ".."}), Some("is not a file name")),
+        (json!({"lm_head.weight": ""}), Some("is not a file name")),
+        (
+            json!({"lm_head.weight": "absent.safetensors"}),
+            Some("absent.safetensors"),
+        ),
+        (
+            json!({"absent.weight": shard}),
+            Some("is in none of the shards"),
+        ),
+        (json!(["lm_head.weight"]), Some("invalid type")),
+    ] {
+        fs::write(&index, json!({"weight_map": map}).to_string())?;
+        let opened = ModelFiles::open(folder.path());
+        match (opened, wanted) {
+            (Ok(_), None) => {}
+            (Err(error), Some(wanted)) => {
+                let message = error.to_string();
+                ensure!(message.contains(wanted), "{wanted:?} is not in {message:?}");
+                ensure!(
+                    message.contains(&*folder.path().to_string_lossy()),
+                    "{message}"
+                );
+            }
+            (Ok(_), Some(wanted)) => anyhow::bail!("opened, where {wanted:?} was to be said"),
+            (Err(error), None) => return Err(error.into()),
+        }
+    }
     Ok(())
 }

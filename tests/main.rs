@@ -12,6 +12,7 @@ mod golden_kernels;
 mod golden_model;
 mod hostile_families;
 mod graft;
+mod hostile_gguf;
 mod hostile_input;
 mod overfit;
 mod pictures;
