@@ -5,6 +5,7 @@
 mod cli;
 mod cli_files;
 mod command;
+mod doctor;
 mod engine;
 mod golden_families;
 mod golden_kernels;
