@@ -278,3 +278,16 @@ fn ids_that_stand_for_nothing_are_refused() {
     assert!(own.is_err());
     assert_eq!(IMAGE_MARKER, "<image>");
 }
+
+#[test]
+fn special_tokens_are_spelled_by_their_names() {
+    let own = Language::own(own_tokenizer());
+    let asked = own.question(&[Turn::user(format!("{IMAGE_MARKER}what is this?"))]);
+    let spelled = own.spelled(&asked.unwrap().ids);
+    assert_eq!(spelled, "<|user|><|image|>what is this?<|assistant|>");
+    let language = idefics(true);
+    let asked = language.question(&[Turn::user(format!("{IMAGE_MARKER}What?"))]);
+    let spelled = language.spelled(&asked.unwrap().ids);
+    assert!(spelled.starts_with("<s>") && spelled.contains("<image>"));
+    assert_eq!(language.token(own.vocab_size() as u32 + 1_000_000), None);
+}
