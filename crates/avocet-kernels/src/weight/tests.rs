@@ -47,7 +47,7 @@ fn a_stored_linear_layer_is_that_of_its_numbers() -> Result<()> {
 #[test]
 fn one_row_gives_the_same_through_several_matrices_at_once() -> Result<()> {
     let stored = [mixed(&[131, 512])?, mixed(&[64, 512])?];
-    let dense = Weight::from(random((70, 512), 3));
+    let dense = Weight::from(random((70, 512), 3).detach());
     for (rows, third) in [(1, &stored[1]), (1, &dense), (5, &stored[1])] {
         let all = [&stored[0], &stored[1], third];
         let x = random((rows, 512), 1).detach();
