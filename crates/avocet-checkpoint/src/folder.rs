@@ -39,12 +39,18 @@ impl Staged {
                 });
             }
         }
-        let partial = place.with_added_extension("partial");
-        if partial.exists() {
-            // What a crash left of another attempt.
-            fs::remove_dir_all(&partial).map_err(CheckpointError::io(&partial))?;
+        let Some(name) = place.file_name() else {
+            return Err(CheckpointError::NotEmpty {
+                folder: place.to_owned(),
+            });
+        };
+        // No name that anyone else would choose: what lies there already is not ours to remove.
+        let name = format!(".{}.{}.partial", name.to_string_lossy(), std::process::id());
+        let partial = place.with_file_name(name);
+        if let Some(parent) = partial.parent() {
+            fs::create_dir_all(parent).map_err(CheckpointError::io(parent))?;
         }
-        fs::create_dir_all(&partial).map_err(CheckpointError::io(&partial))?;
+        fs::create_dir(&partial).map_err(CheckpointError::io(&partial))?;
         Ok(Self {
             partial,
             place: place.to_owned(),
