@@ -139,7 +139,7 @@ fn every_family_answers_a_question() -> Result<()> {
         let answer = answer.context(name.clone())?;
         ensure!(answer.usage.completion_tokens > 0, "{name}: {answer:?}");
         ensure!(
-            (answer.usage.vision_tokens > 0) == !images.is_empty(),
+            (answer.usage.vision_tokens > 0) != images.is_empty(),
             "{name}: {answer:?}"
         );
     }

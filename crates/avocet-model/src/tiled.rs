@@ -173,7 +173,9 @@ impl TiledEncoder {
         let side = config.image_size / config.patch_size;
         let arrangement = (grid.0 / side, grid.1 / side);
         let place = config.arrangements.iter().position(|a| *a == arrangement);
-        let Some(place) = place.filter(|_| grid.0 % side == 0 && grid.1 % side == 0) else {
+        let Some(place) =
+            place.filter(|_| grid.0.is_multiple_of(side) && grid.1.is_multiple_of(side))
+        else {
             bail!(
                 "an image of {} x {} patches is no known arrangement of tiles of {side} x {side}",
                 grid.0,

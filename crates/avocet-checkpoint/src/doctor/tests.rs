@@ -157,6 +157,6 @@ fn every_kind_of_problem_is_counted_and_named() {
     assert_eq!(tensors.used + tensors.unused, tensors.stored);
     assert_eq!(report.verdict, Verdict::DoesNotRun);
     assert!(report.reason.contains("decoder.embedding"), "{report:?}");
-    assert!(report.reason.ends_with("and 2 more"), "{report:?}");
+    assert!(report.reason.contains("and 2 more"), "{report:?}");
     assert!(tensors.problems.iter().any(|words| words.contains("[3]")));
 }

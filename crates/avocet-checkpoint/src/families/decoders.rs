@@ -289,7 +289,8 @@ fn experts(fields: &Fields, kind: &str) -> Result<DecoderConfig> {
             }
             let step = fields.size_or("decoder_sparse_step", 1)?.max(1);
             let named: BTreeSet<usize> = fields.sizes("mlp_only_layers")?.into_iter().collect();
-            let is_dense = |layer: &usize| named.contains(layer) || (layer + 1) % step != 0;
+            let is_dense =
+                |layer: &usize| named.contains(layer) || !(layer + 1).is_multiple_of(step);
             config.dense_layers = (0..config.num_layers).filter(is_dense).collect();
             config.ff_dim = (!config.dense_layers.is_empty()).then_some(width);
         }

@@ -80,7 +80,7 @@ pub(super) fn read(folder: &Path) -> Result<Family> {
         decoder.head_size = (outputs < decoder.vocab_size).then_some(outputs);
     }
     let resampler = resampler(&store, &clip.config);
-    let places = (0..decoder.num_layers).filter(|layer| (layer + 1) % every == 0);
+    let places = (0..decoder.num_layers).filter(|layer| (layer + 1).is_multiple_of(every));
     let cross = CrossAttentionConfig {
         every: None,
         before: Some(places.collect()),

@@ -14,7 +14,7 @@ type Result<T> = std::result::Result<T, CheckpointError>;
 /// What pictures were normalised by for OpenAI's CLIP.
 pub(super) const CLIP_MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
 /// As [`CLIP_MEAN`].
-pub(super) const CLIP_STD: [f32; 3] = [0.268_629_54, 0.261_302_58, 0.275_777_11];
+pub(super) const CLIP_STD: [f32; 3] = [0.268_629_54, 0.261_302_6, 0.275_777_1];
 
 /// A vision encoder's shape, where its parameters are, and what it is shown.
 pub(super) struct VisionFamily {
