@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use avocet_checkpoint::ModelFiles;
-use avocet_media::{ImageProcessor, Limits, decode};
+use avocet_media::{ImageProcessor, Limits, decode, decode_transparent};
 use avocet_model::{Avocet, CrossKeys, Images, ModelConfig};
 use avocet_text::prompt::{IMAGE_MARKER, Prompt};
 use avocet_text::{Language, Role, Tokenizer, Turn};
@@ -138,11 +138,19 @@ impl Engine {
         };
         let processor = self.processor.as_ref().ok_or_else(blind)?;
         self.images.get_or_read(bytes, |bytes| {
-            let picture = decode(bytes, &Limits::default())?;
+            let limits = Limits::default();
+            let picture = decode(bytes, &limits)?;
+            let transparent = match processor.drops_alpha() {
+                true => decode_transparent(bytes, &limits)?,
+                false => None,
+            };
             Ok(Seen {
                 width: picture.width,
                 height: picture.height,
-                patches: processor.patches(&picture),
+                patches: match &transparent {
+                    Some(transparent) => processor.patches_without_alpha(transparent),
+                    None => processor.patches(&picture),
+                },
                 encoded: OnceLock::new(),
             })
         })

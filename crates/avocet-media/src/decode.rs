@@ -14,7 +14,7 @@ use std::path::Path;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
-use crate::{ImageError, Picture, ReadError};
+use crate::{ImageError, Picture, ReadError, Transparent};
 
 /// How much a file may ask of us.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +66,32 @@ pub fn read(path: &Path, limits: &Limits) -> Result<Picture, ReadError> {
 ///
 /// Errors if the bytes are empty, no known image, broken, or ask for more than `limits` allow.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, ImageError> {
+    let image = open(bytes, limits)?;
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    Picture::from_rgb(width, height, flatten(image))
+}
+
+/// As [`decode`], with the alpha of a picture beside its colours; `None` if it has none.
+pub fn decode_transparent(
+    bytes: &[u8],
+    limits: &Limits,
+) -> Result<Option<Transparent>, ImageError> {
+    let image = open(bytes, limits)?;
+    if !image.color().has_alpha() {
+        return Ok(None);
+    }
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    let rgba = image.into_rgba8().into_raw();
+    let pixels = || rgba.chunks_exact(4);
+    let colours = pixels().flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]);
+    let alpha = pixels().flat_map(|pixel| [pixel[3]; 3]);
+    Ok(Some(Transparent {
+        colours: Picture::from_rgb(width, height, colours.collect())?,
+        alpha: Picture::from_rgb(width, height, alpha.collect())?,
+    }))
+}
+
+fn open(bytes: &[u8], limits: &Limits) -> Result<DynamicImage, ImageError> {
     if bytes.is_empty() {
         return Err(ImageError::Empty);
     }
@@ -116,7 +142,7 @@ fn decode_as(
     format: ImageFormat,
     name: &'static str,
     limits: &Limits,
-) -> Result<Picture, ImageError> {
+) -> Result<DynamicImage, ImageError> {
     if format == ImageFormat::Tiff {
         tiff::check_directory(bytes).map_err(|e| broken(name, e))?;
     }
@@ -140,8 +166,7 @@ fn decode_as(
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut image = DynamicImage::from_decoder(decoder).map_err(|e| broken(name, e))?;
     image.apply_orientation(orientation);
-    let (width, height) = (image.width() as usize, image.height() as usize);
-    Picture::from_rgb(width, height, flatten(image))
+    Ok(image)
 }
 
 /// Refuses a picture whose pixels, as decoded and as RGB, exceed the limits.

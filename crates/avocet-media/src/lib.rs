@@ -14,11 +14,13 @@ mod pillow;
 mod processor;
 mod resize;
 pub mod sources;
+mod transparent;
 
-pub use decode::{Limits, decode, read};
+pub use decode::{Limits, decode, decode_transparent, read};
 pub use error::{ImageError, ReadError};
 pub use patches::Patches;
 pub use picture::Picture;
 pub use pillow::Filter;
 pub use processor::{Fit, ImageProcessor, MAX_CANVAS_PIXELS, MAX_TILES, ProcessorError};
 pub use sources::{Source, SourceError, SourceKind, Sources};
+pub use transparent::Transparent;

@@ -222,22 +222,7 @@ impl ImageProcessor {
                 patch_size,
                 max_patches,
             } => picture.patches(patch_size, max_patches),
-            Self::Square {
-                side,
-                patch_size,
-                fit,
-                filter,
-                ref mean,
-                ref std,
-            } => {
-                let (side, patch_size) = possible(side, patch_size);
-                let (to, window) = square(picture, side, fit);
-                let rgb = resize(picture, to, window, filter);
-                let mut data = Vec::with_capacity(rows * cols * 3 * patch_size * patch_size);
-                let levels = levels(mean, std);
-                cut(&rgb, side, (0, 0), (side, patch_size), &levels, &mut data);
-                Patches { rows, cols, data }
-            }
+            Self::Square { .. } => self.cut_fitted(&self.fitted(picture)),
             Self::Tiles {
                 side,
                 patch_size,
@@ -272,6 +257,76 @@ impl ImageProcessor {
                 }
                 Patches { rows, cols, data }
             }
+        }
+    }
+}
+
+impl ImageProcessor {
+    /// Whether a picture needs no resizing to become the square.
+    pub(crate) fn keeps_size(&self, picture: &Picture) -> bool {
+        match *self {
+            Self::Square {
+                side,
+                patch_size,
+                fit,
+                ..
+            } => {
+                let (side, _) = possible(side, patch_size);
+                square(picture, side, fit).0 == (picture.width, picture.height)
+            }
+            Self::Native { .. } | Self::Tiles { .. } => false,
+        }
+    }
+
+    /// The square that a picture becomes; itself where there is no square.
+    pub(crate) fn fitted(&self, picture: &Picture) -> Picture {
+        let Self::Square {
+            side,
+            patch_size,
+            fit,
+            filter,
+            ..
+        } = *self
+        else {
+            return picture.clone();
+        };
+        let (side, _) = possible(side, patch_size);
+        let (to, window) = square(picture, side, fit);
+        Picture {
+            width: side,
+            height: side,
+            rgb: resize(picture, to, window, filter),
+        }
+    }
+
+    /// The patches of a square that [`ImageProcessor::fitted`] made.
+    pub(crate) fn cut_fitted(&self, square: &Picture) -> Patches {
+        let Self::Square {
+            side,
+            patch_size,
+            ref mean,
+            ref std,
+            ..
+        } = *self
+        else {
+            return self.patches(square);
+        };
+        let (side, patch_size) = possible(side, patch_size);
+        let count = side / patch_size;
+        let mut data = Vec::with_capacity(count * count * 3 * patch_size * patch_size);
+        let levels = levels(mean, std);
+        cut(
+            &square.rgb,
+            side,
+            (0, 0),
+            (side, patch_size),
+            &levels,
+            &mut data,
+        );
+        Patches {
+            rows: count,
+            cols: count,
+            data,
         }
     }
 }
