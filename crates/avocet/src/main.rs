@@ -59,7 +59,7 @@ fn main() -> ExitCode {
 /// Runs a command on one of the threads that share its work.
 ///
 /// A thread outside the pool sleeps while the pool computes, so that each operation of a decoding
-/// step costs two wake-ups: 58 tokens a second of a 135 M model on two cores, instead of 86.
+/// step costs two wake-ups: 58 tokens a second of a 135 M model on two busy cores, 66 without.
 fn on_a_worker(command: impl FnOnce() -> anyhow::Result<()> + Send) -> anyhow::Result<()> {
     /// As large as a main thread's.
     const STACK_BYTES: usize = 8 << 20;
