@@ -78,14 +78,6 @@ pub(super) fn llama(fields: &Fields) -> Result<DecoderConfig> {
         norm_eps: fields.number_or("rms_norm_eps", 1e-6)?,
         tied_embeddings: fields.flag_or("tie_word_embeddings", false)?,
         ff_dim: Some(fields.size("intermediate_size")?),
-        norm: NormKind::Rms,
-        ff: FeedForwardKind::SwiGlu,
-        ff_bias: false,
-        parallel_residual: false,
-        head_size: None,
-        head_bias: false,
-        dense_layers: Vec::new(),
-        alibi_max_bias: None,
         attention: AttentionConfig {
             bias,
             output_bias: bias,
@@ -95,8 +87,7 @@ pub(super) fn llama(fields: &Fields) -> Result<DecoderConfig> {
             scaling: scaling(fields, head_dim)?,
             ..RopeConfig::default()
         },
-        multipliers: Multipliers::default(),
-        moe: None,
+        ..plain()
     })
 }
 
@@ -113,6 +104,35 @@ fn kv_heads(fields: &Fields, num_heads: usize) -> Result<usize> {
         _ => num_heads,
     };
     fields.size_or(FIELD, unsaid)
+}
+
+/// Llama's ways without any sizes, from which every other decoder departs in what it says itself.
+pub(super) fn plain() -> DecoderConfig {
+    DecoderConfig {
+        vocab_size: 0,
+        dim: 0,
+        num_layers: 0,
+        num_heads: 0,
+        num_kv_heads: 0,
+        head_dim: 0,
+        rope_theta: 10_000.0,
+        max_context: DEFAULT_CONTEXT,
+        norm_eps: 1e-5,
+        tied_embeddings: false,
+        ff_dim: None,
+        norm: NormKind::Rms,
+        ff: FeedForwardKind::SwiGlu,
+        ff_bias: false,
+        parallel_residual: false,
+        head_size: None,
+        head_bias: false,
+        dense_layers: Vec::new(),
+        alibi_max_bias: None,
+        attention: AttentionConfig::default(),
+        rope: RopeConfig::default(),
+        multipliers: Multipliers::default(),
+        moe: None,
+    }
 }
 
 /// The base of the frequencies, which newer files keep among the parameters of the scaling.
@@ -346,11 +366,6 @@ fn mpt(fields: &Fields) -> Result<DecoderConfig> {
         ff_dim: Some((dim as f64 * expansion) as usize),
         norm: NormKind::LayerUnbiased,
         ff: FeedForwardKind::Gelu,
-        ff_bias: false,
-        parallel_residual: false,
-        head_size: None,
-        head_bias: false,
-        dense_layers: Vec::new(),
         alibi_max_bias: Some(attention.number_or("alibi_bias_max", 8.0)?),
         attention: AttentionConfig {
             qk_norm: qk_norm.then_some(QkNorm::Full),
@@ -358,12 +373,11 @@ fn mpt(fields: &Fields) -> Result<DecoderConfig> {
             scale: attention.number_if_there("softmax_scale")?,
             ..AttentionConfig::default()
         },
-        rope: RopeConfig::default(),
         multipliers: Multipliers {
             logits_divisor: divisor,
             ..Multipliers::default()
         },
-        moe: None,
+        ..plain()
     })
 }
 
@@ -396,10 +410,6 @@ fn gpt_neox(fields: &Fields) -> Result<DecoderConfig> {
         ff,
         ff_bias: true,
         parallel_residual: fields.flag_or("use_parallel_residual", true)?,
-        head_size: None,
-        head_bias: false,
-        dense_layers: Vec::new(),
-        alibi_max_bias: None,
         attention: AttentionConfig {
             bias,
             output_bias: bias,
@@ -410,7 +420,6 @@ fn gpt_neox(fields: &Fields) -> Result<DecoderConfig> {
             scaling: scaling(fields, turning)?,
             ..RopeConfig::default()
         },
-        multipliers: Multipliers::default(),
-        moe: None,
+        ..plain()
     })
 }

@@ -1,5 +1,6 @@
 //! GGUF files: decoders with their tokenizer, in llama.cpp's names.
 
+use super::decoders::plain;
 use super::names;
 use super::{Family, Interface};
 use crate::error::CheckpointError;
@@ -8,8 +9,8 @@ use crate::recipe::Numbers;
 use crate::speech::{GgufSpeech, Speech};
 use crate::store::Store;
 use avocet_model::{
-    AttentionConfig, DecoderConfig, FeedForwardKind, ModelConfig, MoeConfig, Multipliers, NormKind,
-    QkNorm, RopeConfig, RopeScaling, Routing,
+    AttentionConfig, DecoderConfig, ModelConfig, MoeConfig, Multipliers, QkNorm, RopeConfig,
+    RopeScaling, Routing,
 };
 use candle_core::{DType, Device};
 use std::collections::BTreeMap;
@@ -227,14 +228,6 @@ fn decoder(
             .unwrap_or(1e-5),
         tied_embeddings: !has("output.weight"),
         ff_dim: if moe.is_some() { None } else { ff_dim },
-        norm: NormKind::Rms,
-        ff: FeedForwardKind::SwiGlu,
-        ff_bias: false,
-        parallel_residual: false,
-        head_size: None,
-        head_bias: false,
-        dense_layers: Vec::new(),
-        alibi_max_bias: None,
         attention: AttentionConfig {
             bias: has("blk.0.attn_q.bias"),
             output_bias: has("blk.0.attn_output.bias"),
@@ -253,6 +246,7 @@ fn decoder(
             logits_divisor: multiplier("logit_scale")?,
         },
         moe,
+        ..plain()
     })
 }
 
