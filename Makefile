@@ -5,12 +5,15 @@ AVOCET = target/release/avocet
 DRAW = $(AVOCET) data named-pictures
 
 help: ## this list
-	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
-setup: ## what the build needs: checked, installed when allowed, otherwise named
+setup: ## what build and tests need: checked, installed when allowed, otherwise named
 	@sh .ci/setup
 
-build: setup ## the release binary, target/release/avocet
+setup-build: ## only what the build needs
+	@sh .ci/setup build
+
+build: setup-build ## the release binaries, target/release/avocet and avocet-worker
 	$(CARGO) build --release --locked -p avocet
 
 demo: build ## ask the built-in model about the bundled pictures
@@ -56,4 +59,4 @@ clippy:
 tidy:
 	$(CARGO) test --workspace --locked --test tests tidy
 
-.PHONY: help setup build demo data mini test resume-25 check fmt clippy tidy
+.PHONY: help setup setup-build build demo data mini test resume-25 check fmt clippy tidy
