@@ -116,10 +116,18 @@ fn what_is_no_file_is_refused_without_waiting_for_it() -> Result<()> {
 #[test]
 fn frames_too_large_to_hold_are_refused_before_they_are_held() -> Result<()> {
     let folder = TempDir::new()?;
-    let bomb = folder.path().join("bomb.y4m");
-    std::fs::write(&bomb, "YUV4MPEG2 W16384 H16384 F25:1 Ip A1:1 C420jpeg\nFRAME\n")?;
-    let line = refused(&bomb)?;
-    ensure!(line.contains("16384 x 16384 frames have 268435456 pixels"), "{line}");
+    let bomb = clips::make(folder.path(), &CLIPS[0])?;
+    let mut bytes = std::fs::read(&bomb)?;
+    let place = |bytes: &[u8], name: &[u8]| {
+        let found = bytes.windows(4).position(|window| window == name);
+        found.context("a sample description")
+    };
+    let description = place(&bytes, b"stsd")?;
+    let sides = description + place(&bytes[description..], b"avc1")? + 28;
+    bytes[sides..sides + 4].copy_from_slice(&[0x40, 0, 0x40, 0]);
+    std::fs::write(&bomb, bytes)?;
+    let line = video::probe(&bomb).err().context("it was taken for a film")?.to_string();
+    ensure!(line.contains("16300 x 16300 frames have 268435456 pixels"), "{line}");
     Ok(())
 }
 
@@ -133,7 +141,7 @@ fn a_file_that_needs_more_memory_than_allowed_says_so() -> Result<()> {
     let mut child = Child::spawn_binary(
         &worker(),
         ChildLimits {
-            address_space_bytes: 480 << 20,
+            address_space_bytes: 300 << 20,
             ..ChildLimits::default()
         },
     )?;
@@ -142,8 +150,8 @@ fn a_file_that_needs_more_memory_than_allowed_says_so() -> Result<()> {
         max_side: 64,
     };
     child.ask(&path, &Request::Scan(request))?;
-    let error = child.receive::<FrameHeader>().err().context("480 MiB are too few")?;
-    ensure!(error.to_string().ends_with("large.y4m: needs more than 480 MiB to decode"), "{error}");
+    let error = child.receive::<FrameHeader>().err().context("300 MiB are too few")?;
+    ensure!(error.to_string().ends_with("large.y4m: needs more than 300 MiB to decode"), "{error}");
     Ok(())
 }
 
@@ -275,7 +283,7 @@ fn try_all(child: &mut Child, path: &Path) -> Result<bool, ChildError> {
 fn damaged_files_end_the_child_at_worst_and_never_hang_it() -> Result<()> {
     let folder = TempDir::new()?;
     let mut whole = Vec::new();
-    for clip in CLIPS {
+    for clip in CLIPS.iter().step_by(3) {
         let long = clips::make(folder.path(), clip)?;
         let short = folder.path().join(format!("short-{}", clip.name));
         clips::ffmpeg(&["-t", "0.6", "-i"], &long, "-c copy", &short)?;
