@@ -1,6 +1,7 @@
 //! Video files through the worker: exact frames at exact times, in every container.
 
 use anyhow::{Context, Result, ensure};
+use avocet_media::audio;
 use avocet_media::video::{self, Frame};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
@@ -100,5 +101,54 @@ fn a_time_gives_exactly_the_frame_that_a_full_decode_shows() -> Result<()> {
         }
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    Ok(())
+}
+
+/// The most memory that a process has used so far.
+fn peak_mib(process: Option<u32>) -> Result<f64> {
+    let process = process.context("the worker still runs")?;
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("VmHWM")?;
+    let kib = line.split_whitespace().nth(1).context("a number")?;
+    Ok(kib.parse::<f64>()? / 1024.0)
+}
+
+#[test]
+fn memory_does_not_grow_with_the_length_of_the_file() -> Result<()> {
+    let asked = std::env::var("AVOCET_VIDEO_SECONDS").ok();
+    let seconds: usize = asked.and_then(|n| n.parse().ok()).unwrap_or(60);
+    let folder = TempDir::new()?;
+    let path = folder.path().join("long.mp4");
+    let picture = format!("color=size=1280x720:rate=2:duration={seconds}");
+    let sound = format!("sine=sample_rate=16000:duration={seconds}");
+    let arguments = format!(
+        "-f lavfi -i {sound} -pix_fmt yuv420p -c:v libx264 -preset ultrafast -g 120 -c:a aac"
+    );
+    clips::ffmpeg(&["-f", "lavfi", "-i"], picture.as_ref(), &arguments, &path)?;
+
+    let times: Vec<f64> = (0..60).map(|i| (i * 37 % 60) as f64 * seconds as f64 / 60.0).collect();
+    let mut frames = video::frames_at(&path, &times, MAX_SIDE)?;
+    let mut peak_frames = 0.0;
+    let mut count = 0;
+    while let Some(frame) = frames.next() {
+        let frame = frame?;
+        ensure!((frame.time_s - times[count]).abs() < 0.6, "{} s", frame.time_s);
+        count += 1;
+        if count == times.len() {
+            peak_frames = peak_mib(frames.worker_id())?;
+        }
+    }
+    let mut blocks = audio::blocks(&path)?;
+    let (mut peak_sound, mut heard) = (0.0, 0);
+    while let Some(block) = blocks.next() {
+        heard += block?.samples.len();
+        if heard / 160_000 != (heard - 1) / 160_000 {
+            peak_sound = peak_mib(blocks.worker_id())?;
+        }
+    }
+    ensure!(heard.abs_diff(seconds * 16_000) < 16_000, "{heard} samples");
+    println!("{seconds} s: frames {peak_frames:.0} MiB, sound {peak_sound:.0} MiB at the peak");
+    assert!(peak_frames > 0.0 && peak_frames < 256.0, "frames: {peak_frames} MiB");
+    assert!(peak_sound > 0.0 && peak_sound < 256.0, "sound: {peak_sound} MiB");
     Ok(())
 }
