@@ -1,0 +1,5 @@
+//! Video with speech: what is said and what is seen, on one time line.
+//!
+//! - [`whisper_model`]: which speech model is meant, and its files as Whisper reads them.
+
+pub mod whisper_model;

@@ -1,0 +1,1 @@
+//! Speech models: a name, a file or a folder becomes one file that Whisper reads.
