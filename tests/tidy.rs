@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 const EDGES: &[(&str, &[&str])] = &[
     ("avocet-text", &[]),
     ("avocet-media", &[]),
+    ("avocet-worker", &["avocet-media"]),
     ("avocet-kernels", &[]),
     ("avocet-model", &["avocet-kernels"]),
     (
@@ -65,6 +66,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "avocet-data",
             "avocet-infer",
             "avocet-train",
+            "avocet-worker",
             "named-pictures",
             "plain-text",
             "video",
@@ -108,7 +110,9 @@ const KEPT_OUT: &[(&str, &[&str])] = &[
             "avocet-tests",
         ],
     ),
+    ("ffmpeg-next", &["avocet-worker"]),
     ("gemm", &["avocet-kernels"]),
+    ("whisper-rs", &["avocet-worker"]),
 ];
 
 const BANNED_MODULES: &[&str] = &[

@@ -4,8 +4,11 @@
 //! [`Picture::patches`] cuts it into the rows the vision encoder reads;
 //! [`ImageProcessor`] does so by the rules of the public families of models;
 //! [`Sources`] fetches the archives that training data is made from.
+//! [`child`] has the worker open video and sound, which [`video`] and [`audio`] ask for.
 //! Nothing here knows a tensor.
 
+pub mod audio;
+pub mod child;
 mod decode;
 mod error;
 mod patches;
@@ -15,6 +18,7 @@ mod processor;
 mod resize;
 pub mod sources;
 mod transparent;
+pub mod video;
 
 pub use decode::{Limits, decode, decode_transparent, read};
 pub use error::{ImageError, ReadError};

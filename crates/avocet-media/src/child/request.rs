@@ -1,0 +1,89 @@
+//! What the worker can be asked for.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// One request. The reply's headers and payloads are described with each kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// One [`crate::video::MediaInfo`], no payload.
+    Probe(ProbeRequest),
+    /// A [`crate::video::FrameHeader`] and RGB bytes for each time.
+    Frames(FramesRequest),
+    /// A [`crate::video::FrameHeader`] and RGB bytes for each frame of the file.
+    Scan(ScanRequest),
+    /// A [`crate::audio::BlockHeader`] and little-endian f32 samples for each block.
+    Audio(AudioRequest),
+}
+
+/// What is in a file?
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProbeRequest {
+    /// The file.
+    pub path: FilePath,
+}
+
+/// Which frames are shown at these times?
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FramesRequest {
+    /// The file.
+    pub path: FilePath,
+    /// Seconds from the file's start; replies come in this order.
+    pub times_s: Vec<f64>,
+    /// Frames with a longer side are scaled down to it.
+    pub max_side: u32,
+}
+
+/// Every frame in order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScanRequest {
+    /// The file.
+    pub path: FilePath,
+    /// Frames with a longer side are scaled down to it.
+    pub max_side: u32,
+}
+
+/// All that is heard, as 16 kHz mono.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AudioRequest {
+    /// The file.
+    pub path: FilePath,
+}
+
+/// A path, whose bytes need not be UTF-8.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<u8>", into = "Vec<u8>")]
+pub struct FilePath(PathBuf);
+
+impl FilePath {
+    /// The path.
+    pub fn as_path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl From<&Path> for FilePath {
+    fn from(path: &Path) -> Self {
+        Self(path.to_path_buf())
+    }
+}
+
+impl From<Vec<u8>> for FilePath {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(OsString::from_vec(bytes).into())
+    }
+}
+
+impl From<FilePath> for Vec<u8> {
+    fn from(path: FilePath) -> Self {
+        path.0.as_os_str().as_bytes().to_vec()
+    }
+}

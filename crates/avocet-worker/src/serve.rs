@@ -1,0 +1,68 @@
+//! Reads requests and has them answered, one after another.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Stdin};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use avocet_media::child::{ChildLimits, MAX_HEADER_BYTES, Refusal, Request, Served};
+use serde::de::DeserializeOwned;
+
+use crate::limits;
+use crate::replies::Replies;
+
+/// All of the binary: serves stdin until it closes.
+pub fn main() -> ExitCode {
+    match serve() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("avocet-worker: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve() -> io::Result<()> {
+    // What a library prints must not land among the replies.
+    let replies = rustix::io::dup(io::stdout())?;
+    rustix::stdio::dup2_stdout(io::stderr())?;
+    let mut replies = Replies::new(File::from(replies));
+    let mut input = BufReader::new(io::stdin());
+    let Some(allowed) = read_line::<ChildLimits>(&mut input)? else {
+        return Ok(());
+    };
+    limits::end_with_parent(io::stdin())?;
+    limits::hold_to(&allowed)?;
+    while let Some(request) = read_line::<Request>(&mut input)? {
+        let served = catch_unwind(AssertUnwindSafe(|| {
+            answer(request, &mut input, &mut replies)
+        }));
+        let served = served.unwrap_or_else(|_| Err(Refusal::file("the decoder panicked")));
+        replies
+            .close(served)
+            .map_err(|refusal| io::Error::other(format!("{refusal:?}")))?;
+    }
+    Ok(())
+}
+
+/// Answers one request; `_input` holds the blocks of those that send some.
+fn answer(request: Request, _input: &mut BufReader<Stdin>, _replies: &mut Replies) -> Served {
+    match request {
+        Request::Probe(_) | Request::Frames(_) | Request::Scan(_) | Request::Audio(_) => {
+            Err(Refusal::file("cannot be read yet"))
+        }
+    }
+}
+
+/// One line of JSON; `None` when the parent has closed the pipe.
+fn read_line<T: DeserializeOwned>(input: &mut BufReader<Stdin>) -> io::Result<Option<T>> {
+    let mut line = Vec::new();
+    input
+        .by_ref()
+        .take(MAX_HEADER_BYTES as u64)
+        .read_until(b'\n', &mut line)?;
+    if line.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(serde_json::from_slice(&line)?))
+}
