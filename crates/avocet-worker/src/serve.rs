@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::limits;
 use crate::replies::Replies;
+use crate::whisper::Whisper;
 
 /// All of the binary: serves stdin until it closes.
 pub fn main() -> ExitCode {
@@ -33,9 +34,10 @@ fn serve() -> io::Result<()> {
     };
     limits::end_with_parent(io::stdin())?;
     limits::hold_to(&allowed)?;
+    let mut whisper = Whisper::default();
     while let Some(request) = read_line::<Request>(&mut input)? {
         let served = catch_unwind(AssertUnwindSafe(|| {
-            answer(request, &mut input, &mut replies)
+            answer(request, &mut input, &mut replies, &mut whisper)
         }));
         let served = served.unwrap_or_else(|_| Err(Refusal::file("the decoder panicked")));
         replies
@@ -45,9 +47,15 @@ fn serve() -> io::Result<()> {
     Ok(())
 }
 
-/// Answers one request; `_input` holds the blocks of those that send some.
-fn answer(request: Request, _input: &mut BufReader<Stdin>, _replies: &mut Replies) -> Served {
+/// Answers one request; `input` holds the blocks of those that send some.
+fn answer(
+    request: Request,
+    input: &mut BufReader<Stdin>,
+    replies: &mut Replies,
+    whisper: &mut Whisper,
+) -> Served {
     match request {
+        Request::Speech(request) => whisper.serve(&request, input, replies),
         Request::Probe(_) | Request::Frames(_) | Request::Scan(_) | Request::Audio(_) => {
             Err(Refusal::file("cannot be read yet"))
         }
