@@ -8,9 +8,9 @@ use std::process::ExitCode;
 use avocet_media::child::{ChildLimits, MAX_HEADER_BYTES, Refusal, Request, Served};
 use serde::de::DeserializeOwned;
 
-use crate::limits;
 use crate::replies::Replies;
 use crate::whisper::Whisper;
+use crate::{limits, probe, sound, video};
 
 /// All of the binary: serves stdin until it closes.
 pub fn main() -> ExitCode {
@@ -34,6 +34,8 @@ fn serve() -> io::Result<()> {
     };
     limits::end_with_parent(io::stdin())?;
     limits::hold_to(&allowed)?;
+    ffmpeg_next::init().map_err(io::Error::other)?;
+    ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Error);
     let mut whisper = Whisper::default();
     while let Some(request) = read_line::<Request>(&mut input)? {
         let served = catch_unwind(AssertUnwindSafe(|| {
@@ -55,10 +57,11 @@ fn answer(
     whisper: &mut Whisper,
 ) -> Served {
     match request {
+        Request::Probe(request) => probe::probe(&request, replies),
+        Request::Frames(request) => video::frames(&request, replies),
+        Request::Scan(request) => video::scan(&request, replies),
+        Request::Audio(request) => sound::blocks(&request, replies),
         Request::Speech(request) => whisper.serve(&request, input, replies),
-        Request::Probe(_) | Request::Frames(_) | Request::Scan(_) | Request::Audio(_) => {
-            Err(Refusal::file("cannot be read yet"))
-        }
     }
 }
 
