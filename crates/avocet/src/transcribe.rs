@@ -67,6 +67,16 @@ pub fn run(args: &TranscribeArgs) -> Result<()> {
     if !args.media.exists() {
         bail!("{}: no such file", args.media.display());
     }
+    if let Some(language) = args
+        .language
+        .as_deref()
+        .filter(|language| *language != "auto")
+        && language_code(language).is_none()
+    {
+        bail!("--language {language}: is not one of Whisper's; give a code such as en, or auto");
+    }
+    // Before a model is fetched for nothing.
+    must_have_sound(&args.media)?;
     if let Some(folder) = &args.output {
         std::fs::create_dir_all(folder).with_context(|| format!("-o {}", folder.display()))?;
     }
