@@ -26,4 +26,5 @@ mod resume;
 mod sound_files;
 mod tidy;
 mod tiny_model;
+mod transcripts;
 mod video_files;

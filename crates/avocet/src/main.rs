@@ -21,6 +21,8 @@ mod output;
 mod quantise;
 mod score;
 mod train;
+mod transcribe;
+mod whisper;
 
 use std::process::ExitCode;
 
@@ -77,6 +79,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Eval(args) => eval::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Transcribe(args) => transcribe::run(&args),
         Command::Train(args) => {
             keep_freed_memory();
             train::run(&args)
