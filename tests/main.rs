@@ -6,6 +6,7 @@ mod bench_families;
 mod cli;
 mod cli_files;
 mod command;
+mod datasets;
 mod doctor;
 mod engine;
 mod golden_families;

@@ -4,7 +4,7 @@ use avocet_text::prompt::IMAGE_MARKER;
 use avocet_text::{Role, Turn};
 use serde::{Deserialize, Serialize};
 
-use crate::digest::{hex, sha256};
+use crate::digest::{hex, sha256, unhex};
 use crate::{SampleError, ustar};
 
 /// What a picture shows, for the vision encoder's own lessons.
@@ -234,6 +234,22 @@ impl Sample {
             );
         }
         Ok(())
+    }
+
+    /// SHA-256 of each image, as the description of the sample named `id` says.
+    pub(crate) fn image_hashes(json: &[u8], id: &str) -> Result<Vec<[u8; 32]>, SampleError> {
+        let found = id_of(json);
+        if found != id {
+            let (expected, found) = (found, id.to_string());
+            return Err(SampleError::Id { expected, found });
+        }
+        let description: Description =
+            serde_json::from_slice(json).map_err(|e| SampleError::Description(e.to_string()))?;
+        let hash = |text: &String| {
+            let wrong = || SampleError::Members(format!("{text:?} is no hash of an image"));
+            unhex(text).ok_or_else(wrong)
+        };
+        description.image_sha256.iter().map(hash).collect()
     }
 
     /// Reads what [`Sample::to_members`] wrote, and checks every hash in it.
