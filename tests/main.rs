@@ -7,6 +7,7 @@ mod cli;
 mod cli_files;
 mod clips;
 mod command;
+mod datasets;
 mod doctor;
 mod engine;
 mod golden_families;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::datasets::{DedupArgs, MergeArgs, SplitArgs};
+
 /// Asks questions about pictures, and trains the model that answers them.
 #[derive(Debug, Parser)]
 #[command(
@@ -208,6 +210,12 @@ pub enum DataCommand {
     Text(plain_text::Args),
     /// What a dataset holds.
     Inspect(DataInspectArgs),
+    /// Join datasets, or the parts of one made by several processes, to one.
+    Merge(MergeArgs),
+    /// Divide datasets by a hash: one part to learn from, one to be tested on.
+    Split(SplitArgs),
+    /// Leave out samples that repeat others, are held out, or may not be trained on.
+    Dedup(DedupArgs),
 }
 
 /// `avocet data inspect`.

@@ -8,6 +8,7 @@ mod ask;
 mod bench;
 mod chat;
 mod data;
+mod datasets;
 mod doctor;
 mod download;
 mod embedded;
