@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use avocet_media::child::{ChildLimits, MAX_HEADER_BYTES, Refusal, Request, Served};
 use serde::de::DeserializeOwned;
 
-use crate::limits;
 use crate::replies::Replies;
+use crate::{limits, probe, sound, video};
 
 /// All of the binary: serves stdin until it closes.
 pub fn main() -> ExitCode {
@@ -33,6 +33,8 @@ fn serve() -> io::Result<()> {
     };
     limits::end_with_parent(io::stdin())?;
     limits::hold_to(&allowed)?;
+    ffmpeg_next::init().map_err(io::Error::other)?;
+    ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Error);
     while let Some(request) = read_line::<Request>(&mut input)? {
         let served = catch_unwind(AssertUnwindSafe(|| {
             answer(request, &mut input, &mut replies)
@@ -46,11 +48,12 @@ fn serve() -> io::Result<()> {
 }
 
 /// Answers one request; `_input` holds the blocks of those that send some.
-fn answer(request: Request, _input: &mut BufReader<Stdin>, _replies: &mut Replies) -> Served {
+fn answer(request: Request, _input: &mut BufReader<Stdin>, replies: &mut Replies) -> Served {
     match request {
-        Request::Probe(_) | Request::Frames(_) | Request::Scan(_) | Request::Audio(_) => {
-            Err(Refusal::file("cannot be read yet"))
-        }
+        Request::Probe(request) => probe::probe(&request, replies),
+        Request::Frames(request) => video::frames(&request, replies),
+        Request::Scan(request) => video::scan(&request, replies),
+        Request::Audio(request) => sound::blocks(&request, replies),
     }
 }
 
