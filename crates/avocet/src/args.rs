@@ -25,6 +25,8 @@ pub enum Command {
     Ask(AskArgs),
     /// Hold a conversation; `/image FILE` adds an image, end of input ends it.
     Chat(ChatArgs),
+    /// What is said and what is seen in a video, on one time line.
+    Caption(crate::caption::CaptionArgs),
     /// Log-probabilities of given texts: JSONL in, JSONL out.
     Score(ScoreArgs),
     /// Answer a held-out set and print how much of it is right.

@@ -6,6 +6,7 @@
 mod args;
 mod ask;
 mod bench;
+mod caption;
 mod chat;
 mod data;
 mod doctor;
@@ -14,12 +15,14 @@ mod embedded;
 mod eval;
 mod failure;
 mod graft;
+mod hear;
 mod inspect;
 mod media;
 mod models;
 mod output;
 mod quantise;
 mod score;
+mod stages;
 mod train;
 
 use std::process::ExitCode;
@@ -73,6 +76,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Ask(args) => ask::run(&args),
         Command::Chat(args) => chat::run(&args),
+        Command::Caption(args) => caption::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Doctor(args) => doctor::run(&args),

@@ -168,6 +168,11 @@ pub fn address(path: &str) -> String {
     address
 }
 
+/// A JPEG file as an address that holds all of it.
+pub fn data_uri(jpeg: &[u8]) -> String {
+    format!("data:image/jpeg;base64,{}", STANDARD.encode(jpeg))
+}
+
 /// The length that everything fits into.
 fn length(timeline: &Timeline) -> f64 {
     let ends = timeline.segments.iter().map(|segment| segment.end_s);
