@@ -2,7 +2,8 @@
 //!
 //! `serve` reads requests from stdin and writes replies to stdout, as
 //! [`avocet_media::child`] says; `limits` holds the process to what its parent allows; `source`
-//! hands FFmpeg the bytes of one file and nothing else, which `probe`, `video` and `sound` read. Only the
+//! hands FFmpeg the bytes of one file and nothing else, which `probe`, `video` and `sound` read;
+//! `whisper` turns speech into `words`. Only the
 //! binary `avocet-worker` links this crate, so nothing else pays for loading FFmpeg.
 
 mod limits;
@@ -12,6 +13,8 @@ mod serve;
 mod sound;
 mod source;
 mod video;
+mod whisper;
+mod words;
 
 pub use replies::Replies;
 pub use serve::main;

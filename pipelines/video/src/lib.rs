@@ -1,6 +1,7 @@
 //! Video with speech: what is said and what is seen, on one time line.
 //!
 //! - [`whisper_model`]: which speech model is meant, and its files as Whisper reads them.
+//! - [`speech`]: where somebody speaks, what is said, and how that is written.
 //! - [`frames`]: few frames that stand for a video, within a budget.
 //! - [`watch`]: the frames of a file, from afar and as pictures.
 //! - [`timeline`]: what is said and what is seen; [`captions`] and [`page`] show it.
@@ -15,6 +16,7 @@ pub mod frames;
 mod inputs;
 mod make;
 pub mod page;
+pub mod speech;
 pub mod timeline;
 pub mod watch;
 pub mod whisper_model;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::speech::{Segment, Word};
+
 /// A captioned video; its JSON is the command's contract.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Timeline {
@@ -13,30 +15,6 @@ pub struct Timeline {
     pub segments: Vec<Segment>,
     /// What is seen, in order.
     pub frames: Vec<Frame>,
-}
-
-/// A piece of speech.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Segment {
-    /// When it begins, in seconds from the start of the file.
-    pub start_s: f64,
-    /// When it ends.
-    pub end_s: f64,
-    /// What is said.
-    pub text: String,
-    /// Its words.
-    pub words: Vec<Word>,
-}
-
-/// One spoken word.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Word {
-    /// When it begins, in seconds from the start of the file.
-    pub start_s: f64,
-    /// When it ends.
-    pub end_s: f64,
-    /// The word, with the marks that stick to it.
-    pub word: String,
 }
 
 /// A chosen frame.
