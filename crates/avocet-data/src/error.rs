@@ -8,7 +8,7 @@ pub enum SampleError {
     /// The text speaks of more or fewer images than there are.
     #[error("{markers} <image> markers but {images} images")]
     MarkerCount {
-        /// Markers in the user's turns.
+        /// Markers in the user's turns or the document.
         markers: usize,
         /// Images given.
         images: usize,

@@ -25,4 +25,4 @@ pub use batch::{Batch, BatchShape, Prepared};
 pub use error::{DataError, SampleError};
 pub use loader::{BatchSize, Loader, LoaderSource, Prefetch};
 pub use mix::{Draw, Mixture, MixtureError, MixtureSource, Position, Progress, SourceReport};
-pub use sample::{Content, Sample, Truth};
+pub use sample::{Content, Piece, Sample, Truth};
