@@ -21,7 +21,7 @@ pub struct Cli {
 /// The commands of `avocet`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Answer one question about zero or more images.
+    /// Answer one question about zero or more images or videos.
     Ask(AskArgs),
     /// Hold a conversation; `/image FILE` adds an image, end of input ends it.
     Chat(ChatArgs),
@@ -87,7 +87,7 @@ pub struct AskArgs {
     /// How to answer.
     #[command(flatten)]
     pub answer: AnswerArgs,
-    /// Image files, or - for one on stdin; the last argument is the question.
+    /// Image and video files, or - for an image on stdin; the last argument is the question.
     #[arg(required = true, value_names = ["MEDIA]... [QUESTION"])]
     pub media_and_question: Vec<String>,
     /// Print one JSON object at the end and nothing else.
@@ -101,7 +101,7 @@ pub struct ChatArgs {
     /// How to answer.
     #[command(flatten)]
     pub answer: AnswerArgs,
-    /// Image files the conversation starts with.
+    /// Image and video files the conversation starts with.
     #[arg(value_name = "MEDIA")]
     pub media: Vec<String>,
 }

@@ -8,6 +8,7 @@ mod ask;
 mod bench;
 mod caption;
 mod chat;
+mod clip;
 mod data;
 mod doctor;
 mod download;
