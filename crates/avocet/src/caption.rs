@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use avocet_infer::Engine;
 use avocet_media::video::{MediaInfo, probe};
-use video::frames::{Budget, Choice, Chosen, choose};
+use video::frames::{Budget, Chosen, choose};
 use video::timeline::{Frame, Segment, Timeline};
 use video::watch::{Still, duration_s, look_through, stills};
 
@@ -19,9 +19,6 @@ use args::CaptionFormat;
 
 use crate::stages::Stage;
 use crate::{hear, models, output};
-
-/// A frame while a scene lasts this long, unless asked otherwise.
-const WHILE_A_SCENE_LASTS_S: f64 = 10.0;
 
 /// Captions the video.
 pub fn run(args: &CaptionArgs) -> Result<()> {
@@ -120,10 +117,6 @@ fn watch(
     let looks = look_through(path, |time_s| stage.at(time_s))?;
     stage.end();
     let length_s = duration_s(info, &looks);
-    let choice = match args.choice.choice() {
-        Choice::ScenesAndEvery(_) => Choice::ScenesAndEvery(WHILE_A_SCENE_LASTS_S),
-        choice => choice,
-    };
     let spoken: Vec<(f64, f64)> = segments.iter().map(|s| (s.start_s, s.end_s)).collect();
     let mut budget = Budget {
         max_frames: args.max_frames,
@@ -140,7 +133,7 @@ fn watch(
         );
     }
     Ok((
-        choose(&looks, length_s, &spoken, choice, &budget),
+        choose(&looks, length_s, &spoken, args.choice.choice(), &budget),
         budget,
         length_s,
     ))

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+/// A frame this often while a scene lasts, unless asked otherwise.
+const WHILE_A_SCENE_LASTS_S: f64 = 5.0;
+
 /// How frames are chosen, and how many may be; one way at a time.
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
@@ -26,7 +29,7 @@ pub struct Args {
     /// The dataset folder.
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
-    /// How frames are chosen [default: at scene changes, and every 10 s while a scene lasts].
+    /// How frames are chosen [default: at scene changes, and every 5 s while a scene lasts].
     #[command(flatten)]
     pub choice: ChoiceArgs,
     /// The speech model: a name, a ggml file, or a faster-whisper folder.
@@ -94,14 +97,14 @@ pub fn at_least_one(text: &str) -> Result<usize, String> {
 }
 
 impl ChoiceArgs {
-    /// The choice asked for, or scenes with a frame every ten seconds while one lasts.
+    /// The choice asked for, or scenes with a frame every few seconds while one lasts.
     pub fn choice(&self) -> crate::frames::Choice {
         use crate::frames::Choice;
         match (self.every, self.scenes, self.speech) {
             (Some(step_s), ..) => Choice::Every(step_s),
             (None, true, _) => Choice::Scenes,
             (None, false, true) => Choice::Speech,
-            (None, false, false) => Choice::ScenesAndEvery(10.0),
+            (None, false, false) => Choice::ScenesAndEvery(WHILE_A_SCENE_LASTS_S),
         }
     }
 }

@@ -110,6 +110,24 @@ impl Look {
         sum / (CELLS as f64 * 255.0)
     }
 
+    /// How well light and dark places agree, -1 to 1; brighter light on the same scene gives 1.
+    pub fn correlation(&self, other: &Self) -> f64 {
+        let light = |cells: &[u8; CELLS]| -> Vec<f64> {
+            let sum = |cell: &[u8]| cell.iter().map(|value| f64::from(*value)).sum::<f64>();
+            let light: Vec<f64> = cells.chunks_exact(3).map(sum).collect();
+            let mean = light.iter().sum::<f64>() / light.len() as f64;
+            light.iter().map(|value| value - mean).collect()
+        };
+        let (a, b) = (light(&self.cells), light(&other.cells));
+        let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let norm = (product(&a, &a) * product(&b, &b)).sqrt();
+        if norm > 0.0 {
+            product(&a, &b) / norm
+        } else {
+            0.0
+        }
+    }
+
     /// Whether nothing is to be seen: one even colour, such as the black before a film begins.
     pub fn is_blank(&self) -> bool {
         (0..3).all(|channel| {

@@ -11,6 +11,12 @@ const LEAST_CUT: f64 = 0.025;
 const OVER_MOTION: f64 = 3.5;
 /// Frames on either side of a possible cut that tell how much things move.
 const AROUND: usize = 6;
+/// Two frames whose light and dark places agree this well show one scene in other light...
+const SAME_SHAPE: f64 = 0.9;
+/// ...unless they differ more than this...
+const OTHER_LIGHT: f64 = 0.15;
+/// ...or nothing moved around them at all: then it is a slide with something new on it.
+const STILL: f64 = 0.01;
 /// After a flash the old picture is back; after a cut it is not.
 const STAYS: f64 = 0.6;
 /// How far a flash is looked past.
@@ -100,6 +106,12 @@ fn is_cut(looks: &[LookAt], steps: &[f64], step: usize) -> bool {
     if difference < OVER_MOTION * motion + LEAST_CUT {
         return false;
     }
+    let still = around.last().is_none_or(|most| *most < STILL);
+    let other_light = difference < OTHER_LIGHT
+        && looks[step].look.correlation(&looks[step + 1].look) > SAME_SHAPE;
+    if other_light && !still {
+        return false;
+    }
     // A flash of light comes and goes.
     let (before, cut) = (&looks[step].look, looks[step + 1].time_s);
     looks[step + 1..]
@@ -167,6 +179,9 @@ fn dissolve(shot: &[LookAt], first: usize, last: usize) -> Option<Dissolve> {
     let by_place = a.difference_by_place(b);
     let lasts = shot[settled].time_s - shot[first].time_s;
     if apart < LEAST_DISSOLVE || lasts > LONGEST_DISSOLVE_S || by_place == 0.0 {
+        return None;
+    }
+    if apart < OTHER_LIGHT && a.correlation(b) > SAME_SHAPE {
         return None;
     }
     // Half of the change is done in the middle, wherever that is.
@@ -249,6 +264,17 @@ mod tests {
         let film = looks(8.0, |t| {
             let flash = (3.95..4.15).contains(&t);
             scene(if flash { [255; 3] } else { GROUNDS[1] }, [200, 20, 20], 22)
+        });
+        assert_eq!(scene_changes(&film), []);
+    }
+
+    #[test]
+    fn other_light_on_a_living_scene_is_no_change() {
+        let film = looks(8.0, |t| {
+            let light = (24.0 * (t - 4.0).clamp(0.0, 0.25) / 0.25) as u8;
+            let shade = |value: u8| value.saturating_sub(light);
+            let ground = GROUNDS[0].map(shade);
+            scene(ground, [200, 20, 20].map(shade), (t * 5.0) as usize)
         });
         assert_eq!(scene_changes(&film), []);
     }
