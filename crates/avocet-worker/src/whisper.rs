@@ -51,7 +51,11 @@ impl Whisper {
         let samples = samples(input)?;
         let heard = with_signs_of_life(replies, || {
             let path = request.model.as_path();
-            if self.loaded.as_ref().is_none_or(|loaded| loaded.path != path) {
+            if self
+                .loaded
+                .as_ref()
+                .is_none_or(|loaded| loaded.path != path)
+            {
                 self.loaded = None;
                 self.loaded = Some(Loaded::open(path)?);
             }
@@ -126,14 +130,20 @@ impl Loaded {
         let duration_s = samples.len() as f64 / f64::from(SAMPLE_RATE_HZ);
         let asked = request.language.as_deref();
         if let Some(language) = asked.filter(|language| get_lang_id(language).is_none()) {
-            return Err(Refusal::file(format!("Whisper does not know the language {language:?}")));
+            return Err(Refusal::file(format!(
+                "Whisper does not know the language {language:?}"
+            )));
         }
         if !self.is_multilingual && asked.is_some_and(|language| language != "en") {
             let language = asked.unwrap_or_default();
             let reason = format!("knows English only, and not the language {language:?}");
             return Err(Refusal::file(reason));
         }
-        let language = if self.is_multilingual { asked } else { Some("en") };
+        let language = if self.is_multilingual {
+            asked
+        } else {
+            Some("en")
+        };
         let beam_size = request.beam_size.clamp(1, MAX_BEAM) as i32;
         let strategy = if beam_size == 1 {
             SamplingStrategy::Greedy { best_of: 5 }
@@ -157,7 +167,8 @@ impl Loaded {
         self.state
             .full(parameters, &samples)
             .map_err(|error| Refusal::file(format!("Whisper fails: {error}")))?;
-        let language = get_lang_str(self.state.full_lang_id_from_state()).filter(|_| self.is_multilingual);
+        let language =
+            get_lang_str(self.state.full_lang_id_from_state()).filter(|_| self.is_multilingual);
         let language = language.unwrap_or("en").to_owned();
         let segments = self.state.as_iter();
         let segments = segments
@@ -166,7 +177,12 @@ impl Loaded {
         Ok(Heard { language, segments })
     }
 
-    fn segment(&self, segment: &WhisperSegment<'_>, language: &str, duration_s: f64) -> HeardSegment {
+    fn segment(
+        &self,
+        segment: &WhisperSegment<'_>,
+        language: &str,
+        duration_s: f64,
+    ) -> HeardSegment {
         let mut tokens = Vec::new();
         let mut log_probabilities = Vec::new();
         for index in 0..segment.n_tokens() {
@@ -185,7 +201,10 @@ impl Loaded {
                 end_s: (data.t1 as f64 / TICKS_PER_S).clamp(0.0, duration_s),
             });
         }
-        let bytes: Vec<u8> = tokens.iter().flat_map(|token| token.bytes.clone()).collect();
+        let bytes: Vec<u8> = tokens
+            .iter()
+            .flat_map(|token| token.bytes.clone())
+            .collect();
         let count = log_probabilities.len().max(1) as f32;
         let start_s = segment.start_timestamp() as f64 / TICKS_PER_S;
         let end_s = segment.end_timestamp() as f64 / TICKS_PER_S;

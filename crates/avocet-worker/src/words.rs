@@ -80,7 +80,9 @@ fn begins_word(last: &[u8], next: &[u8], is_spaced: bool) -> bool {
         return true;
     }
     // A letter cut in two is finished first.
-    !is_spaced && std::str::from_utf8(last).is_ok() && next.first().is_some_and(|byte| !byte.is_ascii())
+    !is_spaced
+        && std::str::from_utf8(last).is_ok()
+        && next.first().is_some_and(|byte| !byte.is_ascii())
 }
 
 #[cfg(test)]
@@ -114,7 +116,10 @@ mod tests {
 
     #[test]
     fn a_letter_in_two_tokens_is_whole_again() {
-        assert_eq!(texts(&[b" caf\xc3", b"\xa9", b" ol\xc3", b"\xa9"], "fr"), ["café", "olé"]);
+        assert_eq!(
+            texts(&[b" caf\xc3", b"\xa9", b" ol\xc3", b"\xa9"], "fr"),
+            ["café", "olé"]
+        );
         // 日 and 本, each cut after its first byte.
         let pieces: [&[u8]; 5] = [b"\xe6", b"\x97\xa5", b"\xe6\x9c", b"\xac", "。".as_bytes()];
         assert_eq!(texts(&pieces, "ja"), ["日", "本。"]);
@@ -122,7 +127,9 @@ mod tests {
 
     #[test]
     fn marks_belong_to_their_word() {
-        let pieces: [&[u8]; 8] = [b" \"", b"Yes", b",\"", b" -", b" he", b" said", b" ...", b" !"];
+        let pieces: [&[u8]; 8] = [
+            b" \"", b"Yes", b",\"", b" -", b" he", b" said", b" ...", b" !",
+        ];
         assert_eq!(texts(&pieces, "en"), ["\"Yes,\"", "- he", "said ... !"]);
         assert_eq!(texts(&[b" ..."], "en"), ["..."]);
         assert!(texts(&[b" "], "en").is_empty());

@@ -35,6 +35,8 @@ pub enum Command {
     Inspect(InspectArgs),
     /// What a model is, and whether it would run on this machine.
     Doctor(DoctorArgs),
+    /// Write down what is said in a video or sound file, with times.
+    Transcribe(crate::transcribe::TranscribeArgs),
     /// Train one stage or a list of stages from a TOML file.
     Train(TrainArgs),
     /// Make training data, or look at it.

@@ -25,6 +25,8 @@ mod quantise;
 mod score;
 mod stages;
 mod train;
+mod transcribe;
+mod whisper;
 
 use std::process::ExitCode;
 
@@ -82,6 +84,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Eval(args) => eval::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Transcribe(args) => transcribe::run(&args),
         Command::Train(args) => {
             keep_freed_memory();
             train::run(&args)

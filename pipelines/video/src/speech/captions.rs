@@ -58,7 +58,11 @@ fn of_segment(segment: &Segment) -> Vec<Caption> {
             let is_over = pauses
                 || (sentence && said_s > SENTENCE_S)
                 || spelled.word.end_s - first.word.start_s > LONGEST_S;
-            let texts: Vec<&str> = present.iter().map(|s| s.text).chain([spelled.text]).collect();
+            let texts: Vec<&str> = present
+                .iter()
+                .map(|s| s.text)
+                .chain([spelled.text])
+                .collect();
             if is_over || wrap(&texts).len() > LINES {
                 captions.push(caption(&present));
                 present.clear();
@@ -214,15 +218,28 @@ mod tests {
                     it was the age of foolishness, it was the epoch of belief, it was the season.";
         let transcript = transcript(&[long, "Yes.", long], 0.3);
         let captions = captions(&transcript);
-        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let words = |text: &str| {
+            text.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
         let all: String = captions.iter().map(|c| c.lines.join(" ") + " ").collect();
         assert_eq!(words(&all), words(&format!("{long} Yes. {long}")));
         for caption in &captions {
             assert!((1..=LINES).contains(&caption.lines.len()), "{caption:?}");
-            assert!(caption.lines.iter().all(|line| line.chars().count() <= COLUMNS));
+            assert!(
+                caption
+                    .lines
+                    .iter()
+                    .all(|line| line.chars().count() <= COLUMNS)
+            );
             assert!(caption.end_s > caption.start_s && caption.end_s - caption.start_s < 8.0);
         }
-        assert!(captions.windows(2).all(|two| two[0].end_s <= two[1].start_s));
+        assert!(
+            captions
+                .windows(2)
+                .all(|two| two[0].end_s <= two[1].start_s)
+        );
     }
 
     #[test]
@@ -236,7 +253,10 @@ mod tests {
         let words: Vec<&str> = "one two three four five six seven eight nine ten"
             .split_inclusive(' ')
             .collect();
-        assert_eq!(balanced(&words), ["one two three four five", "six seven eight nine ten"]);
+        assert_eq!(
+            balanced(&words),
+            ["one two three four five", "six seven eight nine ten"]
+        );
     }
 
     #[test]
@@ -248,14 +268,26 @@ mod tests {
             .map(|index| Word {
                 start_s: f64::from(index) * 0.3,
                 end_s: f64::from(index) * 0.3 + 0.3,
-                word: if index % 2 == 0 { "私は" } else { "学生です。" }.into(),
+                word: if index % 2 == 0 {
+                    "私は"
+                } else {
+                    "学生です。"
+                }
+                .into(),
             })
             .collect();
         let captions = captions(&transcript);
-        let all: String = captions.iter().map(|caption| caption.lines.concat()).collect();
+        let all: String = captions
+            .iter()
+            .map(|caption| caption.lines.concat())
+            .collect();
         assert_eq!(all, segment_text(&transcript));
         let fits = |line: &String| width(line) <= COLUMNS && !line.contains(' ');
-        assert!(captions.iter().all(|caption| caption.lines.iter().all(fits)));
+        assert!(
+            captions
+                .iter()
+                .all(|caption| caption.lines.iter().all(fits))
+        );
     }
 
     fn segment_text(transcript: &Transcript) -> String {

@@ -91,7 +91,12 @@ fn escaped(line: &str) -> String {
 /// Hours, minutes, seconds and milliseconds; hours go on beyond 99.
 fn time(time_s: f64, point: char) -> String {
     let all = (time_s * 1000.0).round() as u64;
-    let (ms, s, min, h) = (all % 1000, all / 1000 % 60, all / 60_000 % 60, all / 3_600_000);
+    let (ms, s, min, h) = (
+        all % 1000,
+        all / 1000 % 60,
+        all / 60_000 % 60,
+        all / 3_600_000,
+    );
     format!("{h:02}:{min:02}:{s:02}{point}{ms:03}")
 }
 

@@ -71,7 +71,11 @@ impl Transcript {
 }
 
 fn milliseconds(time_s: f64) -> f64 {
-    let time_s = if time_s.is_finite() { time_s.max(0.0) } else { 0.0 };
+    let time_s = if time_s.is_finite() {
+        time_s.max(0.0)
+    } else {
+        0.0
+    };
     (time_s * 1000.0).round() / 1000.0
 }
 
@@ -102,7 +106,11 @@ mod tests {
             language: None,
             model: "tiny.en".into(),
             segments: vec![
-                segment(-1.0, 3.0, vec![word(-1.0, 2.0), word(1.0, 0.5), word(2.5, 4.0)]),
+                segment(
+                    -1.0,
+                    3.0,
+                    vec![word(-1.0, 2.0), word(1.0, 0.5), word(2.5, 4.0)],
+                ),
                 segment(3.5, f64::NAN, vec![word(3.0, 99.0)]),
             ],
         };
@@ -116,8 +124,14 @@ mod tests {
             .segments
             .iter()
             .flat_map(|segment| {
-                let words = segment.words.iter().flat_map(|word| [word.start_s, word.end_s]);
-                [segment.start_s].into_iter().chain(words).chain([segment.end_s])
+                let words = segment
+                    .words
+                    .iter()
+                    .flat_map(|word| [word.start_s, word.end_s]);
+                [segment.start_s]
+                    .into_iter()
+                    .chain(words)
+                    .chain([segment.end_s])
             })
             .collect();
         assert!(times.is_sorted(), "{times:?}");

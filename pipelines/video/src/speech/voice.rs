@@ -181,3 +181,6 @@ impl Voice {
         self.detector.predict_f32(frame)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

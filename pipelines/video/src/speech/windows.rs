@@ -99,7 +99,10 @@ impl Windows {
     /// The windows that are left when the sound has ended.
     pub fn finish(&mut self) -> Vec<Window> {
         let region = self.voice.finish();
-        let mut left: Vec<Window> = region.and_then(|region| self.add(region)).into_iter().collect();
+        let mut left: Vec<Window> = region
+            .and_then(|region| self.add(region))
+            .into_iter()
+            .collect();
         let last = std::mem::replace(&mut self.window, Window::new());
         left.extend(Some(last).filter(|window| !window.samples.is_empty()));
         left
@@ -124,5 +127,28 @@ impl Windows {
             self.window.samples.extend(samples);
         }
         full.filter(|window| !window.samples.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_a_window_are_those_of_its_pieces() {
+        let second = SAMPLE_RATE_HZ;
+        let piece = |at, start, length| Piece {
+            at: at * second,
+            start: start * second,
+            length: length * second,
+        };
+        let window = Window {
+            samples: vec![],
+            pieces: vec![piece(0, 10, 2), piece(2, 60, 3)],
+        };
+        assert_eq!((window.start_s(0.0), window.end_s(1.5)), (10.0, 11.5));
+        // The seam is the end of one piece and the start of the next.
+        assert_eq!((window.end_s(2.0), window.start_s(2.0)), (12.0, 60.0));
+        assert_eq!((window.end_s(5.0), window.start_s(9.0)), (63.0, 63.0));
     }
 }

@@ -117,12 +117,16 @@ pub(super) fn convert(model: &Ct2, vocabulary_path: &Path, out: &mut impl Write)
     let dimensions = dimensions(model)?;
     let expected = dimensions.tensors();
     let io = |cause| WhisperModelError::io(Path::new("the converted model"))(cause);
-    let text = std::fs::read_to_string(vocabulary_path)
-        .map_err(WhisperModelError::io(vocabulary_path))?;
+    let text =
+        std::fs::read_to_string(vocabulary_path).map_err(WhisperModelError::io(vocabulary_path))?;
     let tokens = vocabulary::tokens(vocabulary_path, &text)?;
     if tokens.len() >= dimensions.vocab as usize {
         let reason = format!("{}, but the model has {}", tokens.len(), dimensions.vocab);
-        return Err(WhisperModelError::model(vocabulary_path, "the number of tokens", reason));
+        return Err(WhisperModelError::model(
+            vocabulary_path,
+            "the number of tokens",
+            reason,
+        ));
     }
     let mut is_half = true;
     for tensor in &expected {
@@ -230,7 +234,10 @@ fn keys_have_no_bias(model: &Ct2, expected: &[Expected]) -> Result<()> {
         let count = variable.bytes / rows.of;
         let bytes = model.read(variable, count * rows.index, count)?;
         if bytes.iter().any(|&byte| byte != 0) {
-            return Err(model.wrong(&rows.variable, "gives the keys a bias, as no Whisper does".into()));
+            return Err(model.wrong(
+                &rows.variable,
+                "gives the keys a bias, as no Whisper does".into(),
+            ));
         }
     }
     Ok(())

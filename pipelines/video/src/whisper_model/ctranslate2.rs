@@ -68,7 +68,8 @@ impl Ct2 {
     ///
     /// Errors, naming the variable, if the file is not of this format, or its sizes disagree.
     pub fn open(file: Joined) -> Result<Self> {
-        let wrong = |part: &str, reason: String| WhisperModelError::model(file.path(), part, reason);
+        let wrong =
+            |part: &str, reason: String| WhisperModelError::model(file.path(), part, reason);
         let mut cursor = Cursor::new(&file, 0);
         let version = cursor.u32()?;
         if !VERSIONS.contains(&version) {
@@ -151,10 +152,18 @@ fn name(cursor: &mut Cursor<'_>) -> Result<String> {
     let mut bytes = cursor.bytes(u64::from(length))?;
     if bytes.pop() != Some(0) {
         let reason = "does not end with a zero";
-        return Err(WhisperModelError::model(cursor.file.path(), &format!("the name at {at}"), reason));
+        return Err(WhisperModelError::model(
+            cursor.file.path(),
+            &format!("the name at {at}"),
+            reason,
+        ));
     }
     String::from_utf8(bytes).map_err(|_| {
-        WhisperModelError::model(cursor.file.path(), &format!("the name at {at}"), "is no text")
+        WhisperModelError::model(
+            cursor.file.path(),
+            &format!("the name at {at}"),
+            "is no text",
+        )
     })
 }
 
@@ -163,12 +172,20 @@ fn variable(cursor: &mut Cursor<'_>, name: &str) -> Result<Variable> {
     let path_of = cursor.file.path().to_owned();
     let rank = cursor.u8()?;
     if rank > MAX_RANK {
-        return Err(WhisperModelError::model(&path_of, name, format!("has {rank} axes")));
+        return Err(WhisperModelError::model(
+            &path_of,
+            name,
+            format!("has {rank} axes"),
+        ));
     }
     let shape: Vec<u32> = (0..rank).map(|_| cursor.u32()).collect::<Result<_>>()?;
     let code = cursor.u8()?;
     let Some(kind) = Kind::from_code(code) else {
-        return Err(WhisperModelError::model(&path_of, name, format!("has the unknown type {code}")));
+        return Err(WhisperModelError::model(
+            &path_of,
+            name,
+            format!("has the unknown type {code}"),
+        ));
     };
     let bytes = u64::from(cursor.u32()?);
     let numbers = shape
@@ -181,7 +198,9 @@ fn variable(cursor: &mut Cursor<'_>, name: &str) -> Result<Variable> {
     let position = cursor.position;
     cursor.skip(bytes).map_err(|_| {
         let length = cursor.file.length();
-        wrong(format!("needs {bytes} bytes at {position}, but the file has {length}"))
+        wrong(format!(
+            "needs {bytes} bytes at {position}, but the file has {length}"
+        ))
     })?;
     Ok(Variable {
         shape,

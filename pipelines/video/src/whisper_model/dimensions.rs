@@ -76,7 +76,10 @@ impl Dimensions {
             }
         }
         if !(ENGLISH_VOCAB..=MAX_VOCAB).contains(&self.vocab) {
-            let reason = format!("is {}, but must be {ENGLISH_VOCAB} or a little more", self.vocab);
+            let reason = format!(
+                "is {}, but must be {ENGLISH_VOCAB} or a little more",
+                self.vocab
+            );
             return Err(wrong("n_vocab", reason));
         }
         if !DEPTHS.contains(&self.audio_layers) {
@@ -88,13 +91,22 @@ impl Dimensions {
             return Err(wrong("n_text_layer", reason));
         }
         if self.width > 4096 {
-            return Err(wrong("n_audio_state", format!("is {}, but may be at most 4096", self.width)));
+            return Err(wrong(
+                "n_audio_state",
+                format!("is {}, but may be at most 4096", self.width),
+            ));
         }
         if self.text_width != self.width {
-            let reason = format!("is {}, but n_audio_state is {}", self.text_width, self.width);
+            let reason = format!(
+                "is {}, but n_audio_state is {}",
+                self.text_width, self.width
+            );
             return Err(wrong("n_text_state", reason));
         }
-        for (field, heads) in [("n_audio_head", self.audio_heads), ("n_text_head", self.text_heads)] {
+        for (field, heads) in [
+            ("n_audio_head", self.audio_heads),
+            ("n_text_head", self.text_heads),
+        ] {
             if self.width % heads != 0 {
                 let reason = format!("is {heads}, which does not divide {}", self.width);
                 return Err(wrong(field, reason));
@@ -105,7 +117,10 @@ impl Dimensions {
             return Err(wrong("n_audio_ctx and n_text_ctx", reason));
         }
         if self.mels != 80 && self.mels != 128 {
-            return Err(wrong("n_mels", format!("is {}, but must be 80 or 128", self.mels)));
+            return Err(wrong(
+                "n_mels",
+                format!("is {}, but must be 80 or 128", self.mels),
+            ));
         }
         Ok(())
     }
@@ -114,10 +129,22 @@ impl Dimensions {
     pub fn tensors(&self) -> Vec<Expected> {
         let width = self.width;
         let mut list = List(Vec::new());
-        list.add("encoder.positional_embedding", &[self.audio_context, width], Role::Small);
-        list.add("encoder.conv1.weight", &[width, self.mels, 3], Role::Convolution);
+        list.add(
+            "encoder.positional_embedding",
+            &[self.audio_context, width],
+            Role::Small,
+        );
+        list.add(
+            "encoder.conv1.weight",
+            &[width, self.mels, 3],
+            Role::Convolution,
+        );
         list.add("encoder.conv1.bias", &[width, 1], Role::Small);
-        list.add("encoder.conv2.weight", &[width, width, 3], Role::Convolution);
+        list.add(
+            "encoder.conv2.weight",
+            &[width, width, 3],
+            Role::Convolution,
+        );
         list.add("encoder.conv2.bias", &[width, 1], Role::Small);
         for layer in 0..self.audio_layers {
             let block = format!("encoder.blocks.{layer}");
@@ -125,8 +152,16 @@ impl Dimensions {
             list.feed_forward(&block, width);
         }
         list.pair("encoder.ln_post", &[width], width);
-        list.add("decoder.positional_embedding", &[self.text_context, width], Role::Small);
-        list.add("decoder.token_embedding.weight", &[self.vocab, width], Role::Matrix);
+        list.add(
+            "decoder.positional_embedding",
+            &[self.text_context, width],
+            Role::Small,
+        );
+        list.add(
+            "decoder.token_embedding.weight",
+            &[self.vocab, width],
+            Role::Matrix,
+        );
         for layer in 0..self.text_layers {
             let block = format!("decoder.blocks.{layer}");
             list.attention(&format!("{block}.attn"), width);
@@ -151,7 +186,11 @@ impl List {
 
     /// A weight and its bias.
     fn pair(&mut self, name: &str, weight: &[u32], bias: u32) {
-        let role = if weight.len() == 1 { Role::Small } else { Role::Matrix };
+        let role = if weight.len() == 1 {
+            Role::Small
+        } else {
+            Role::Matrix
+        };
         self.add(&format!("{name}.weight"), weight, role);
         self.add(&format!("{name}.bias"), &[bias], Role::Small);
     }

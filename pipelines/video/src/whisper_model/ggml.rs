@@ -80,7 +80,10 @@ pub(super) fn check(path: &Path) -> Result<Dimensions> {
     for token in 0..tokens {
         let length = cursor.u32()?;
         if length > MAX_TOKEN_BYTES {
-            return Err(wrong(&format!("token {token}"), format!("has {length} bytes")));
+            return Err(wrong(
+                &format!("token {token}"),
+                format!("has {length} bytes"),
+            ));
         }
         cursor.skip(u64::from(length))?;
     }
@@ -117,7 +120,10 @@ fn tensor(
     let name = cursor.bytes(u64::from(length))?;
     let name = String::from_utf8_lossy(&name).into_owned();
     let Some(expected) = missing.remove(&name) else {
-        return Err(wrong(&name, "is no tensor of this model, or there twice".into()));
+        return Err(wrong(
+            &name,
+            "is no tensor of this model, or there twice".into(),
+        ));
     };
     if shape != expected.shape {
         let reason = format!("has the shape {shape:?}, not {:?}", expected.shape);

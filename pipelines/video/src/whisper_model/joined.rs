@@ -112,8 +112,15 @@ impl<'a> Cursor<'a> {
     pub fn bytes(&mut self, count: u64) -> Result<Vec<u8>, WhisperModelError> {
         let left = self.file.length().saturating_sub(self.position);
         if count > left {
-            let reason = format!("needs {count} bytes at {}, but {left} are left", self.position);
-            return Err(WhisperModelError::model(self.file.path(), "the file", reason));
+            let reason = format!(
+                "needs {count} bytes at {}, but {left} are left",
+                self.position
+            );
+            return Err(WhisperModelError::model(
+                self.file.path(),
+                "the file",
+                reason,
+            ));
         }
         let mut bytes = vec![0; count as usize];
         self.fill(&mut bytes)?;
@@ -168,8 +175,15 @@ impl<'a> Cursor<'a> {
     pub fn skip(&mut self, count: u64) -> Result<(), WhisperModelError> {
         let left = self.file.length().saturating_sub(self.position);
         if count > left {
-            let reason = format!("needs {count} bytes at {}, but {left} are left", self.position);
-            return Err(WhisperModelError::model(self.file.path(), "the file", reason));
+            let reason = format!(
+                "needs {count} bytes at {}, but {left} are left",
+                self.position
+            );
+            return Err(WhisperModelError::model(
+                self.file.path(),
+                "the file",
+                reason,
+            ));
         }
         self.position += count;
         Ok(())

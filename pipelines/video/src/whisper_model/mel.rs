@@ -47,9 +47,11 @@ pub(super) fn filters(mels: usize) -> Vec<f32> {
             let area = 2.0 / (high - low);
             (0..BINS).map(move |bin| {
                 let hz = bin as f64 * bin_hz;
-                let rising = (hz - low) / (peak - low);
+                // The sign of zero is the original's as well.
+                let rising = -(low - hz) / (peak - low);
                 let falling = (high - hz) / (high - peak);
-                let height = rising.min(falling).max(0.0) as f32;
+                let height = rising.min(falling);
+                let height = if height < 0.0 { 0.0 } else { height as f32 };
                 (f64::from(height) * area) as f32
             })
         })
@@ -65,8 +67,14 @@ mod tests {
     #[test]
     fn the_filters_are_whispers_own_to_the_last_bit() {
         for (mels, expected) in [
-            (80, "4f2701b1d287d74a0dc9871026e9519d98cb76426615f2539b0d151a0ae4ec2e"),
-            (128, "2a5f9822897750e047c85dea37cc268d3be0ecfd23c28a5f10da129d99d05afe"),
+            (
+                80,
+                "4f2701b1d287d74a0dc9871026e9519d98cb76426615f2539b0d151a0ae4ec2e",
+            ),
+            (
+                128,
+                "2a5f9822897750e047c85dea37cc268d3be0ecfd23c28a5f10da129d99d05afe",
+            ),
         ] {
             let filters = filters(mels);
             assert_eq!(filters.len(), mels * BINS);

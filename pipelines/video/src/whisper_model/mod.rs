@@ -275,10 +275,16 @@ fn model(name: &str, path: &Path) -> Result<WhisperModel> {
 /// Converts into a file that is there whole or not at all.
 fn write(parts: &FolderParts, place: &Path) -> Result<()> {
     let vocabulary = &parts.vocabulary;
-    let length = vocabulary.metadata().map_err(WhisperModelError::io(vocabulary))?;
+    let length = vocabulary
+        .metadata()
+        .map_err(WhisperModelError::io(vocabulary))?;
     if length.len() > MAX_VOCABULARY {
         let reason = format!("has {} bytes", length.len());
-        return Err(WhisperModelError::model(vocabulary, "the vocabulary", reason));
+        return Err(WhisperModelError::model(
+            vocabulary,
+            "the vocabulary",
+            reason,
+        ));
     }
     let model = Ct2::open(Joined::open(&parts.model)?)?;
     let folder = place.parent().unwrap_or(Path::new("."));

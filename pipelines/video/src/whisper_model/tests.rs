@@ -61,7 +61,11 @@ fn bytes_of(kind: Kind) -> Vec<u8> {
             };
             let is_zero = is_key && rows.variable.ends_with("bias");
             // Finite in 16 bits: the exponent is never all ones.
-            let bits = if is_zero { 0 } else { (state >> 16) as u16 & 0xbbff };
+            let bits = if is_zero {
+                0
+            } else {
+                (state >> 16) as u16 & 0xbbff
+            };
             match kind {
                 Kind::F16 => data.extend(bits.to_le_bytes()),
                 Kind::I8 => data.push(bits as u8),
@@ -82,7 +86,9 @@ fn bytes_of(kind: Kind) -> Vec<u8> {
     for (name, shape, code, data) in &variables {
         text(&mut bytes, name);
         bytes.push(shape.len() as u8);
-        shape.iter().for_each(|size| bytes.extend(size.to_le_bytes()));
+        shape
+            .iter()
+            .for_each(|size| bytes.extend(size.to_le_bytes()));
         bytes.push(*code);
         bytes.extend((data.len() as u32).to_le_bytes());
         bytes.extend(data);
@@ -151,7 +157,10 @@ fn numbers_that_were_rounded_already_are_refused() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("I8") && error.contains("float16"), "{error}");
-    assert_eq!(fs::read_dir(cache.path().join("whisper")).unwrap().count(), 0);
+    assert_eq!(
+        fs::read_dir(cache.path().join("whisper")).unwrap().count(),
+        0
+    );
 }
 
 #[test]
@@ -163,19 +172,30 @@ fn two_halves_of_a_file_convert_as_the_whole() {
     fs::create_dir_all(&one).unwrap();
     fs::create_dir_all(&two).unwrap();
     fs::write(one.join("model.bin.part1"), &bytes[..100_003]).unwrap();
-    fs::copy(dir.path().join("vocabulary.txt"), one.join("vocabulary.txt")).unwrap();
+    fs::copy(
+        dir.path().join("vocabulary.txt"),
+        one.join("vocabulary.txt"),
+    )
+    .unwrap();
     fs::write(two.join("model.bin.part2"), &bytes[100_003..]).unwrap();
     let packages = [halves.path().join("one"), halves.path().join("two")];
     let joined = cache.path().join("joined.bin");
     write(&FolderParts::of_packages(&packages).unwrap(), &joined).unwrap();
-    let whole = models(cache.path()).find(dir.path().to_str().unwrap()).unwrap();
+    let whole = models(cache.path())
+        .find(dir.path().to_str().unwrap())
+        .unwrap();
     assert!(fs::read(joined).unwrap() == fs::read(whole.path).unwrap());
 }
 
 #[test]
 fn what_is_no_model_is_said_in_one_line() {
     let cache = tempfile::tempdir().unwrap();
-    let message = |reference: &str| models(cache.path()).find(reference).unwrap_err().to_string();
+    let message = |reference: &str| {
+        models(cache.path())
+            .find(reference)
+            .unwrap_err()
+            .to_string()
+    };
     assert!(message("huge").contains("tiny.en or base"));
     assert!(message(cache.path().to_str().unwrap()).contains("model.bin"));
     let file = cache.path().join("x.bin");
@@ -190,7 +210,10 @@ struct Draws(u64);
 
 impl Draws {
     fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 33) as usize) % limit.max(1)
     }
 }
@@ -223,7 +246,9 @@ fn mutated_models_end_in_an_answer_or_an_error() {
     let (dir, cache) = (folder(Kind::F16), tempfile::tempdir().unwrap());
     let original = fs::read(dir.path().join("model.bin")).unwrap();
     let vocabulary = dir.path().join("vocabulary.txt");
-    let model = models(cache.path()).find(dir.path().to_str().unwrap()).unwrap();
+    let model = models(cache.path())
+        .find(dir.path().to_str().unwrap())
+        .unwrap();
     let converted = fs::read(&model.path).unwrap();
     let ct2 = Ct2::open(Joined::open(&[dir.path().join("model.bin")]).unwrap()).unwrap();
     // Bytes of the headers: the first of the file, and those before the numbers of each variable.
@@ -263,7 +288,10 @@ fn mutated_models_end_in_an_answer_or_an_error() {
         if let Err(error) = result {
             refused += 1;
             let error = error.to_string();
-            assert!(error.contains("mutated.bin") && error.lines().count() == 1, "{error}");
+            assert!(
+                error.contains("mutated.bin") && error.lines().count() == 1,
+                "{error}"
+            );
         }
     }
     assert!(refused > count / 2, "{refused} of {count} were refused");

@@ -59,7 +59,12 @@ pub(super) fn tokens(path: &Path, text: &str) -> Result<Vec<Vec<u8>>, WhisperMod
                 .collect();
             bytes
                 .filter(|bytes| bytes.len() <= MAX_TOKEN_BYTES)
-                .ok_or_else(|| wrong(format!("token {id}"), "is not in the letters of bytes".into()))
+                .ok_or_else(|| {
+                    wrong(
+                        format!("token {id}"),
+                        "is not in the letters of bytes".into(),
+                    )
+                })
         })
         .collect()
 }
@@ -70,9 +75,15 @@ mod tests {
 
     #[test]
     fn tokens_become_their_bytes() {
-        let read = tokens(Path::new("vocabulary.txt"), "!\nĠthe\nÃ©\nĊ\n<|endoftext|>\n<|x|>\n");
+        let read = tokens(
+            Path::new("vocabulary.txt"),
+            "!\nĠthe\nÃ©\nĊ\n<|endoftext|>\n<|x|>\n",
+        );
         let read = read.expect("the list is fine");
-        assert_eq!(read, [b"!".to_vec(), b" the".to_vec(), "é".into(), b"\n".to_vec()]);
+        assert_eq!(
+            read,
+            [b"!".to_vec(), b" the".to_vec(), "é".into(), b"\n".to_vec()]
+        );
         let json = tokens(Path::new("v.json"), r#"["a","","<|endoftext|>"]"#);
         assert_eq!(json.expect("the list is fine"), [b"a".to_vec(), vec![]]);
     }
@@ -86,7 +97,11 @@ mod tests {
 
     #[test]
     fn a_list_that_is_none_is_refused_with_the_place() {
-        let message = |text| tokens(Path::new("vocabulary.txt"), text).expect_err(text).to_string();
+        let message = |text| {
+            tokens(Path::new("vocabulary.txt"), text)
+                .expect_err(text)
+                .to_string()
+        };
         assert!(message("a\nb\n").contains("<|endoftext|>"));
         assert!(message("a\n日\n<|endoftext|>").contains("token 1"));
         assert!(tokens(Path::new("v.json"), "{}").is_err());
