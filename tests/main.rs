@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bench_families;
+mod caption;
 mod cli;
 mod cli_files;
 mod command;
@@ -23,3 +24,4 @@ mod quantised;
 mod resume;
 mod tidy;
 mod tiny_model;
+mod video_samples;

@@ -208,6 +208,8 @@ pub enum DataCommand {
     NamedPictures(named_pictures::Args),
     /// Plain text and questions about words, for the text stage.
     Text(plain_text::Args),
+    /// Pictures of videos and the words spoken around them.
+    Video(video::Args),
     /// What a dataset holds.
     Inspect(DataInspectArgs),
 }

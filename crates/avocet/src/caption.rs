@@ -96,7 +96,7 @@ fn hear_it(args: &CaptionArgs, info: &MediaInfo) -> Result<HeardWords> {
     if args.no_speech || info.audio.is_none() {
         return Ok(HeardWords::default());
     }
-    let transcript = hear::transcribe(&args.video, &args.whisper, args.language.as_deref())
+    let transcript = hear::hear(&args.video, &args.whisper, args.language.as_deref())
         .context("--no-speech captions only what is seen")?;
     Ok(HeardWords {
         segments: transcript.segments,
@@ -113,8 +113,9 @@ fn watch(
     args: &CaptionArgs,
     engine: &Engine,
 ) -> Result<(Chosen, Budget, f64)> {
-    let stage = Stage::begin("looking", info.duration_s.unwrap_or(0.0));
-    let looks = look_through(path, |time_s| stage.at(time_s))?;
+    let stage = Stage::begin("looking");
+    let all_s = info.duration_s.unwrap_or(0.0);
+    let looks = look_through(path, |time_s| stage.at(time_s, all_s))?;
     stage.end();
     let length_s = duration_s(info, &looks);
     let spoken: Vec<(f64, f64)> = segments.iter().map(|s| (s.start_s, s.end_s)).collect();

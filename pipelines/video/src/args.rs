@@ -33,7 +33,7 @@ pub struct Args {
     #[command(flatten)]
     pub choice: ChoiceArgs,
     /// The speech model: a name, a ggml file, or a faster-whisper folder.
-    #[arg(long, value_name = "REF", default_value = "tiny.en")]
+    #[arg(long, value_name = "REF", default_value = "base")]
     pub whisper: String,
     /// The language spoken, such as en; found out when absent.
     #[arg(long, value_name = "L")]

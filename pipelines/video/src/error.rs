@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use avocet_media::child::ChildError;
 
+use crate::speech::TranscribeError;
+use crate::whisper_model::WhisperModelError;
+
 /// Why a video gave nothing, or a run of the pipeline stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum VideoError {
@@ -37,6 +40,12 @@ pub enum VideoError {
         /// What is allowed.
         range: String,
     },
+    /// The speech model cannot be had.
+    #[error("--whisper: {0}")]
+    Model(Box<WhisperModelError>),
+    /// What is said cannot be heard.
+    #[error(transparent)]
+    Hearing(Box<TranscribeError>),
     /// The dataset could not be written.
     #[error(transparent)]
     Data(#[from] avocet_data::DataError),

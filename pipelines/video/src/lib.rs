@@ -5,7 +5,7 @@
 //! - [`frames`]: few frames that stand for a video, within a budget.
 //! - [`watch`]: the frames of a file, from afar and as pictures.
 //! - [`timeline`]: what is said and what is seen; [`captions`] and [`page`] show it.
-//! - [`aligned`]: pictures and the words spoken around them, as training samples; [`make_with`]
+//! - [`aligned`]: pictures and the words spoken around them, as training samples; [`make`]
 //!   makes them of many videos.
 
 pub mod aligned;
@@ -13,6 +13,7 @@ pub mod args;
 pub mod captions;
 mod error;
 pub mod frames;
+mod hearing;
 mod inputs;
 mod make;
 pub mod page;
@@ -23,5 +24,6 @@ pub mod whisper_model;
 
 pub use args::Args;
 pub use error::VideoError;
+pub use hearing::{Hearing, Whisper};
 pub use inputs::has_video_ending;
-pub use make::{Hearing, make_with};
+pub use make::{make, make_with, run};

@@ -1,6 +1,7 @@
 //! The pipeline: videos to aligned samples, several at a time, and in order into shards.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use avocet_data::Sample;
@@ -14,6 +15,7 @@ use crate::aligned::{Bounds, Shot, samples};
 use crate::args::Args;
 use crate::error::VideoError;
 use crate::frames::{Budget, Choice, choose};
+use crate::hearing::{Hearing, Whisper};
 use crate::inputs::{Input, inputs};
 use crate::timeline::Segment;
 use crate::watch::{duration_s, look_through, stills};
@@ -21,12 +23,34 @@ use crate::watch::{duration_s, look_through, stills};
 /// The longest transcript that is read.
 const MAX_TRANSCRIPT_BYTES: u64 = 64 << 20;
 
-/// Who hears what is said in a file.
-pub trait Hearing: Sync {
-    /// The segments spoken in a file with sound.
-    ///
-    /// Errors if the file does not decode, or the model cannot be used.
-    fn hear(&self, path: &Path) -> Result<Vec<Segment>, VideoError>;
+/// Makes the dataset and prints what is in it.
+///
+/// Errors as [`make`] does.
+pub fn run(args: &Args) -> Result<(), VideoError> {
+    let made = make(args)?;
+    let rejected: u64 = made.rejected.values().sum();
+    let mut out = std::io::stdout().lock();
+    let mut said = writeln!(
+        out,
+        "{}: {} samples; inputs: {} = {} kept + {rejected} rejected",
+        args.output.display(),
+        made.samples,
+        made.inputs,
+        made.kept
+    );
+    for (reason, count) in &made.rejected {
+        said = said.and(writeln!(out, "  {count} rejected: {reason}"));
+    }
+    // The dataset is whole even when nobody reads about it.
+    drop(said);
+    Ok(())
+}
+
+/// Makes the dataset, or the rest of one that was begun, with Whisper.
+///
+/// Errors as [`make_with`] does, or if the speech model cannot be had.
+pub fn make(args: &Args) -> Result<Manifest, VideoError> {
+    make_with(args, &Whisper::of(args))
 }
 
 /// Makes the dataset, or the rest of one that was begun; `hearing` is asked for videos without a

@@ -19,13 +19,14 @@ pub struct CaptionArgs {
     #[arg(long = "set", value_name = "FIELD=VALUE")]
     pub settings: Vec<String>,
     /// What is asked about each frame; given several times, the answer that the model is surest of
-    /// stands [default: what suits the model].
+    /// stands [default: what the model was taught to answer].
     #[arg(long, value_name = "TEXT")]
     pub question: Vec<String>,
-    /// What listens: tiny.en or base (fetched once), a ggml file, or a faster-whisper folder.
-    #[arg(long, value_name = "REF", default_value = "tiny.en")]
+    /// What listens: `base` (99 languages, 145 MB) or `tiny.en` (English, 75 MB), fetched once; a
+    /// ggml file, a faster-whisper folder, or a ggml file of a hub (owner/name/file.bin).
+    #[arg(long, value_name = "REF", default_value = "base")]
     pub whisper: String,
-    /// The language spoken, such as en; found out when absent.
+    /// The language that is spoken, such as en or german; found out when absent or auto.
     #[arg(long, value_name = "L")]
     pub language: Option<String>,
     /// Do not listen: caption only what is seen.

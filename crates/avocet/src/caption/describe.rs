@@ -72,12 +72,12 @@ impl<'a> Describer<'a> {
 
     /// A caption for each frame.
     pub(super) fn describe(&self, stills: &[Still]) -> Result<Vec<String>> {
-        let stage = Stage::begin("describing", stills.len() as f64);
+        let stage = Stage::begin("describing");
         let mut captions = Vec::with_capacity(stills.len());
         for still in stills {
             let image = self.engine.read_image(&still.jpeg)?;
             captions.push(self.caption(&image)?);
-            stage.at(captions.len() as f64);
+            stage.at(captions.len() as f64, stills.len() as f64);
         }
         stage.end();
         Ok(captions)

@@ -274,7 +274,7 @@ mod tests {
             let light = (24.0 * (t - 4.0).clamp(0.0, 0.25) / 0.25) as u8;
             let shade = |value: u8| value.saturating_sub(light);
             let ground = GROUNDS[0].map(shade);
-            scene(ground, [200, 20, 20].map(shade), (t * 5.0) as usize)
+            scene(ground, [200, 20, 20].map(shade), 12 + (t * 2.0) as usize)
         });
         assert_eq!(scene_changes(&film), []);
     }
