@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bench_families;
+mod caption;
 mod cli;
 mod cli_files;
 mod clips;
@@ -29,3 +30,4 @@ mod tidy;
 mod tiny_model;
 mod transcripts;
 mod video_files;
+mod video_samples;

@@ -23,10 +23,12 @@ pub struct Cli {
 /// The commands of `avocet`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Answer one question about zero or more images.
+    /// Answer one question about zero or more images or videos.
     Ask(AskArgs),
     /// Hold a conversation; `/image FILE` adds an image, end of input ends it.
     Chat(ChatArgs),
+    /// What is said and what is seen in a video, on one time line.
+    Caption(crate::caption::CaptionArgs),
     /// Log-probabilities of given texts: JSONL in, JSONL out.
     Score(ScoreArgs),
     /// Answer a held-out set and print how much of it is right.
@@ -89,7 +91,7 @@ pub struct AskArgs {
     /// How to answer.
     #[command(flatten)]
     pub answer: AnswerArgs,
-    /// Image files, or - for one on stdin; the last argument is the question.
+    /// Image and video files, or - for an image on stdin; the last argument is the question.
     #[arg(required = true, value_names = ["MEDIA]... [QUESTION"])]
     pub media_and_question: Vec<String>,
     /// Print one JSON object at the end and nothing else.
@@ -103,7 +105,7 @@ pub struct ChatArgs {
     /// How to answer.
     #[command(flatten)]
     pub answer: AnswerArgs,
-    /// Image files the conversation starts with.
+    /// Image and video files the conversation starts with.
     #[arg(value_name = "MEDIA")]
     pub media: Vec<String>,
 }
@@ -208,6 +210,8 @@ pub enum DataCommand {
     NamedPictures(named_pictures::Args),
     /// Plain text and questions about words, for the text stage.
     Text(plain_text::Args),
+    /// Pictures of videos and the words spoken around them.
+    Video(video::Args),
     /// What a dataset holds.
     Inspect(DataInspectArgs),
     /// Join datasets, or the parts of one made by several processes, to one.

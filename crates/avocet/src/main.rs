@@ -6,7 +6,9 @@
 mod args;
 mod ask;
 mod bench;
+mod caption;
 mod chat;
+mod clip;
 mod data;
 mod datasets;
 mod doctor;
@@ -15,12 +17,14 @@ mod embedded;
 mod eval;
 mod failure;
 mod graft;
+mod hear;
 mod inspect;
 mod media;
 mod models;
 mod output;
 mod quantise;
 mod score;
+mod stages;
 mod train;
 mod transcribe;
 mod whisper;
@@ -76,6 +80,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Ask(args) => ask::run(&args),
         Command::Chat(args) => chat::run(&args),
+        Command::Caption(args) => caption::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Doctor(args) => doctor::run(&args),
