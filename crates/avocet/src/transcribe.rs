@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use video::speech::{
-    TranscribeOptions, TranscribeProgress, Transcript, TranscriptFormat, transcribe,
+    TranscribeOptions, TranscribeProgress, Transcript, TranscriptFormat, language_code,
+    must_have_sound, transcribe,
 };
 
 use crate::{output, whisper};
