@@ -107,8 +107,7 @@ fn what_cannot_be_transcribed_is_refused_in_one_line_before_a_model_is_fetched()
             &dir.path().display().to_string(),
         ],
         &["vocabulary"],
-    )
-    .map(drop)?;
+    )?;
     let output = offline()
         .args(["transcribe", &sound, "--format", "doc"])
         .output()?;

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use video::speech::{
-    TranscribeOptions, TranscribeProgress, Transcript, TranscriptFormat, transcribe,
+    TranscribeOptions, TranscribeProgress, Transcript, TranscriptFormat, language_code,
+    must_have_sound, transcribe,
 };
 
 use crate::{output, whisper};
@@ -124,7 +125,7 @@ fn write(
     let path = folder.join(name);
     let text = format.write(transcript)?;
     let put = || -> std::io::Result<()> {
-        let mut partial = tempfile::NamedTempFile::new_in(folder)?;
+        let mut partial = readable_by_others().tempfile_in(folder)?;
         partial.write_all(text.as_bytes())?;
         partial.as_file().sync_all()?;
         partial.persist(&path)?;
@@ -132,6 +133,17 @@ fn write(
     };
     put().with_context(|| path.display().to_string())?;
     Ok(path)
+}
+
+/// Makes files as any program does; temporary ones are their owner's alone otherwise.
+fn readable_by_others() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder
 }
 
 /// A bar on a terminal, or a line every few seconds.
