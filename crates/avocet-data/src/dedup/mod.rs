@@ -49,7 +49,7 @@ pub struct DedupOptions {
 
 impl DedupOptions {
     /// Similarity from which on pictures are the same; see the README for how it was chosen.
-    pub const PICTURE_SIMILARITY: f64 = 0.985;
+    pub const PICTURE_SIMILARITY: f64 = 0.97;
     /// Share of common runs of five words from which on texts are the same.
     pub const TEXT_SIMILARITY: f64 = 0.75;
 }

@@ -1,5 +1,6 @@
 //! What is in a dataset, for people: counts, and a page that shows samples.
 
+mod counts;
 mod page;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! The contact sheet: one page without links or scripts that shows samples of every kind.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io::Write;
 
 use avocet_media::{Limits, decode};
@@ -13,7 +13,8 @@ use minijinja::value::Serde;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{MOST_LINES, Summary};
+use super::Summary;
+use super::counts::{Figure, List, figures, lists, thousands};
 use crate::shard::Reader;
 use crate::{Content, DataError, Sample, Truth};
 
@@ -127,86 +128,6 @@ struct Page<'a> {
     kinds: Vec<Kind<'a>>,
 }
 
-#[derive(Serialize)]
-struct Figure {
-    name: &'static str,
-    value: String,
-}
-
-fn figures(summary: &Summary) -> Vec<Figure> {
-    let figure = |name, value| Figure { name, value };
-    let percent = 100.0 * summary.kept as f64 / summary.inputs.max(1) as f64;
-    vec![
-        figure("samples", thousands(summary.samples)),
-        figure("pictures", thousands(summary.images)),
-        figure("shards", thousands(summary.shards)),
-        figure("MB", format!("{:.1}", summary.bytes as f64 / 1e6)),
-        figure("inputs", thousands(summary.inputs)),
-        figure("of inputs kept", format!("{percent:.1} %")),
-    ]
-}
-
-/// Counts as bars.
-#[derive(Serialize)]
-struct List {
-    title: &'static str,
-    bad: bool,
-    rows: Vec<ListRow>,
-}
-
-#[derive(Serialize)]
-struct ListRow {
-    name: String,
-    count: String,
-    percent: f64,
-}
-
-fn lists(summary: &Summary) -> Vec<List> {
-    let list = |title, bad, counts: &BTreeMap<String, u64>, total: u64| {
-        let mut most: Vec<_> = counts.iter().collect();
-        most.sort_by_key(|&(name, &count)| (std::cmp::Reverse(count), name));
-        let (shown, rest) = most.split_at(most.len().min(MOST_LINES));
-        let row = |name: String, count: u64| ListRow {
-            name,
-            count: thousands(count),
-            percent: (1e4 * count as f64 / total.max(1) as f64).round() / 100.0,
-        };
-        let mut rows: Vec<ListRow> = shown
-            .iter()
-            .map(|&(name, &count)| row(name.clone(), count))
-            .collect();
-        if !rest.is_empty() {
-            let sum = rest.iter().map(|(_, count)| **count).sum();
-            rows.push(row(format!("{} others", rest.len()), sum));
-        }
-        List { title, bad, rows }
-    };
-    let all = [
-        list("Samples by kind", false, &summary.kinds, summary.samples),
-        list(
-            "Samples by source",
-            false,
-            &summary.sources,
-            summary.samples,
-        ),
-        list(
-            "Samples by licence",
-            false,
-            &summary.licences,
-            summary.samples,
-        ),
-        list(
-            "Rejected inputs by reason",
-            true,
-            &summary.rejected,
-            summary.inputs,
-        ),
-    ];
-    all.into_iter()
-        .filter(|list| !list.rows.is_empty())
-        .collect()
-}
-
 /// Samples of one task.
 #[derive(Serialize)]
 struct Kind<'a> {
@@ -251,6 +172,16 @@ struct Image {
     small: bool,
     shows: String,
     broken: String,
+    boxes: Vec<Outline>,
+}
+
+/// A thing on a picture, in percent of its sides.
+#[derive(Serialize)]
+struct Outline {
+    left: f64,
+    top: f64,
+    width: f64,
+    height: f64,
 }
 
 impl Card {
@@ -274,7 +205,7 @@ impl Card {
             }
             Said { role, pieces }
         };
-        let turns = match &sample.content {
+        let mut turns = match &sample.content {
             Content::Document(text) => vec![said("", text, !sample.images.is_empty())],
             Content::Turns(turns) => turns
                 .iter()
@@ -285,6 +216,12 @@ impl Card {
                 })
                 .collect(),
         };
+        if let (Content::Turns(said), [_]) = (&sample.content, &sample.images[..]) {
+            let mut pieces = turns.iter_mut().flat_map(|turn| &mut turn.pieces);
+            if let Some(image) = pieces.find_map(|piece| piece.image.as_mut()) {
+                said.iter().for_each(|turn| image.outline(&turn.text));
+            }
+        }
         Self {
             id: sample.id.clone(),
             source: sample.source.clone(),
@@ -346,6 +283,31 @@ impl Image {
                 None => String::new(),
             },
             broken: String::new(),
+            boxes: Vec::new(),
+        }
+    }
+
+    /// Draws the boxes that a text speaks of: lines that end in `left top right bottom`, in
+    /// pixels of the picture.
+    fn outline(&mut self, text: &str) {
+        let (width, height) = (self.width as f64, self.height as f64);
+        for line in text.lines() {
+            let numbers = line.split_whitespace().rev().map_while(|word| {
+                let number = word.parse::<u16>().ok()?;
+                Some(f64::from(number))
+            });
+            let numbers: Vec<f64> = numbers.take(4).collect();
+            let [bottom, right, top, left] = numbers[..] else {
+                continue;
+            };
+            if left < right && top < bottom && right <= width && bottom <= height {
+                self.boxes.push(Outline {
+                    left: 100.0 * left / width,
+                    top: 100.0 * top / height,
+                    width: 100.0 * (right - left) / width,
+                    height: 100.0 * (bottom - top) / height,
+                });
+            }
         }
     }
 }
@@ -359,19 +321,6 @@ fn media_type(image: &[u8]) -> &'static str {
         [b'I', b'I', ..] | [b'M', b'M', ..] => "image/tiff",
         _ => "image/png",
     }
-}
-
-/// 1234567 as 1,234,567.
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]
@@ -446,8 +395,15 @@ mod tests {
     }
 
     #[test]
-    fn large_numbers_are_grouped() {
-        assert_eq!(thousands(999), "999");
-        assert_eq!(thousands(1_234_567), "1,234,567");
+    fn boxes_that_an_answer_gives_are_drawn_if_they_fit_the_picture() {
+        let answer = "button \"Go\" 10 5 30 15\nlink 1 2\nh1 \"x\" 90 0 200 10\nprice 9 9 9 9";
+        let image = Picture::from_rgb(100, 50, vec![9; 15_000]).unwrap();
+        let from = ("page", "made-up", "CC0-1.0");
+        let image = image.to_png().unwrap();
+        let sample =
+            Sample::question(from, image, None, "Where?", Turn::assistant(answer)).unwrap();
+        let page = page(&[sample], 1);
+        assert_eq!(page.matches("<i style=\"left:").count(), 1);
+        assert!(page.contains("left:10.0%;top:10.0%;width:20.0%;height:20.0%"));
     }
 }
