@@ -99,7 +99,7 @@ fn hear_it(args: &CaptionArgs, info: &MediaInfo) -> Result<HeardWords> {
     let transcript = hear::hear(&args.video, &args.whisper, args.language.as_deref())
         .map_err(|error| anyhow!("{error:#} (--no-speech captions only what is seen)"))?;
     Ok(HeardWords {
-        segments: transcript.segments,
+        segments: video::sentences(&transcript.segments),
         language: transcript.language,
         model: Some(transcript.model),
     })
