@@ -6,7 +6,7 @@ mod files;
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use avocet_infer::Engine;
 use avocet_media::video::{MediaInfo, probe};
 use video::frames::{Budget, Chosen, choose};
@@ -36,10 +36,10 @@ pub fn run(args: &CaptionArgs) -> Result<()> {
     let describer = describe::Describer::new(&engine, args)?;
     let heard = hear_it(args, &info)?;
     let (chosen, budget, length_s) = watch(path, &info, &heard.segments, args, &engine)?;
-    let stage = Stage::begin("fetching frames", chosen.times_s.len() as f64);
-    let stills = stills(path, &info, &chosen.times_s, &budget, |done| {
-        stage.at(done as f64)
-    })?;
+    let stage = Stage::begin("fetching frames");
+    let all = chosen.times_s.len() as f64;
+    let fetched = |done: usize| stage.at(done as f64, all);
+    let stills = stills(path, &info, &chosen.times_s, &budget, fetched)?;
     stage.end();
     let captions = describer.describe(&stills)?;
 
@@ -97,9 +97,9 @@ fn hear_it(args: &CaptionArgs, info: &MediaInfo) -> Result<HeardWords> {
         return Ok(HeardWords::default());
     }
     let transcript = hear::hear(&args.video, &args.whisper, args.language.as_deref())
-        .context("--no-speech captions only what is seen")?;
+        .map_err(|error| anyhow!("{error:#} (--no-speech captions only what is seen)"))?;
     Ok(HeardWords {
-        segments: transcript.segments,
+        segments: video::sentences(&transcript.segments),
         language: transcript.language,
         model: Some(transcript.model),
     })

@@ -55,7 +55,10 @@ pub fn samples(
         let begins_ms = shots[first].time_ms;
         // What is said long after the last picture is said about something else.
         let next_ms = shots.get(end).map_or(u64::MAX, |shot| shot.time_ms);
-        let until_ms = next_ms.min(begins_ms.saturating_add(bounds.max_ms));
+        let until_ms = match next_ms <= shots[end - 1].time_ms.saturating_add(bounds.max_ms) {
+            true => next_ms,
+            false => begins_ms.saturating_add(bounds.max_ms),
+        };
         let said = |until: u64| words.partition_point(|word| word.start_ms < until);
         let mut text = String::new();
         let mut last_ms = begins_ms;

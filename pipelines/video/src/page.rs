@@ -5,7 +5,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use minijinja::{Environment, Value};
+use minijinja::Environment;
+use minijinja::value::Serde;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -150,7 +151,7 @@ pub fn to_html(timeline: &Timeline, about: &About) -> String {
         .expect("the template is well formed");
     let template = environment.get_template("page.html");
     template
-        .and_then(|template| template.render(Value::from_serialize(&page)))
+        .and_then(|template| template.render(Serde(&page)))
         .expect("the template asks for nothing that the page lacks")
 }
 
