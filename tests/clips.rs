@@ -52,7 +52,10 @@ const fn clip(name: &'static str, arguments: &'static str) -> Clip {
 
 /// Every container and every way of ordering frames that seeking has to get right.
 pub const CLIPS: &[Clip] = &[
-    clip("b-frames.mp4", "-c:v libx264 -preset veryfast -bf 3 -g 30 -c:a aac"),
+    clip(
+        "b-frames.mp4",
+        "-c:v libx264 -preset veryfast -bf 3 -g 30 -c:a aac",
+    ),
     clip("open-gop.ts", "-c:v mpeg2video -bf 2 -g 12 -q:v 3 -c:a mp2"),
     clip(
         "open-gop-h264.ts",
@@ -66,7 +69,10 @@ pub const CLIPS: &[Clip] = &[
              -c:v libx264 -preset veryfast -g 20",
         )
     },
-    clip("vp9.webm", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 40 -c:a libopus"),
+    clip(
+        "vp9.webm",
+        "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 40 -c:a libopus",
+    ),
     clip(
         "vp8.webm",
         "-c:v libvpx -deadline realtime -cpu-used 8 -g 40 -auto-alt-ref 1 -lag-in-frames 8 \
@@ -83,7 +89,10 @@ pub const CLIPS: &[Clip] = &[
     Clip {
         size: (321, 179),
         sound: false,
-        ..clip("odd-size.mkv", "-c:v libx264 -preset veryfast -g 30 -pix_fmt yuv444p")
+        ..clip(
+            "odd-size.mkv",
+            "-c:v libx264 -preset veryfast -g 30 -pix_fmt yuv444p",
+        )
     },
     clip(
         "fragmented.mp4",
@@ -101,9 +110,15 @@ pub const CLIPS: &[Clip] = &[
     ),
     Clip {
         after: After::CutStart,
-        ..clip("edit-list.mp4", "-c:v libx264 -preset veryfast -bf 2 -g 25 -c:a aac")
+        ..clip(
+            "edit-list.mp4",
+            "-c:v libx264 -preset veryfast -bf 2 -g 25 -c:a aac",
+        )
     },
-    clip("programme.mpg", "-c:v mpeg2video -bf 2 -g 15 -q:v 3 -c:a mp2"),
+    clip(
+        "programme.mpg",
+        "-c:v mpeg2video -bf 2 -g 15 -q:v 3 -c:a mp2",
+    ),
     clip("theora.ogv", "-c:v libtheora -q:v 7 -g 20 -c:a libvorbis"),
     Clip {
         sound: false,
@@ -112,7 +127,10 @@ pub const CLIPS: &[Clip] = &[
             "-c:v libx264 -preset veryfast -bf 0 -x264-params intra-refresh=1:keyint=25",
         )
     },
-    clip("anamorphic.mkv", "-c:v libx264 -preset veryfast -g 25 -vf setsar=4/3 -c:a aac"),
+    clip(
+        "anamorphic.mkv",
+        "-c:v libx264 -preset veryfast -g 25 -vf setsar=4/3 -c:a aac",
+    ),
 ];
 
 /// Writes `clip` into `folder`.
@@ -132,8 +150,13 @@ pub fn make(folder: &Path, clip: &Clip) -> Result<PathBuf> {
         command.args(["-pix_fmt", "yuv420p"]);
     }
     command.args(clip.arguments.split_whitespace());
-    command.args(["-threads", "2"]).arg(&path).stdin(Stdio::piped());
-    let mut process = command.spawn().context("these tests need the ffmpeg command")?;
+    command
+        .args(["-threads", "2"])
+        .arg(&path)
+        .stdin(Stdio::piped());
+    let mut process = command
+        .spawn()
+        .context("these tests need the ffmpeg command")?;
     let mut input = process.stdin.take().context("stdin is piped")?;
     for number in 0..NUM_FRAMES {
         input.write_all(&drawn(number, width, height))?;
@@ -179,8 +202,12 @@ fn find(bytes: &[u8], name: &[u8]) -> Option<usize> {
 /// Writes the matrix of a quarter turn clockwise into the first track's header.
 fn turn(path: &Path) -> Result<()> {
     let mut bytes = std::fs::read(path)?;
-    let plain = [0x0001_0000_u32, 0, 0, 0, 0x0001_0000].map(u32::to_be_bytes).concat();
-    let turned = [0_u32, 0x0001_0000, 0, 0xffff_0000, 0].map(u32::to_be_bytes).concat();
+    let plain = [0x0001_0000_u32, 0, 0, 0, 0x0001_0000]
+        .map(u32::to_be_bytes)
+        .concat();
+    let turned = [0_u32, 0x0001_0000, 0, 0xffff_0000, 0]
+        .map(u32::to_be_bytes)
+        .concat();
     let track = find(&bytes, b"tkhd").context("a track header")?;
     let at = track + find(&bytes[track..], &plain).context("a matrix")?;
     bytes[at..at + turned.len()].copy_from_slice(&turned);
@@ -211,7 +238,10 @@ pub fn number_in(picture: &Picture, turned: bool) -> usize {
             let along = (2 * bit + 1) as f64 / (2 * NUM_BITS) as f64;
             let (x, y) = match turned {
                 false => (along * picture.width as f64, picture.height as f64 / 8.0),
-                true => (picture.width as f64 * 7.0 / 8.0, along * picture.height as f64),
+                true => (
+                    picture.width as f64 * 7.0 / 8.0,
+                    along * picture.height as f64,
+                ),
             };
             let at = 3 * (y as usize * picture.width + x as usize) + 1;
             usize::from(picture.rgb[at] > 128) << bit

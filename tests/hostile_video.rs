@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use avocet_media::audio::{self, BlockHeader};
 use avocet_media::child::{
     AudioRequest, Child, ChildError, ChildLimits, FramesRequest, Request, ScanRequest,
@@ -62,13 +62,26 @@ fn a_file_that_names_other_files_or_addresses_reads_none_of_them() -> Result<()>
         ("address.m3u8", list(&format!("http://{address}/a.ts"))),
         ("disguised.mp4", list(near)),
         ("disguised.ts", list(&format!("http://{address}/a.ts"))),
-        ("list.ffconcat", format!("ffconcat version 1.0\nfile {near}\n")),
-        ("list.txt", format!("ffconcat version 1.0\nfile '{secret}'\n")),
-        ("address.ffconcat", format!("ffconcat version 1.0\nfile http://{address}/a.ts\n")),
+        (
+            "list.ffconcat",
+            format!("ffconcat version 1.0\nfile {near}\n"),
+        ),
+        (
+            "list.txt",
+            format!("ffconcat version 1.0\nfile '{secret}'\n"),
+        ),
+        (
+            "address.ffconcat",
+            format!("ffconcat version 1.0\nfile http://{address}/a.ts\n"),
+        ),
         (
             "session.sdp",
-            format!("v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 {}\nt=0 0\nm=video {} RTP/AVP 96\n\
-                     a=rtpmap:96 H264/90000\n", address.ip(), address.port()),
+            format!(
+                "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 {}\nt=0 0\nm=video {} RTP/AVP 96\n\
+                     a=rtpmap:96 H264/90000\n",
+                address.ip(),
+                address.port()
+            ),
         ),
         (
             "manifest.mpd",
@@ -89,14 +102,20 @@ fn a_file_that_names_other_files_or_addresses_reads_none_of_them() -> Result<()>
             ),
         ),
         ("frame%03d.png", "no picture".to_owned()),
-        ("letter.txt", "Dear all, this is a letter and no film.\n".repeat(20)),
+        (
+            "letter.txt",
+            "Dear all, this is a letter and no film.\n".repeat(20),
+        ),
         ("empty.mp4", String::new()),
     ];
     for (name, text) in tricks {
         let path = folder.path().join(name);
         std::fs::write(&path, text)?;
         let line = refused(&path)?;
-        ensure!(line.contains(name) && line.lines().count() == 1, "{name}: {line}");
+        ensure!(
+            line.contains(name) && line.lines().count() == 1,
+            "{name}: {line}"
+        );
     }
     ensure!(canary.accept().is_err(), "something called {address}");
     Ok(())
@@ -106,7 +125,10 @@ fn a_file_that_names_other_files_or_addresses_reads_none_of_them() -> Result<()>
 fn what_is_no_file_is_refused_without_waiting_for_it() -> Result<()> {
     let folder = TempDir::new()?;
     let pipe = folder.path().join("pipe.mp4");
-    ensure!(Command::new("mkfifo").arg(&pipe).status()?.success(), "mkfifo");
+    ensure!(
+        Command::new("mkfifo").arg(&pipe).status()?.success(),
+        "mkfifo"
+    );
     ensure!(refused(&pipe)?.contains("not a regular file"));
     ensure!(refused(folder.path())?.contains("not a regular file"));
     ensure!(refused(&folder.path().join("absent.mp4"))?.contains("No such file"));
@@ -126,22 +148,28 @@ fn frames_too_large_to_hold_are_refused_before_they_are_held() -> Result<()> {
     let sides = description + place(&bytes[description..], b"avc1")? + 28;
     bytes[sides..sides + 4].copy_from_slice(&[0x40, 0, 0x40, 0]);
     std::fs::write(&bomb, bytes)?;
-    let line = video::probe(&bomb).err().context("it was taken for a film")?.to_string();
-    ensure!(line.contains("16300 x 16300 frames have 268435456 pixels"), "{line}");
+    let line = video::probe(&bomb)
+        .err()
+        .context("it was taken for a film")?
+        .to_string();
+    ensure!(
+        line.contains("16384 x 16384 frames have 268435456 pixels"),
+        "{line}"
+    );
     Ok(())
 }
 
 #[test]
 fn a_file_that_needs_more_memory_than_allowed_says_so() -> Result<()> {
     let folder = TempDir::new()?;
-    let path = folder.path().join("large.y4m");
-    let mut file = std::fs::File::create(&path)?;
-    file.write_all(b"YUV4MPEG2 W8000 H8000 F25:1 Ip A1:1 C420jpeg\nFRAME\n")?;
-    file.set_len(64 + 8000 * 8000 * 3 / 2)?;
+    let path = folder.path().join("large.mp4");
+    let source = "color=size=4096x4096:rate=10:duration=1";
+    let arguments = "-pix_fmt yuv420p -c:v libx264 -preset ultrafast";
+    clips::ffmpeg(&["-f", "lavfi", "-i"], source.as_ref(), arguments, &path)?;
     let mut child = Child::spawn_binary(
         &worker(),
         ChildLimits {
-            address_space_bytes: 300 << 20,
+            address_space_bytes: 256 << 20,
             ..ChildLimits::default()
         },
     )?;
@@ -150,15 +178,29 @@ fn a_file_that_needs_more_memory_than_allowed_says_so() -> Result<()> {
         max_side: 64,
     };
     child.ask(&path, &Request::Scan(request))?;
-    let error = child.receive::<FrameHeader>().err().context("300 MiB are too few")?;
-    ensure!(error.to_string().ends_with("large.y4m: needs more than 300 MiB to decode"), "{error}");
+    let error = loop {
+        match child.receive::<FrameHeader>() {
+            Ok(Some(_)) => {}
+            Ok(None) => bail!("256 MiB were enough"),
+            Err(error) => break error,
+        }
+    };
+    ensure!(
+        error
+            .to_string()
+            .ends_with("large.mp4: needs more than 256 MiB to decode"),
+        "{error}"
+    );
     Ok(())
 }
 
 /// A stand-in for the worker that does what `script` says once it was asked.
 fn ending(folder: &Path, script: &str) -> Result<ChildError> {
     let binary = folder.join("stand-in");
-    std::fs::write(&binary, format!("#!/bin/sh\nread limits\nread request\n{script}\n"))?;
+    std::fs::write(
+        &binary,
+        format!("#!/bin/sh\nread limits\nread request\n{script}\n"),
+    )?;
     std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755))?;
     let limits = ChildLimits {
         stall: Duration::from_millis(300),
@@ -169,7 +211,10 @@ fn ending(folder: &Path, script: &str) -> Result<ChildError> {
     let request = AudioRequest { path: path.into() };
     let mut child = Child::spawn_binary(&binary, limits)?;
     child.ask(path, &Request::Audio(request))?;
-    child.receive::<BlockHeader>().err().context("there was an answer")
+    child
+        .receive::<BlockHeader>()
+        .err()
+        .context("there was an answer")
 }
 
 #[test]
@@ -177,16 +222,31 @@ fn a_child_that_dies_or_falls_silent_becomes_an_error_that_names_the_file() -> R
     let folder = TempDir::new()?;
     let cases = [
         ("kill -SEGV $$", "talk.mp4: the decoder crashed: SIGSEGV"),
-        ("echo oops >&2; kill -ABRT $$", "talk.mp4: the decoder crashed: SIGABRT (oops)"),
-        ("kill -XCPU $$", "talk.mp4: took more than 5 s of processor time"),
-        ("echo boom >&2; exit 3", "talk.mp4: the decoder ended early: exit status: 3 (boom)"),
+        (
+            "echo oops >&2; kill -ABRT $$",
+            "talk.mp4: the decoder crashed: SIGABRT (oops)",
+        ),
+        (
+            "kill -XCPU $$",
+            "talk.mp4: took more than 5 s of processor time",
+        ),
+        (
+            "echo boom >&2; exit 3",
+            "talk.mp4: the decoder ended early: exit status: 3 (boom)",
+        ),
         (
             "echo memory allocation of 9 bytes failed >&2; kill -ABRT $$",
             "talk.mp4: needs more than 4096 MiB to decode",
         ),
-        ("exec sleep 60", "talk.mp4: took more than 0.3 s without an answer"),
-        ("printf '\\377\\377\\377\\377\\0\\0\\0\\0'; exec sleep 60", "talk.mp4: the decoder was \
-         misunderstood: a message of 4294967295 + 0 bytes"),
+        (
+            "exec sleep 60",
+            "talk.mp4: took more than 0.3 s without an answer",
+        ),
+        (
+            "printf '\\377\\377\\377\\377\\0\\0\\0\\0'; exec sleep 60",
+            "talk.mp4: the decoder was \
+         misunderstood: a message of 4294967295 + 0 bytes",
+        ),
     ];
     for (script, expected) in cases {
         let error = ending(folder.path(), script)?;
@@ -221,7 +281,10 @@ fn a_dropped_handle_and_a_closed_pipe_both_end_the_child() -> Result<()> {
     drop(stdin);
     let start = Instant::now();
     while child.try_wait()?.is_none() {
-        ensure!(start.elapsed() < Duration::from_secs(10), "it waits for nobody");
+        ensure!(
+            start.elapsed() < Duration::from_secs(10),
+            "it waits for nobody"
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
     Ok(())
@@ -244,7 +307,9 @@ fn damage(bytes: &mut Vec<u8>, random: &mut ChaCha8Rng) {
         2 => {
             for _ in 0..random.random_range(1..8) {
                 let index = random.random_range(0..bytes.len().min(600));
-                bytes[index] = *[0, 1, 0x7f, 0x80, 0xff].get(random.random_range(0..5)).unwrap_or(&0);
+                bytes[index] = *[0, 1, 0x7f, 0x80, 0xff]
+                    .get(random.random_range(0..5))
+                    .unwrap_or(&0);
             }
         }
         _ => {
@@ -283,7 +348,9 @@ fn try_all(child: &mut Child, path: &Path) -> Result<bool, ChildError> {
 fn damaged_files_end_the_child_at_worst_and_never_hang_it() -> Result<()> {
     let folder = TempDir::new()?;
     let mut whole = Vec::new();
-    for clip in CLIPS.iter().step_by(3) {
+    // A quick run damages every third kind of file.
+    let step = if num_mutations() < 1000 { 3 } else { 1 };
+    for clip in CLIPS.iter().step_by(step) {
         let long = clips::make(folder.path(), clip)?;
         let short = folder.path().join(format!("short-{}", clip.name));
         clips::ffmpeg(&["-t", "0.6", "-i"], &long, "-c copy", &short)?;

@@ -22,7 +22,11 @@ fn heard(path: &Path) -> Result<Vec<f32>> {
     for block in audio::blocks(path)? {
         let block = block?;
         let start = (block.start_s * RATE).round() as usize;
-        ensure!(start >= samples.len(), "blocks overlap at {} s", block.start_s);
+        ensure!(
+            start >= samples.len(),
+            "blocks overlap at {} s",
+            block.start_s
+        );
         samples.resize(start, 0.0);
         samples.extend(block.samples);
     }
@@ -31,19 +35,33 @@ fn heard(path: &Path) -> Result<Vec<f32>> {
 
 /// When the sound first rises above a tenth of full scale.
 fn onset_s(samples: &[f32]) -> f64 {
-    samples.iter().position(|s| s.abs() > 0.1).unwrap_or(samples.len()) as f64 / RATE
+    samples
+        .iter()
+        .position(|s| s.abs() > 0.1)
+        .unwrap_or(samples.len()) as f64
+        / RATE
 }
 
 #[test]
 fn a_tone_comes_out_as_it_went_in_at_every_rate_and_layout() -> Result<()> {
     let folder = TempDir::new()?;
-    for (rate, channels) in [(8000, 1), (11_025, 2), (44_100, 2), (48_000, 6), (96_000, 1)] {
+    for (rate, channels) in [
+        (8000, 1),
+        (11_025, 2),
+        (44_100, 2),
+        (48_000, 6),
+        (96_000, 1),
+    ] {
         let path = folder.path().join(format!("tone-{rate}-{channels}.wav"));
         let tone = vec!["0.5*sin(2*PI*440*t)"; channels].join("|");
         let source = format!("aevalsrc={tone}:s={rate}:d=2");
         make(&source, "-c:a pcm_f32le", &path)?;
         let samples = heard(&path)?;
-        ensure!(samples.len().abs_diff(32_000) <= 1, "{rate}: {} samples", samples.len());
+        ensure!(
+            samples.len().abs_diff(32_000) <= 1,
+            "{rate}: {} samples",
+            samples.len()
+        );
         // The ends of a file have no neighbours to be interpolated from.
         for (index, sample) in samples.iter().enumerate().take(31_500).skip(500) {
             let expected = 0.5 * (TAU * 440.0 * index as f64 / RATE).sin();
@@ -70,15 +88,27 @@ fn sound_that_starts_late_or_pauses_keeps_its_times() -> Result<()> {
         make(source, &arguments, &video)?;
         // The picture starts at zero, so the sound is late by its own clock only.
         let picture = "color=size=64x64:rate=25:duration=6";
-        let both = format!("-i {} -map 0:v -map 1:a -c:v mpeg4 -c:a copy -copyts", video.display());
+        let both = format!(
+            "-i {} -map 0:v -map 1:a -c:v mpeg4 -c:a copy -copyts",
+            video.display()
+        );
         make(picture, &both, &path)?;
         let samples = heard(&path)?;
         let second = (3.2 * RATE) as usize;
         let (first_s, second_s) = (onset_s(&samples), 3.2 + onset_s(&samples[second..]));
-        ensure!((first_s - 1.5).abs() < 0.03, "{name}: first tone at {first_s} s");
-        ensure!((second_s - 4.0).abs() < 0.03, "{name}: second tone at {second_s} s");
+        ensure!(
+            (first_s - 1.5).abs() < 0.03,
+            "{name}: first tone at {first_s} s"
+        );
+        ensure!(
+            (second_s - 4.0).abs() < 0.03,
+            "{name}: second tone at {second_s} s"
+        );
         let pause = &samples[(2.6 * RATE) as usize..(3.9 * RATE) as usize];
-        ensure!(pause.iter().all(|s| s.abs() < 1e-3), "{name}: the pause is not silent");
+        ensure!(
+            pause.iter().all(|s| s.abs() < 1e-3),
+            "{name}: the pause is not silent"
+        );
     }
     Ok(())
 }
@@ -88,11 +118,18 @@ fn priming_that_a_codec_adds_is_not_heard() -> Result<()> {
     let folder = TempDir::new()?;
     // A click after exactly one second.
     let source = "aevalsrc='if(between(t,1,1.01),0.9,0)':s=48000:d=2";
-    for (name, codec) in [("click.m4a", "aac"), ("click.mp3", "mp3"), ("click.ogg", "libopus")] {
+    for (name, codec) in [
+        ("click.m4a", "aac"),
+        ("click.mp3", "mp3"),
+        ("click.ogg", "libopus"),
+    ] {
         let path = folder.path().join(name);
         make(source, &format!("-c:a {codec} -b:a 128k"), &path)?;
         let at_s = onset_s(&heard(&path)?);
-        ensure!((at_s - 1.0).abs() < 0.005, "{name}: the click is at {at_s} s");
+        ensure!(
+            (at_s - 1.0).abs() < 0.005,
+            "{name}: the click is at {at_s} s"
+        );
     }
     Ok(())
 }

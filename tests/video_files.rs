@@ -51,8 +51,10 @@ fn times(frames: &[Frame], count: usize, random: &mut ChaCha8Rng) -> Vec<f64> {
 fn full_decode(clip: &Clip, path: &std::path::Path) -> Result<Vec<Frame>> {
     let frames: Vec<Frame> = video::scan(path, MAX_SIDE)?.collect::<Result<_, _>>()?;
     let turned = clip.after == After::Turn;
-    let numbers: Vec<usize> =
-        frames.iter().map(|frame| clips::number_in(&frame.picture, turned)).collect();
+    let numbers: Vec<usize> = frames
+        .iter()
+        .map(|frame| clips::number_in(&frame.picture, turned))
+        .collect();
     let first = *numbers.first().context("frames")?;
     ensure!(
         numbers.iter().copied().eq(first..NUM_FRAMES),
@@ -84,7 +86,12 @@ fn a_time_gives_exactly_the_frame_that_a_full_decode_shows() -> Result<()> {
         let given: Vec<Frame> = video::frames_at(&path, &times, MAX_SIDE)?
             .collect::<Result<_, _>>()
             .with_context(|| clip.name)?;
-        ensure!(given.len() == times.len(), "{}: {} frames", clip.name, given.len());
+        ensure!(
+            given.len() == times.len(),
+            "{}: {} frames",
+            clip.name,
+            given.len()
+        );
         for (time_s, frame) in times.iter().zip(&given) {
             let expected = shown_at(&frames, *time_s);
             if frame != expected {
@@ -100,7 +107,12 @@ fn a_time_gives_exactly_the_frame_that_a_full_decode_shows() -> Result<()> {
             }
         }
     }
-    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
     Ok(())
 }
 
@@ -108,7 +120,10 @@ fn a_time_gives_exactly_the_frame_that_a_full_decode_shows() -> Result<()> {
 fn peak_mib(process: Option<u32>) -> Result<f64> {
     let process = process.context("the worker still runs")?;
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("VmHWM")?;
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .context("VmHWM")?;
     let kib = line.split_whitespace().nth(1).context("a number")?;
     Ok(kib.parse::<f64>()? / 1024.0)
 }
@@ -126,13 +141,19 @@ fn memory_does_not_grow_with_the_length_of_the_file() -> Result<()> {
     );
     clips::ffmpeg(&["-f", "lavfi", "-i"], picture.as_ref(), &arguments, &path)?;
 
-    let times: Vec<f64> = (0..60).map(|i| (i * 37 % 60) as f64 * seconds as f64 / 60.0).collect();
+    let times: Vec<f64> = (0..60)
+        .map(|i| (i * 37 % 60) as f64 * seconds as f64 / 60.0)
+        .collect();
     let mut frames = video::frames_at(&path, &times, MAX_SIDE)?;
     let mut peak_frames = 0.0;
     let mut count = 0;
     while let Some(frame) = frames.next() {
         let frame = frame?;
-        ensure!((frame.time_s - times[count]).abs() < 0.6, "{} s", frame.time_s);
+        ensure!(
+            (frame.time_s - times[count]).abs() < 0.6,
+            "{} s",
+            frame.time_s
+        );
         count += 1;
         if count == times.len() {
             peak_frames = peak_mib(frames.worker_id())?;
@@ -148,7 +169,13 @@ fn memory_does_not_grow_with_the_length_of_the_file() -> Result<()> {
     }
     ensure!(heard.abs_diff(seconds * 16_000) < 16_000, "{heard} samples");
     println!("{seconds} s: frames {peak_frames:.0} MiB, sound {peak_sound:.0} MiB at the peak");
-    assert!(peak_frames > 0.0 && peak_frames < 256.0, "frames: {peak_frames} MiB");
-    assert!(peak_sound > 0.0 && peak_sound < 256.0, "sound: {peak_sound} MiB");
+    assert!(
+        peak_frames > 0.0 && peak_frames < 256.0,
+        "frames: {peak_frames} MiB"
+    );
+    assert!(
+        peak_sound > 0.0 && peak_sound < 256.0,
+        "sound: {peak_sound} MiB"
+    );
     Ok(())
 }

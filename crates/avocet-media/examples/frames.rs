@@ -28,7 +28,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         let frame = frame?;
         count += 1;
         // What is not looked at might not be there.
-        sum += frame.picture.rgb.iter().step_by(4096).map(|&b| u64::from(b)).sum::<u64>();
+        sum += frame
+            .picture
+            .rgb
+            .iter()
+            .step_by(4096)
+            .map(|&b| u64::from(b))
+            .sum::<u64>();
     }
     println!("{count} {:.4} {sum}", start.elapsed().as_secs_f64());
     Ok(())

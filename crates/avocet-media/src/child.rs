@@ -25,7 +25,8 @@ use serde::de::DeserializeOwned;
 
 pub use error::ChildError;
 pub use protocol::{
-    Envelope, MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, Refusal, Served, read_block, write_message,
+    Envelope, MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, Refusal, Served, header_bytes, read_block,
+    write_message,
 };
 pub use request::{AudioRequest, FilePath, FramesRequest, ProbeRequest, Request, ScanRequest};
 

@@ -38,8 +38,12 @@ const REFUSED: &[&str] = &[
 
 /// Turns FFmpeg's error into ours; `doing` says what failed, in words that follow a file's name.
 pub(crate) fn refusal(doing: &str, error: Error) -> Refusal {
+    use ffmpeg_next::error::{EAGAIN, ENOMEM};
     match error {
-        Error::Other { errno } if errno == ffmpeg_next::error::ENOMEM => Refusal::Memory,
+        // A thread that finds no room for its stack says "again".
+        Error::Other {
+            errno: ENOMEM | EAGAIN,
+        } => Refusal::Memory,
         error => Refusal::file(format!("{doing}: {error}")),
     }
 }
