@@ -64,6 +64,15 @@ fn full_decode(clip: &Clip, path: &std::path::Path) -> Result<Vec<Frame>> {
     // An edit list begins in the middle; intra refresh shows nothing until the picture is whole.
     let late = clip.after == After::CutStart || clip.name == "refresh.ts";
     ensure!(late || first == 0, "{}: begins with {first}", clip.name);
+    let told = video::probe(path)?.video.context("a video stream")?;
+    let size = (told.width as usize, told.height as usize);
+    for Frame { picture, .. } in &frames {
+        ensure!(
+            (picture.width, picture.height) == size,
+            "{}: not {size:?}",
+            clip.name
+        );
+    }
     Ok(frames)
 }
 
@@ -176,6 +185,48 @@ fn memory_does_not_grow_with_the_length_of_the_file() -> Result<()> {
     assert!(
         peak_sound > 0.0 && peak_sound < 256.0,
         "sound: {peak_sound} MiB"
+    );
+    Ok(())
+}
+
+#[test]
+fn frames_are_upright_with_square_pixels_and_no_larger_than_asked() -> Result<()> {
+    let folder = TempDir::new()?;
+    for (name, whole, small) in [
+        ("turned.mov", (144, 256), (36, 64)),
+        ("anamorphic.mkv", (341, 144), (64, 27)),
+        ("odd-size.mkv", (321, 179), (64, 36)),
+    ] {
+        let clip = CLIPS
+            .iter()
+            .find(|clip| clip.name == name)
+            .context("a clip")?;
+        let path = clips::make(folder.path(), clip)?;
+        for (max_side, size) in [(MAX_SIDE, whole), (64, small)] {
+            let frame = video::frames_at(&path, &[1.03], max_side)?
+                .next()
+                .context("a frame")??;
+            let picture = frame.picture;
+            ensure!(
+                (picture.width, picture.height) == size,
+                "{name}: {}",
+                picture.width
+            );
+            let turned = clip.after == After::Turn;
+            let number = clips::number_in(&picture, turned);
+            ensure!(
+                number == 25,
+                "{name} at {max_side}: {number} of {} s",
+                frame.time_s
+            );
+        }
+    }
+    let info = video::probe(&folder.path().join("turned.mov"))?;
+    ensure!(info.video.is_some_and(|video| video.rotation_degrees == 90));
+    ensure!(info.duration_s.is_some_and(|s| (s - 4.8).abs() < 0.05));
+    ensure!(
+        info.audio
+            .is_some_and(|audio| audio.sample_rate_hz == 48_000)
     );
     Ok(())
 }

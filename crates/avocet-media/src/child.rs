@@ -142,8 +142,8 @@ impl Child {
         Ok(child)
     }
 
-    /// Sends a request about the file `subject`; replies are read by [`Child::receive`] until it
-    /// gives `None`.
+    /// Sends a request about the file `subject`. Its replies are read by [`Child::receive`] until
+    /// it gives `None` or an error; only then the next request may be sent.
     pub fn ask(&mut self, subject: &Path, request: &Request) -> Result<(), ChildError> {
         self.subject = subject.to_path_buf();
         self.send_line(request)
