@@ -131,6 +131,13 @@ pub const CLIPS: &[Clip] = &[
         "anamorphic.mkv",
         "-c:v libx264 -preset veryfast -g 25 -vf setsar=4/3 -c:a aac",
     ),
+    // No index, no length, as a recorder writes while it records.
+    clip(
+        "live.mkv",
+        "-c:v libx264 -preset veryfast -bf 2 -g 25 -c:a aac -live 1",
+    ),
+    clip("indexed.avi", "-c:v mpeg4 -bf 2 -g 20 -q:v 3 -c:a mp2"),
+    clip("av1.mp4", "-c:v libsvtav1 -preset 12 -g 40 -c:a aac"),
 ];
 
 /// Writes `clip` into `folder`.
@@ -139,6 +146,7 @@ pub fn make(folder: &Path, clip: &Clip) -> Result<PathBuf> {
     let (width, height) = clip.size;
     let mut command = Command::new("ffmpeg");
     command.args(["-hide_banner", "-loglevel", "error", "-y", "-f", "rawvideo"]);
+    command.env("SVT_LOG", "1");
     command.args(["-pix_fmt", "rgb24", "-r", "25"]);
     command.args(["-s", &format!("{width}x{height}"), "-i", "-"]);
     if clip.sound {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use avocet_media::audio::{self, BlockHeader};
 use avocet_media::child::{
     AudioRequest, Child, ChildError, ChildLimits, FramesRequest, Request, ScanRequest,
@@ -153,7 +153,7 @@ fn frames_too_large_to_hold_are_refused_before_they_are_held() -> Result<()> {
         .context("it was taken for a film")?
         .to_string();
     ensure!(
-        line.contains("16300 x 16300 frames have 268435456 pixels"),
+        line.contains("16384 x 16384 frames have 268435456 pixels"),
         "{line}"
     );
     Ok(())
@@ -162,14 +162,14 @@ fn frames_too_large_to_hold_are_refused_before_they_are_held() -> Result<()> {
 #[test]
 fn a_file_that_needs_more_memory_than_allowed_says_so() -> Result<()> {
     let folder = TempDir::new()?;
-    let path = folder.path().join("large.y4m");
-    let mut file = std::fs::File::create(&path)?;
-    file.write_all(b"YUV4MPEG2 W8000 H8000 F25:1 Ip A1:1 C420jpeg\nFRAME\n")?;
-    file.set_len(64 + 8000 * 8000 * 3 / 2)?;
+    let path = folder.path().join("large.mp4");
+    let source = "color=size=4096x4096:rate=10:duration=1";
+    let arguments = "-pix_fmt yuv420p -c:v libx264 -preset ultrafast";
+    clips::ffmpeg(&["-f", "lavfi", "-i"], source.as_ref(), arguments, &path)?;
     let mut child = Child::spawn_binary(
         &worker(),
         ChildLimits {
-            address_space_bytes: 300 << 20,
+            address_space_bytes: 256 << 20,
             ..ChildLimits::default()
         },
     )?;
@@ -178,14 +178,17 @@ fn a_file_that_needs_more_memory_than_allowed_says_so() -> Result<()> {
         max_side: 64,
     };
     child.ask(&path, &Request::Scan(request))?;
-    let error = child
-        .receive::<FrameHeader>()
-        .err()
-        .context("300 MiB are too few")?;
+    let error = loop {
+        match child.receive::<FrameHeader>() {
+            Ok(Some(_)) => {}
+            Ok(None) => bail!("256 MiB were enough"),
+            Err(error) => break error,
+        }
+    };
     ensure!(
         error
             .to_string()
-            .ends_with("large.y4m: needs more than 300 MiB to decode"),
+            .ends_with("large.mp4: needs more than 256 MiB to decode"),
         "{error}"
     );
     Ok(())
@@ -345,7 +348,9 @@ fn try_all(child: &mut Child, path: &Path) -> Result<bool, ChildError> {
 fn damaged_files_end_the_child_at_worst_and_never_hang_it() -> Result<()> {
     let folder = TempDir::new()?;
     let mut whole = Vec::new();
-    for clip in CLIPS.iter().step_by(3) {
+    // A quick run damages every third kind of file.
+    let step = if num_mutations() < 1000 { 3 } else { 1 };
+    for clip in CLIPS.iter().step_by(step) {
         let long = clips::make(folder.path(), clip)?;
         let short = folder.path().join(format!("short-{}", clip.name));
         clips::ffmpeg(&["-t", "0.6", "-i"], &long, "-c copy", &short)?;

@@ -25,7 +25,8 @@ use serde::de::DeserializeOwned;
 
 pub use error::ChildError;
 pub use protocol::{
-    Envelope, MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, Refusal, Served, read_block, write_message,
+    Envelope, MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, Refusal, Served, header_bytes, read_block,
+    write_message,
 };
 pub use request::{AudioRequest, FilePath, FramesRequest, ProbeRequest, Request, ScanRequest};
 
@@ -141,8 +142,8 @@ impl Child {
         Ok(child)
     }
 
-    /// Sends a request about the file `subject`; replies are read by [`Child::receive`] until it
-    /// gives `None`.
+    /// Sends a request about the file `subject`. Its replies are read by [`Child::receive`] until
+    /// it gives `None` or an error; only then the next request may be sent.
     pub fn ask(&mut self, subject: &Path, request: &Request) -> Result<(), ChildError> {
         self.subject = subject.to_path_buf();
         self.send_line(request)

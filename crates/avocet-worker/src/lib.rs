@@ -1,10 +1,10 @@
 //! The process that opens hostile media: FFmpeg and Whisper, under limits, behind two pipes.
 //!
-//! `serve` reads requests from stdin and writes replies to stdout, as
-//! [`avocet_media::child`] says; `limits` holds the process to what its parent allows; `source`
-//! hands FFmpeg the bytes of one file and nothing else, which `probe`, `video` and `sound` read;
-//! `whisper` turns speech into `words`. Only the
-//! binary `avocet-worker` links this crate, so nothing else pays for loading FFmpeg.
+//! `serve` reads requests from stdin and writes `replies` to stdout, as
+//! [`avocet_media::child`] says; `limits` holds the process to what its parent allows. `source`
+//! hands FFmpeg the bytes of one file and nothing else; `probe`, `video` and `sound` read it;
+//! `whisper` turns speech into `words`. Only the binary `avocet-worker` links this crate, so
+//! nothing else pays for loading FFmpeg.
 
 mod limits;
 mod probe;

@@ -1,10 +1,14 @@
 //! The worker's way to answer.
+//!
+//! A thread of its own writes to the pipe, so that the next frame is decoded while the parent
+//! still takes the last. It holds one message at most.
 
 use std::fs::File;
 use std::io;
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
-use avocet_media::child::{Envelope, Refusal, Served, write_message};
+use avocet_media::child::{Envelope, Refusal, Served, header_bytes, write_message};
 use serde::Serialize;
 
 /// How often a request that is getting on says so.
@@ -12,23 +16,57 @@ const ALIVE_EVERY: Duration = Duration::from_secs(1);
 
 /// The pipe to the parent.
 pub struct Replies {
-    pipe: File,
+    /// Headers and payloads to the thread that writes them.
+    queue: SyncSender<(Vec<u8>, Vec<u8>)>,
+    /// Payloads that were written, to be filled again.
+    written: Receiver<Vec<u8>>,
     last: Instant,
 }
 
 impl Replies {
-    pub(crate) fn new(pipe: File) -> Self {
-        Self {
-            pipe,
+    /// Errors if there can be no thread.
+    pub(crate) fn new(mut pipe: File) -> io::Result<Self> {
+        let (queue, messages) = sync_channel::<(Vec<u8>, Vec<u8>)>(0);
+        let (used, written) = channel();
+        std::thread::Builder::new()
+            .name("replies".to_owned())
+            .stack_size(256 << 10)
+            .spawn(move || {
+                for (header, payload) in messages {
+                    if let Err(error) = write_message(&mut pipe, &header, &payload) {
+                        // Nobody is left to tell.
+                        eprintln!("avocet-worker: the answer cannot be sent: {error}");
+                        std::process::exit(1);
+                    }
+                    // The one who asked may be past caring.
+                    let _ = used.send(payload);
+                }
+            })?;
+        Ok(Self {
+            queue,
+            written,
             last: Instant::now(),
-        }
+        })
     }
 
     /// Gives one thing that was asked for.
     ///
     /// Errors if it is longer than a message may be. Ends the process if the parent is gone.
     pub fn item<H: Serialize>(&mut self, header: H, payload: &[u8]) -> Served {
+        let mut buffer = self.buffer();
+        buffer.clear();
+        buffer.extend_from_slice(payload);
+        self.item_owned(header, buffer)
+    }
+
+    /// As [`Replies::item`], without a copy; see [`Replies::buffer`].
+    pub fn item_owned<H: Serialize>(&mut self, header: H, payload: Vec<u8>) -> Served {
         self.write(&Envelope::Item(header), payload)
+    }
+
+    /// A buffer to fill with the next payload; what is in it is of no meaning.
+    pub fn buffer(&mut self) -> Vec<u8> {
+        self.written.try_iter().last().unwrap_or_default()
     }
 
     /// Says that work goes on, at most once a second: call it wherever an answer may take long.
@@ -36,22 +74,24 @@ impl Replies {
         if self.last.elapsed() < ALIVE_EVERY {
             return Ok(());
         }
-        self.write::<()>(&Envelope::Alive, &[])
+        self.write::<()>(&Envelope::Alive, Vec::new())
     }
 
     pub(crate) fn close(&mut self, served: Served) -> Served {
         match served {
-            Ok(()) => self.write::<()>(&Envelope::End, &[]),
-            Err(refusal) => self.write::<()>(&Envelope::Refused(refusal), &[]),
+            Ok(()) => self.write::<()>(&Envelope::End, Vec::new()),
+            Err(refusal) => self.write::<()>(&Envelope::Refused(refusal), Vec::new()),
         }
     }
 
-    fn write<H: Serialize>(&mut self, envelope: &Envelope<H>, payload: &[u8]) -> Served {
+    fn write<H: Serialize>(&mut self, envelope: &Envelope<H>, payload: Vec<u8>) -> Served {
         self.last = Instant::now();
-        match write_message(&mut self.pipe, envelope, payload) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(1),
-            Err(error) => Err(Refusal::file(format!("the answer cannot be sent: {error}"))),
-        }
+        let unsendable =
+            |reason: String| Refusal::file(format!("the answer cannot be sent: {reason}"));
+        let header =
+            header_bytes(envelope, payload.len()).map_err(|error| unsendable(error.to_string()))?;
+        self.queue
+            .send((header, payload))
+            .map_err(|error| unsendable(error.to_string()))
     }
 }

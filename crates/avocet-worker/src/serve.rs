@@ -27,7 +27,7 @@ fn serve() -> io::Result<()> {
     // What a library prints must not land among the replies.
     let replies = rustix::io::dup(io::stdout())?;
     rustix::stdio::dup2_stdout(io::stderr())?;
-    let mut replies = Replies::new(File::from(replies));
+    let mut replies = Replies::new(File::from(replies))?;
     let mut input = BufReader::new(io::stdin());
     let Some(allowed) = read_line::<ChildLimits>(&mut input)? else {
         return Ok(());

@@ -17,6 +17,9 @@ use timeline::Timeline;
 /// Packets in a row that may be unreadable before the rest is given up.
 const MAX_UNREADABLE: usize = 1000;
 
+/// Samples a second of what is given.
+const RATE: f64 = SAMPLE_RATE_HZ as f64;
+
 /// What the header says about the best audio stream.
 pub(crate) fn info(input: &Input) -> Option<AudioInfo> {
     let index = source::best_stream(input, media::Type::Audio)?;
@@ -185,6 +188,3 @@ fn send(start_s: f64, block: &[f32], replies: &mut Replies) -> Served {
         .collect();
     replies.item(BlockHeader { start_s }, &bytes)
 }
-
-/// Samples a second of what is given.
-const RATE: f64 = SAMPLE_RATE_HZ as f64;

@@ -38,8 +38,12 @@ const REFUSED: &[&str] = &[
 
 /// Turns FFmpeg's error into ours; `doing` says what failed, in words that follow a file's name.
 pub(crate) fn refusal(doing: &str, error: Error) -> Refusal {
+    use ffmpeg_next::error::{EAGAIN, ENOMEM};
     match error {
-        Error::Other { errno } if errno == ffmpeg_next::error::ENOMEM => Refusal::Memory,
+        // A thread that finds no room for its stack says "again".
+        Error::Other {
+            errno: ENOMEM | EAGAIN,
+        } => Refusal::Memory,
         error => Refusal::file(format!("{doing}: {error}")),
     }
 }
@@ -187,14 +191,21 @@ pub(crate) fn read_only(input: &mut Input, index: usize) {
     }
 }
 
+/// How far before zero a container may begin for the sake of an audio codec's priming, in seconds.
+const MAX_PRIMING_S: f64 = 0.5;
+
 /// The moment that counts as zero, in seconds of the container's own clock: when the earliest of
-/// its streams begins.
+/// its streams begins, or its own zero if that is only a codec's priming earlier.
 pub(crate) fn origin_s(input: &Input) -> f64 {
     // SAFETY: the input is open.
     let start = unsafe { (*input.as_ptr()).start_time };
-    match start == ffi::AV_NOPTS_VALUE {
+    if start == ffi::AV_NOPTS_VALUE {
+        return 0.0;
+    }
+    let start_s = start as f64 / f64::from(ffi::AV_TIME_BASE);
+    match (-MAX_PRIMING_S..0.0).contains(&start_s) {
         true => 0.0,
-        false => start as f64 / f64::from(ffi::AV_TIME_BASE),
+        false => start_s,
     }
 }
 

@@ -89,13 +89,14 @@ fn side(max_side: u32) -> Result<u32, Refusal> {
 }
 
 fn send(shown: &Shown, converter: &mut Converter, replies: &mut Replies) -> Served {
-    let (width, height, rgb) = converter.convert(&shown.frame)?;
+    let mut rgb = replies.buffer();
+    let (width, height) = converter.convert(&shown.frame, &mut rgb)?;
     let header = FrameHeader {
         time_s: shown.time_s,
         width,
         height,
     };
-    replies.item(header, rgb)
+    replies.item_owned(header, rgb)
 }
 
 /// Gives every frame in the order it is shown.

@@ -57,27 +57,32 @@ impl Refusal {
 /// What serving a request gives.
 pub type Served = Result<(), Refusal>;
 
-/// Writes one message.
+/// The header of a message whose payload has `payload_bytes` bytes, with both lengths before it.
 ///
-/// Errors if header or payload is longer than its limit, or the pipe is closed.
-pub fn write_message<H: Serialize>(
-    pipe: &mut impl Write,
+/// Errors if header or payload is longer than its limit.
+pub fn header_bytes<H: Serialize>(
     envelope: &Envelope<H>,
-    payload: &[u8],
-) -> io::Result<()> {
+    payload_bytes: usize,
+) -> io::Result<Vec<u8>> {
     let header = serde_json::to_vec(envelope)?;
-    if header.len() > MAX_HEADER_BYTES || payload.len() > MAX_PAYLOAD_BYTES {
+    if header.len() > MAX_HEADER_BYTES || payload_bytes > MAX_PAYLOAD_BYTES {
         return Err(io::Error::other(format!(
-            "a message of {} + {} bytes",
+            "a message of {} + {payload_bytes} bytes",
             header.len(),
-            payload.len()
         )));
     }
     let mut front = Vec::with_capacity(8 + header.len());
     front.extend((header.len() as u32).to_le_bytes());
-    front.extend((payload.len() as u32).to_le_bytes());
+    front.extend((payload_bytes as u32).to_le_bytes());
     front.extend(header);
-    pipe.write_all(&front)?;
+    Ok(front)
+}
+
+/// Writes one message, whose `header` is of [`header_bytes`].
+///
+/// Errors if the pipe is closed.
+pub fn write_message(pipe: &mut impl Write, header: &[u8], payload: &[u8]) -> io::Result<()> {
+    pipe.write_all(header)?;
     pipe.write_all(payload)?;
     pipe.flush()
 }

@@ -125,6 +125,7 @@ mod tests {
     /// Feeds frames of ones at 16 kHz, each given by its start and length in seconds.
     fn heard(frames: &[(f64, f64)]) -> Vec<(f64, Vec<f32>)> {
         let mut timeline = Timeline::default();
+        let mut blocks = Vec::new();
         for &(start_s, length_s) in frames {
             if timeline.is_off(start_s) {
                 timeline.correct(start_s);
@@ -132,8 +133,10 @@ mod tests {
             let samples = (length_s * RATE).round() as usize;
             timeline.push(&vec![1.0; samples]);
             timeline.read(samples, SAMPLE_RATE_HZ);
+            blocks.extend(std::iter::from_fn(|| timeline.take(false)));
         }
-        std::iter::from_fn(|| timeline.take(true)).collect()
+        blocks.extend(std::iter::from_fn(|| timeline.take(true)));
+        blocks
     }
 
     /// Start and end of every stretch that is not silent.

@@ -58,7 +58,6 @@ pub(crate) struct Converter {
     aspect: f64,
     turn: Turn,
     scaler: Option<(Job, Scaler)>,
-    upright: Vec<u8>,
     turned: Vec<u8>,
 }
 
@@ -69,15 +68,18 @@ impl Converter {
             aspect,
             turn,
             scaler: None,
-            upright: Vec::new(),
             turned: Vec::new(),
         }
     }
 
-    /// Width, height and RGB rows of a frame.
+    /// Fills `rgb` with the rows of a frame; gives its width and height.
     ///
     /// Errors if its pixel format has no way to RGB, or memory runs out.
-    pub(crate) fn convert(&mut self, frame: &frame::Video) -> Result<(u32, u32, &[u8]), Refusal> {
+    pub(crate) fn convert(
+        &mut self,
+        frame: &frame::Video,
+        rgb: &mut Vec<u8>,
+    ) -> Result<(u32, u32), Refusal> {
         let from = (frame.width(), frame.height());
         let to = square_size(from.0, from.1, self.aspect, self.max_side);
         let job = job_of(frame, from, to);
@@ -90,16 +92,12 @@ impl Converter {
         }
         let (_, scaler) = self.scaler.as_mut().expect("made above");
         let (width, height) = (to.0 as usize, to.1 as usize);
-        scaler.run(frame, width, height, &mut self.upright)?;
-        let turned = self
-            .turn
-            .apply(&self.upright, width, height, &mut self.turned);
+        scaler.run(frame, width, height, rgb)?;
+        if self.turn.apply(rgb, width, height, &mut self.turned) {
+            std::mem::swap(rgb, &mut self.turned);
+        }
         let (width, height) = self.turn.size(width, height);
-        let rgb = match turned {
-            true => &self.turned,
-            false => &self.upright,
-        };
-        Ok((width as u32, height as u32, rgb))
+        Ok((width as u32, height as u32))
     }
 }
 
@@ -141,7 +139,7 @@ impl Scaler {
                 side(job.to.0),
                 side(job.to.1),
                 ffi::AVPixelFormat::AV_PIX_FMT_RGB24,
-                ffi::SWS_BICUBIC as i32,
+                ffi::SWS_BICUBIC,
                 ptr::null_mut(),
                 ptr::null_mut(),
                 ptr::null(),
@@ -157,7 +155,7 @@ impl Scaler {
                 context,
                 ffi::sws_getCoefficients(job.colorspace),
                 i32::from(job.full_range),
-                ffi::sws_getCoefficients(ffi::SWS_CS_DEFAULT as i32),
+                ffi::sws_getCoefficients(ffi::SWS_CS_DEFAULT),
                 1,
                 0,
                 1 << 16,

@@ -18,6 +18,9 @@ use crate::source::{self, refusal};
 /// Packets in a row that may be unreadable before the rest is given up.
 const MAX_UNREADABLE: usize = 1000;
 
+/// What has to be free after a fault, for each pixel: two frames of the usual formats.
+const BYTES_PER_PIXEL: usize = 4;
+
 /// A frame and the moment from which it is shown.
 pub(super) struct Shown {
     pub(super) frame: frame::Video,
@@ -280,12 +283,15 @@ impl Frames {
         }
     }
 
-    /// A damaged place is passed over, as players do; only memory ends the work.
+    /// A damaged place is passed over, as players do; only memory ends the work. Decoders that
+    /// run out of it in the middle of a frame call it damage, so there is a look at what is left.
     fn note(&mut self, error: Error) -> Result<(), Refusal> {
         self.faulty = true;
+        let pixels = self.decoder.width() as usize * self.decoder.height() as usize;
+        let room = Vec::<u8>::new().try_reserve_exact(BYTES_PER_PIXEL * pixels);
         match error {
             Error::Other { errno } if errno == ffmpeg_next::error::ENOMEM => Err(Refusal::Memory),
-            _ => Ok(()),
+            _ => room.map_err(|_| Refusal::Memory),
         }
     }
 }

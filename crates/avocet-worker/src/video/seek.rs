@@ -104,7 +104,7 @@ impl Seeker {
         // else is done with it.
         let known = stream.and_then(|stream| unsafe {
             let stream = stream.as_ptr().cast_mut();
-            let flags = ffi::AVSEEK_FLAG_BACKWARD as i32;
+            let flags = ffi::AVSEEK_FLAG_BACKWARD;
             let entry = ffi::avformat_index_get_entry_from_timestamp(stream, wanted, flags);
             (!entry.is_null()).then(|| (*entry).timestamp)
         });
