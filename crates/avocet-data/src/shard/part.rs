@@ -40,6 +40,9 @@ pub(crate) struct LedgerLine {
     pub input: String,
     #[serde(flatten)]
     pub outcome: Outcome,
+    /// What was found in this very input, beside the general reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }
 
 /// One closed shard with its rows and the ledger lines of the inputs that went into it.

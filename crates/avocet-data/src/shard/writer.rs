@@ -203,19 +203,36 @@ impl Writer {
             self.reject(input, DUPLICATE)?;
             return Ok(Kept::Duplicate);
         }
-        self.account(input, Outcome::Kept(names))?;
+        self.account(input, Outcome::Kept(names), None)?;
         Ok(Kept::New(kept))
     }
 
     /// Accounts for an input that gave nothing; `reason` is counted, so keep it general.
     pub fn reject(&mut self, input: &str, reason: &str) -> Result<(), DataError> {
-        self.account(input, Outcome::Rejected(reason.to_string()))
+        self.account(input, Outcome::Rejected(reason.to_string()), None)
     }
 
-    fn account(&mut self, input: &str, outcome: Outcome) -> Result<(), DataError> {
+    /// As [`Writer::reject`]; the ledger also keeps what was found in this very input.
+    pub fn reject_with_detail(
+        &mut self,
+        input: &str,
+        reason: &str,
+        detail: &str,
+    ) -> Result<(), DataError> {
+        let outcome = Outcome::Rejected(reason.to_string());
+        self.account(input, outcome, Some(detail.to_string()))
+    }
+
+    fn account(
+        &mut self,
+        input: &str,
+        outcome: Outcome,
+        detail: Option<String>,
+    ) -> Result<(), DataError> {
         self.part.ledger.push(LedgerLine {
             input: input.to_string(),
             outcome,
+            detail,
         });
         let full = self.tar.len() as u64 >= self.manifest.recipe.shard_bytes
             || self.part.ledger.len() >= MAX_PART_INPUTS;
