@@ -8,6 +8,7 @@ mod cli_files;
 mod command;
 mod doctor;
 mod engine;
+mod formulas;
 mod golden_families;
 mod golden_kernels;
 mod golden_model;

@@ -51,6 +51,16 @@ const EDGES: &[(&str, &[&str])] = &[
         &["avocet-text", "avocet-media", "avocet-data", "avocet-infer"],
     ),
     (
+        "formulas",
+        &[
+            "avocet-text",
+            "avocet-media",
+            "avocet-data",
+            "named-pictures",
+            "plain-text",
+        ],
+    ),
+    (
         "avocet",
         &[
             "avocet-text",
@@ -63,16 +73,26 @@ const EDGES: &[(&str, &[&str])] = &[
             "avocet-train",
             "named-pictures",
             "plain-text",
+            "formulas",
         ],
     ),
 ];
 
 /// Third-party crates that belong to few packages: (crate, who may use it).
 const KEPT_OUT: &[(&str, &[&str])] = &[
-    ("clap", &["avocet", "named-pictures", "plain-text"]),
+    (
+        "clap",
+        &["avocet", "named-pictures", "plain-text", "formulas"],
+    ),
     (
         "anyhow",
-        &["avocet", "named-pictures", "plain-text", "avocet-tests"],
+        &[
+            "avocet",
+            "named-pictures",
+            "plain-text",
+            "formulas",
+            "avocet-tests",
+        ],
     ),
     (
         "candle-core",
