@@ -114,7 +114,7 @@ impl Grammar {
         let (base, a, b) = (self.number(), self.variable(), self.atom());
         match self.rng.random_range(0..3) {
             0 => format!("\\log_{{{base}}} {a} = \\frac{{\\ln {a}}}{{\\ln {base}}}"),
-            1 => format!("\\ln({a}{b}) = \\ln {a} + \\ln {b}"),
+            1 => format!("\\ln({a} {b}) = \\ln {a} + \\ln {b}"),
             _ => format!(
                 "\\log_{{{base}}} ({}) {} {b}",
                 self.sum(2, 0),
