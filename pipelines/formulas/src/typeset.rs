@@ -105,7 +105,7 @@ pub fn typeset(
         let mut points = shape.curves.iter().flat_map(Curve::points);
         points.all(|p| p.x.abs() < 1e4 && p.y.abs() < 1e4)
     };
-    if !out.shapes.iter().all(finite) || !(width.is_finite() && height.is_finite()) {
+    if !(out.shapes.iter().all(finite) && width.is_finite() && height.is_finite()) {
         let detail = format!("{width} x {} em", height + depth);
         return Err(no("too large for the picture", detail));
     }

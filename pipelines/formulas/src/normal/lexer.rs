@@ -93,11 +93,11 @@ fn command<'a>(text: &'a str, out: &mut Vec<Token>) -> &'a str {
                 rest = after;
             }
             let mut argument = String::new();
-            if environment == "array" || environment == "alignedat" {
-                if let Some((columns, after)) = braced(rest) {
-                    argument = columns.split_whitespace().collect();
-                    rest = after;
-                }
+            if (environment == "array" || environment == "alignedat")
+                && let Some((columns, after)) = braced(rest)
+            {
+                argument = columns.split_whitespace().collect();
+                rest = after;
             }
             out.push(Token::Begin(environment, argument));
             rest

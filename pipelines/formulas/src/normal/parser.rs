@@ -242,13 +242,12 @@ fn infix(mut nodes: Vec<Node>) -> Vec<Node> {
 }
 
 fn call(name: String, optional: Vec<Node>, mut arguments: Vec<Vec<Node>>) -> Node {
-    if name == "\\not" {
-        if let [[Node::Leaf(relation)]] =
-            arguments.iter().map(Vec::as_slice).collect::<Vec<_>>()[..]
-            && let Some(name) = names::negated(relation)
-        {
-            return Node::Leaf(name.into());
-        }
+    if name == "\\not"
+        && let [argument] = arguments.as_slice()
+        && let [Node::Leaf(relation)] = argument.as_slice()
+        && let Some(negated) = names::negated(relation)
+    {
+        return Node::Leaf(negated.into());
     }
     if name == "\\pmod" || name == "\\substack" {
         for argument in &mut arguments {
