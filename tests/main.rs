@@ -11,6 +11,7 @@ mod command;
 mod datasets;
 mod doctor;
 mod engine;
+mod formulas;
 mod golden_families;
 mod golden_kernels;
 mod golden_model;

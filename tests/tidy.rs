@@ -56,6 +56,16 @@ const EDGES: &[(&str, &[&str])] = &[
         &["avocet-text", "avocet-media", "avocet-data", "avocet-infer"],
     ),
     (
+        "formulas",
+        &[
+            "avocet-text",
+            "avocet-media",
+            "avocet-data",
+            "named-pictures",
+            "plain-text",
+        ],
+    ),
+    (
         "avocet",
         &[
             "avocet-text",
@@ -70,13 +80,23 @@ const EDGES: &[(&str, &[&str])] = &[
             "named-pictures",
             "plain-text",
             "video",
+            "formulas",
         ],
     ),
 ];
 
 /// Third-party crates that belong to few packages: (crate, who may use it).
 const KEPT_OUT: &[(&str, &[&str])] = &[
-    ("clap", &["avocet", "named-pictures", "plain-text", "video"]),
+    (
+        "clap",
+        &[
+            "avocet",
+            "named-pictures",
+            "plain-text",
+            "video",
+            "formulas",
+        ],
+    ),
     (
         "anyhow",
         &[
@@ -84,6 +104,7 @@ const KEPT_OUT: &[(&str, &[&str])] = &[
             "named-pictures",
             "plain-text",
             "video",
+            "formulas",
             "avocet-tests",
         ],
     ),

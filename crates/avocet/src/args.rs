@@ -208,6 +208,8 @@ pub struct TrainArgs {
 pub enum DataCommand {
     /// Shapes, flags, emoji and lines of text with questions and short answers.
     NamedPictures(named_pictures::Args),
+    /// Formulas with their LaTeX, paragraphs and small pages with their text.
+    Formulas(formulas::Args),
     /// Plain text and questions about words, for the text stage.
     Text(plain_text::Args),
     /// Pictures of videos and the words spoken around them.

@@ -105,6 +105,16 @@ impl Face {
         })
     }
 
+    /// A face of outlines read by someone else.
+    pub fn of_outlines(name: &str, licence: &str, glyphs: HashMap<char, Glyph>) -> Self {
+        Self {
+            name: name.to_owned(),
+            family: name.to_owned(),
+            licence: licence.to_owned(),
+            glyphs,
+        }
+    }
+
     /// The outline of a character, or none where the font has none.
     pub fn glyph(&self, character: char) -> Option<&Glyph> {
         self.glyphs.get(&character)
@@ -153,7 +163,7 @@ pub fn characters() -> impl Iterator<Item = char> {
 }
 
 /// Reads one outline; none if the font lacks the character or draws nothing for it.
-fn glyph(font: &FontVec, em: f32, character: char) -> Option<Glyph> {
+pub fn glyph(font: &FontVec, em: f32, character: char) -> Option<Glyph> {
     let id = font.glyph_id(character);
     if id.0 == 0 {
         return None;

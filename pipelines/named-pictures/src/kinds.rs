@@ -29,7 +29,7 @@ pub enum Split {
 }
 
 /// Families seen in training.
-const FAMILIES: [&str; 23] = [
+pub const FAMILIES: [&str; 23] = [
     "fonts-cabin",
     "fonts-cantarell",
     "fonts-comfortaa",
@@ -56,7 +56,7 @@ const FAMILIES: [&str; 23] = [
 ];
 
 /// Families kept for the test: a serif, a fixed-width and two without serifs.
-const UNSEEN_FAMILIES: [&str; 4] = [
+pub const UNSEEN_FAMILIES: [&str; 4] = [
     "fonts-anonymous-pro",
     "fonts-karla",
     "fonts-sora",

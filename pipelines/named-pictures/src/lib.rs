@@ -6,6 +6,7 @@
 //!
 //! - [`run`], [`make`]: the whole pipeline; [`Kind`], [`Split`]: what can be made.
 //! - `canvas`, `background`, `sprite`, `fonts`: painting.
+//!   Other pipelines that draw paint with the same ones.
 //! - `shapes`, `easy_vqa`, `flags`, `emoji`, `text`: the kinds; `wording`,
 //!   `shape_questions`, `lines`: what is asked and written.
 
@@ -35,9 +36,14 @@ mod words;
 
 pub use args::Args;
 pub use artist::{Artist, Drawing};
+pub use background::Background;
+pub use canvas::{Canvas, Rgb, between, luminance};
 pub use drawn::Drawn;
 pub use error::NamedPicturesError;
-pub use kinds::{Kind, Split};
+pub use fonts::{Curve, Face, Glyph, characters, family, glyph};
+pub use kinds::{FAMILIES, Kind, Split, UNSEEN_FAMILIES};
 pub use lines::is_held_out;
 pub use packages::Package;
 pub use run::{make, run};
+pub use text::ink_and_field;
+pub use wording::{TEXT as TEXT_QUESTIONS, ask};

@@ -181,7 +181,7 @@ fn picture(layout: &Layout, rng: &mut ChaCha8Rng) -> Canvas {
         }
     };
     let contrast = if size < 20.0 { CONTRAST.1 } else { CONTRAST.0 };
-    let (ink, a, b) = colours(contrast, rng);
+    let (ink, a, b) = ink_and_field(contrast, rng);
     let field = match rng.random_range(0..10) {
         0..5 => Background::Solid,
         5..8 => Background::Gradient,
@@ -210,8 +210,9 @@ fn picture(layout: &Layout, rng: &mut ChaCha8Rng) -> Canvas {
     canvas
 }
 
-/// Letters' colour and two of the field, far enough apart in brightness.
-fn colours(contrast: f32, rng: &mut ChaCha8Rng) -> (Rgb, Rgb, Rgb) {
+/// Letters' colour and two of the field, at least `contrast` apart in brightness where
+/// black or white can be.
+pub fn ink_and_field(contrast: f32, rng: &mut ChaCha8Rng) -> (Rgb, Rgb, Rgb) {
     let mut within =
         |low: u8, high: u8| -> Rgb { std::array::from_fn(|_| rng.random_range(low..=high)) };
     let (field, other) = (within(0, 255), within(0, 255));
@@ -270,7 +271,7 @@ mod tests {
     fn letters_stand_out_from_both_colours_of_their_field() {
         let mut rng = ChaCha8Rng::seed_from_u64(10);
         for _ in 0..5000 {
-            let (ink, a, b) = colours(CONTRAST.0, &mut rng);
+            let (ink, a, b) = ink_and_field(CONTRAST.0, &mut rng);
             for field in [a, b] {
                 let apart = (luminance(ink) - luminance(field)).abs();
                 assert!(apart >= 75.0, "{ink:?} on {field:?}: {apart}");

@@ -43,7 +43,7 @@ fn pieces(block: &str) -> Vec<&str> {
 }
 
 /// The paragraphs of a plain or Markdown text: what empty lines part.
-pub(crate) fn paragraphs(text: &str) -> Vec<String> {
+pub fn paragraphs(text: &str) -> Vec<String> {
     let mut paragraphs = vec![String::new()];
     for line in text.lines().map(str::trim_end) {
         match paragraphs.last_mut() {
@@ -62,7 +62,7 @@ pub(crate) fn paragraphs(text: &str) -> Vec<String> {
 
 /// `text` with typographic quotes, dashes and spaces as a keyboard has them, so that a small
 /// vocabulary need not hold both.
-pub(crate) fn keyboard(text: &str) -> String {
+pub fn keyboard(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

@@ -15,7 +15,7 @@ const HEADING_LINK: &str = "headerlink";
 const MAIN: &str = "role=\"main\"";
 
 /// The blocks of text of the main part of `page`, or of all of it if none is marked.
-pub(crate) fn blocks(page: &str) -> Vec<String> {
+pub fn blocks(page: &str) -> Vec<String> {
     let mut reader = Reader::default();
     let main = page.find(MAIN).and_then(|at| page[..at].rfind('<'));
     let mut rest = &page[main.unwrap_or(0)..];

@@ -17,6 +17,8 @@ mod questions;
 mod wordnet;
 
 pub use args::{Args, Split};
+pub use documents::{keyboard, paragraphs};
 pub use error::PlainTextError;
+pub use html::blocks;
 pub use inputs::Input;
 pub use make::{make, run};

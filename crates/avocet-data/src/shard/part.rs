@@ -43,6 +43,21 @@ pub(crate) struct LedgerLine {
     /// Of a duplicate, the name of the sample it repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
+    /// What was found in this very input, beside the general reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+impl LedgerLine {
+    /// A line that says no more than what became of the input.
+    pub(crate) fn new(input: &str, outcome: Outcome) -> Self {
+        Self {
+            input: input.to_string(),
+            outcome,
+            of: None,
+            detail: None,
+        }
+    }
 }
 
 /// One closed shard with its rows and the ledger lines of the inputs that went into it.

@@ -220,41 +220,47 @@ impl Writer {
         let kept = names.len();
         if kept == 0 {
             let of = items.first().map(|item| sample(item).id.clone());
-            let rejected = Outcome::Rejected(DUPLICATE.to_string());
-            self.account(input, rejected, of)?;
+            let rejected = LedgerLine::new(input, Outcome::Rejected(DUPLICATE.to_string()));
+            self.account(LedgerLine { of, ..rejected })?;
             return Ok(Kept::Duplicate);
         }
-        self.account(input, Outcome::Kept(names), None)?;
+        self.account(LedgerLine::new(input, Outcome::Kept(names)))?;
         Ok(Kept::New(kept))
     }
 
     /// Accounts for an input that gave nothing; `reason` is counted, so keep it general.
     pub fn reject(&mut self, input: &str, reason: &str) -> Result<(), DataError> {
-        self.account(input, Outcome::Rejected(reason.to_string()), None)
+        self.account(LedgerLine::new(input, Outcome::Rejected(reason.to_string())))
+    }
+
+    /// As [`Writer::reject`]; the ledger also keeps what was found in this very input.
+    pub fn reject_with_detail(
+        &mut self,
+        input: &str,
+        reason: &str,
+        detail: &str,
+    ) -> Result<(), DataError> {
+        self.account(LedgerLine {
+            detail: Some(detail.to_string()),
+            ..LedgerLine::new(input, Outcome::Rejected(reason.to_string()))
+        })
     }
 
     /// Accounts for an input that is rejected because of the sample named `of`.
     pub fn reject_for(&mut self, input: &str, reason: &str, of: &str) -> Result<(), DataError> {
-        let outcome = Outcome::Rejected(reason.to_string());
-        self.account(input, outcome, Some(of.to_string()))
+        self.account(LedgerLine {
+            of: Some(of.to_string()),
+            ..LedgerLine::new(input, Outcome::Rejected(reason.to_string()))
+        })
     }
 
     /// Accounts for an input as another dataset's ledger did, with what is left of its samples.
     pub(crate) fn repeat(&mut self, line: LedgerLine) -> Result<(), DataError> {
-        self.account(&line.input, line.outcome, line.of)
+        self.account(line)
     }
 
-    fn account(
-        &mut self,
-        input: &str,
-        outcome: Outcome,
-        of: Option<String>,
-    ) -> Result<(), DataError> {
-        self.part.ledger.push(LedgerLine {
-            input: input.to_string(),
-            outcome,
-            of,
-        });
+    fn account(&mut self, line: LedgerLine) -> Result<(), DataError> {
+        self.part.ledger.push(line);
         let full = self.tar.len() as u64 >= self.manifest.recipe.shard_bytes
             || self.part.ledger.len() >= MAX_PART_INPUTS;
         if full { self.close_part() } else { Ok(()) }

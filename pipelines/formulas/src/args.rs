@@ -1,0 +1,60 @@
+//! What the pipeline is asked for.
+
+use std::path::PathBuf;
+
+use named_pictures::Split;
+
+use crate::kinds::Kind;
+
+/// `avocet data formulas`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// .tex, .md or .txt files: their formulas, and for paragraphs and documents their text.
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// What to draw; may be given several times [default: all; formula-file when there are files].
+    #[arg(long = "kind", value_enum, value_name = "KIND")]
+    pub kinds: Vec<Kind>,
+    /// What the samples are for; a formula or sentence never stands in both.
+    #[arg(long, value_enum, default_value = "train")]
+    pub split: Split,
+    /// Samples of each kind; of formula-file all that the files have.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub count: usize,
+    /// The dataset folder.
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+    /// Seed of everything drawn at random.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// The hardest formulas of the grammar: 1 sums and powers to 4 systems and operators.
+    #[arg(long, value_name = "N", default_value_t = crate::grammar::MOST_LEVEL)]
+    pub difficulty: usize,
+    /// The widest a picture of a formula may be.
+    #[arg(long, value_name = "PIXELS", default_value_t = 512)]
+    pub max_width: usize,
+    /// The tallest a picture of a formula may be.
+    #[arg(long, value_name = "PIXELS", default_value_t = 128)]
+    pub max_height: usize,
+    /// Fetch nothing: only the typefaces and texts that the program brings, and the files.
+    #[arg(long)]
+    pub bundled: bool,
+    /// Licence of the files.
+    #[arg(long, default_value = "unstated")]
+    pub licence: String,
+    /// Which of the parallel runs this is.
+    #[arg(long, default_value_t = 0)]
+    pub rank: usize,
+    /// How many parallel runs there are; each writes OUTPUT/part-R-of-N.
+    #[arg(long, default_value_t = 1)]
+    pub world: usize,
+    /// Threads; 0 for one a core. The bytes written do not depend on it.
+    #[arg(long, default_value_t = 0)]
+    pub jobs: usize,
+    /// A shard is closed once it has this many MiB.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=65_536))]
+    pub shard_mib: u64,
+    /// The list of what can be fetched.
+    #[arg(long, value_name = "FILE", default_value = "assets/manifest.toml")]
+    pub manifest: PathBuf,
+}

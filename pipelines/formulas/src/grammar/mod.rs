@@ -1,0 +1,186 @@
+//! Formulas drawn at random from a grammar that follows what is written in schools, courses
+//! and papers: from sums of numbers at level 1 to systems, matrices and operators at level 4.
+
+mod atoms;
+mod expressions;
+mod statements;
+mod structures;
+
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// The hardest level.
+pub const MOST_LEVEL: usize = 4;
+
+/// A formula of a level from 1 to `most`.
+pub fn formula(most: usize, rng: &mut ChaCha8Rng) -> String {
+    let level = rng.random_range(1..=most.clamp(1, MOST_LEVEL));
+    let rng = ChaCha8Rng::from_rng(rng);
+    Grammar { rng, level }.formula()
+}
+
+/// The state while one formula is drawn.
+struct Grammar {
+    rng: ChaCha8Rng,
+    level: usize,
+}
+
+type Rule = fn(&mut Grammar) -> String;
+
+/// What each level adds to those below it.
+const RULES: [&[Rule]; MOST_LEVEL] = [
+    &[
+        Grammar::arithmetic,
+        Grammar::equation,
+        Grammar::equation,
+        Grammar::inequality,
+        Grammar::definition,
+        Grammar::simple_fraction,
+        Grammar::powers,
+        Grammar::set_statement,
+    ],
+    &[
+        Grammar::equation,
+        Grammar::quadratic,
+        Grammar::trigonometry,
+        Grammar::logarithm,
+        Grammar::series,
+        Grammar::function,
+        Grammar::derivative,
+        Grammar::binomial,
+        Grammar::wordy,
+        Grammar::set_statement,
+        Grammar::greek_law,
+    ],
+    &[
+        Grammar::integral,
+        Grammar::limit,
+        Grammar::matrix,
+        Grammar::cases,
+        Grammar::accents,
+        Grammar::vectors,
+        Grammar::probability,
+        Grammar::logic,
+        Grammar::series,
+        Grammar::derivative,
+        Grammar::calligraphy,
+    ],
+    &[
+        Grammar::aligned,
+        Grammar::matrix,
+        Grammar::integral,
+        Grammar::braces,
+        Grammar::arrows,
+        Grammar::operators,
+        Grammar::continued_fraction,
+        Grammar::partial_equation,
+        Grammar::equation,
+        Grammar::series,
+        Grammar::probability,
+    ],
+];
+
+impl Grammar {
+    fn formula(&mut self) -> String {
+        // Harder levels keep some of the rules below them, with larger parts.
+        let own = self.level == 1 || self.chance(0.75);
+        let of = if own {
+            self.level
+        } else {
+            self.rng.random_range(1..self.level)
+        };
+        let rule = RULES[of - 1]
+            .choose(&mut self.rng)
+            .expect("no level is empty");
+        rule(self)
+    }
+
+    fn chance(&mut self, probability: f64) -> bool {
+        self.rng.random_bool(probability)
+    }
+
+    fn one_of(&mut self, list: &[&'static str]) -> &'static str {
+        list.choose(&mut self.rng).expect("no list is empty")
+    }
+
+    /// A number from `low` to `high`.
+    fn count(&mut self, low: usize, high: usize) -> usize {
+        self.rng.random_range(low..=high)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::katex::KatexFaces;
+    use crate::lettering::Lettering;
+    use crate::normal::normalise;
+    use crate::typeset::typeset;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_level_renders_before_and_after_normalising() {
+        let faces = KatexFaces::load().unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let mut seen = HashSet::new();
+        for _ in 0..1500 {
+            let latex = formula(MOST_LEVEL, &mut rng);
+            let form = normalise(&latex);
+            for source in [&latex, &form] {
+                let set = typeset(source, false, &faces, &Lettering::Katex);
+                assert!(set.is_ok(), "{source}: {:?}", set.err());
+            }
+            assert_eq!(normalise(&form), form, "{latex}");
+            seen.insert(form);
+        }
+        assert!(seen.len() > 1300, "{} different ones", seen.len());
+    }
+
+    #[test]
+    fn the_grammar_uses_all_it_promises() {
+        let mut rng = ChaCha8Rng::seed_from_u64(4);
+        let all: String = (0..3000).map(|_| formula(MOST_LEVEL, &mut rng)).collect();
+        for part in [
+            "\\frac",
+            "\\sqrt",
+            "\\sum",
+            "\\prod",
+            "\\int",
+            "\\oint",
+            "pmatrix",
+            "bmatrix",
+            "vmatrix",
+            "cases",
+            "aligned",
+            "\\alpha",
+            "\\Omega",
+            "\\hat",
+            "\\vec",
+            "\\text",
+            "\\lim",
+            "\\binom",
+            "\\mathbb",
+            "\\mathcal",
+            "\\mathfrak",
+            "\\mathbf",
+            "\\overbrace",
+            "\\underbrace",
+            "\\xrightarrow",
+            "\\overset",
+            "\\operatorname",
+            "\\leq",
+            "\\subset",
+            "\\forall",
+            "\\partial",
+            "\\nabla",
+            "\\left",
+            "\\overline",
+            "\\sin",
+            "\\log",
+            "\\infty",
+        ] {
+            assert!(all.contains(part), "{part}");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Formulas and texts as pictures, each with its source: LaTeX in one normal form, or the
+//! text as it reads.
+//!
+//! grammar, files, texts -> [`normalise`] -> RaTeX's layout as outlines -> a picture with
+//! faces, sizes, colours and noise from the sample's own seed -> `avocet-data` shards.
+//!
+//! - [`run`], [`make`]: the whole pipeline; [`Kind`]: what can be made.
+//! - `grammar`: formulas at random; `extract`, `macros`: formulas of files; `normal`: the form
+//!   of answers.
+//! - `typeset`, `katex`, `lettering`: LaTeX to outlines; `page`, `compose`, `texts`: running
+//!   text to outlines; `paint`: outlines to a picture file.
+//! - `press`: all of it for one sample.
+
+mod args;
+mod compose;
+mod error;
+mod extract;
+mod grammar;
+mod katex;
+mod kinds;
+mod lettering;
+mod macros;
+mod normal;
+mod page;
+mod paint;
+mod press;
+mod run;
+mod split;
+mod texts;
+mod typeset;
+mod wording;
+
+pub use args::Args;
+pub use error::FormulasError;
+pub use kinds::Kind;
+pub use normal::normalise;
+pub use run::{make, run};
+pub use split::is_held_out;

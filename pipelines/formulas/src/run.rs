@@ -1,0 +1,361 @@
+//! The pipeline: numbers of samples and formulas of files to pictures, on all cores, and in
+//! order into shards.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::ops::Range;
+use std::path::Path;
+use std::time::Duration;
+
+use avocet_data::shard::{Manifest, Recipe, Writer};
+use indicatif::{ProgressBar, ProgressStyle};
+use rayon::ThreadPool;
+use rayon::prelude::*;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::args::Args;
+use crate::error::FormulasError;
+use crate::extract::{self, Found, Markup};
+use crate::grammar::MOST_LEVEL;
+use crate::kinds::Kind;
+use crate::macros::Macros;
+use crate::press::{Drawn, Press};
+use crate::typeset::Unrenderable;
+
+/// Samples drawn at once before they are written.
+const DRAWN_AT_ONCE: usize = 256;
+/// Larger files are rejected.
+const MAX_FILE: u64 = 16 << 20;
+/// Room for deeply nested formulas.
+const STACK: usize = 16 << 20;
+/// What the sides of a formula's picture may be.
+const SIDES: Range<usize> = 32..4097;
+
+/// Makes the dataset and prints what is in it.
+///
+/// Errors as [`make`] does.
+pub fn run(args: &Args) -> Result<(), FormulasError> {
+    let made = make(args)?;
+    let rejected: u64 = made.rejected.values().sum();
+    let mut text = format!(
+        "{}: {} samples; inputs: {} = {} kept + {rejected} rejected\n",
+        args.output.display(),
+        made.samples,
+        made.inputs,
+        made.kept
+    );
+    for (reason, count) in &made.rejected {
+        text.push_str(&format!("  {count} rejected: {reason}\n"));
+    }
+    let told = std::io::stdout().write_all(text.as_bytes());
+    told.map_err(FormulasError::io(Path::new("standard output")))
+}
+
+/// Makes the dataset, or the rest of one that was begun.
+///
+/// Errors if a flag is out of range, a package or file cannot be had, or the dataset cannot be
+/// written.
+pub fn make(args: &Args) -> Result<Manifest, FormulasError> {
+    check(args)?;
+    let kinds = kinds(args);
+    let files = files(args)?;
+    let wants_text = kinds.iter().any(|kind| kind.is_text());
+    let mut press = Press::load(args, wants_text)?;
+    if wants_text {
+        for file in files.iter().filter(|file| file.markup != Markup::Tex) {
+            if let Ok(text) = &file.text {
+                press.add_text(&file.path, text);
+            }
+        }
+        if !press.has_text() {
+            let kind = kinds.iter().find(|kind| kind.is_text());
+            return Err(FormulasError::NoText {
+                kind: kind.map_or("", |kind| kind.name()),
+                split: args.split.name(),
+            });
+        }
+    }
+    let folder = match args.world {
+        1 => args.output.clone(),
+        world => args.output.join(format!("part-{}-of-{world}", args.rank)),
+    };
+    let names: Vec<_> = files
+        .iter()
+        .map(|f| (f.name.as_str(), f.sha256.as_str()))
+        .collect();
+    let settings = json!({
+        "kinds": kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>(),
+        "files": names, "count": args.count, "difficulty": args.difficulty,
+        "max_width": args.max_width, "max_height": args.max_height,
+        "bundled": args.bundled, "licence": args.licence,
+        "rank": args.rank, "world": args.world,
+    });
+    let recipe = Recipe {
+        shard_bytes: args.shard_mib << 20,
+        ..Recipe::new("formulas", args.split.name(), args.seed, settings)
+    };
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(args.jobs)
+        .stack_size(STACK)
+        .build()?;
+    let all = inputs(&kinds, args.count, &files);
+    let inputs = &all[share(all.len(), args.rank, args.world)];
+    let work = Work {
+        press: &press,
+        files: &files,
+    };
+    work.write(Writer::open(&folder, recipe)?, inputs, &pool)
+}
+
+fn check(args: &Args) -> Result<(), FormulasError> {
+    let flag = |flag, got, range| Err(FormulasError::Flag { flag, got, range });
+    if args.rank >= args.world {
+        let range = format!("below --world, which is {}", args.world);
+        return flag("rank", args.rank, range);
+    }
+    if !(1..=MOST_LEVEL).contains(&args.difficulty) {
+        return flag("difficulty", args.difficulty, format!("1 to {MOST_LEVEL}"));
+    }
+    for (name, side) in [
+        ("max-width", args.max_width),
+        ("max-height", args.max_height),
+    ] {
+        if !SIDES.contains(&side) {
+            return flag(name, side, format!("{} to {}", SIDES.start, SIDES.end - 1));
+        }
+    }
+    let asked = |kind| args.kinds.contains(&kind);
+    match args.files.first() {
+        None if asked(Kind::FormulaFile) => Err(FormulasError::NoFiles {
+            kind: Kind::FormulaFile.name(),
+        }),
+        Some(path) if !args.kinds.is_empty() && args.kinds == [Kind::Formula] => {
+            Err(FormulasError::UnusedFiles { path: path.clone() })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The kinds asked for, each once; all by default, but those of files only with files.
+fn kinds(args: &Args) -> Vec<Kind> {
+    let all = Kind::ALL.into_iter();
+    if args.kinds.is_empty() {
+        all.filter(|kind| *kind != Kind::FormulaFile || !args.files.is_empty())
+            .collect()
+    } else {
+        all.filter(|kind| args.kinds.contains(kind)).collect()
+    }
+}
+
+/// A file given by the user, read and searched.
+struct GivenFile {
+    path: std::path::PathBuf,
+    name: String,
+    sha256: String,
+    markup: Markup,
+    /// Its text, or why it is rejected.
+    text: Result<String, &'static str>,
+    formulas: Vec<Found>,
+    macros: Macros,
+}
+
+fn files(args: &Args) -> Result<Vec<GivenFile>, FormulasError> {
+    let markup = |path: &Path| match path.extension().and_then(|ending| ending.to_str()) {
+        Some("tex") => Ok(Markup::Tex),
+        Some("md") => Ok(Markup::Markdown),
+        Some("txt") => Ok(Markup::Plain),
+        _ => Err(FormulasError::Ending {
+            path: path.to_owned(),
+        }),
+    };
+    let markups: Vec<Markup> = args
+        .files
+        .iter()
+        .map(|path| markup(path))
+        .collect::<Result<_, _>>()?;
+    let read = |(number, (path, markup)): (usize, (&std::path::PathBuf, Markup))| {
+        let mut bytes = Vec::new();
+        let file = File::open(path).map_err(FormulasError::io(path))?;
+        file.take(MAX_FILE + 1)
+            .read_to_end(&mut bytes)
+            .map_err(FormulasError::io(path))?;
+        let sha256: String = Sha256::digest(&bytes)
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        let text = if bytes.len() as u64 > MAX_FILE {
+            Err("a file larger than 16 MiB")
+        } else {
+            String::from_utf8(bytes).map_err(|_| "a file that is not UTF-8")
+        };
+        let text = text.map(|text| text.replace("\r\n", "\n"));
+        let (formulas, macros) = match &text {
+            Ok(text) => extract::find(text, markup),
+            Err(_) => Default::default(),
+        };
+        let shown = path.file_name().unwrap_or_default().to_string_lossy();
+        Ok(GivenFile {
+            path: path.clone(),
+            name: format!("{}/{shown}", number + 1),
+            sha256,
+            markup,
+            text,
+            formulas,
+            macros,
+        })
+    };
+    args.files
+        .iter()
+        .zip(markups)
+        .enumerate()
+        .map(read)
+        .collect()
+}
+
+/// One line of the ledger to come.
+#[derive(Debug, Clone, Copy)]
+enum Input {
+    Formula(usize),
+    Paragraph(usize),
+    Document(usize),
+    /// The file's number, and that of the formula in it.
+    Found(usize, usize),
+    /// A file without a formula.
+    Nothing(usize),
+}
+
+fn inputs(kinds: &[Kind], count: usize, files: &[GivenFile]) -> Vec<Input> {
+    let mut inputs = Vec::new();
+    for kind in kinds {
+        match kind {
+            Kind::Formula => inputs.extend((0..count).map(Input::Formula)),
+            Kind::Paragraph => inputs.extend((0..count).map(Input::Paragraph)),
+            Kind::Document => inputs.extend((0..count).map(Input::Document)),
+            Kind::FormulaFile => {
+                for (file, given) in files.iter().enumerate() {
+                    inputs.extend((0..given.formulas.len()).map(|n| Input::Found(file, n)));
+                    if given.formulas.is_empty() {
+                        inputs.push(Input::Nothing(file));
+                    }
+                }
+            }
+        }
+    }
+    inputs
+}
+
+/// Which of `count` inputs are a rank's: neighbours, so that the samples of the ranks laid
+/// one after another are those of a single run.
+fn share(count: usize, rank: usize, world: usize) -> Range<usize> {
+    count * rank / world..count * (rank + 1) / world
+}
+
+struct Work<'a> {
+    press: &'a Press,
+    files: &'a [GivenFile],
+}
+
+impl Work<'_> {
+    /// Draws the inputs that are not yet accounted for and writes them in order.
+    fn write(
+        &self,
+        mut writer: Writer,
+        inputs: &[Input],
+        pool: &ThreadPool,
+    ) -> Result<Manifest, FormulasError> {
+        if writer.is_finished() {
+            return Ok(writer.finish()?);
+        }
+        let done = usize::try_from(writer.num_inputs())
+            .unwrap_or(usize::MAX)
+            .min(inputs.len());
+        let bar = progress(inputs.len(), done);
+        for some in inputs[done..].chunks(DRAWN_AT_ONCE) {
+            let draw = |input: &Input| {
+                let drawn = self.draw(*input);
+                bar.inc(1);
+                drawn
+            };
+            let drawn: Vec<Drawn> =
+                pool.install(|| some.par_iter().map(draw).collect::<Result<_, _>>())?;
+            for (input, drawn) in some.iter().zip(drawn) {
+                let name = self.name(*input);
+                match drawn {
+                    Ok(sample) => drop(writer.keep(&name, &[sample])?),
+                    Err(why) => writer.reject_with_detail(&name, why.reason, &why.detail)?,
+                }
+            }
+        }
+        bar.finish_and_clear();
+        Ok(writer.finish()?)
+    }
+
+    fn name(&self, input: Input) -> String {
+        match input {
+            Input::Formula(n) => format!("{}/{n:07}", Kind::Formula.name()),
+            Input::Paragraph(n) => format!("{}/{n:07}", Kind::Paragraph.name()),
+            Input::Document(n) => format!("{}/{n:07}", Kind::Document.name()),
+            Input::Found(file, n) => {
+                format!(
+                    "{}/{}/{n:07}",
+                    Kind::FormulaFile.name(),
+                    self.files[file].name
+                )
+            }
+            Input::Nothing(file) => {
+                format!("{}/{}", Kind::FormulaFile.name(), self.files[file].name)
+            }
+        }
+    }
+
+    fn draw(&self, input: Input) -> Result<Drawn, FormulasError> {
+        match input {
+            Input::Formula(n) => self.press.formula(n as u64),
+            Input::Paragraph(n) => self.press.paragraph(n as u64),
+            Input::Document(n) => self.press.document(n as u64),
+            Input::Found(file, n) => self.found(&self.files[file], n, &self.name(input)),
+            Input::Nothing(file) => {
+                let given = &self.files[file];
+                let reason = given.text.as_ref().err().copied();
+                Ok(Err(Unrenderable {
+                    reason: reason.unwrap_or("a file without formulas"),
+                    detail: given.path.display().to_string(),
+                }))
+            }
+        }
+    }
+
+    fn found(&self, given: &GivenFile, n: usize, input: &str) -> Result<Drawn, FormulasError> {
+        let Found { range, inline } = &given.formulas[n];
+        let text = given.text.as_deref().unwrap_or_default();
+        let source = text.get(range.start as usize..range.end as usize);
+        let source = source.unwrap_or_default();
+        // What a quotation in Markdown puts before its lines is none of the formula.
+        let source = source.replace("\n>", "\n");
+        match given.macros.expand(source.trim()) {
+            Ok(latex) => {
+                let shown = given.path.file_name().unwrap_or_default().to_string_lossy();
+                self.press
+                    .found(input, &format!("file/{shown}"), &latex, *inline)
+            }
+            Err(why) => Ok(Err(Unrenderable {
+                reason: "a macro that cannot be spelled out",
+                detail: format!("{source}: {why}"),
+            })),
+        }
+    }
+}
+
+/// A bar with the time left, on a terminal only.
+fn progress(length: usize, done: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} samples, {per_sec}, {eta} left");
+    let bar = ProgressBar::new(length as u64);
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar.set_position(done as u64);
+    bar.reset_eta();
+    bar.enable_steady_tick(Duration::from_millis(500));
+    bar
+}

@@ -1,0 +1,169 @@
+//! Formulas and texts as a whole program: killed at any point it loses and doubles nothing,
+//! threads and ranks change nothing, and what does not render stands in the ledger.
+//!
+//! `AVOCET_FORMULAS_KILLS` raises the number of kills from 4.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use avocet_data::Sample;
+use avocet_data::shard::Reader;
+use tempfile::TempDir;
+
+use crate::command::{binary, fails, path};
+
+const NOTES: &str = r"\newcommand{\R}{\mathbb{R}}
+Let $x \in \R^n$ and \[ \sum_{i=1}^n x_i^2 = 1 \] but $\undefinedthing{x}$ and
+\begin{align*} a &= b \\ c &= d \end{align*} and $\frac{1}{2$ end.
+";
+
+fn command(output: &Path, count: usize, more: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    let count = count.to_string();
+    command
+        .args([
+            "data",
+            "formulas",
+            "--bundled",
+            "--seed",
+            "5",
+            "--count",
+            &count,
+        ])
+        .args(["--shard-mib", "1", "-o"])
+        .arg(output)
+        .args(more)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    command
+}
+
+fn finished(output: &Path, count: usize, more: &[&str]) -> Result<()> {
+    let status = command(output, count, more).status()?;
+    ensure!(status.success(), "{}: {status}", output.display());
+    Ok(())
+}
+
+fn files(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().context("a file has a name")?;
+        let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
+        files.insert(name.to_string_lossy().into_owned(), bytes);
+    }
+    Ok(files)
+}
+
+fn samples(dataset: &Path) -> Result<Vec<Sample>> {
+    let reader = Reader::open(dataset)?;
+    let all = (0..reader.len()).map(|index| Ok(reader.get(index)?));
+    all.collect()
+}
+
+#[test]
+fn formulas_killed_again_and_again_end_with_the_bytes_of_a_clean_run() -> Result<()> {
+    let asked = std::env::var("AVOCET_FORMULAS_KILLS").ok();
+    let kills: u32 = asked.and_then(|text| text.parse().ok()).unwrap_or(4);
+    let folder = TempDir::new()?;
+    let count = 160;
+    let (clean, broken) = (folder.path().join("clean"), folder.path().join("broken"));
+    let begun = Instant::now();
+    finished(&clean, count, &["--jobs", "1"])?;
+    let whole = begun.elapsed();
+    for kill in 0..kills {
+        let mut run = command(&broken, count, &["--jobs", "2"]).spawn()?;
+        sleep(Duration::from_millis(2) + whole * (kill + 1) / (kills + 4));
+        run.kill()?; // SIGKILL: no clean-up runs
+        run.wait()?;
+    }
+    finished(&broken, count, &["--jobs", "2"])?;
+    ensure!(files(&broken)? == files(&clean)?, "the bytes differ");
+    Ok(())
+}
+
+#[test]
+fn the_shares_of_all_ranks_are_the_formulas_of_a_single_run() -> Result<()> {
+    let folder = TempDir::new()?;
+    let notes = folder.path().join("notes.tex");
+    fs::write(&notes, NOTES)?;
+    let notes = notes.to_string_lossy().into_owned();
+    let (whole, shared) = (folder.path().join("whole"), folder.path().join("shared"));
+    finished(&whole, 12, &[&notes])?;
+    let mut merged = Vec::new();
+    for rank in ["0", "1", "2", "3"] {
+        finished(&shared, 12, &[&notes, "--rank", rank, "--world", "4"])?;
+        merged.extend(samples(&shared.join(format!("part-{rank}-of-4")))?);
+    }
+    ensure!(merged == samples(&whole)?, "{} samples", merged.len());
+    Ok(())
+}
+
+#[test]
+fn what_does_not_render_is_in_the_ledger_with_the_renderers_message() -> Result<()> {
+    let folder = TempDir::new()?;
+    let (notes, empty) = (
+        folder.path().join("notes.tex"),
+        folder.path().join("empty.md"),
+    );
+    fs::write(&notes, NOTES)?;
+    fs::write(&empty, "nothing here")?;
+    let out = folder.path().join("out");
+    let (notes, empty) = (notes.to_string_lossy(), empty.to_string_lossy());
+    finished(&out, 1, &[&notes, &empty, "--kind", "formula-file"])?;
+    let ledger = fs::read_to_string(out.join("ledger.jsonl"))?;
+    let lines: Vec<&str> = ledger.lines().collect();
+    ensure!(lines.len() == 6, "{ledger}");
+    for (line, words) in [
+        (2, "undefinedthing"),
+        (4, "does not render"),
+        (5, "without formulas"),
+    ] {
+        ensure!(
+            lines[line].contains("rejected") && lines[line].contains(words),
+            "{ledger}"
+        );
+    }
+    let texts: Vec<String> = samples(&out)?.iter().map(Sample::text).collect();
+    let told = |answer: &str| texts.iter().any(|text| text.ends_with(answer));
+    ensure!(told("assistant: x\\in\\mathbb{R}^n"), "{texts:?}");
+    ensure!(told("assistant: \\sum_{i=1}^nx_i^2=1"), "{texts:?}");
+    Ok(())
+}
+
+#[test]
+fn formulas_that_cannot_be_made_are_refused_in_one_line() -> Result<()> {
+    let folder = TempDir::new()?;
+    let out = path(&folder, "out");
+    let run = |more: &[&str]| -> Vec<String> {
+        let words = ["data", "formulas", "--bundled", "-o", &out];
+        words
+            .iter()
+            .chain(more)
+            .map(|word| (*word).to_owned())
+            .collect()
+    };
+    fails(
+        run(&["--rank", "2", "--world", "2"]),
+        &["--rank is 2", "which is 2"],
+    )?;
+    fails(
+        run(&["--difficulty", "9"]),
+        &["--difficulty is 9", "1 to 4"],
+    )?;
+    fails(
+        run(&["--max-width", "5"]),
+        &["--max-width is 5", "32 to 4096"],
+    )?;
+    fails(
+        run(&["--kind", "formula-file"]),
+        &["formula-file", "at least one"],
+    )?;
+    fails(run(&["none.pdf"]), &["none.pdf", ".tex, .md and .txt"])?;
+    fails(run(&["none.tex"]), &["none.tex", "No such file"])
+}
