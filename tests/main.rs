@@ -16,6 +16,7 @@ mod hostile_families;
 mod hostile_gguf;
 mod hostile_input;
 mod overfit;
+mod pages;
 mod pictures;
 mod pipelines;
 mod public_models;

@@ -47,6 +47,10 @@ const EDGES: &[(&str, &[&str])] = &[
         &["avocet-text", "avocet-media", "avocet-data", "avocet-infer"],
     ),
     (
+        "pages",
+        &["avocet-text", "avocet-media", "avocet-data", "avocet-infer"],
+    ),
+    (
         "plain-text",
         &["avocet-text", "avocet-media", "avocet-data", "avocet-infer"],
     ),
@@ -62,6 +66,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "avocet-infer",
             "avocet-train",
             "named-pictures",
+            "pages",
             "plain-text",
         ],
     ),
@@ -69,7 +74,7 @@ const EDGES: &[(&str, &[&str])] = &[
 
 /// Third-party crates that belong to few packages: (crate, who may use it).
 const KEPT_OUT: &[(&str, &[&str])] = &[
-    ("clap", &["avocet", "named-pictures", "plain-text"]),
+    ("clap", &["avocet", "named-pictures", "pages", "plain-text"]),
     (
         "anyhow",
         &["avocet", "named-pictures", "plain-text", "avocet-tests"],

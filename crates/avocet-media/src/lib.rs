@@ -3,7 +3,8 @@
 //! `decode` turns hostile bytes into a [`Picture`] under [`Limits`];
 //! [`Picture::patches`] cuts it into the rows the vision encoder reads;
 //! [`ImageProcessor`] does so by the rules of the public families of models;
-//! [`Sources`] fetches the archives that training data is made from.
+//! [`Sources`] fetches the archives that training data is made from;
+//! [`web`] fetches what a user or a page names, from the public internet only.
 //! Nothing here knows a tensor.
 
 mod decode;
@@ -15,6 +16,7 @@ mod processor;
 mod resize;
 pub mod sources;
 mod transparent;
+pub mod web;
 
 pub use decode::{Limits, decode, decode_transparent, read};
 pub use error::{ImageError, ReadError};

@@ -85,7 +85,8 @@ pub struct AskArgs {
     /// How to answer.
     #[command(flatten)]
     pub answer: AnswerArgs,
-    /// Image files, or - for one on stdin; the last argument is the question.
+    /// Image files, - for one on stdin, URLs of pages or pictures, or HTML files; the last argument
+    /// is the question.
     #[arg(required = true, value_names = ["MEDIA]... [QUESTION"])]
     pub media_and_question: Vec<String>,
     /// Print one JSON object at the end and nothing else.
@@ -99,7 +100,7 @@ pub struct ChatArgs {
     /// How to answer.
     #[command(flatten)]
     pub answer: AnswerArgs,
-    /// Image files the conversation starts with.
+    /// Image files, URLs or HTML files the conversation starts with.
     #[arg(value_name = "MEDIA")]
     pub media: Vec<String>,
 }
@@ -202,6 +203,8 @@ pub struct TrainArgs {
 pub enum DataCommand {
     /// Shapes, flags, emoji and lines of text with questions and short answers.
     NamedPictures(named_pictures::Args),
+    /// Screenshots of web pages with questions about them, from URLs, files, or made up.
+    Pages(pages::Args),
     /// Plain text and questions about words, for the text stage.
     Text(plain_text::Args),
     /// What a dataset holds.

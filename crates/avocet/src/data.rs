@@ -19,6 +19,7 @@ const ON_A_PAGE: usize = 96;
 pub fn run(command: DataCommand) -> Result<()> {
     match command {
         DataCommand::NamedPictures(args) => made(&args.output, &named_pictures::make(&args)?),
+        DataCommand::Pages(args) => made(&args.output, &pages::make(&args)?),
         DataCommand::Text(args) => made(&args.output, &plain_text::make(&args)?),
         DataCommand::Inspect(args) => inspect(&args),
     }
