@@ -238,7 +238,7 @@ impl Job {
                 let made = synthetic::draw(self.args.seed, *number, split, &self.names);
                 let (html, fonts) = (made.html.into_bytes(), Arc::clone(&self.fonts));
                 let gate = Gate::Page { html, media_type: "text/html", fonts };
-                let rendered = match renderer.render(&Arc::new(gate), made.view, Extent::Screen) {
+                let rendered = match renderer.render(&Arc::new(gate), made.view, made.extent) {
                     Ok(rendered) => rendered,
                     Err(error) => return Ok(Err(error.reason())),
                 };

@@ -44,6 +44,11 @@
     const y = (top + bottom) / 2;
     return seenAt(element, (left + right) / 2, y);
   };
+  // As `seen`, at both ends of a line too: what a box cuts off is not whole.
+  const seenWhole = (element, rect) => {
+    const y = (rect.top + rect.bottom) / 2;
+    return inside(rect) && seenAt(element, rect.left + 1, y) && seenAt(element, rect.right - 1, y);
+  };
   const shown = (element) => element.checkVisibility({ opacityProperty: true, visibilityProperty: true, contentVisibilityAuto: true });
 
   const fragments = [];
@@ -79,14 +84,14 @@
     if (style(element).fontSize === '0px') return;
     if (rects.length === 1) {
       const text = tidy(cased(node.data, element));
-      if (text && seen(element, rects[0])) add(text, rects[0], element, inside(rects[0]), /^\s/.test(node.data), /\s$/.test(node.data));
+      if (text && seen(element, rects[0])) add(text, rects[0], element, seenWhole(element, rects[0]), /^\s/.test(node.data), /\s$/.test(node.data));
       return;
     }
     // Several lines: word by word.
     let line = null;
     const flush = (last) => {
       if (line && seen(element, line.rect)) {
-        add(tidy(cased(line.words.join(' '), element)), line.rect, element, inside(line.rect), line.before, !last || /\s$/.test(node.data));
+        add(tidy(cased(line.words.join(' '), element)), line.rect, element, seenWhole(element, line.rect), line.before, !last || /\s$/.test(node.data));
       }
       line = null;
     };

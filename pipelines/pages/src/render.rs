@@ -174,12 +174,14 @@ impl<'a> Visit<'a> {
         }
         self.settle(SETTLE_MS)?;
         let mut height = view.height;
-        if extent == Extent::Whole {
-            height = self.whole_height(view)?;
-            if height > view.height {
-                self.window(View { height, ..view })?;
-                self.settle(SETTLE_AGAIN_MS)?;
-            }
+        match extent {
+            Extent::Screen => {}
+            Extent::Whole => height = self.whole_height(view)?,
+            Extent::Fitted => height = self.fitted_height(view)?,
+        }
+        if height != view.height {
+            self.window(View { height, ..view })?;
+            self.settle(SETTLE_AGAIN_MS)?;
         }
         let seen = self.look()?.scaled(view.scale);
         let picture = self.picture(view.width, height)?;
@@ -251,6 +253,18 @@ impl<'a> Visit<'a> {
         let by_pixels = self.limits.pixels / (f64::from(view.width) * view.scale * view.scale);
         let most = self.limits.height.min(by_pixels as u32).max(view.height);
         Ok(height.clamp(view.height, most))
+    }
+
+    /// The height of the contents, in whole patches of 16 pixels.
+    fn fitted_height(&mut self, view: View) -> Result<u32, RenderError> {
+        const SMALLEST: u32 = 96;
+        let look = json!({
+            "expression": "document.body ? document.body.getBoundingClientRect().bottom : 0",
+            "returnByValue": true,
+        });
+        let found = self.command("Runtime.evaluate", look)?;
+        let height = found["result"]["value"].as_f64().unwrap_or(0.0).ceil() as u32;
+        Ok(height.next_multiple_of(16).clamp(SMALLEST.min(view.height), view.height))
     }
 
     /// What is seen, by a script in a world of its own.

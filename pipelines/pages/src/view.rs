@@ -25,6 +25,8 @@ pub enum Extent {
     Screen,
     /// All of it, down to a limit.
     Whole,
+    /// What is seen without scrolling, less what is empty below the page's contents.
+    Fitted,
 }
 
 /// A size of window by name or as WIDTHxHEIGHT.

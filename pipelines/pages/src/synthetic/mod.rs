@@ -17,7 +17,7 @@ use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
 use crate::args::Split;
-use crate::view::View;
+use crate::view::{Extent, View};
 use look::Look;
 
 /// A page made up by lot.
@@ -27,6 +27,8 @@ pub struct Made {
     pub html: String,
     /// The window it is made for.
     pub view: View,
+    /// How much of it is shown.
+    pub extent: Extent,
     /// Kind of page, such as `card`.
     pub genre: &'static str,
     /// What is asked about it.
@@ -89,6 +91,8 @@ pub fn draw(seed: u64, index: u64, split: Split, fonts: &[String]) -> Made {
     let (width, height) = (16 * rng.random_range(14..=28), 16 * rng.random_range(14..=28));
     let mut sketch = Sketch { rng, split, look, width, height, body: String::new(), asks: Vec::new() };
     draw(&mut sketch);
+    // Most pages end where their contents do.
+    let extent = if sketch.chance(0.75) { Extent::Fitted } else { Extent::Screen };
     let Sketch { look, body, asks, .. } = sketch;
     let title = asks.iter().find(|ask| ask.kind == "page-title").map_or(genre, |_| "Page");
     let html = format!(
@@ -97,7 +101,7 @@ pub fn draw(seed: u64, index: u64, split: Split, fonts: &[String]) -> Made {
         look.css(fonts)
     );
     let view = View { width, height, scale: 1.0, mobile: false };
-    Made { html, view, genre, asks }
+    Made { html, view, extent, genre, asks }
 }
 
 impl Sketch {

@@ -19,7 +19,7 @@ pub(super) fn form(sketch: &mut Sketch) {
     for (index, (label, values)) in fields.iter().enumerate() {
         let value = sketch.pick(values);
         let given = if placeholders && index > 0 { "placeholder" } else { "value" };
-        let field = if values.len() < 5 {
+        let field = if matches!(*label, "Country" | "Membership" | "Delivery" | "Guests") {
             format!("<select data-fact=\"field{index}\"><option>{}</option></select>", escaped(value))
         } else {
             format!("<input data-fact=\"field{index}\" {given}=\"{}\">", escaped(value))
