@@ -19,7 +19,9 @@ use crate::command::{binary, fails, path};
 const KILLS_VARIABLE: &str = "AVOCET_PAGES_KILLS";
 
 fn kills() -> u64 {
-    let kills = std::env::var(KILLS_VARIABLE).ok().and_then(|text| text.parse().ok());
+    let kills = std::env::var(KILLS_VARIABLE)
+        .ok()
+        .and_then(|text| text.parse().ok());
     kills.unwrap_or(2)
 }
 
@@ -28,8 +30,14 @@ fn site(folder: &TempDir) -> Result<String> {
     let site = folder.path().join("site");
     fs::create_dir_all(site.join("more"))?;
     fs::write(site.join("style.css"), "h1 { color: darkred }")?;
-    for (name, title) in [("index.html", "Front"), ("more/a.html", "First"), ("more/b.html", "Second")] {
-        let html = format!("<link rel=stylesheet href=/style.css><h1>{title}</h1><p>This is the {title} page.<button>Go on</button>");
+    for (name, title) in [
+        ("index.html", "Front"),
+        ("more/a.html", "First"),
+        ("more/b.html", "Second"),
+    ] {
+        let html = format!(
+            "<link rel=stylesheet href=/style.css><h1>{title}</h1><p>This is the {title} page.<button>Go on</button>"
+        );
         fs::write(site.join(name), html)?;
     }
     Ok(site.display().to_string())
@@ -38,8 +46,23 @@ fn site(folder: &TempDir) -> Result<String> {
 fn command(site: &str, output: &Path, made_up: u64, more: &[&str]) -> Command {
     let mut command = Command::new(binary());
     command
-        .args(["data", "pages", site, "--viewport", "320x240", "--system-fonts", "--seed", "5"])
-        .args(["--synthetic", &made_up.to_string(), "--shard-mib", "1", "-o"])
+        .args([
+            "data",
+            "pages",
+            site,
+            "--viewport",
+            "320x240",
+            "--system-fonts",
+            "--seed",
+            "5",
+        ])
+        .args([
+            "--synthetic",
+            &made_up.to_string(),
+            "--shard-mib",
+            "1",
+            "-o",
+        ])
         .arg(output)
         .args(more)
         .stdin(Stdio::null())
@@ -58,7 +81,11 @@ fn files(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut files = BTreeMap::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let name = path.file_name().context("a file has a name")?.to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .context("a file has a name")?
+            .to_string_lossy()
+            .into_owned();
         files.insert(name, fs::read(&path)?);
     }
     Ok(files)
@@ -66,7 +93,9 @@ fn files(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
 
 fn samples(dataset: &Path) -> Result<Vec<Sample>> {
     let reader = Reader::open(dataset)?;
-    (0..reader.len()).map(|index| Ok(reader.get(index)?)).collect()
+    (0..reader.len())
+        .map(|index| Ok(reader.get(index)?))
+        .collect()
 }
 
 #[test]
@@ -104,12 +133,22 @@ fn the_shares_of_all_ranks_are_the_samples_of_a_single_run() -> Result<()> {
     finished(&site, &whole, 3, &["--jobs", "2"])?;
     let mut merged = Vec::new();
     for rank in ["0", "1"] {
-        finished(&site, &shared, 3, &["--rank", rank, "--world", "2", "--jobs", "1"])?;
+        finished(
+            &site,
+            &shared,
+            3,
+            &["--rank", rank, "--world", "2", "--jobs", "1"],
+        )?;
         merged.extend(samples(&shared.join(format!("part-{rank}-of-2")))?);
     }
     assert!(merged == samples(&whole)?, "{} samples", merged.len());
     let texts: Vec<String> = merged.iter().map(Sample::text).collect();
-    assert!(texts.iter().any(|text| text.contains("This is the First page.")), "{texts:?}");
+    assert!(
+        texts
+            .iter()
+            .any(|text| text.contains("This is the First page.")),
+        "{texts:?}"
+    );
     Ok(())
 }
 
@@ -127,20 +166,40 @@ fn what_cannot_be_rendered_is_said_in_one_line() -> Result<()> {
         (vec![text.as_str()], vec!["notes.txt", ".html"]),
         (vec![empty.as_str()], vec!["empty", "no .html file"]),
         (vec!["ftp://example.org/"], vec!["ftp"]),
-        (vec!["--synthetic", "1", "--manifest", "none.toml"], vec!["none.toml"]),
-        (vec!["--synthetic", "1", "--rank", "2", "--world", "2"], vec!["--rank is 2", "which is 2"]),
-        (vec!["--synthetic", "1", "--scale", "9"], vec!["--scale is 9", "0.5 to 4"]),
+        (
+            vec!["--synthetic", "1", "--manifest", "none.toml"],
+            vec!["none.toml"],
+        ),
+        (
+            vec!["--synthetic", "1", "--rank", "2", "--world", "2"],
+            vec!["--rank is 2", "which is 2"],
+        ),
+        (
+            vec!["--synthetic", "1", "--scale", "9"],
+            vec!["--scale is 9", "0.5 to 4"],
+        ),
     ] {
         let line = ["data", "pages", "-o", &out].into_iter().chain(given);
         fails(line, &words)?;
     }
     // Without a Chromium, its package is named.
     let output = Command::new(binary())
-        .args(["data", "pages", "--synthetic", "1", "--system-fonts", "-o", &out])
+        .args([
+            "data",
+            "pages",
+            "--synthetic",
+            "1",
+            "--system-fonts",
+            "-o",
+            &out,
+        ])
         .env("AVOCET_CHROMIUM", "/no/such/chromium")
         .output()?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.code() == Some(1) && said.contains("AVOCET_CHROMIUM"), "{said}");
+    assert!(
+        output.status.code() == Some(1) && said.contains("AVOCET_CHROMIUM"),
+        "{said}"
+    );
     Ok(())
 }
 
@@ -149,7 +208,14 @@ fn ask_shows_a_local_page() -> Result<()> {
     let folder = TempDir::new()?;
     let page = path(&folder, "page.html");
     fs::write(&page, "<h1>Hello</h1>")?;
-    let output = crate::command::succeeds(["ask", "--json", "--max-tokens", "2", &page, "What does it say?"])?;
+    let output = crate::command::succeeds([
+        "ask",
+        "--json",
+        "--max-tokens",
+        "2",
+        &page,
+        "What does it say?",
+    ])?;
     let said: serde_json::Value = serde_json::from_str(&output)?;
     assert_eq!(said["images"][0]["width"], 448, "{said}");
     Ok(())

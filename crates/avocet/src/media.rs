@@ -80,7 +80,12 @@ fn window(engine: &Engine) -> Option<pages::View> {
     let vision = engine.config().vision.as_ref()?;
     let side = (vision.max_patches as f64).sqrt() * vision.patch_size as f64;
     let side = side.clamp(SIDES.0, SIDES.1) as u32;
-    Some(pages::View { width: side, height: side, scale: 1.0, mobile: false })
+    Some(pages::View {
+        width: side,
+        height: side,
+        scale: 1.0,
+        mobile: false,
+    })
 }
 
 /// Reads the bytes of a file that a record names; errors name it.

@@ -51,7 +51,12 @@ impl RenderError {
     pub fn reason(&self) -> &'static str {
         use avocet_media::web::WebError as Web;
         match self {
-            Self::Web(Web::Address { .. } | Web::Port { .. } | Web::Scheme { .. } | Web::Credentials { .. }) => "refused address",
+            Self::Web(
+                Web::Address { .. }
+                | Web::Port { .. }
+                | Web::Scheme { .. }
+                | Web::Credentials { .. },
+            ) => "refused address",
             Self::Web(Web::NoHost { .. }) => "no such host",
             Self::Web(Web::Timeout { .. }) | Self::TooSlow(_) => "took too long",
             Self::Web(Web::Status { .. }) => "not found",
@@ -69,7 +74,10 @@ impl RenderError {
 
     /// Whether the same page may well succeed in a fresh browser.
     pub fn may_pass(&self) -> bool {
-        let lasting = matches!(self, Self::Browser(BrowserError::Missing | BrowserError::NotAProgram { .. }));
+        let lasting = matches!(
+            self,
+            Self::Browser(BrowserError::Missing | BrowserError::NotAProgram { .. })
+        );
         matches!(self, Self::Crashed | Self::TooSlow(_) | Self::Browser(_)) && !lasting
     }
 }

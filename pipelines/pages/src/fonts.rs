@@ -27,7 +27,12 @@ const TRAIN: &[&str] = &[
     "fonts-roboto-unhinted",
 ];
 /// Families kept for the test.
-const TEST: &[&str] = &["fonts-anonymous-pro", "fonts-karla", "fonts-sora", "fonts-vollkorn"];
+const TEST: &[&str] = &[
+    "fonts-anonymous-pro",
+    "fonts-karla",
+    "fonts-sora",
+    "fonts-vollkorn",
+];
 /// Most families of one package.
 const OF_A_PACKAGE: usize = 3;
 
@@ -75,7 +80,11 @@ fn families(folder: &Path) -> Vec<(String, Vec<u8>, Vec<u8>)> {
     collect(folder, &mut files);
     let mut faces: BTreeMap<String, BTreeMap<String, PathBuf>> = BTreeMap::new();
     for path in files {
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let stem = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         if stem.contains('[') {
             continue;
         }
@@ -87,21 +96,37 @@ fn families(folder: &Path) -> Vec<(String, Vec<u8>, Vec<u8>)> {
     }
     let read = |path: Option<&PathBuf>| path.and_then(|path| fs::read(path).ok());
     let family = |(name, styles): (String, BTreeMap<String, PathBuf>)| {
-        let regular = read(styles.get("regular").or(styles.get("book")).or(styles.get("roman")))?;
+        let regular = read(
+            styles
+                .get("regular")
+                .or(styles.get("book"))
+                .or(styles.get("roman")),
+        )?;
         let bold = read(styles.get("bold")).unwrap_or_else(|| regular.clone());
         Some((name, regular, bold))
     };
-    faces.into_iter().filter_map(family).take(OF_A_PACKAGE).collect()
+    faces
+        .into_iter()
+        .filter_map(family)
+        .take(OF_A_PACKAGE)
+        .collect()
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    let mut entries: Vec<PathBuf> =
-        fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
     entries.sort();
     for path in entries {
         if path.is_dir() && !path.is_symlink() {
             collect(&path, files);
-        } else if path.extension().is_some_and(|ending| ending == "ttf" || ending == "otf") {
+        } else if path
+            .extension()
+            .is_some_and(|ending| ending == "ttf" || ending == "otf")
+        {
             files.push(path);
         }
     }
@@ -114,14 +139,27 @@ mod tests {
     #[test]
     fn faces_are_found_by_the_names_of_their_files() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["A-Regular.ttf", "A-Bold.ttf", "A-Italic.ttf", "B.otf", "C-Bold.ttf", "D[wght].ttf", "notes.txt"] {
+        for name in [
+            "A-Regular.ttf",
+            "A-Bold.ttf",
+            "A-Italic.ttf",
+            "B.otf",
+            "C-Bold.ttf",
+            "D[wght].ttf",
+            "notes.txt",
+        ] {
             fs::write(folder.path().join(name), name).unwrap();
         }
         let fonts = Fonts(families(folder.path()));
         assert_eq!(fonts.names(), ["A", "B"]);
         assert_eq!(fonts.at("/fonts/0-700"), Some(&b"A-Bold.ttf"[..]));
         assert_eq!(fonts.at("/fonts/1-700"), Some(&b"B.otf"[..]));
-        for path in ["/fonts/2-400", "/fonts/0-500", "/fonts/../0-400", "/etc/passwd"] {
+        for path in [
+            "/fonts/2-400",
+            "/fonts/0-500",
+            "/fonts/../0-400",
+            "/etc/passwd",
+        ] {
             assert_eq!(fonts.at(path), None);
         }
     }

@@ -84,7 +84,11 @@ impl Gate {
     /// A file that is the whole page.
     pub fn file(path: &Path) -> Result<Self, &'static str> {
         let (html, media_type) = (read(path, None)?, media_type(path));
-        Ok(Self::Page { html, media_type, fonts: Arc::default() })
+        Ok(Self::Page {
+            html,
+            media_type,
+            fonts: Arc::default(),
+        })
     }
 
     /// The URL under which the browser is told to open the page.
@@ -106,8 +110,15 @@ impl Gate {
     /// Decides about a request for `url` by `method`, of the browser's resource type `kind`.
     pub fn judge(&self, url: &str, method: &str, kind: &str) -> Verdict {
         const UNWANTED: &[&str] = &[
-            "WebSocket", "EventSource", "Media", "Ping", "Prefetch", "Manifest",
-            "CSPViolationReport", "SignedExchange", "Preflight",
+            "WebSocket",
+            "EventSource",
+            "Media",
+            "Ping",
+            "Prefetch",
+            "Manifest",
+            "CSPViolationReport",
+            "SignedExchange",
+            "Preflight",
         ];
         let Ok(mut url) = Url::parse(url) else {
             return Verdict::Refuse;
@@ -123,7 +134,9 @@ impl Gate {
                 body: first.body.clone(),
             }),
             Self::Web { .. } if matches!(url.scheme(), "http" | "https") => Verdict::Ask(url),
-            Self::Page { html, media_type, .. } if is_local(&url) && url.path() == "/" => {
+            Self::Page {
+                html, media_type, ..
+            } if is_local(&url) && url.path() == "/" => {
                 Verdict::Reply(whole(html.clone(), media_type))
             }
             Self::Page { fonts, .. } if is_local(&url) => match fonts.at(url.path()) {
@@ -147,7 +160,11 @@ impl Gate {
             return Err(WebError::Scheme { url, scheme });
         };
         let answer = fetcher.once(url, asked, accept)?;
-        Ok(Reply { status: answer.status, headers: answer.headers, body: answer.body })
+        Ok(Reply {
+            status: answer.status,
+            headers: answer.headers,
+            body: answer.body,
+        })
     }
 }
 
@@ -157,7 +174,11 @@ fn is_local(url: &Url) -> bool {
 
 fn whole(body: Vec<u8>, media_type: &str) -> Reply {
     let header = ("Content-Type".to_owned(), media_type.to_owned());
-    Reply { status: 200, headers: vec![header], body }
+    Reply {
+        status: 200,
+        headers: vec![header],
+        body,
+    }
 }
 
 /// A file below `root`, as the path of `url` names it.
@@ -191,7 +212,9 @@ fn percent_decoded(text: &str) -> Option<String> {
             rest = after;
         }
     }
-    String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
+    String::from_utf8(bytes)
+        .ok()
+        .filter(|text| !text.contains('\0'))
 }
 
 /// Reads a file; the reason is for the ledger. With `root`, what was opened must lie below it,
@@ -213,7 +236,9 @@ pub fn read(path: &Path, root: Option<&Path>) -> Result<Vec<u8>, &'static str> {
         return Err("not a file");
     }
     let mut bytes = Vec::new();
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unread)?;
+    file.take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unread)?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err("larger than 16 MiB");
     }
@@ -226,7 +251,11 @@ pub fn is_page(path: &Path) -> bool {
 }
 
 fn media_type(path: &Path) -> &'static str {
-    let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let ending = path
+        .extension()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_ascii_lowercase();
     match ending.as_str() {
         "html" | "htm" => "text/html",
         "xhtml" => "application/xhtml+xml",

@@ -22,7 +22,11 @@ pub(crate) struct Input {
 #[derive(Debug, Clone)]
 pub(crate) enum What {
     /// A page, and the window it is shown in.
-    Page { source: String, place: Place, viewport: Viewport },
+    Page {
+        source: String,
+        place: Place,
+        viewport: Viewport,
+    },
     /// A made-up page by its number.
     Synthetic(u64),
 }
@@ -41,7 +45,10 @@ pub(crate) enum Place {
 pub(crate) fn all(args: &Args) -> Result<Vec<Input>, PagesError> {
     let mut places: Vec<(String, Place)> = Vec::new();
     for given in &args.inputs {
-        let wrong = |reason: String| PagesError::Input { input: given.clone(), reason };
+        let wrong = |reason: String| PagesError::Input {
+            input: given.clone(),
+            reason,
+        };
         if given.contains("://") {
             web_url(given).map_err(|error| wrong(error.to_string()))?;
             places.push((given.clone(), Place::Url(given.clone())));
@@ -50,8 +57,14 @@ pub(crate) fn all(args: &Args) -> Result<Vec<Input>, PagesError> {
         let path = Path::new(given);
         let metadata = fs::metadata(path).map_err(|cause| wrong(cause.to_string()))?;
         if metadata.is_dir() {
-            let root = path.canonicalize().map_err(|cause| wrong(cause.to_string()))?;
-            let name = root.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let root = path
+                .canonicalize()
+                .map_err(|cause| wrong(cause.to_string()))?;
+            let name = root
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             let mut pages = Vec::new();
             list(&root, Path::new(""), &mut pages)?;
             if pages.is_empty() {
@@ -59,10 +72,20 @@ pub(crate) fn all(args: &Args) -> Result<Vec<Input>, PagesError> {
             }
             for page in pages {
                 let source = format!("{name}/{}", page.display());
-                places.push((source, Place::InFolder { root: root.clone(), page }));
+                places.push((
+                    source,
+                    Place::InFolder {
+                        root: root.clone(),
+                        page,
+                    },
+                ));
             }
         } else if is_page(path) {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             places.push((name, Place::File(path.to_owned())));
         } else {
             return Err(wrong("is no .html, .htm or .xhtml file".into()));
@@ -73,11 +96,21 @@ pub(crate) fn all(args: &Args) -> Result<Vec<Input>, PagesError> {
         for viewport in &args.viewports {
             let name = format!("{source} {}", viewport.name);
             let (source, place, viewport) = (source.clone(), place.clone(), viewport.clone());
-            inputs.push(Input { name, what: What::Page { source, place, viewport } });
+            inputs.push(Input {
+                name,
+                what: What::Page {
+                    source,
+                    place,
+                    viewport,
+                },
+            });
         }
     }
     for number in 0..args.synthetic {
-        inputs.push(Input { name: format!("synthetic/{number:07}"), what: What::Synthetic(number) });
+        inputs.push(Input {
+            name: format!("synthetic/{number:07}"),
+            what: What::Synthetic(number),
+        });
     }
     Ok(inputs)
 }
@@ -85,7 +118,10 @@ pub(crate) fn all(args: &Args) -> Result<Vec<Input>, PagesError> {
 /// The pages below `root`, sorted; links to folders are not followed.
 fn list(root: &Path, below: &Path, pages: &mut Vec<PathBuf>) -> Result<(), PagesError> {
     let folder = root.join(below);
-    let io = |cause| PagesError::Io { path: folder.clone(), cause };
+    let io = |cause| PagesError::Io {
+        path: folder.clone(),
+        cause,
+    };
     let mut names = Vec::new();
     for entry in fs::read_dir(&folder).map_err(io)? {
         let entry = entry.map_err(io)?;

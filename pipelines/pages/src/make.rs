@@ -20,6 +20,7 @@ use crate::error::{PagesError, RenderError};
 use crate::fonts::Fonts;
 use crate::gate::{self, Gate};
 use crate::inputs::{self, Input, Place, What};
+use crate::one;
 use crate::questions::{self, Asked};
 use crate::render::{RenderLimits, Rendered};
 use crate::renderer::Renderer;
@@ -27,7 +28,6 @@ use crate::seen::Seen;
 use crate::share;
 use crate::synthetic;
 use crate::view::{Extent, View};
-use crate::one;
 
 /// Pages that may be in work or wait for an earlier one, for each job.
 const AHEAD: usize = 8;
@@ -75,7 +75,11 @@ pub fn make(args: &Args) -> Result<Manifest, PagesError> {
         1 => args.output.clone(),
         world => args.output.join(format!("part-{}-of-{world}", args.rank)),
     };
-    let sizes: Vec<&str> = args.viewports.iter().map(|viewport| viewport.name.as_str()).collect();
+    let sizes: Vec<&str> = args
+        .viewports
+        .iter()
+        .map(|viewport| viewport.name.as_str())
+        .collect();
     let settings = json!({
         "inputs": args.inputs, "synthetic": args.synthetic, "viewports": sizes, "scale": args.scale,
         "extent": extent_name(args), "licence": args.licence, "split": args.split.map(Split::name),
@@ -129,13 +133,20 @@ type Outcome = Result<Vec<Sample>, &'static str>;
 
 /// Renders the inputs that are not yet accounted for and writes them in order.
 fn write(mut writer: Writer, inputs: &[Input], job: &Job) -> Result<Manifest, PagesError> {
-    let done = usize::try_from(writer.num_inputs()).unwrap_or(usize::MAX).min(inputs.len());
+    let done = usize::try_from(writer.num_inputs())
+        .unwrap_or(usize::MAX)
+        .min(inputs.len());
     let rest = &inputs[done..];
     if writer.is_finished() || rest.is_empty() {
         return Ok(writer.finish()?);
     }
     let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
-    let jobs = if job.args.jobs == 0 { cores } else { job.args.jobs }.min(rest.len());
+    let jobs = if job.args.jobs == 0 {
+        cores
+    } else {
+        job.args.jobs
+    }
+    .min(rest.len());
     let bar = progress(inputs.len(), done);
     let (give, tasks) = channel::<usize>();
     let (tasks, tell) = (Mutex::new(tasks), channel());
@@ -229,7 +240,10 @@ fn work(
 
 impl Job {
     fn samples(&self, input: &Input, renderer: &mut Renderer) -> Result<Outcome, PagesError> {
-        let named = |cause| PagesError::Sample { input: input.name.clone(), cause };
+        let named = |cause| PagesError::Sample {
+            input: input.name.clone(),
+            cause,
+        };
         let name = format!("{}/questions/{}", self.args.seed, input.name);
         let mut rng = ChaCha8Rng::from_seed(Sha256::digest(name).into());
         match &input.what {
@@ -237,7 +251,11 @@ impl Job {
                 let split = self.args.split.unwrap_or(Split::Train);
                 let made = synthetic::draw(self.args.seed, *number, split, &self.names);
                 let (html, fonts) = (made.html.into_bytes(), Arc::clone(&self.fonts));
-                let gate = Gate::Page { html, media_type: "text/html", fonts };
+                let gate = Gate::Page {
+                    html,
+                    media_type: "text/html",
+                    fonts,
+                };
                 let rendered = match renderer.render(&Arc::new(gate), made.view, made.extent) {
                     Ok(rendered) => rendered,
                     Err(error) => return Ok(Err(error.reason())),
@@ -249,15 +267,29 @@ impl Job {
                 if asked.is_empty() {
                     return Ok(Err("nothing to read on it"));
                 }
-                questions::samples(OURS, &picture, &asked, |one| one.kind).map(Ok).map_err(named)
+                questions::samples(OURS, &picture, &asked, |one| one.kind)
+                    .map(Ok)
+                    .map_err(named)
             }
-            What::Page { source, place, viewport } => {
-                if self.args.split.is_some_and(|split| split != share::split_of(source)) {
+            What::Page {
+                source,
+                place,
+                viewport,
+            } => {
+                if self
+                    .args
+                    .split
+                    .is_some_and(|split| split != share::split_of(source))
+                {
                     return Ok(Err("belongs to the other split"));
                 }
                 let view = viewport.at(self.args.scale);
                 let rendered = self.gate(place).and_then(|gate| {
-                    let extent = if self.args.full || self.args.tiles { Extent::Whole } else { Extent::Screen };
+                    let extent = if self.args.full || self.args.tiles {
+                        Extent::Whole
+                    } else {
+                        Extent::Screen
+                    };
                     renderer.render(&Arc::new(gate), view, extent)
                 });
                 let rendered = match rendered {
@@ -271,9 +303,15 @@ impl Job {
                     }
                     let asked = questions::about_given(&seen, &mut rng);
                     let from = (source.as_str(), self.args.licence.as_str());
-                    samples.extend(questions::samples(from, &picture, &asked, given_kind).map_err(named)?);
+                    samples.extend(
+                        questions::samples(from, &picture, &asked, given_kind).map_err(named)?,
+                    );
                 }
-                Ok(if samples.is_empty() { Err("nothing to read on it") } else { Ok(samples) })
+                Ok(if samples.is_empty() {
+                    Err("nothing to read on it")
+                } else {
+                    Ok(samples)
+                })
             }
         }
     }
@@ -289,7 +327,10 @@ impl Job {
             Place::InFolder { root, page } => {
                 let path = root.join(page);
                 gate::read(&path, Some(root)).map_err(file_error(path.display().to_string()))?;
-                Ok(Gate::Folder { root: root.clone(), page: page.clone() })
+                Ok(Gate::Folder {
+                    root: root.clone(),
+                    page: page.clone(),
+                })
             }
         }
     }
@@ -298,9 +339,16 @@ impl Job {
     fn pieces(&self, rendered: Rendered, view: View) -> Vec<(Vec<u8>, Seen)> {
         let Rendered { picture, seen } = rendered;
         let tall = f64::from(view.height) * view.scale;
-        let cuts = if self.args.tiles { seen.cuts(tall) } else { vec![0.0, picture.height as f64] };
+        let cuts = if self.args.tiles {
+            seen.cuts(tall)
+        } else {
+            vec![0.0, picture.height as f64]
+        };
         let piece = |pair: &[f64]| {
-            let (top, bottom) = (pair[0].round() as usize, (pair[1].round() as usize).min(picture.height));
+            let (top, bottom) = (
+                pair[0].round() as usize,
+                (pair[1].round() as usize).min(picture.height),
+            );
             if bottom <= top {
                 return None;
             }

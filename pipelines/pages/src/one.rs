@@ -35,7 +35,10 @@ pub fn address_by(fetcher: Arc<Fetcher>, url: &str, view: View) -> Result<Shown,
     let answer = fetcher.get(url)?;
     let start = &answer.body[..answer.body.len().min(64)];
     let known = decode(start, &Limits::default());
-    if !matches!(known, Err(ImageError::NotAnImage { .. } | ImageError::Empty)) {
+    if !matches!(
+        known,
+        Err(ImageError::NotAnImage { .. } | ImageError::Empty)
+    ) {
         return Ok(Shown::File(answer.body));
     }
     let gate = web_gate(fetcher, url, answer)?;
@@ -52,17 +55,30 @@ pub fn file(path: &Path, view: View) -> Result<Picture, RenderError> {
 }
 
 /// The gate of a page that has been fetched.
-pub(crate) fn web_gate(fetcher: Arc<Fetcher>, url: &str, first: Answer) -> Result<Gate, RenderError> {
+pub(crate) fn web_gate(
+    fetcher: Arc<Fetcher>,
+    url: &str,
+    first: Answer,
+) -> Result<Gate, RenderError> {
     let kind = first.media_type();
     // A server that says nothing has pages in mind more often than not.
     if !matches!(kind.as_str(), "text/html" | "application/xhtml+xml" | "") {
-        return Err(RenderError::NotAPage { name: url.to_owned(), kind });
+        return Err(RenderError::NotAPage {
+            name: url.to_owned(),
+            kind,
+        });
     }
     let asked = web_url(url)?;
-    Ok(Gate::Web { fetcher, asked, first: Box::new(first) })
+    Ok(Gate::Web {
+        fetcher,
+        asked,
+        first: Box::new(first),
+    })
 }
 
 fn screen(gate: Gate, view: View) -> Result<Picture, RenderError> {
     let mut renderer = Renderer::new(RenderLimits::default())?;
-    Ok(renderer.render(&Arc::new(gate), view, Extent::Screen)?.picture)
+    Ok(renderer
+        .render(&Arc::new(gate), view, Extent::Screen)?
+        .picture)
 }

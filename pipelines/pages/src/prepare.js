@@ -23,6 +23,38 @@
   };
   put(window, 'Date', FixedDate);
   put(performance, 'now', () => (ticks += 1) / 16);
+  // Timers wait until the page has loaded and its clock is ours, so that none depends on how
+  // long loading took.
+  const held = new Map();
+  const real = new Map();
+  let opened = false;
+  let number = 1 << 28;
+  const hold = (name, cancel) => {
+    const start = window[name].bind(window);
+    const stop = window[cancel].bind(window);
+    put(window, name, (task, ...more) => {
+      if (opened) return start(task, ...more);
+      number += 1;
+      held.set(number, () => start(task, ...more));
+      return number;
+    });
+    put(window, cancel, (id) => {
+      if (held.delete(id)) return;
+      stop(real.has(id) ? real.get(id) : id);
+    });
+  };
+  hold('setTimeout', 'clearTimeout');
+  hold('setInterval', 'clearInterval');
+  hold('requestAnimationFrame', 'cancelAnimationFrame');
+  hold('requestIdleCallback', 'cancelIdleCallback');
+  put(window, Symbol.for('avocet.open'), () => {
+    opened = true;
+    for (const [id, go] of held) real.set(id, go());
+    held.clear();
+    for (let i = 0; i < window.length; i += 1) {
+      try { window[i][Symbol.for('avocet.open')](); } catch (error) { /* another origin's */ }
+    }
+  });
   let state = 0x9e3779b9;
   put(Math, 'random', () => {
     state = (state + 0x6d2b79f5) | 0;

@@ -4,7 +4,7 @@
 //! request is paused and judged by the [`Gate`] -> load -> a fixed time of the page's own clock
 //! -> what is seen, and the picture -> the context is thrown away.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,6 +28,8 @@ const OBSERVE: &str = include_str!("observe.js");
 const SETTLE_MS: u32 = 1_000;
 /// The same after the window has grown to show the whole page.
 const SETTLE_AGAIN_MS: u32 = 200;
+/// After so long without any news the browser is not waited for.
+const QUIET: Duration = Duration::from_secs(3);
 /// How many requests are asked of the web at once.
 const AT_ONCE: usize = 6;
 /// Navigations of the page itself, the first included.
@@ -110,9 +112,13 @@ struct Visit<'a> {
     answers: HashMap<u64, Value>,
     waiting: VecDeque<(String, String, Url, &'static str)>,
     asking: usize,
+    /// Requests of the web that would take the page elsewhere.
+    leaving: HashSet<String>,
     requests: usize,
     documents: usize,
     bytes: u64,
+    heard: Instant,
+    interactive: bool,
     loaded: bool,
     settled: bool,
     crashed: bool,
@@ -135,14 +141,21 @@ impl<'a> Visit<'a> {
             answers: HashMap::new(),
             waiting: VecDeque::new(),
             asking: 0,
+            leaving: HashSet::new(),
             requests: 0,
             documents: 0,
             bytes: 0,
+            heard: Instant::now(),
+            interactive: false,
             loaded: false,
             settled: false,
             crashed: false,
         };
-        let context = visit.call(None, "Target.createBrowserContext", json!({"disposeOnDetach": true}))?;
+        let context = visit.call(
+            None,
+            "Target.createBrowserContext",
+            json!({"disposeOnDetach": true}),
+        )?;
         visit.context = text(&context["browserContextId"]);
         let page = json!({"url": "about:blank", "browserContextId": visit.context});
         let made = visit.send(None, "Target.createTarget", page)?;
@@ -162,6 +175,9 @@ impl<'a> Visit<'a> {
         let start = Instant::now();
         while !self.loaded && start.elapsed() < self.limits.load {
             self.hear_within(Duration::from_millis(100))?;
+            // A part that is neither here nor failed, such as a frame that cannot be, is not
+            // waited for once nothing else happens.
+            self.loaded |= self.interactive && self.is_quiet();
         }
         if let Some(reason) = opened["errorText"].as_str() {
             return Err(RenderError::NotOpened(reason.to_owned()));
@@ -172,6 +188,10 @@ impl<'a> Visit<'a> {
             }
             self.command("Page.stopLoading", json!({}))?;
         }
+        // The page's timers start together, at the first moment of the clock that is ours.
+        self.command("Emulation.setVirtualTimePolicy", json!({"policy": "pause"}))?;
+        let open = json!({"expression": "window[Symbol.for('avocet.open')]?.()", "timeout": 1_000});
+        self.command("Runtime.evaluate", open)?;
         self.settle(SETTLE_MS)?;
         let mut height = view.height;
         match extent {
@@ -204,10 +224,16 @@ impl<'a> Visit<'a> {
             ("Network.setBypassServiceWorker", json!({"bypass": true})),
             ("Network.setCacheDisabled", json!({"cacheDisabled": true})),
             ("Emulation.setDeviceMetricsOverride", metrics(view)),
-            ("Emulation.setTimezoneOverride", json!({"timezoneId": "UTC"})),
+            (
+                "Emulation.setTimezoneOverride",
+                json!({"timezoneId": "UTC"}),
+            ),
             ("Emulation.setLocaleOverride", json!({"locale": "en-US"})),
             ("Emulation.setEmulatedMedia", media),
-            ("Page.addScriptToEvaluateOnNewDocument", json!({"source": PREPARE, "runImmediately": true})),
+            (
+                "Page.addScriptToEvaluateOnNewDocument",
+                json!({"source": PREPARE, "runImmediately": true}),
+            ),
             ("Runtime.runIfWaitingForDebugger", json!({})),
         ];
         let mut sent = Vec::new();
@@ -223,7 +249,8 @@ impl<'a> Visit<'a> {
     }
 
     fn window(&mut self, view: View) -> Result<(), RenderError> {
-        self.command("Emulation.setDeviceMetricsOverride", metrics(view)).map(drop)
+        self.command("Emulation.setDeviceMetricsOverride", metrics(view))
+            .map(drop)
     }
 
     /// Lets the page's own clock run for a fixed time, faster than ours where it only waits.
@@ -235,8 +262,14 @@ impl<'a> Visit<'a> {
         });
         self.command("Emulation.setVirtualTimePolicy", policy)?;
         let start = Instant::now();
+        let mut pushed = false;
         while !self.settled {
             self.hear_within(Duration::from_millis(100))?;
+            if !pushed && start.elapsed() > QUIET && self.is_quiet() {
+                pushed = true;
+                let policy = json!({"policy": "advance", "budget": budget_ms});
+                self.command("Emulation.setVirtualTimePolicy", policy)?;
+            }
             if start.elapsed() > self.limits.load {
                 if matches!(**self.gate, Gate::Web { .. }) {
                     return Ok(());
@@ -247,9 +280,17 @@ impl<'a> Visit<'a> {
         Ok(())
     }
 
+    /// Whether nothing is on its way and nothing has happened for a while.
+    fn is_quiet(&self) -> bool {
+        self.asking == 0 && self.waiting.is_empty() && self.heard.elapsed() > QUIET
+    }
+
     fn whole_height(&mut self, view: View) -> Result<u32, RenderError> {
         let sizes = self.command("Page.getLayoutMetrics", json!({}))?;
-        let height = sizes["cssContentSize"]["height"].as_f64().unwrap_or(0.0).ceil() as u32;
+        let height = sizes["cssContentSize"]["height"]
+            .as_f64()
+            .unwrap_or(0.0)
+            .ceil() as u32;
         let by_pixels = self.limits.pixels / (f64::from(view.width) * view.scale * view.scale);
         let most = self.limits.height.min(by_pixels as u32).max(view.height);
         Ok(height.clamp(view.height, most))
@@ -264,14 +305,20 @@ impl<'a> Visit<'a> {
         });
         let found = self.command("Runtime.evaluate", look)?;
         let height = found["result"]["value"].as_f64().unwrap_or(0.0).ceil() as u32;
-        Ok(height.next_multiple_of(16).clamp(SMALLEST.min(view.height), view.height))
+        Ok(height
+            .next_multiple_of(16)
+            .clamp(SMALLEST.min(view.height), view.height))
     }
 
     /// What is seen, by a script in a world of its own.
     fn look(&mut self) -> Result<Seen, RenderError> {
         let frame = self.target.clone();
-        let world = self.command("Page.createIsolatedWorld", json!({"frameId": frame, "worldName": "avocet"}))?;
-        let limits = json!({"elements": self.limits.elements, "lines": 5_000, "characters": 200_000});
+        let world = self.command(
+            "Page.createIsolatedWorld",
+            json!({"frameId": frame, "worldName": "avocet"}),
+        )?;
+        let limits =
+            json!({"elements": self.limits.elements, "lines": 5_000, "characters": 200_000});
         let look = json!({
             "expression": format!("({OBSERVE})({limits})"),
             "contextId": world["executionContextId"],
@@ -311,11 +358,17 @@ impl<'a> Visit<'a> {
 
     fn close(self) -> Result<(), RenderError> {
         let context = json!({"browserContextId": self.context});
-        self.browser.send(None, "Target.disposeBrowserContext", context)?;
+        self.browser
+            .send(None, "Target.disposeBrowserContext", context)?;
         Ok(())
     }
 
-    fn send(&mut self, session: Option<&str>, method: &str, params: Value) -> Result<u64, BrowserError> {
+    fn send(
+        &mut self,
+        session: Option<&str>,
+        method: &str,
+        params: Value,
+    ) -> Result<u64, BrowserError> {
         self.browser.send(session, method, params)
     }
 
@@ -325,7 +378,12 @@ impl<'a> Visit<'a> {
         self.call(Some(&session), method, params)
     }
 
-    fn call(&mut self, session: Option<&str>, method: &str, params: Value) -> Result<Value, RenderError> {
+    fn call(
+        &mut self,
+        session: Option<&str>,
+        method: &str,
+        params: Value,
+    ) -> Result<Value, RenderError> {
         let id = self.send(session, method, params)?;
         self.answer(id, method)
     }
@@ -359,12 +417,17 @@ impl<'a> Visit<'a> {
     }
 
     fn handle(&mut self, heard: Incoming) -> Result<(), RenderError> {
+        self.heard = Instant::now();
         match heard {
             Incoming::Message(message) => self.handle_message(message)?,
             Incoming::Fetched(fetched) => self.handle_fetched(fetched)?,
             Incoming::Closed => {}
         }
-        if self.crashed { Err(RenderError::Crashed) } else { Ok(()) }
+        if self.crashed {
+            Err(RenderError::Crashed)
+        } else {
+            Ok(())
+        }
     }
 
     fn handle_message(&mut self, message: Value) -> Result<(), RenderError> {
@@ -380,12 +443,25 @@ impl<'a> Visit<'a> {
         match message["method"].as_str().unwrap_or_default() {
             "Fetch.requestPaused" => self.judge(session, params)?,
             "Page.loadEventFired" if ours => self.loaded = true,
+            "Page.domContentEventFired" if ours => self.interactive = true,
+            // A page that wanted to go elsewhere, and may not, stops without that event.
+            "Page.frameStoppedLoading"
+                if ours && self.documents > 1 && params["frameId"] == self.target.as_str() =>
+            {
+                self.loaded = true;
+            }
             "Emulation.virtualTimeBudgetExpired" if ours => self.settled = true,
             "Page.javascriptDialogOpening" => {
-                self.send(Some(&session), "Page.handleJavaScriptDialog", json!({"accept": false}))?;
+                self.send(
+                    Some(&session),
+                    "Page.handleJavaScriptDialog",
+                    json!({"accept": false}),
+                )?;
             }
             "Inspector.targetCrashed" if ours => self.crashed = true,
-            "Target.targetCrashed" if params["targetId"] == self.target.as_str() => self.crashed = true,
+            "Target.targetCrashed" if params["targetId"] == self.target.as_str() => {
+                self.crashed = true
+            }
             "Target.attachedToTarget" => self.meet(params)?,
             _ => {}
         }
@@ -406,7 +482,11 @@ impl<'a> Visit<'a> {
                 let source = json!({"source": PREPARE, "runImmediately": true});
                 self.send(Some(&session), "Fetch.enable", all)?;
                 self.send(Some(&session), "Page.enable", json!({}))?;
-                self.send(Some(&session), "Page.addScriptToEvaluateOnNewDocument", source)?;
+                self.send(
+                    Some(&session),
+                    "Page.addScriptToEvaluateOnNewDocument",
+                    source,
+                )?;
                 self.send(Some(&session), "Runtime.runIfWaitingForDebugger", json!({}))?;
             }
             "worker" => {
@@ -435,19 +515,23 @@ impl<'a> Visit<'a> {
         let allowed = self.requests <= self.limits.requests
             && self.documents <= MAX_DOCUMENTS
             && self.bytes <= self.limits.bytes;
-        let verdict = if allowed { self.gate.judge(&url, &method, &kind) } else { Verdict::Refuse };
+        let verdict = if allowed {
+            self.gate.judge(&url, &method, &kind)
+        } else {
+            Verdict::Refuse
+        };
         match verdict {
             Verdict::Reply(reply) => self.reply(&session, &request, reply),
             Verdict::Ask(url) => {
-                self.waiting.push_back((session, request, url, accept(&kind)));
+                if document && self.documents > 1 {
+                    self.leaving.insert(request.clone());
+                }
+                self.waiting
+                    .push_back((session, request, url, accept(&kind)));
                 self.ask_more();
                 Ok(())
             }
-            Verdict::Refuse if document && self.documents > 1 => {
-                // The page stays: an answer without contents leads nowhere.
-                let (headers, body) = (Vec::new(), Vec::new());
-                self.reply(&session, &request, Reply { status: 204, headers, body })
-            }
+            Verdict::Refuse if document && self.documents > 1 => self.stay(&session, &request),
             Verdict::Refuse => self.refuse(&session, &request),
         }
     }
@@ -462,7 +546,11 @@ impl<'a> Visit<'a> {
             thread::spawn(move || {
                 let outcome = gate.ask(&url, accept);
                 // The page may be over by now.
-                let _ = outbox.send(Incoming::Fetched(Fetched { session, request, outcome }));
+                let _ = outbox.send(Incoming::Fetched(Fetched {
+                    session,
+                    request,
+                    outcome,
+                }));
             });
         }
     }
@@ -473,6 +561,9 @@ impl<'a> Visit<'a> {
         self.ask_more();
         match fetched.outcome {
             Ok(reply) => self.reply(&fetched.session, &fetched.request, reply),
+            Err(_) if self.leaving.contains(&fetched.request) => {
+                self.stay(&fetched.session, &fetched.request)
+            }
             Err(_) => self.refuse(&fetched.session, &fetched.request),
         }
     }
@@ -490,6 +581,20 @@ impl<'a> Visit<'a> {
         });
         self.send(Some(session), "Fetch.fulfillRequest", params)?;
         Ok(())
+    }
+
+    /// The page stays where it is: an answer without contents leads nowhere.
+    fn stay(&mut self, session: &str, request: &str) -> Result<(), RenderError> {
+        let (headers, body) = (Vec::new(), Vec::new());
+        self.reply(
+            session,
+            request,
+            Reply {
+                status: 204,
+                headers,
+                body,
+            },
+        )
     }
 
     fn refuse(&mut self, session: &str, request: &str) -> Result<(), RenderError> {

@@ -71,7 +71,12 @@ impl Renderer {
         }
     }
 
-    fn once(&mut self, gate: &Arc<Gate>, view: View, extent: Extent) -> Result<Rendered, RenderError> {
+    fn once(
+        &mut self,
+        gate: &Arc<Gate>,
+        view: View,
+        extent: Extent,
+    ) -> Result<Rendered, RenderError> {
         let grown = self.limits.memory_bytes / 2;
         if let Some(browser) = &self.browser
             && (self.pages >= PAGES_A_BROWSER || browser.memory_bytes() > grown)
@@ -112,6 +117,7 @@ impl Renderer {
 
     /// The most memory any of its browsers was seen to hold.
     pub fn peak_bytes(&self) -> u64 {
-        self.peak_bytes.max(self.browser.as_ref().map_or(0, Browser::peak_bytes))
+        self.peak_bytes
+            .max(self.browser.as_ref().map_or(0, Browser::peak_bytes))
     }
 }

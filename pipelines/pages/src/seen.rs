@@ -107,7 +107,12 @@ impl Seen {
         // Half a pixel of a box may round over the edge.
         let within = |place: &Box| place[1] >= top - 0.6 && place[3] <= bottom + 0.6;
         let cut = |place: &Box| {
-            [place[0], place[1].max(top) - top, place[2], place[3].min(bottom) - top]
+            [
+                place[0],
+                place[1].max(top) - top,
+                place[2],
+                place[3].min(bottom) - top,
+            ]
         };
         let touches = |place: &Box| place[3] > top + 0.6 && place[1] < bottom - 0.6;
         let mut part = Self {
@@ -119,15 +124,31 @@ impl Seen {
         };
         for line in self.lines.iter().filter(|line| touches(&line.place)) {
             let whole = line.whole && within(&line.place);
-            part.lines.push(Line { place: cut(&line.place), whole, ..line.clone() });
+            part.lines.push(Line {
+                place: cut(&line.place),
+                whole,
+                ..line.clone()
+            });
         }
-        for element in self.elements.iter().filter(|element| touches(&element.place)) {
+        for element in self
+            .elements
+            .iter()
+            .filter(|element| touches(&element.place))
+        {
             let whole = element.whole && within(&element.place);
-            part.elements.push(Element { place: cut(&element.place), whole, ..element.clone() });
+            part.elements.push(Element {
+                place: cut(&element.place),
+                whole,
+                ..element.clone()
+            });
         }
         for fact in self.facts.iter().filter(|fact| touches(&fact.place)) {
             let whole = fact.whole && within(&fact.place);
-            part.facts.push(Fact { place: cut(&fact.place), whole, ..fact.clone() });
+            part.facts.push(Fact {
+                place: cut(&fact.place),
+                whole,
+                ..fact.clone()
+            });
         }
         part
     }
@@ -155,7 +176,11 @@ impl Seen {
         let mut cuts = vec![0.0];
         let mut top = 0.0;
         while self.height - top > height {
-            let crosses = |at: f64| self.lines.iter().find(|line| line.place[1] < at && line.place[3] > at);
+            let crosses = |at: f64| {
+                self.lines
+                    .iter()
+                    .find(|line| line.place[1] < at && line.place[3] > at)
+            };
             let mut at = top + height;
             while let Some(line) = crosses(at) {
                 at = line.place[1].floor();
@@ -187,19 +212,36 @@ pub(crate) mod tests {
         };
         let lines: Vec<Line> = rows.iter().enumerate().map(line).collect();
         let height = rows.last().map_or(0.0, |row| row.1 + 10.0);
-        Seen { width: 100.0, height, lines, ..Seen::default() }
+        Seen {
+            width: 100.0,
+            height,
+            lines,
+            ..Seen::default()
+        }
     }
 
     #[test]
     fn cuts_go_between_lines_and_lose_none() {
-        let rows: Vec<(f64, f64)> = (0..20).map(|row| (f64::from(row) * 23.0, f64::from(row) * 23.0 + 18.0)).collect();
+        let rows: Vec<(f64, f64)> = (0..20)
+            .map(|row| (f64::from(row) * 23.0, f64::from(row) * 23.0 + 18.0))
+            .collect();
         let seen = page(&rows);
         let cuts = seen.cuts(100.0);
-        assert!(cuts.windows(2).all(|pair| pair[1] - pair[0] <= 100.0), "{cuts:?}");
-        let parts: Vec<Seen> = cuts.windows(2).map(|pair| seen.rows(pair[0], pair[1])).collect();
+        assert!(
+            cuts.windows(2).all(|pair| pair[1] - pair[0] <= 100.0),
+            "{cuts:?}"
+        );
+        let parts: Vec<Seen> = cuts
+            .windows(2)
+            .map(|pair| seen.rows(pair[0], pair[1]))
+            .collect();
         let lines: usize = parts.iter().map(|part| part.lines.len()).sum();
         assert_eq!(lines, 20);
-        assert!(parts.iter().all(|part| part.lines.iter().all(|line| line.whole && line.place[3] <= part.height + 0.6)));
+        assert!(parts.iter().all(|part| {
+            part.lines
+                .iter()
+                .all(|line| line.whole && line.place[3] <= part.height + 0.6)
+        }));
     }
 
     #[test]

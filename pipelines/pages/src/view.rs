@@ -46,7 +46,12 @@ impl Viewport {
     /// The window, at `scale` device pixels.
     pub fn at(&self, scale: f64) -> View {
         let (width, height, mobile) = (self.width, self.height, self.mobile);
-        View { width, height, scale, mobile }
+        View {
+            width,
+            height,
+            scale,
+            mobile,
+        }
     }
 }
 
@@ -61,12 +66,21 @@ impl FromStr for Viewport {
             "laptop" => (1366, 768),
             _ => {
                 let side = |text: &str| text.parse().ok().filter(|side| SIDES.contains(side));
-                let sides = text.split_once('x').and_then(|(w, h)| Some((side(w)?, side(h)?)));
-                sides.ok_or("small, phone, tablet, laptop or WIDTHxHEIGHT, with sides of 64 to 4096")?
+                let sides = text
+                    .split_once('x')
+                    .and_then(|(w, h)| Some((side(w)?, side(h)?)));
+                sides.ok_or(
+                    "small, phone, tablet, laptop or WIDTHxHEIGHT, with sides of 64 to 4096",
+                )?
             }
         };
         let (name, mobile) = (text.to_owned(), text == "phone" || text == "tablet");
-        Ok(Self { name, width, height, mobile })
+        Ok(Self {
+            name,
+            width,
+            height,
+            mobile,
+        })
     }
 }
 
@@ -76,7 +90,10 @@ mod tests {
 
     #[test]
     fn windows_have_names_or_sizes() {
-        let size = |text: &str| text.parse::<Viewport>().map(|view| (view.width, view.height));
+        let size = |text: &str| {
+            text.parse::<Viewport>()
+                .map(|view| (view.width, view.height))
+        };
         assert_eq!(size("phone"), Ok((390, 844)));
         assert_eq!(size("640x480"), Ok((640, 480)));
         for wrong in ["640", "63x100", "100x5000", "x", "-1x100", "television"] {

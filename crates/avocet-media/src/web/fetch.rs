@@ -53,7 +53,10 @@ pub struct Answer {
 impl Answer {
     /// A header's value.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        let found = self
+            .headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 
@@ -149,7 +152,10 @@ impl Fetcher {
             let Some(target) = answer.redirect() else {
                 return match answer.status {
                     200..300 => Ok(answer),
-                    status => Err(WebError::Status { url: shown(&next), status }),
+                    status => Err(WebError::Status {
+                        url: shown(&next),
+                        status,
+                    }),
                 };
             };
             next = next.join(target).map_err(|error| WebError::NotAUrl {
@@ -161,7 +167,10 @@ impl Fetcher {
             }
         }
         let limit = self.limits.max_redirects;
-        Err(WebError::Redirects { url: shown(&next), limit })
+        Err(WebError::Redirects {
+            url: shown(&next),
+            limit,
+        })
     }
 
     /// Fetches `url` alone: a redirect is an answer like others. `asked` is what the user wrote,
@@ -172,14 +181,23 @@ impl Fetcher {
         check(url, asked)?;
         let mut bare = url.clone();
         bare.set_fragment(None);
-        let broken = |reason: String| WebError::Broken { url: shown(url), reason };
-        let uri: Uri = bare.as_str().parse().map_err(|error| broken(format!("{error}")))?;
+        let broken = |reason: String| WebError::Broken {
+            url: shown(url),
+            reason,
+        };
+        let uri: Uri = bare
+            .as_str()
+            .parse()
+            .map_err(|error| broken(format!("{error}")))?;
         let request = Request::get(uri)
             .header("Accept", accept)
             .header("Accept-Language", "en-US,en;q=0.9")
             .body(())
             .map_err(|error| broken(error.to_string()))?;
-        let response = self.agent.run(request).map_err(|error| self.failed(url, error))?;
+        let response = self
+            .agent
+            .run(request)
+            .map_err(|error| self.failed(url, error))?;
         let status = response.status().as_u16();
         let coding = header(response.headers(), "content-encoding");
         let headers = kept(response.headers());
@@ -192,28 +210,54 @@ impl Fetcher {
             .map_err(|error| self.failed(url, error))?;
         let body = decoded(body, &coding, limit).map_err(|reason| match reason {
             Some(reason) => broken(reason),
-            None => WebError::TooLong { url: shown(url), limit },
+            None => WebError::TooLong {
+                url: shown(url),
+                limit,
+            },
         })?;
-        Ok(Answer { url: bare, status, headers, body })
+        Ok(Answer {
+            url: bare,
+            status,
+            headers,
+            body,
+        })
     }
 
     fn timed_out(&self, url: &Url) -> WebError {
         let limit = self.limits.timeout;
-        WebError::Timeout { url: shown(url), limit }
+        WebError::Timeout {
+            url: shown(url),
+            limit,
+        }
     }
 
     fn failed(&self, url: &Url, error: ureq::Error) -> WebError {
         let host = url.host_str().unwrap_or_default().to_owned();
-        let no_host = |reason: String| WebError::NoHost { host: host.clone(), reason };
+        let no_host = |reason: String| WebError::NoHost {
+            host: host.clone(),
+            reason,
+        };
         match error {
             ureq::Error::Timeout(_) => self.timed_out(url),
             ureq::Error::HostNotFound => no_host("its name is not known".into()),
-            ureq::Error::BodyExceedsLimit(limit) => WebError::TooLong { url: shown(url), limit },
-            ureq::Error::Other(cause) => match cause.downcast_ref::<RefusedAddress>() {
-                Some(refused) => WebError::Address { host, address: refused.address },
-                None => WebError::Broken { url: shown(url), reason: cause.to_string() },
+            ureq::Error::BodyExceedsLimit(limit) => WebError::TooLong {
+                url: shown(url),
+                limit,
             },
-            other => WebError::Broken { url: shown(url), reason: other.to_string() },
+            ureq::Error::Other(cause) => match cause.downcast_ref::<RefusedAddress>() {
+                Some(refused) => WebError::Address {
+                    host,
+                    address: refused.address,
+                },
+                None => WebError::Broken {
+                    url: shown(url),
+                    reason: cause.to_string(),
+                },
+            },
+            other => WebError::Broken {
+                url: shown(url),
+                reason: other.to_string(),
+            },
         }
     }
 }
@@ -240,11 +284,15 @@ fn check(url: &Url, asked: &Url) -> Result<(), WebError> {
         return Err(WebError::Credentials { url: shown(url) });
     }
     let port = url.port_or_known_default().unwrap_or(0);
-    let own = url.host() == asked.host() && url.port_or_known_default() == asked.port_or_known_default();
+    let own =
+        url.host() == asked.host() && url.port_or_known_default() == asked.port_or_known_default();
     if matches!(port, 80 | 443) || own {
         Ok(())
     } else {
-        Err(WebError::Port { url: shown(url), port })
+        Err(WebError::Port {
+            url: shown(url),
+            port,
+        })
     }
 }
 
@@ -263,9 +311,18 @@ fn header(headers: &HeaderMap, name: &str) -> String {
 }
 
 fn kept(headers: &HeaderMap) -> Vec<(String, String)> {
-    let pairs = headers.iter().filter(|(name, _)| !DROPPED.contains(&name.as_str()));
-    let text = |bytes: &[u8]| bytes.iter().map(|&byte| char::from(byte)).collect::<String>();
-    pairs.map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes()))).collect()
+    let pairs = headers
+        .iter()
+        .filter(|(name, _)| !DROPPED.contains(&name.as_str()));
+    let text = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .map(|&byte| char::from(byte))
+            .collect::<String>()
+    };
+    pairs
+        .map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes())))
+        .collect()
 }
 
 /// Undoes a compression that was not asked for; no reason given means too long.
@@ -273,12 +330,18 @@ fn decoded(body: Vec<u8>, coding: &str, limit: u64) -> Result<Vec<u8>, Option<St
     let mut plain = Vec::new();
     let read = match coding {
         "" | "identity" => return Ok(body),
-        "gzip" | "x-gzip" => {
-            MultiGzDecoder::new(&body[..]).take(limit + 1).read_to_end(&mut plain)
-        }
-        "deflate" => ZlibDecoder::new(&body[..]).take(limit + 1).read_to_end(&mut plain),
+        "gzip" | "x-gzip" => MultiGzDecoder::new(&body[..])
+            .take(limit + 1)
+            .read_to_end(&mut plain),
+        "deflate" => ZlibDecoder::new(&body[..])
+            .take(limit + 1)
+            .read_to_end(&mut plain),
         other => return Err(Some(format!("the answer is compressed as {other:?}"))),
     };
     read.map_err(|error| Some(format!("the answer does not decompress: {error}")))?;
-    if plain.len() as u64 > limit { Err(None) } else { Ok(plain) }
+    if plain.len() as u64 > limit {
+        Err(None)
+    } else {
+        Ok(plain)
+    }
 }

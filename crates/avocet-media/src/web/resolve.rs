@@ -29,7 +29,10 @@ pub struct SystemResolver;
 
 impl Resolve for SystemResolver {
     fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>> {
-        Ok((host, 0).to_socket_addrs()?.map(|found| found.ip()).collect())
+        Ok((host, 0)
+            .to_socket_addrs()?
+            .map(|found| found.ip())
+            .collect())
     }
 }
 
@@ -59,7 +62,11 @@ impl Resolver for CheckedResolver {
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let host = uri.host().ok_or(ureq::Error::HostNotFound)?;
-        let default = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+        let default = if uri.scheme_str() == Some("https") {
+            443
+        } else {
+            80
+        };
         let port = uri.port_u16().unwrap_or(default);
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let addresses = match bare.parse::<IpAddr>() {
@@ -71,7 +78,10 @@ impl Resolver for CheckedResolver {
             // One address inside among public ones is a trap, not a choice.
             if !(self.admits)(address) {
                 let host = host.to_owned();
-                return Err(ureq::Error::Other(Box::new(RefusedAddress { host, address })));
+                return Err(ureq::Error::Other(Box::new(RefusedAddress {
+                    host,
+                    address,
+                })));
             }
         }
         for address in addresses.into_iter().take(8) {

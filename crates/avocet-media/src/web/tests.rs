@@ -48,11 +48,16 @@ impl Server {
 }
 
 fn ok(body: &str) -> String {
-    format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 fn to(location: &str) -> String {
-    format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    format!(
+        "HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    )
 }
 
 /// `allowed.test` is this machine, by an address that only the rule below admits.
@@ -101,7 +106,10 @@ fn fetcher() -> Fetcher {
 #[test]
 fn an_allowed_server_is_read_and_its_cookies_are_not() {
     let server = Server::start(&[
-        ("/", "HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nX-Y: z\r\nContent-Length: 5\r\n\r\nhello"),
+        (
+            "/",
+            "HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nX-Y: z\r\nContent-Length: 5\r\n\r\nhello",
+        ),
         ("/on", &to("/next")),
         ("/next", &to("http://allowed.test:PORT/")),
     ]);
@@ -109,7 +117,10 @@ fn an_allowed_server_is_read_and_its_cookies_are_not() {
         let answer = fetcher().get(&server.url(path)).unwrap();
         assert_eq!(answer.body, b"hello");
         assert_eq!(answer.url.path(), "/");
-        assert_eq!((answer.header("set-cookie"), answer.header("x-y")), (None, Some("z")));
+        assert_eq!(
+            (answer.header("set-cookie"), answer.header("x-y")),
+            (None, Some("z"))
+        );
     }
 }
 
@@ -118,12 +129,39 @@ fn every_spelling_of_an_inner_address_is_refused_before_a_connection() {
     let server = Server::start(&[]);
     let port = server.port;
     let hosts = [
-        "127.0.0.1", "localhost", "2130706433", "0x7f000001", "0x7f.1", "017700000001", "0177.0.0.1",
-        "127.1", "127.0.1", "0", "0.0.0.0", "[::1]", "[::]", "[0:0:0:0:0:ffff:127.0.0.1]",
-        "[::ffff:7f00:1]", "[::127.0.0.1]", "[64:ff9b::127.0.0.1]", "[2002:7f00:1::]",
-        "[2001::7f00:1]", "127.0.0.1.", "①②⑦.⓪.⓪.①", "127。0。0。1", "%31%32%37.0.0.1",
-        "10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "169.254.169.254", "[fe80::1]",
-        "[fd00:ec2::254]", "3232235777", "0xa9fea9fe", "0251.0376.0251.0376",
+        "127.0.0.1",
+        "localhost",
+        "2130706433",
+        "0x7f000001",
+        "0x7f.1",
+        "017700000001",
+        "0177.0.0.1",
+        "127.1",
+        "127.0.1",
+        "0",
+        "0.0.0.0",
+        "[::1]",
+        "[::]",
+        "[0:0:0:0:0:ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[::127.0.0.1]",
+        "[64:ff9b::127.0.0.1]",
+        "[2002:7f00:1::]",
+        "[2001::7f00:1]",
+        "127.0.0.1.",
+        "①②⑦.⓪.⓪.①",
+        "127。0。0。1",
+        "%31%32%37.0.0.1",
+        "10.0.0.1",
+        "172.16.0.1",
+        "192.168.1.1",
+        "100.64.0.1",
+        "169.254.169.254",
+        "[fe80::1]",
+        "[fd00:ec2::254]",
+        "3232235777",
+        "0xa9fea9fe",
+        "0251.0376.0251.0376",
     ];
     for host in hosts {
         let url = format!("http://{host}:{port}/");
@@ -182,7 +220,9 @@ fn a_name_is_resolved_once_and_each_of_its_addresses_must_be_admitted() {
     assert_eq!(fetcher.get(&url).unwrap().body, b"first");
     let error = fetcher.get(&url).unwrap_err();
     assert!(matches!(error, WebError::Address { .. }), "{error}");
-    let error = fetcher.get(&format!("http://mixed.test:{}/", server.port)).unwrap_err();
+    let error = fetcher
+        .get(&format!("http://mixed.test:{}/", server.port))
+        .unwrap_err();
     assert!(matches!(error, WebError::Address { .. }), "{error}");
     assert_eq!(server.seen.load(Ordering::SeqCst), 1);
 }
@@ -201,12 +241,27 @@ fn bytes_redirects_and_time_are_bounded() {
         ("/noise", "this is no HTTP\r\n\r\n"),
     ]);
     let fails = |path: &str| fetcher().get(&server.url(path)).unwrap_err();
-    assert!(matches!(fails("/long"), WebError::TooLong { limit: 1000, .. }));
+    assert!(matches!(
+        fails("/long"),
+        WebError::TooLong { limit: 1000, .. }
+    ));
     assert!(matches!(fails("/endless"), WebError::TooLong { .. }));
-    assert!(matches!(fails("/loop"), WebError::Redirects { limit: 3, .. }));
-    assert!(matches!(fails("/gone"), WebError::Status { status: 404, .. }));
-    assert!(matches!(fails("/noise"), WebError::Broken { .. }), "{}", fails("/noise"));
-    let error = fetcher().get(&format!("http://slow.test:{}/", server.port)).unwrap_err();
+    assert!(matches!(
+        fails("/loop"),
+        WebError::Redirects { limit: 3, .. }
+    ));
+    assert!(matches!(
+        fails("/gone"),
+        WebError::Status { status: 404, .. }
+    ));
+    assert!(
+        matches!(fails("/noise"), WebError::Broken { .. }),
+        "{}",
+        fails("/noise")
+    );
+    let error = fetcher()
+        .get(&format!("http://slow.test:{}/", server.port))
+        .unwrap_err();
     assert!(matches!(error, WebError::Timeout { .. }), "{error}");
     let error = fetcher().get("http://nowhere.test/").unwrap_err();
     assert!(matches!(error, WebError::NoHost { .. }), "{error}");

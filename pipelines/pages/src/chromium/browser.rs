@@ -79,7 +79,10 @@ impl Browser {
 
     fn start_in(network: Network, program: &Path, memory_bytes: u64) -> Result<Self, BrowserError> {
         let profile = Profile::new().map_err(BrowserError::Profile)?;
-        let failed = |cause| BrowserError::Start { path: program.to_owned(), cause };
+        let failed = |cause| BrowserError::Start {
+            path: program.to_owned(),
+            cause,
+        };
         let (commands, pipe) = io::pipe().map_err(failed)?;
         let (answers, said) = io::pipe().map_err(failed)?;
         let log = File::create(profile.path().join("stderr")).map_err(failed)?;
@@ -98,7 +101,12 @@ impl Browser {
             .stdout(Stdio::null())
             .stderr(log)
             .process_group(0);
-        cut_off(&mut command, root, network, [commands.as_raw_fd(), said.as_raw_fd()]);
+        cut_off(
+            &mut command,
+            root,
+            network,
+            [commands.as_raw_fd(), said.as_raw_fd()],
+        );
         let child = command.spawn().map_err(failed)?;
         drop((commands, said));
         let (outbox, inbox) = sync_channel(WAITING);
@@ -229,8 +237,11 @@ impl Browser {
                 let log = std::fs::read(self._profile.path().join("stderr")).unwrap_or_default();
                 let log = String::from_utf8_lossy(&log).into_owned();
                 let last = log.lines().rfind(|line| !line.trim().is_empty());
-                let said = last.map(|line| format!(": {}", line.chars().take(200).collect::<String>()));
-                BrowserError::Died { said: said.unwrap_or_default() }
+                let said =
+                    last.map(|line| format!(": {}", line.chars().take(200).collect::<String>()));
+                BrowserError::Died {
+                    said: said.unwrap_or_default(),
+                }
             }
         }
     }

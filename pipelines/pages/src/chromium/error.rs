@@ -6,7 +6,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum BrowserError {
     /// None is installed.
-    #[error("chromium is not installed; install the Debian package chromium, or set AVOCET_CHROMIUM")]
+    #[error(
+        "chromium is not installed; install the Debian package chromium, or set AVOCET_CHROMIUM"
+    )]
     Missing,
     /// AVOCET_CHROMIUM names nothing that runs.
     #[error("AVOCET_CHROMIUM: {path:?} is not a program")]

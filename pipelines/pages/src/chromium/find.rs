@@ -23,7 +23,11 @@ const PLACES: &[&str] = &[
 pub fn chromium() -> Result<PathBuf, BrowserError> {
     if let Some(path) = std::env::var_os(VARIABLE) {
         let path = PathBuf::from(path);
-        return if path.is_file() { Ok(path) } else { Err(BrowserError::NotAProgram { path }) };
+        return if path.is_file() {
+            Ok(path)
+        } else {
+            Err(BrowserError::NotAProgram { path })
+        };
     }
     let found = PLACES.iter().map(Path::new).find(|path| path.is_file());
     found.map(Path::to_owned).ok_or(BrowserError::Missing)

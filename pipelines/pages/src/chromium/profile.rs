@@ -38,7 +38,11 @@ impl Profile {
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()?;
-        Ok(Self { folder, guard, _lock: lock })
+        Ok(Self {
+            folder,
+            guard,
+            _lock: lock,
+        })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -67,7 +71,11 @@ impl Drop for Profile {
 fn remove_abandoned(folder: &Path) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let ours = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         name.starts_with(PREFIX) && fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
     };
     for path in entries.map(|entry| entry.path()).filter(ours) {
@@ -92,7 +100,10 @@ mod tests {
         assert!(!path.exists());
 
         let place = tempfile::tempdir().unwrap();
-        let (held, left) = (place.path().join("avocet-browser-a"), place.path().join("avocet-browser-b"));
+        let (held, left) = (
+            place.path().join("avocet-browser-a"),
+            place.path().join("avocet-browser-b"),
+        );
         let other = place.path().join("others");
         for folder in [&held, &left, &other] {
             fs::create_dir(folder).unwrap();

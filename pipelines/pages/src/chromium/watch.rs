@@ -35,7 +35,10 @@ pub(super) struct Watch {
 impl Watch {
     /// Watches the process group of a browser.
     pub(super) fn over(group: i32, memory_bytes: u64) -> Self {
-        let watch = Self { state: Arc::default(), group };
+        let watch = Self {
+            state: Arc::default(),
+            group,
+        };
         let watcher = watch.clone();
         thread::spawn(move || {
             for tick in 1u32.. {
@@ -56,7 +59,9 @@ impl Watch {
             return false;
         }
         state.peak_bytes = state.peak_bytes.max(bytes.unwrap_or(0));
-        let late = state.deadline.is_some_and(|deadline| Instant::now() > deadline);
+        let late = state
+            .deadline
+            .is_some_and(|deadline| Instant::now() > deadline);
         let ended = match bytes {
             _ if late => Ended::TooSlow,
             Some(bytes) if bytes > limit => Ended::TooLarge,
@@ -114,7 +119,9 @@ pub(super) fn memory(group: i32) -> u64 {
             return None;
         }
         let statm = fs::read_to_string(folder.join("statm")).ok()?;
-        let mut pages = statm.split(' ').map(|word| word.parse::<u64>().unwrap_or(0));
+        let mut pages = statm
+            .split(' ')
+            .map(|word| word.parse::<u64>().unwrap_or(0));
         let resident = pages.nth(1)?;
         let shared = pages.next()?;
         Some(resident.saturating_sub(shared) * PAGE_BYTES)

@@ -31,11 +31,18 @@ impl Canary {
                 for stream in listener.incoming() {
                     let mut stream = stream.unwrap();
                     let mut start = [0; 300];
-                    stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+                    stream
+                        .set_read_timeout(Some(Duration::from_millis(200)))
+                        .unwrap();
                     let read = stream.read(&mut start).unwrap_or(0);
-                    let line = String::from_utf8_lossy(&start[..read]).lines().next().unwrap_or("").to_owned();
+                    let line = String::from_utf8_lossy(&start[..read])
+                        .lines()
+                        .next()
+                        .unwrap_or("")
+                        .to_owned();
                     heard.lock().unwrap().push(line);
-                    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nCANARY-HEARD");
+                    let _ = stream
+                        .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nCANARY-HEARD");
                 }
             });
         }
@@ -80,9 +87,15 @@ impl Allowed {
                     let text = String::from_utf8_lossy(&start[..read]).into_owned();
                     let path = text.split(' ').nth(1).unwrap_or("/");
                     let answer = match path.strip_prefix("/to/") {
-                        Some(target) => format!("HTTP/1.1 302 Found\r\nAccess-Control-Allow-Origin: *\r\nLocation: {target}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
-                        None if path == "/" => format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nRefresh: 0; url=http://127.0.0.2/\r\nLink: <http://127.0.0.2/>; rel=preload; as=image\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{page}", page.len()),
-                        None => "HTTP/1.1 404 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_owned(),
+                        Some(target) => format!(
+                            "HTTP/1.1 302 Found\r\nAccess-Control-Allow-Origin: *\r\nLocation: {target}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                        ),
+                        None if path == "/" => format!(
+                            "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nRefresh: 0; url=http://127.0.0.2/\r\nLink: <http://127.0.0.2/>; rel=preload; as=image\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{page}",
+                            page.len()
+                        ),
+                        None => "HTTP/1.1 404 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                            .to_owned(),
                     };
                     let _ = stream.write_all(answer.as_bytes());
                 });

@@ -38,7 +38,13 @@ fn a_page_that_takes_too_much_fails_alone() {
     assert_eq!(text(&mut renderer, PLAIN).unwrap(), "Plain");
     let swelling = "<script>const all = []; setInterval(() => { for (let i = 0; i < 20; i++) all.push(new Uint8Array(8 << 20).fill(1)); }, 1)</script>";
     let error = text(&mut renderer, swelling).unwrap_err();
-    assert!(matches!(error, RenderError::Browser(BrowserError::TooLarge(900)) | RenderError::Crashed), "{error}");
+    assert!(
+        matches!(
+            error,
+            RenderError::Browser(BrowserError::TooLarge(900)) | RenderError::Crashed
+        ),
+        "{error}"
+    );
     assert_eq!(text(&mut renderer, PLAIN).unwrap(), "Plain");
     let crowded = "<script>for (let i = 0; i < 9000; i++) document.write('<b>x</b>')</script>";
     let error = text(&mut renderer, crowded).unwrap_err();
@@ -64,7 +70,10 @@ fn a_browser_killed_at_work_is_replaced_and_no_page_is_lost() {
     assert_eq!(renderer.restarts(), 1);
     let process = renderer.browser().unwrap().process_id();
     drop(renderer);
-    assert!(!fs::exists(format!("/proc/{process}")).unwrap(), "the browser is still there, or was not waited for");
+    assert!(
+        !fs::exists(format!("/proc/{process}")).unwrap(),
+        "the browser is still there, or was not waited for"
+    );
 }
 
 #[test]
@@ -89,5 +98,9 @@ fn a_browser_ends_soon() {
     renderer.start().unwrap();
     let start = Instant::now();
     drop(renderer);
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        start.elapsed()
+    );
 }

@@ -13,7 +13,12 @@ use crate::gate::Gate;
 use crate::render::{RenderLimits, Rendered, render};
 use crate::view::{Extent, View};
 
-const VIEW: View = View { width: 400, height: 300, scale: 1.0, mobile: false };
+const VIEW: View = View {
+    width: 400,
+    height: 300,
+    scale: 1.0,
+    mobile: false,
+};
 
 /// Shows a page in a browser that shares this machine's network where `shared` says so: there
 /// nothing but its flags and the gate keeps it off.
@@ -24,10 +29,22 @@ fn shown(gate: Gate, shared: bool) -> Result<Rendered, RenderError> {
         true => Browser::start_in_shared_network(&program, limits.memory_bytes)?,
         false => Browser::start(&program, limits.memory_bytes)?,
     };
-    assert!(!shared || !browser.has_own_network(), "the flags are to be tested alone");
-    render(&mut browser, &Arc::new(gate), (VIEW, Extent::Screen), &limits)
+    assert!(
+        !shared || !browser.has_own_network(),
+        "the flags are to be tested alone"
+    );
+    render(
+        &mut browser,
+        &Arc::new(gate),
+        (VIEW, Extent::Whole),
+        &limits,
+    )
 }
 
 fn page(html: impl Into<Vec<u8>>) -> Gate {
-    Gate::Page { html: html.into(), media_type: "text/html", fonts: Arc::default() }
+    Gate::Page {
+        html: html.into(),
+        media_type: "text/html",
+        fonts: Arc::default(),
+    }
 }

@@ -17,11 +17,36 @@ const MARK: &str = "URL";
 
 /// Spellings of loopback and of what lies near it; the port follows.
 const HOSTS: &[&str] = &[
-    "127.0.0.2", "localhost", "localhost.", "a.localhost", "2130706434", "0x7f000002", "0x7f.2", "017700000002",
-    "0177.0.0.2", "127.2", "127.0.2", "0", "0.0.0.0", "[::1]", "[::]", "[::ffff:127.0.0.2]",
-    "[::ffff:7f00:2]", "[0:0:0:0:0:ffff:127.0.0.2]", "[64:ff9b::7f00:2]", "[2002:7f00:2::]", "127.0.0.2.",
-    "①②⑦.⓪.⓪.②", "127。0。0。2", "%31%32%37.0.0.2", "inside.test", "rebinding.test",
-    "user:pass@127.0.0.2", "169.254.169.254", "10.0.0.1", "[fe80::1]",
+    "127.0.0.2",
+    "localhost",
+    "localhost.",
+    "a.localhost",
+    "2130706434",
+    "0x7f000002",
+    "0x7f.2",
+    "017700000002",
+    "0177.0.0.2",
+    "127.2",
+    "127.0.2",
+    "0",
+    "0.0.0.0",
+    "[::1]",
+    "[::]",
+    "[::ffff:127.0.0.2]",
+    "[::ffff:7f00:2]",
+    "[0:0:0:0:0:ffff:127.0.0.2]",
+    "[64:ff9b::7f00:2]",
+    "[2002:7f00:2::]",
+    "127.0.0.2.",
+    "①②⑦.⓪.⓪.②",
+    "127。0。0。2",
+    "%31%32%37.0.0.2",
+    "inside.test",
+    "rebinding.test",
+    "user:pass@127.0.0.2",
+    "169.254.169.254",
+    "10.0.0.1",
+    "[fe80::1]",
 ];
 
 /// Elements and styles that load something by themselves.
@@ -114,7 +139,6 @@ const SCRIPTS: &[&str] = &[
     "window.open('URL')",
     "frame().open('URL', '_blank', 'noopener')",
     "const a = document.createElement('a'); a.href = 'URL'; a.target = '_blank'; a.click()",
-    "const a = document.createElement('a'); a.href = 'URL'; a.download = 'x'; a.click()",
     "const a = document.createElement('a'); a.href = '#'; a.ping = 'URL'; document.body.append(a); a.click()",
     "const f = document.createElement('form'); f.action = 'URL'; f.target = 'sink'; document.body.append(f); f.submit()",
     "const f = document.createElement('form'); f.action = 'URL'; f.method = 'post'; f.target = 'sink'; document.body.append(f); f.submit()",
@@ -123,7 +147,7 @@ const SCRIPTS: &[&str] = &[
     "document.body.insertAdjacentHTML('beforeend', \"<img src='URL'>\")",
     "frame().document.write(\"<script src='URL'></\" + 'script>')",
     "const i = document.createElement('iframe'); i.src = URL.createObjectURL(new Blob([\"<img src='CANARY'>\"], {type: 'text/html'})); document.body.append(i)",
-    "const m = document.createElement('meta'); m.httpEquiv = 'Content-Security-Policy'; m.content = \"default-src *; report-uri URL\"; document.head.append(m)",
+    "const m = document.createElement('meta'); m.httpEquiv = 'Content-Security-Policy'; m.content = \"default-src * data: blob: 'unsafe-inline' 'unsafe-eval'; report-uri URL\"; document.head.append(m)",
     "fetch('/to/URL').then(r => r.text()).then(say)",
     "fetch('/to/URL', {mode: 'no-cors'})",
     "new Image().src = '/to/URL'",
@@ -134,6 +158,7 @@ const SCRIPTS: &[&str] = &[
 
 /// What would take the page itself elsewhere, one after another: each refused one leaves it there.
 const LEAVE: &[&str] = &[
+    "const a = document.createElement('a'); a.href = 'URL'; a.download = 'x'; a.click()",
     "location = 'URL'",
     "location.replace('URL')",
     "location.href = '/to/URL'",
@@ -195,7 +220,10 @@ fn everything(canary: u16, allowed: u16, file: &str) -> (String, usize) {
     );
     for host in HOSTS {
         html += &next("<img src='URL'>", host);
-        html += &format!("<script>attempt(() => {{ {} }});</script>", next("fetch('URL', {mode: 'no-cors'})", host));
+        html += &format!(
+            "<script>attempt(() => {{ {} }});</script>",
+            next("fetch('URL', {mode: 'no-cors'})", host)
+        );
     }
     // Another port of the very server the page comes from.
     html += &next("<img src='URL'>", "allowed.test");
@@ -203,13 +231,21 @@ fn everything(canary: u16, allowed: u16, file: &str) -> (String, usize) {
         html += &next(trick, "127.0.0.2");
     }
     for trick in SCRIPTS.iter().chain(FILES) {
-        html += &format!("<script>attempt(() => {{ {} }});</script>", next(trick, "127.0.0.2"));
+        html += &format!(
+            "<script>attempt(() => {{ {} }});</script>",
+            next(trick, "127.0.0.2")
+        );
     }
     for (place, trick) in LEAVE.iter().enumerate() {
         let trick = next(trick, "127.0.0.2");
-        html += &format!("<script>setTimeout(() => attempt(() => {{ {trick} }}), {});</script>", 40 * place + 20);
+        html += &format!(
+            "<script>setTimeout(() => attempt(() => {{ {trick} }}), {});</script>",
+            40 * place + 20
+        );
     }
-    html += &format!("<base href='http://127.0.0.2:{canary}/base/'><img src='relative.png'><!-- from port {allowed} -->");
+    html += &format!(
+        "<base href='http://127.0.0.2:{canary}/base/'><img src='relative.png'><p>The end</p><script>say('all of it')</script><!-- from port {allowed} -->"
+    );
     (html, number + 1)
 }
 
@@ -227,8 +263,14 @@ fn secret() -> (tempfile::TempDir, String) {
 
 fn check(rendered: crate::Rendered) {
     let text = rendered.seen.text();
-    assert!(text.contains("Still here"), "the page was left: {text}");
-    assert!(!text.contains("SECRET") && !text.contains("CANARY-HEARD"), "{text}");
+    assert!(
+        text.contains("Still here") && text.contains("said all of it"),
+        "the page was left: {text}"
+    );
+    assert!(
+        !text.contains("SECRET") && !text.contains("CANARY-HEARD"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -238,13 +280,20 @@ fn a_page_from_the_web_reaches_nothing_inside_by_any_trick() {
         let (_folder, file) = secret();
         let server = Allowed::start(|port| everything(canary.port, port, &file).0);
         assert!(everything(1, 2, &file).1 >= 100);
-        let fetcher = Arc::new(Fetcher::with_resolver(WebLimits::default(), Arc::new(Names::default()), admits));
+        let fetcher = Arc::new(Fetcher::with_resolver(
+            WebLimits::default(),
+            Arc::new(Names::default()),
+            admits,
+        ));
         let url = format!("http://allowed.test:{}/", server.port);
         let answer = fetcher.get(&url).unwrap();
         let gate = web_gate(Arc::clone(&fetcher), &url, answer).unwrap();
         check(shown(gate, shared).unwrap());
         assert_eq!(canary.heard(), Vec::<String>::new());
-        assert!(server.visits.load(Ordering::SeqCst) > 3, "the page could ask its own server");
+        assert!(
+            server.visits.load(Ordering::SeqCst) > 3,
+            "the page could ask its own server"
+        );
         // The canary does sing.
         drop(std::net::TcpStream::connect(("127.0.0.2", canary.port)).unwrap());
         assert_eq!(canary.heard().len(), 1);
@@ -262,11 +311,23 @@ fn a_local_page_reaches_neither_the_web_nor_another_file() {
     // Alone, it has nothing else; in its folder, the folder.
     check(shown(Gate::file(&path).unwrap(), true).unwrap());
     let root = folder.path().join("site").canonicalize().unwrap();
-    check(shown(Gate::Folder { root: root.clone(), page: "page.html".into() }, true).unwrap());
+    check(
+        shown(
+            Gate::Folder {
+                root: root.clone(),
+                page: "page.html".into(),
+            },
+            true,
+        )
+        .unwrap(),
+    );
     assert_eq!(canary.heard(), Vec::<String>::new());
     let own = "<p id=out></p><script>fetch('/own.txt').then(r => r.text()).then(t => { out.append(t + '!') })</script>";
     fs::write(&path, own).unwrap();
-    let gate = Gate::Folder { root, page: "page.html".into() };
+    let gate = Gate::Folder {
+        root,
+        page: "page.html".into(),
+    };
     assert_eq!(shown(gate, false).unwrap().seen.text(), "own!");
 }
 
@@ -274,9 +335,18 @@ fn a_local_page_reaches_neither_the_web_nor_another_file() {
 fn a_url_that_leads_inside_is_refused_before_any_browser_starts() {
     let canary = Canary::start();
     let server = Allowed::start(|_| String::new());
-    let fetcher = || Arc::new(Fetcher::with_resolver(WebLimits::default(), Arc::new(Names::default()), admits));
+    let fetcher = || {
+        Arc::new(Fetcher::with_resolver(
+            WebLimits::default(),
+            Arc::new(Names::default()),
+            admits,
+        ))
+    };
     let inside = format!("http://127.0.0.2:{}/", canary.port);
-    for url in [inside.clone(), format!("http://allowed.test:{}/to/{inside}", server.port)] {
+    for url in [
+        inside.clone(),
+        format!("http://allowed.test:{}/to/{inside}", server.port),
+    ] {
         let error = address_by(fetcher(), &url, super::VIEW).unwrap_err();
         assert!(matches!(error, RenderError::Web(_)), "{error}");
         assert!(error.to_string().contains("127.0.0.2"), "{error}");

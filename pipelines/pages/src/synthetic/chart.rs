@@ -15,13 +15,24 @@ struct Data {
 fn data(sketch: &mut Sketch, most: usize) -> Data {
     let count = sketch.rng.random_range(3..=most);
     let measure = sketch.pick(words::MEASURES);
-    let title = format!("{measure} {}", sketch.any(&["by city", "in 2024", "last week", "per team", "so far"]));
+    let title = format!(
+        "{measure} {}",
+        sketch.any(&["by city", "in 2024", "last week", "per team", "so far"])
+    );
     let names: Vec<String> = if sketch.chance(0.5) {
-        several(words::PLACES, count, sketch.split, &mut sketch.rng).into_iter().map(|name| (*name).to_owned()).collect()
+        several(words::PLACES, count, sketch.split, &mut sketch.rng)
+            .into_iter()
+            .map(|name| (*name).to_owned())
+            .collect()
     } else {
-        ["Mon", "Tue", "Wed", "Thu", "Fri"][..count].iter().map(|name| (*name).to_owned()).collect()
+        ["Mon", "Tue", "Wed", "Thu", "Fri"][..count]
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect()
     };
-    let most = *[20, 100, 500].get(sketch.rng.random_range(0..3)).unwrap_or(&100);
+    let most = *[20, 100, 500]
+        .get(sketch.rng.random_range(0..3))
+        .unwrap_or(&100);
     let mut values: Vec<u32> = Vec::new();
     while values.len() < names.len() {
         let value = sketch.rng.random_range(most / 10..most);
@@ -29,13 +40,21 @@ fn data(sketch: &mut Sketch, most: usize) -> Data {
             values.push(value);
         }
     }
-    Data { title, names, values }
+    Data {
+        title,
+        names,
+        values,
+    }
 }
 
 fn ask(sketch: &mut Sketch, data: &Data) {
     sketch.ask_title();
     let index = sketch.rng.random_range(0..data.names.len());
-    let question = sketch.any(&["What is the value for {}?", "How high is {}?", "What does the chart say for {}?"]);
+    let question = sketch.any(&[
+        "What is the value for {}?",
+        "How high is {}?",
+        "What does the chart say for {}?",
+    ]);
     let question = question.replace("{}", &data.names[index]);
     sketch.ask("page-chart", &format!("value{index}"), &[question.as_str()]);
     let (word, chosen) = if sketch.chance(0.5) {
@@ -43,8 +62,18 @@ fn ask(sketch: &mut Sketch, data: &Data) {
     } else {
         ("lowest", data.values.iter().min())
     };
-    let place = data.values.iter().position(|value| Some(value) == chosen).unwrap_or(0);
-    let question = sketch.any(&["Which one is the {}?", "Which has the {} value?", "What is {}?"]).replace("{}", word);
+    let place = data
+        .values
+        .iter()
+        .position(|value| Some(value) == chosen)
+        .unwrap_or(0);
+    let question = sketch
+        .any(&[
+            "Which one is the {}?",
+            "Which has the {} value?",
+            "What is {}?",
+        ])
+        .replace("{}", word);
     sketch.ask_for("page-chart", "chart", question, data.names[place].clone());
 }
 
@@ -65,7 +94,9 @@ pub(super) fn bars(sketch: &mut Sketch) {
         }
     } else {
         let tall = sketch.height / 2;
-        html += &format!("<div data-fact=\"chart\" style=\"display: flex; align-items: flex-end; gap: 6px; height: {tall}px; text-align: center\">");
+        html += &format!(
+            "<div data-fact=\"chart\" style=\"display: flex; align-items: flex-end; gap: 6px; height: {tall}px; text-align: center\">"
+        );
         for (index, (name, value)) in data.names.iter().zip(&data.values).enumerate() {
             let rows = (tall - 42) * value / most;
             html += &format!(
@@ -84,12 +115,26 @@ pub(super) fn line(sketch: &mut Sketch) {
     let (width, height) = (sketch.width - 30, sketch.height / 2);
     let most = data.values.iter().max().copied().unwrap_or(1);
     let step = width / data.names.len() as u32;
-    let (accent, ink, grid) = (sketch.look.accent.clone(), sketch.look.ink.clone(), sketch.look.line.clone());
-    let at = |index: usize, value: u32| (step * index as u32 + step / 2, height - 22 - (height - 50) * value / most);
-    let points: Vec<String> = data.values.iter().enumerate().map(|(index, value)| {
-        let (x, y) = at(index, *value);
-        format!("{x},{y}")
-    }).collect();
+    let (accent, ink, grid) = (
+        sketch.look.accent.clone(),
+        sketch.look.ink.clone(),
+        sketch.look.line.clone(),
+    );
+    let at = |index: usize, value: u32| {
+        (
+            step * index as u32 + step / 2,
+            height - 22 - (height - 50) * value / most,
+        )
+    };
+    let points: Vec<String> = data
+        .values
+        .iter()
+        .enumerate()
+        .map(|(index, value)| {
+            let (x, y) = at(index, *value);
+            format!("{x},{y}")
+        })
+        .collect();
     let mut svg = format!(
         "<h1 data-fact=\"title\">{}</h1><svg data-fact=\"chart\" width=\"{width}\" height=\"{height}\" font-size=\"12\" text-anchor=\"middle\" fill=\"{ink}\">\
          <path d=\"M0 {y}h{width}\" stroke=\"{grid}\"/><polyline points=\"{}\" fill=\"none\" stroke=\"{accent}\" stroke-width=\"2\"/>",
@@ -128,7 +173,11 @@ pub(super) fn pie(sketch: &mut Sketch) {
         let large = u32::from(to - from > std::f64::consts::PI);
         svg += &format!(
             "<path d=\"M0 0L{:.4} {:.4}A1 1 0 {large} 1 {:.4} {:.4}Z\" fill=\"{}\"/>",
-            from.cos(), from.sin(), to.cos(), to.sin(), colour(index)
+            from.cos(),
+            from.sin(),
+            to.cos(),
+            to.sin(),
+            colour(index)
         );
         start += value;
     }

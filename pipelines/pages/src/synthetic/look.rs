@@ -5,7 +5,12 @@ use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
 /// Typefaces every system has something for.
-const GENERIC: &[&str] = &["sans-serif", "serif", "monospace", "DejaVu Sans Condensed, sans-serif"];
+const GENERIC: &[&str] = &[
+    "sans-serif",
+    "serif",
+    "monospace",
+    "DejaVu Sans Condensed, sans-serif",
+];
 
 /// The looks of one page.
 #[derive(Debug, Clone)]
@@ -66,14 +71,28 @@ impl Look {
     pub fn draw(fonts: &[String], rng: &mut ChaCha8Rng) -> Self {
         let font = |rng: &mut ChaCha8Rng| match fonts.choose(rng) {
             Some(family) if rng.random_bool(0.9) => format!("'{family}', sans-serif"),
-            _ => GENERIC.choose(rng).copied().unwrap_or("sans-serif").to_owned(),
+            _ => GENERIC
+                .choose(rng)
+                .copied()
+                .unwrap_or("sans-serif")
+                .to_owned(),
         };
         let body_font = font(rng);
-        let head_font = if rng.random_bool(0.5) { body_font.clone() } else { font(rng) };
+        let head_font = if rng.random_bool(0.5) {
+            body_font.clone()
+        } else {
+            font(rng)
+        };
         let hue = rng.random_range(0..360);
         let dark = rng.random_bool(0.22);
-        let hsl = |hue: u32, saturation: u32, light: u32| format!("hsl({}, {saturation}%, {light}%)", hue % 360);
-        let accent_light = if dark { rng.random_range(62..76) } else { rng.random_range(24..42) };
+        let hsl = |hue: u32, saturation: u32, light: u32| {
+            format!("hsl({}, {saturation}%, {light}%)", hue % 360)
+        };
+        let accent_light = if dark {
+            rng.random_range(62..76)
+        } else {
+            rng.random_range(24..42)
+        };
         let accent = hsl(hue, rng.random_range(45..90), accent_light);
         let tint = rng.random_range(0..40);
         let other = hue + rng.random_range(0..80);
@@ -107,19 +126,32 @@ impl Look {
             ButtonLook::Plain,
             ButtonLook::Flat,
         ];
-        let shadows = ["none", "none", "0 1px 3px rgba(0,0,0,.25)", "0 4px 14px rgba(0,0,0,.18)"];
+        let shadows = [
+            "none",
+            "none",
+            "0 1px 3px rgba(0,0,0,.25)",
+            "0 4px 14px rgba(0,0,0,.18)",
+        ];
         Self {
             body_font,
             head_font,
-            size_px: *[12, 13, 13, 14, 14, 15, 16, 17].choose(rng).expect("there are some"),
+            size_px: *[12, 13, 13, 14, 14, 15, 16, 17]
+                .choose(rng)
+                .expect("there are some"),
             page,
             card,
             ink,
             soft,
             accent,
-            on_accent: if dark { "#101014".into() } else { "#fff".into() },
+            on_accent: if dark {
+                "#101014".into()
+            } else {
+                "#fff".into()
+            },
             line,
-            radius_px: *[0, 0, 2, 4, 6, 8, 12, 16].choose(rng).expect("there are some"),
+            radius_px: *[0, 0, 2, 4, 6, 8, 12, 16]
+                .choose(rng)
+                .expect("there are some"),
             gap_px: rng.random_range(5..13),
             shadow: shadows.choose(rng).copied().unwrap_or("none"),
             button: *buttons.choose(rng).expect("there are some"),
@@ -139,20 +171,46 @@ impl Look {
                 self.body_font.contains(&quoted) || self.head_font.contains(&quoted)
             })
             .map(|(index, family)| {
-                ["400", "700"].map(|weight| {
-                    format!(
-                        "@font-face {{ font-family: '{family}'; font-weight: {weight}; \
+                ["400", "700"]
+                    .map(|weight| {
+                        format!(
+                            "@font-face {{ font-family: '{family}'; font-weight: {weight}; \
                          src: url('/fonts/{index}-{weight}'); }}\n"
-                    )
-                }).concat()
+                        )
+                    })
+                    .concat()
             })
             .collect();
-        let Self { body_font, head_font, size_px, page, card, ink, soft, accent, line, radius_px, gap_px, shadow, .. } = self;
+        let Self {
+            body_font,
+            head_font,
+            size_px,
+            page,
+            card,
+            ink,
+            soft,
+            accent,
+            line,
+            radius_px,
+            gap_px,
+            shadow,
+            ..
+        } = self;
         let button = match self.button {
-            ButtonLook::Filled => format!("background: {accent}; color: {}; border: 0; border-radius: {radius_px}px;", self.on_accent),
-            ButtonLook::Pill => format!("background: {accent}; color: {}; border: 0; border-radius: 99px;", self.on_accent),
-            ButtonLook::Outlined => format!("background: transparent; color: {accent}; border: 1.5px solid {accent}; border-radius: {radius_px}px;"),
-            ButtonLook::Flat => format!("background: transparent; color: {accent}; border: 0; font-weight: 700;"),
+            ButtonLook::Filled => format!(
+                "background: {accent}; color: {}; border: 0; border-radius: {radius_px}px;",
+                self.on_accent
+            ),
+            ButtonLook::Pill => format!(
+                "background: {accent}; color: {}; border: 0; border-radius: 99px;",
+                self.on_accent
+            ),
+            ButtonLook::Outlined => format!(
+                "background: transparent; color: {accent}; border: 1.5px solid {accent}; border-radius: {radius_px}px;"
+            ),
+            ButtonLook::Flat => {
+                format!("background: transparent; color: {accent}; border: 0; font-weight: 700;")
+            }
             ButtonLook::Plain => "color-scheme: light;".to_owned(),
         };
         let (case, align) = (

@@ -88,20 +88,51 @@ pub fn draw(seed: u64, index: u64, split: Split, fonts: &[String]) -> Made {
     let &(genre, draw) = GENRES.choose(&mut rng).expect("there are genres");
     let look = Look::draw(fonts, &mut rng);
     // Sides of whole patches of 16 pixels: nothing is lost at the edges.
-    let (width, height) = (16 * rng.random_range(14..=28), 16 * rng.random_range(14..=28));
-    let mut sketch = Sketch { rng, split, look, width, height, body: String::new(), asks: Vec::new() };
+    let (width, height) = (
+        16 * rng.random_range(14..=28),
+        16 * rng.random_range(14..=28),
+    );
+    let mut sketch = Sketch {
+        rng,
+        split,
+        look,
+        width,
+        height,
+        body: String::new(),
+        asks: Vec::new(),
+    };
     draw(&mut sketch);
     // Most pages end where their contents do.
-    let extent = if sketch.chance(0.75) { Extent::Fitted } else { Extent::Screen };
-    let Sketch { look, body, asks, .. } = sketch;
-    let title = asks.iter().find(|ask| ask.kind == "page-title").map_or(genre, |_| "Page");
+    let extent = if sketch.chance(0.75) {
+        Extent::Fitted
+    } else {
+        Extent::Screen
+    };
+    let Sketch {
+        look, body, asks, ..
+    } = sketch;
+    let title = asks
+        .iter()
+        .find(|ask| ask.kind == "page-title")
+        .map_or(genre, |_| "Page");
     let html = format!(
         "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>\
          <style>{}</style></head><body>{body}</body></html>",
         look.css(fonts)
     );
-    let view = View { width, height, scale: 1.0, mobile: false };
-    Made { html, view, extent, genre, asks }
+    let view = View {
+        width,
+        height,
+        scale: 1.0,
+        mobile: false,
+    };
+    Made {
+        html,
+        view,
+        extent,
+        genre,
+        asks,
+    }
 }
 
 impl Sketch {
@@ -127,12 +158,22 @@ impl Sketch {
     /// Asks for the text at a mark.
     fn ask(&mut self, kind: &'static str, mark: &str, wordings: &[&str]) {
         let question = self.any(wordings).to_owned();
-        self.asks.push(Ask { kind, question, mark: mark.to_owned(), answer: None });
+        self.asks.push(Ask {
+            kind,
+            question,
+            mark: mark.to_owned(),
+            answer: None,
+        });
     }
 
     /// Asks something whose answer is not the text at the mark.
     fn ask_for(&mut self, kind: &'static str, mark: &str, question: String, answer: String) {
-        self.asks.push(Ask { kind, question, mark: mark.to_owned(), answer: Some(answer) });
+        self.asks.push(Ask {
+            kind,
+            question,
+            mark: mark.to_owned(),
+            answer: Some(answer),
+        });
     }
 
     /// Asks for the title, which is marked `title`.
@@ -144,7 +185,10 @@ impl Sketch {
     fn button(&mut self, mark: &str, second: bool) -> String {
         let label = self.pick(words::BUTTONS);
         let class = if second { " class=\"second\"" } else { "" };
-        format!("<button{class} data-fact=\"{mark}\">{}</button>", escaped(label))
+        format!(
+            "<button{class} data-fact=\"{mark}\">{}</button>",
+            escaped(label)
+        )
     }
 
     /// One button, asked about.
@@ -159,14 +203,29 @@ impl Sketch {
         let light = if dark { 30 } else { 80 };
         let mut shapes = String::new();
         for _ in 0..self.rng.random_range(2..6) {
-            let (x, y) = (self.rng.random_range(0..width), self.rng.random_range(0..height));
-            let (size, turn) = (self.rng.random_range(8..height.max(9)), self.rng.random_range(0..90));
-            let (hue, light) = (hue + self.rng.random_range(0..90), self.rng.random_range(35..70));
+            let (x, y) = (
+                self.rng.random_range(0..width),
+                self.rng.random_range(0..height),
+            );
+            let (size, turn) = (
+                self.rng.random_range(8..height.max(9)),
+                self.rng.random_range(0..90),
+            );
+            let (hue, light) = (
+                hue + self.rng.random_range(0..90),
+                self.rng.random_range(35..70),
+            );
             let fill = format!("fill=\"hsl({}, 55%, {light}%)\"", hue % 360);
             let shape = match self.rng.random_range(0..3) {
                 0 => format!("<circle cx=\"{x}\" cy=\"{y}\" r=\"{}\" {fill}/>", size / 2),
-                1 => format!("<rect x=\"{x}\" y=\"{y}\" width=\"{size}\" height=\"{size}\" transform=\"rotate({turn} {x} {y})\" {fill}/>"),
-                _ => format!("<path d=\"M{x} {y}l{size} {}l-{} {size}z\" {fill}/>", size / 3, size / 2),
+                1 => format!(
+                    "<rect x=\"{x}\" y=\"{y}\" width=\"{size}\" height=\"{size}\" transform=\"rotate({turn} {x} {y})\" {fill}/>"
+                ),
+                _ => format!(
+                    "<path d=\"M{x} {y}l{size} {}l-{} {size}z\" {fill}/>",
+                    size / 3,
+                    size / 2
+                ),
             };
             shapes.push_str(&shape);
         }
@@ -185,7 +244,9 @@ impl Sketch {
 
 /// Text as HTML.
 pub(crate) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -197,20 +258,41 @@ mod tests {
         let fonts = ["Lato".to_owned(), "Hack".to_owned()];
         let html = |seed, index, split| draw(seed, index, split, &fonts).html;
         assert_eq!(html(1, 2, Split::Train), html(1, 2, Split::Train));
-        let others = [html(2, 2, Split::Train), html(1, 3, Split::Train), html(1, 2, Split::Test)];
-        assert!(others.iter().all(|other| *other != html(1, 2, Split::Train)));
+        let others = [
+            html(2, 2, Split::Train),
+            html(1, 3, Split::Train),
+            html(1, 2, Split::Test),
+        ];
+        assert!(
+            others
+                .iter()
+                .all(|other| *other != html(1, 2, Split::Train))
+        );
     }
 
     #[test]
     fn every_question_is_about_a_part_that_is_there() {
         for index in 0..600 {
-            let split = if index % 2 == 0 { Split::Train } else { Split::Test };
+            let split = if index % 2 == 0 {
+                Split::Train
+            } else {
+                Split::Test
+            };
             let made = draw(5, index, split, &[]);
             assert!(!made.asks.is_empty(), "{}", made.genre);
             for ask in &made.asks {
                 let mark = format!("data-fact=\"{}\"", ask.mark);
-                assert_eq!(made.html.matches(&mark).count(), 1, "{}: {mark}", made.genre);
-                assert!(ask.question.ends_with(['?', '.']) && !ask.question.contains('{'), "{}", ask.question);
+                assert_eq!(
+                    made.html.matches(&mark).count(),
+                    1,
+                    "{}: {mark}",
+                    made.genre
+                );
+                assert!(
+                    ask.question.ends_with(['?', '.']) && !ask.question.contains('{'),
+                    "{}",
+                    ask.question
+                );
             }
             assert!(made.html.len() < 20_000);
         }

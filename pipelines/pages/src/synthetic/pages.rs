@@ -10,34 +10,69 @@ use super::{Sketch, escaped};
 pub(super) fn form(sketch: &mut Sketch) {
     let title = sketch.pick(words::PURPOSES);
     let count = sketch.rng.random_range(1..4);
-    let fields: Vec<(&str, &[&str])> =
-        several(words::FIELDS, count, sketch.split, &mut sketch.rng).into_iter().copied().collect();
+    let fields: Vec<(&str, &[&str])> = several(words::FIELDS, count, sketch.split, &mut sketch.rng)
+        .into_iter()
+        .copied()
+        .collect();
     let class = sketch.card_class();
     let mut html = format!("<form class=\"{class}\"><h1 data-fact=\"title\">{title}</h1>");
     let placeholders = sketch.chance(0.3);
     let inline = sketch.chance(0.25);
     for (index, (label, values)) in fields.iter().enumerate() {
         let value = sketch.pick(values);
-        let given = if placeholders && index > 0 { "placeholder" } else { "value" };
-        let field = if matches!(*label, "Country" | "Membership" | "Delivery" | "Guests") {
-            format!("<select data-fact=\"field{index}\"><option>{}</option></select>", escaped(value))
+        let given = if placeholders && index > 0 {
+            "placeholder"
         } else {
-            format!("<input data-fact=\"field{index}\" {given}=\"{}\">", escaped(value))
+            "value"
+        };
+        let field = if matches!(*label, "Country" | "Membership" | "Delivery" | "Guests") {
+            format!(
+                "<select data-fact=\"field{index}\"><option>{}</option></select>",
+                escaped(value)
+            )
+        } else {
+            format!(
+                "<input data-fact=\"field{index}\" {given}=\"{}\">",
+                escaped(value)
+            )
         };
         html += &if inline {
-            format!("<label style=\"display: grid; grid-template-columns: 38% 1fr; align-items: center\">{label} {field}</label>")
+            format!(
+                "<label style=\"display: grid; grid-template-columns: 38% 1fr; align-items: center\">{label} {field}</label>"
+            )
         } else {
             format!("<label>{label}{field}</label>")
         };
-        let wording = sketch.any(&["What is entered for {}?", "What stands in the field {}?", "What is the {} in the form?", "What does the {} field say?"]);
-        sketch.ask("page-field", &format!("field{index}"), &[wording.replace("{}", label).as_str()]);
+        let wording = sketch.any(&[
+            "What is entered for {}?",
+            "What stands in the field {}?",
+            "What is the {} in the form?",
+            "What does the {} field say?",
+        ]);
+        sketch.ask(
+            "page-field",
+            &format!("field{index}"),
+            &[wording.replace("{}", label).as_str()],
+        );
     }
     if sketch.chance(0.5) {
         let (choice, ticked) = (sketch.pick(words::CHOICES), sketch.chance(0.5));
         let mark = if ticked { " checked" } else { "" };
-        html += &format!("<label data-fact=\"choice\"><input type=\"checkbox\"{mark}>{choice}</label>");
-        let question = sketch.any(&["Is the box \"{}\" ticked?", "Is \"{}\" checked?", "Is \"{}\" chosen?"]).replace("{}", choice);
-        sketch.ask_for("page-field", "choice", question, if ticked { "yes" } else { "no" }.into());
+        html +=
+            &format!("<label data-fact=\"choice\"><input type=\"checkbox\"{mark}>{choice}</label>");
+        let question = sketch
+            .any(&[
+                "Is the box \"{}\" ticked?",
+                "Is \"{}\" checked?",
+                "Is \"{}\" chosen?",
+            ])
+            .replace("{}", choice);
+        sketch.ask_for(
+            "page-field",
+            "choice",
+            question,
+            if ticked { "yes" } else { "no" }.into(),
+        );
     }
     html += &sketch.lone_button();
     sketch.put(&(html + "</form>"));
@@ -46,13 +81,32 @@ pub(super) fn form(sketch: &mut Sketch) {
 
 /// A table of numbers.
 pub(super) fn table(sketch: &mut Sketch) {
-    let columns = if sketch.width < 300 { 1 } else { sketch.rng.random_range(1..4) };
-    let measures: Vec<&str> =
-        several(words::MEASURES, columns, sketch.split, &mut sketch.rng).into_iter().copied().collect();
+    let columns = if sketch.width < 300 {
+        1
+    } else {
+        sketch.rng.random_range(1..4)
+    };
+    let measures: Vec<&str> = several(words::MEASURES, columns, sketch.split, &mut sketch.rng)
+        .into_iter()
+        .copied()
+        .collect();
     let count = sketch.rng.random_range(2..6);
-    let rows: Vec<&str> =
-        several(words::PLACES, count, sketch.split, &mut sketch.rng).into_iter().copied().collect();
-    let title = format!("{} {}", measures[0], sketch.any(&["by city", "this year", "in the north", "per day", "report", "at a glance"]));
+    let rows: Vec<&str> = several(words::PLACES, count, sketch.split, &mut sketch.rng)
+        .into_iter()
+        .copied()
+        .collect();
+    let title = format!(
+        "{} {}",
+        measures[0],
+        sketch.any(&[
+            "by city",
+            "this year",
+            "in the north",
+            "per day",
+            "report",
+            "at a glance"
+        ])
+    );
     let striped = sketch.chance(0.4);
     let number = if sketch.chance(0.6) { "right" } else { "left" };
     let mut html = format!("<h1 data-fact=\"title\">{title}</h1><table><tr><th>City</th>");
@@ -60,26 +114,43 @@ pub(super) fn table(sketch: &mut Sketch) {
         html += &format!("<th style=\"text-align: {number}\">{measure}</th>");
     }
     html += "</tr>";
-    let most = *[9, 99, 999, 9999].get(sketch.rng.random_range(0..4)).unwrap_or(&99);
+    let most = *[9, 99, 999, 9999]
+        .get(sketch.rng.random_range(0..4))
+        .unwrap_or(&99);
     let mut first = Vec::new();
     for (row, place) in rows.iter().enumerate() {
-        let shade = if striped && row % 2 == 1 { " style=\"background: rgba(128,128,128,.15)\"" } else { "" };
+        let shade = if striped && row % 2 == 1 {
+            " style=\"background: rgba(128,128,128,.15)\""
+        } else {
+            ""
+        };
         html += &format!("<tr{shade}><td data-fact=\"row{row}\">{place}</td>");
         for column in 0..measures.len() {
             let value = sketch.rng.random_range(1..=most);
             if column == 0 {
                 first.push(value);
             }
-            html += &format!("<td data-fact=\"cell{row}-{column}\" style=\"text-align: {number}\">{value}</td>");
+            html += &format!(
+                "<td data-fact=\"cell{row}-{column}\" style=\"text-align: {number}\">{value}</td>"
+            );
         }
         html += "</tr>";
     }
     sketch.put(&(html + "</table>"));
     sketch.ask_title();
     for _ in 0..2 {
-        let (row, column) = (sketch.rng.random_range(0..rows.len()), sketch.rng.random_range(0..measures.len()));
-        let wording = sketch.any(&["How many {} has {p}?", "What is the value of {} for {p}?", "{}, {p}: what does the table say?"]);
-        let question = wording.replace("{}", measures[column]).replace("{p}", rows[row]);
+        let (row, column) = (
+            sketch.rng.random_range(0..rows.len()),
+            sketch.rng.random_range(0..measures.len()),
+        );
+        let wording = sketch.any(&[
+            "How many {} has {p}?",
+            "What is the value of {} for {p}?",
+            "{}, {p}: what does the table say?",
+        ]);
+        let question = wording
+            .replace("{}", measures[column])
+            .replace("{p}", rows[row]);
         let mark = format!("cell{row}-{column}");
         if sketch.asks.iter().all(|ask| ask.mark != mark) {
             sketch.ask("page-table", &mark, &[question.as_str()]);
@@ -88,7 +159,10 @@ pub(super) fn table(sketch: &mut Sketch) {
     let largest = first.iter().max().copied().unwrap_or(0);
     let last = format!("row{}", rows.len() - 1);
     if first.iter().filter(|value| **value == largest).count() == 1 {
-        let place = first.iter().position(|value| *value == largest).unwrap_or(0);
+        let place = first
+            .iter()
+            .position(|value| *value == largest)
+            .unwrap_or(0);
         let question = format!("Which city has the most in the column {}?", measures[0]);
         // The whole table must be in view to know.
         sketch.ask_for("page-table", &last, question, rows[place].to_owned());
@@ -103,7 +177,10 @@ pub(super) fn notice(sketch: &mut Sketch) {
         _ => headline(sketch.split, &mut sketch.rng),
     };
     let said = sentences(sketch.rng.random_range(1..3), sketch.split, &mut sketch.rng);
-    let mut labels: Vec<&str> = several(words::BUTTONS, 2, sketch.split, &mut sketch.rng).into_iter().copied().collect();
+    let mut labels: Vec<&str> = several(words::BUTTONS, 2, sketch.split, &mut sketch.rng)
+        .into_iter()
+        .copied()
+        .collect();
     labels.shuffle(&mut sketch.rng);
     let shadow = sketch.any(&["none", "0 6px 24px rgba(0,0,0,.35)"]);
     let top = sketch.rng.random_range(0..sketch.height / 4);
@@ -116,21 +193,61 @@ pub(super) fn notice(sketch: &mut Sketch) {
         escaped(labels[1])
     ));
     sketch.ask_title();
-    sketch.ask("page-button", "left", &["What does the left button say?", "Which label has the first button?", "What is on the button on the left?"]);
-    sketch.ask("page-button", "right", &["What does the right button say?", "Which label has the second button?", "What is on the button on the right?"]);
-    sketch.ask("page-text", "said", &["What does the message say?", "Read the text below the title."]);
+    sketch.ask(
+        "page-button",
+        "left",
+        &[
+            "What does the left button say?",
+            "Which label has the first button?",
+            "What is on the button on the left?",
+        ],
+    );
+    sketch.ask(
+        "page-button",
+        "right",
+        &[
+            "What does the right button say?",
+            "Which label has the second button?",
+            "What is on the button on the right?",
+        ],
+    );
+    sketch.ask(
+        "page-text",
+        "said",
+        &[
+            "What does the message say?",
+            "Read the text below the title.",
+        ],
+    );
 }
 
 /// The front page of a firm: a menu, a claim, a button.
 pub(super) fn site(sketch: &mut Sketch) {
     let brand = sketch.pick(words::BRANDS);
     let count = if sketch.width < 320 { 2 } else { 3 };
-    let menu: Vec<&str> = several(words::MENU, count, sketch.split, &mut sketch.rng).into_iter().copied().collect();
-    let links: String = menu.iter().enumerate().map(|(index, word)| format!("<a href=\"/{}\" data-fact=\"link{index}\">{word}</a>", word.to_lowercase())).collect();
+    let menu: Vec<&str> = several(words::MENU, count, sketch.split, &mut sketch.rng)
+        .into_iter()
+        .copied()
+        .collect();
+    let links: String = menu
+        .iter()
+        .enumerate()
+        .map(|(index, word)| {
+            format!(
+                "<a href=\"/{}\" data-fact=\"link{index}\">{word}</a>",
+                word.to_lowercase()
+            )
+        })
+        .collect();
     let claim = match sketch.rng.random_range(0..3) {
         0 => format!("The {} for everyone", sketch.pick(words::THINGS)),
         1 => headline(sketch.split, &mut sketch.rng),
-        _ => format!("{} {}s, made in {}", sketch.pick(words::QUALITIES), sketch.pick(words::THINGS), sketch.pick(words::PLACES)),
+        _ => format!(
+            "{} {}s, made in {}",
+            sketch.pick(words::QUALITIES),
+            sketch.pick(words::THINGS),
+            sketch.pick(words::PLACES)
+        ),
     };
     let said = sentences(1, sketch.split, &mut sketch.rng);
     let button = sketch.lone_button();
@@ -140,15 +257,31 @@ pub(super) fn site(sketch: &mut Sketch) {
     } else {
         String::new()
     };
-    let art = if sketch.chance(0.5) { sketch.art(sketch.width - 40, sketch.height / 5) } else { String::new() };
+    let art = if sketch.chance(0.5) {
+        sketch.art(sketch.width - 40, sketch.height / 5)
+    } else {
+        String::new()
+    };
     sketch.put(&format!(
         "<nav class=\"row\" style=\"justify-content: space-between; margin-bottom: 10px\"><b data-fact=\"brand\">{brand}</b><span>{links}</span></nav>\
          <div{banner}><h1 data-fact=\"title\">{}</h1><p>{said}</p></div>{art}{button}",
         escaped(&claim)
     ));
     sketch.ask_title();
-    sketch.ask("page-text", "brand", &["What is the company called?", "Whose site is this?", "What is the name at the top?"]);
+    sketch.ask(
+        "page-text",
+        "brand",
+        &[
+            "What is the company called?",
+            "Whose site is this?",
+            "What is the name at the top?",
+        ],
+    );
     let index = sketch.rng.random_range(0..menu.len());
     let place = ["first", "second", "third"][index];
-    sketch.ask("page-link", &format!("link{index}"), &[format!("What is the {place} link of the menu?").as_str()]);
+    sketch.ask(
+        "page-link",
+        &format!("link{index}"),
+        &[format!("What is the {place} link of the menu?").as_str()],
+    );
 }

@@ -24,19 +24,71 @@ pub(super) fn article(sketch: &mut Sketch) {
     let first = sentences(sketch.rng.random_range(1..4), sketch.split, &mut sketch.rng);
     html += &format!("<p data-fact=\"first\">{first}</p>");
     if sketch.chance(0.5) {
-        let section = sketch.any(&["What comes next", "Background", "How to get there", "In short", "The details", "Opening hours"]);
+        let section = sketch.any(&[
+            "What comes next",
+            "Background",
+            "How to get there",
+            "In short",
+            "The details",
+            "Opening hours",
+        ]);
         let more = sentences(sketch.rng.random_range(1..4), sketch.split, &mut sketch.rng);
         html += &format!("<h2 data-fact=\"section\">{section}</h2><p>{more}</p>");
-        sketch.ask("page-heading", "section", &["What heading comes after the title?", "What is the second heading?", "Which section follows the first paragraph?"]);
+        sketch.ask(
+            "page-heading",
+            "section",
+            &[
+                "What heading comes after the title?",
+                "What is the second heading?",
+                "Which section follows the first paragraph?",
+            ],
+        );
     }
     if sketch.chance(0.4) {
-        let label = sketch.any(&["Read on", "More stories", "All articles", "Print this page", "Subscribe to the paper", "Older news"]);
+        let label = sketch.any(&[
+            "Read on",
+            "More stories",
+            "All articles",
+            "Print this page",
+            "Subscribe to the paper",
+            "Older news",
+        ]);
         html += &format!("<p><a href=\"/more\" data-fact=\"link\">{label}</a></p>");
-        sketch.ask("page-link", "link", &["What does the link say?", "What can be clicked below the text?"]);
+        sketch.ask(
+            "page-link",
+            "link",
+            &[
+                "What does the link say?",
+                "What can be clicked below the text?",
+            ],
+        );
     }
     sketch.put(&(html + "</article>"));
     sketch.ask_title();
-    sketch.ask("page-text", "author", &["Who wrote this?", "Who is the author?", "Whose article is this?"]);
-    sketch.ask("page-text", "date", &["When was it written?", "What is the date?", "From when is the article?"]);
-    sketch.ask("page-text", "first", &["What does the first paragraph say?", "Read the first paragraph."]);
+    sketch.ask(
+        "page-text",
+        "author",
+        &[
+            "Who wrote this?",
+            "Who is the author?",
+            "Whose article is this?",
+        ],
+    );
+    sketch.ask(
+        "page-text",
+        "date",
+        &[
+            "When was it written?",
+            "What is the date?",
+            "From when is the article?",
+        ],
+    );
+    sketch.ask(
+        "page-text",
+        "first",
+        &[
+            "What does the first paragraph say?",
+            "Read the first paragraph.",
+        ],
+    );
 }

@@ -8,32 +8,114 @@ use crate::args::Split;
 
 /// Things that are sold.
 pub const THINGS: &[&str] = &[
-    "lamp", "kettle", "backpack", "notebook", "headphones", "mug", "chair", "bicycle", "blanket",
-    "keyboard", "camera", "teapot", "umbrella", "desk", "speaker", "jacket", "wallet", "monitor",
-    "pillow", "toaster", "scarf", "watch", "tent", "guitar", "printer", "skillet", "bottle",
-    "sofa", "raincoat", "tripod", "blender", "sandals", "clock", "helmet", "rug", "microscope",
-    "puzzle", "hammock", "violin", "candle", "router", "drill", "telescope", "basket", "mirror",
-    "shelf", "stapler", "vase", "apron", "ladder", "tablet", "thermos", "easel", "compass",
-    "gloves", "charger", "globe", "drum", "kite", "sweater",
+    "lamp",
+    "kettle",
+    "backpack",
+    "notebook",
+    "headphones",
+    "mug",
+    "chair",
+    "bicycle",
+    "blanket",
+    "keyboard",
+    "camera",
+    "teapot",
+    "umbrella",
+    "desk",
+    "speaker",
+    "jacket",
+    "wallet",
+    "monitor",
+    "pillow",
+    "toaster",
+    "scarf",
+    "watch",
+    "tent",
+    "guitar",
+    "printer",
+    "skillet",
+    "bottle",
+    "sofa",
+    "raincoat",
+    "tripod",
+    "blender",
+    "sandals",
+    "clock",
+    "helmet",
+    "rug",
+    "microscope",
+    "puzzle",
+    "hammock",
+    "violin",
+    "candle",
+    "router",
+    "drill",
+    "telescope",
+    "basket",
+    "mirror",
+    "shelf",
+    "stapler",
+    "vase",
+    "apron",
+    "ladder",
+    "tablet",
+    "thermos",
+    "easel",
+    "compass",
+    "gloves",
+    "charger",
+    "globe",
+    "drum",
+    "kite",
+    "sweater",
 ];
 
 /// How they are.
 pub const QUALITIES: &[&str] = &[
-    "Nordic", "Compact", "Classic", "Deluxe", "Vintage", "Mini", "Urban", "Cosy", "Wooden", "Smart",
-    "Silent", "Folding", "Golden", "Alpine", "Electric", "Travel", "Soft", "Modern", "Steel",
-    "Copper", "Linen", "Ceramic", "Portable", "Rustic", "Bright", "Slim", "Heavy", "Coastal",
-    "Garden", "Midnight", "Velvet", "Simple", "Solar", "Arctic", "Quick", "Bamboo", "Royal", "Tiny",
-    "Sturdy", "Crimson",
+    "Nordic", "Compact", "Classic", "Deluxe", "Vintage", "Mini", "Urban", "Cosy", "Wooden",
+    "Smart", "Silent", "Folding", "Golden", "Alpine", "Electric", "Travel", "Soft", "Modern",
+    "Steel", "Copper", "Linen", "Ceramic", "Portable", "Rustic", "Bright", "Slim", "Heavy",
+    "Coastal", "Garden", "Midnight", "Velvet", "Simple", "Solar", "Arctic", "Quick", "Bamboo",
+    "Royal", "Tiny", "Sturdy", "Crimson",
 ];
 
 /// Who sells or writes.
 pub const NAMES: &[&str] = &[
-    "Anna Keller", "David Okafor", "Maria Rossi", "Tom Becker", "Lena Fischer", "Omar Haddad",
-    "Julia Novak", "Peter Lindqvist", "Grace Mbeki", "Hiro Tanaka", "Elena Popova", "Samuel Brooks",
-    "Ines Duarte", "Karl Jensen", "Priya Nair", "Lucas Martin", "Nora Walsh", "Victor Hugo Alves",
-    "Amelie Laurent", "Ruth Goldberg", "Ivan Petrov", "Chloe Bennett", "Mateo Garcia", "Sofia Berg",
-    "Daniel Kim", "Fatima Zahra", "Oscar Nilsson", "Helen Carter", "Yusuf Demir", "Emma Clarke",
-    "Leo Schmidt", "Aisha Bello", "Noah Wright", "Marta Kowalska", "Felix Braun",
+    "Anna Keller",
+    "David Okafor",
+    "Maria Rossi",
+    "Tom Becker",
+    "Lena Fischer",
+    "Omar Haddad",
+    "Julia Novak",
+    "Peter Lindqvist",
+    "Grace Mbeki",
+    "Hiro Tanaka",
+    "Elena Popova",
+    "Samuel Brooks",
+    "Ines Duarte",
+    "Karl Jensen",
+    "Priya Nair",
+    "Lucas Martin",
+    "Nora Walsh",
+    "Victor Hugo Alves",
+    "Amelie Laurent",
+    "Ruth Goldberg",
+    "Ivan Petrov",
+    "Chloe Bennett",
+    "Mateo Garcia",
+    "Sofia Berg",
+    "Daniel Kim",
+    "Fatima Zahra",
+    "Oscar Nilsson",
+    "Helen Carter",
+    "Yusuf Demir",
+    "Emma Clarke",
+    "Leo Schmidt",
+    "Aisha Bello",
+    "Noah Wright",
+    "Marta Kowalska",
+    "Felix Braun",
 ];
 
 /// Places.
@@ -45,47 +127,138 @@ pub const PLACES: &[&str] = &[
 
 /// What buttons say.
 pub const BUTTONS: &[&str] = &[
-    "Add to cart", "Buy now", "Sign up", "Log in", "Subscribe", "Learn more", "Continue", "Send",
-    "Save", "Cancel", "Book now", "Get started", "Try it free", "Download", "Order", "Submit",
-    "Checkout", "Reserve a seat", "Read more", "Join us", "Contact us", "View details", "Apply",
-    "Search", "Next", "Back", "Confirm", "Donate", "Reply", "Share", "Follow", "Upgrade", "Start",
-    "Pay", "Delete", "Accept", "Decline", "Not now", "Remind me later", "See all", "Install",
-    "Create account", "Reset", "Print", "Edit", "Publish", "Add a note", "Invite friends",
-    "Show on map", "Track parcel", "Write a review", "Renew", "Export", "Close", "Update", "Retry",
-    "Choose a plan", "Pick a date", "Compare", "Preorder",
+    "Add to cart",
+    "Buy now",
+    "Sign up",
+    "Log in",
+    "Subscribe",
+    "Learn more",
+    "Continue",
+    "Send",
+    "Save",
+    "Cancel",
+    "Book now",
+    "Get started",
+    "Try it free",
+    "Download",
+    "Order",
+    "Submit",
+    "Checkout",
+    "Reserve a seat",
+    "Read more",
+    "Join us",
+    "Contact us",
+    "View details",
+    "Apply",
+    "Search",
+    "Next",
+    "Back",
+    "Confirm",
+    "Donate",
+    "Reply",
+    "Share",
+    "Follow",
+    "Upgrade",
+    "Start",
+    "Pay",
+    "Delete",
+    "Accept",
+    "Decline",
+    "Not now",
+    "Remind me later",
+    "See all",
+    "Install",
+    "Create account",
+    "Reset",
+    "Print",
+    "Edit",
+    "Publish",
+    "Add a note",
+    "Invite friends",
+    "Show on map",
+    "Track parcel",
+    "Write a review",
+    "Renew",
+    "Export",
+    "Close",
+    "Update",
+    "Retry",
+    "Choose a plan",
+    "Pick a date",
+    "Compare",
+    "Preorder",
 ];
 
 /// Short titles of articles and notices, `{}` for a place or a thing.
 pub const HEADLINES: &[&str] = &[
-    "A weekend in {}", "New trains for {}", "Why {} reads again", "The bakers of {}",
-    "Rain expected in {}", "How {} saves water", "Night markets of {}", "A bridge for {}",
-    "Cycling through {}", "Old maps of {}", "The library of {} reopens", "Music returns to {}",
-    "Ten walks near {}", "Winter light in {}", "{} plants trees", "A small museum in {}",
-    "The harbour of {}", "{} votes on parking", "Street food in {}", "Letters from {}",
-    "Snow closes roads in {}", "A quiet corner of {}", "{} opens a new school", "Ferry to {} delayed",
-    "What {} eats for breakfast", "Gardens on the roofs of {}", "{} by night", "A festival in {}",
-    "The clockmaker of {}", "Swimming in {}",
+    "A weekend in {}",
+    "New trains for {}",
+    "Why {} reads again",
+    "The bakers of {}",
+    "Rain expected in {}",
+    "How {} saves water",
+    "Night markets of {}",
+    "A bridge for {}",
+    "Cycling through {}",
+    "Old maps of {}",
+    "The library of {} reopens",
+    "Music returns to {}",
+    "Ten walks near {}",
+    "Winter light in {}",
+    "{} plants trees",
+    "A small museum in {}",
+    "The harbour of {}",
+    "{} votes on parking",
+    "Street food in {}",
+    "Letters from {}",
+    "Snow closes roads in {}",
+    "A quiet corner of {}",
+    "{} opens a new school",
+    "Ferry to {} delayed",
+    "What {} eats for breakfast",
+    "Gardens on the roofs of {}",
+    "{} by night",
+    "A festival in {}",
+    "The clockmaker of {}",
+    "Swimming in {}",
 ];
 
 /// Sentences of running text.
 pub const SENTENCES: &[&str] = &[
-    "The first guests arrived before noon.", "Nobody had expected so many people.",
-    "Work on the roof will take two weeks.", "It fits in a small bag and weighs very little.",
-    "Prices include delivery.", "The colour may differ slightly from the picture.",
-    "You can return it within thirty days.", "Tickets are sold at the door.",
-    "Children under six travel free.", "The old station is now a cafe.",
-    "A second opening is planned for spring.", "Made by hand from oak and brass.",
-    "Please bring warm clothes.", "The battery lasts for a whole day.",
-    "We answer most letters within a week.", "Seats are limited, so book early.",
-    "The river rose again during the night.", "Breakfast is served until ten.",
-    "Its lid closes with a soft click.", "The path is steep but well marked.",
-    "All rooms look out on the garden.", "Wash it by hand in cold water.",
-    "The council will decide next month.", "Two years of warranty are included.",
-    "From here the road follows the coast.", "Most of the houses are painted blue.",
-    "The shop closes at six on Saturdays.", "Every piece is numbered and signed.",
-    "A map hangs beside the entrance.", "Volunteers repaired the fence in May.",
-    "It stays warm for up to eight hours.", "Bread is baked twice a day.",
-    "The exhibition ends in October.", "No tools are needed to put it together.",
+    "The first guests arrived before noon.",
+    "Nobody had expected so many people.",
+    "Work on the roof will take two weeks.",
+    "It fits in a small bag and weighs very little.",
+    "Prices include delivery.",
+    "The colour may differ slightly from the picture.",
+    "You can return it within thirty days.",
+    "Tickets are sold at the door.",
+    "Children under six travel free.",
+    "The old station is now a cafe.",
+    "A second opening is planned for spring.",
+    "Made by hand from oak and brass.",
+    "Please bring warm clothes.",
+    "The battery lasts for a whole day.",
+    "We answer most letters within a week.",
+    "Seats are limited, so book early.",
+    "The river rose again during the night.",
+    "Breakfast is served until ten.",
+    "Its lid closes with a soft click.",
+    "The path is steep but well marked.",
+    "All rooms look out on the garden.",
+    "Wash it by hand in cold water.",
+    "The council will decide next month.",
+    "Two years of warranty are included.",
+    "From here the road follows the coast.",
+    "Most of the houses are painted blue.",
+    "The shop closes at six on Saturdays.",
+    "Every piece is numbered and signed.",
+    "A map hangs beside the entrance.",
+    "Volunteers repaired the fence in May.",
+    "It stays warm for up to eight hours.",
+    "Bread is baked twice a day.",
+    "The exhibition ends in October.",
+    "No tools are needed to put it together.",
     "Trains leave every twenty minutes.",
 ];
 
@@ -93,32 +266,98 @@ pub const SENTENCES: &[&str] = &[
 pub const FIELDS: &[(&str, &[&str])] = &[
     ("Name", NAMES),
     ("City", PLACES),
-    ("Country", &["Norway", "Chile", "Japan", "Kenya", "Ireland", "Peru", "Austria", "Canada"]),
-    ("Email", &["mail@example.org", "info@example.com", "office@example.net", "hello@example.org"]),
-    ("Company", &["Northwind", "Blue Harbor", "Pine & Co", "Atlas Works", "Redwood", "Lumen"]),
-    ("Street", &["12 Mill Lane", "7 Station Road", "48 High Street", "3 Park Avenue", "91 Oak Drive"]),
-    ("Phone", &["555 0134", "555 0177", "555 0102", "555 0199", "555 0161"]),
+    (
+        "Country",
+        &[
+            "Norway", "Chile", "Japan", "Kenya", "Ireland", "Peru", "Austria", "Canada",
+        ],
+    ),
+    (
+        "Email",
+        &[
+            "mail@example.org",
+            "info@example.com",
+            "office@example.net",
+            "hello@example.org",
+        ],
+    ),
+    (
+        "Company",
+        &[
+            "Northwind",
+            "Blue Harbor",
+            "Pine & Co",
+            "Atlas Works",
+            "Redwood",
+            "Lumen",
+        ],
+    ),
+    (
+        "Street",
+        &[
+            "12 Mill Lane",
+            "7 Station Road",
+            "48 High Street",
+            "3 Park Avenue",
+            "91 Oak Drive",
+        ],
+    ),
+    (
+        "Phone",
+        &["555 0134", "555 0177", "555 0102", "555 0199", "555 0161"],
+    ),
     ("Full name", NAMES),
     ("Destination", PLACES),
-    ("Job title", &["Nurse", "Editor", "Welder", "Teacher", "Architect", "Pilot"]),
+    (
+        "Job title",
+        &["Nurse", "Editor", "Welder", "Teacher", "Architect", "Pilot"],
+    ),
     ("Birthplace", PLACES),
     ("Guests", &["1", "2", "3", "4", "5", "6"]),
-    ("Message", &["Call me on Monday", "Please ring twice", "No nuts, please", "See you soon"]),
+    (
+        "Message",
+        &[
+            "Call me on Monday",
+            "Please ring twice",
+            "No nuts, please",
+            "See you soon",
+        ],
+    ),
     ("Membership", &["Basic", "Family", "Student", "Senior"]),
     ("Delivery", &["Standard", "Express", "Pick up in store"]),
 ];
 
 /// Boxes to tick.
 pub const CHOICES: &[&str] = &[
-    "Remember me", "I agree to the terms", "Send me news", "Gift wrapping", "Use my location",
-    "Keep me signed in", "Notify me by text", "Make this public", "Same billing address", "Dark mode",
+    "Remember me",
+    "I agree to the terms",
+    "Send me news",
+    "Gift wrapping",
+    "Use my location",
+    "Keep me signed in",
+    "Notify me by text",
+    "Make this public",
+    "Same billing address",
+    "Dark mode",
 ];
 
 /// What forms and lists are for.
 pub const PURPOSES: &[&str] = &[
-    "Create your account", "Contact us", "Book a table", "Newsletter", "Delivery address",
-    "Sign in", "Your profile", "Report a problem", "Plan your trip", "Join the club",
-    "Payment details", "Request a quote", "Settings", "Feedback", "Register",
+    "Create your account",
+    "Contact us",
+    "Book a table",
+    "Newsletter",
+    "Delivery address",
+    "Sign in",
+    "Your profile",
+    "Report a problem",
+    "Plan your trip",
+    "Join the club",
+    "Payment details",
+    "Request a quote",
+    "Settings",
+    "Feedback",
+    "Register",
 ];
 
 /// Names of columns with numbers in them.
@@ -129,31 +368,53 @@ pub const MEASURES: &[&str] = &[
 
 /// Links of menus.
 pub const MENU: &[&str] = &[
-    "Home", "Shop", "About", "Blog", "Help", "News", "Events", "Team", "Pricing", "Docs", "Gallery",
-    "Careers", "Stores", "Support", "Recipes",
+    "Home", "Shop", "About", "Blog", "Help", "News", "Events", "Team", "Pricing", "Docs",
+    "Gallery", "Careers", "Stores", "Support", "Recipes",
 ];
 
 /// Names of firms.
 pub const BRANDS: &[&str] = &[
-    "Fernwood", "Halcyon", "Brightside", "Kestrel", "Tidewater", "Marlow", "Juniper", "Oakline",
-    "Solstice", "Pepperfield", "Lantern", "Quarry", "Willowby", "Northgate", "Cinder",
+    "Fernwood",
+    "Halcyon",
+    "Brightside",
+    "Kestrel",
+    "Tidewater",
+    "Marlow",
+    "Juniper",
+    "Oakline",
+    "Solstice",
+    "Pepperfield",
+    "Lantern",
+    "Quarry",
+    "Willowby",
+    "Northgate",
+    "Cinder",
 ];
 
 /// The entries of a list that belong to a split; very short lists are shared.
 pub fn of<T>(list: &[T], split: Split) -> impl Iterator<Item = &T> {
     let shared = list.len() < 5;
     let place = move |index: usize| shared || (index % 5 == 4) == (split == Split::Test);
-    list.iter().enumerate().filter(move |(index, _)| place(*index)).map(|(_, entry)| entry)
+    list.iter()
+        .enumerate()
+        .filter(move |(index, _)| place(*index))
+        .map(|(_, entry)| entry)
 }
 
 /// One entry of a list, of those that belong to the split.
 pub fn pick<'a, T>(list: &'a [T], split: Split, rng: &mut ChaCha8Rng) -> &'a T {
     let all: Vec<&T> = of(list, split).collect();
-    all.choose(rng).expect("every list has entries for both splits")
+    all.choose(rng)
+        .expect("every list has entries for both splits")
 }
 
 /// Several different entries, or all there are.
-pub fn several<'a, T>(list: &'a [T], count: usize, split: Split, rng: &mut ChaCha8Rng) -> Vec<&'a T> {
+pub fn several<'a, T>(
+    list: &'a [T],
+    count: usize,
+    split: Split,
+    rng: &mut ChaCha8Rng,
+) -> Vec<&'a T> {
     let all: Vec<&T> = of(list, split).collect();
     all.choose_multiple(rng, count).copied().collect()
 }
@@ -162,7 +423,11 @@ pub fn several<'a, T>(list: &'a [T], count: usize, split: Split, rng: &mut ChaCh
 pub fn product(split: Split, rng: &mut ChaCha8Rng) -> String {
     let (quality, thing) = (pick(QUALITIES, split, rng), pick(THINGS, split, rng));
     match rng.random_range(0..10) {
-        0 => format!("{quality} {thing} {}{}", rng.random_range('A'..='Z'), rng.random_range(10..990)),
+        0 => format!(
+            "{quality} {thing} {}{}",
+            rng.random_range('A'..='Z'),
+            rng.random_range(10..990)
+        ),
         1..4 => upper(&format!("{quality} {thing}")),
         4 => upper(&format!("{} {thing}", pick(BRANDS, split, rng))),
         _ => format!("{quality} {thing}"),
@@ -206,7 +471,11 @@ impl Currency {
             0 if cents.is_multiple_of(500) => format!("{}", cents / 100),
             rest => format!("{}{part}{rest:02}", cents / 100),
         };
-        if before { format!("{sign}{amount}") } else { format!("{amount}{sign}") }
+        if before {
+            format!("{sign}{amount}")
+        } else {
+            format!("{amount}{sign}")
+        }
     }
 }
 
@@ -218,15 +487,27 @@ pub fn price(rng: &mut ChaCha8Rng) -> u32 {
         2 => rng.random_range(100..1000),
         _ => rng.random_range(5..300),
     };
-    let cents = *[0, 0, 50, 90, 95, 99, 99, rng.random_range(1..100)].choose(rng).expect("there are some");
+    let cents = *[0, 0, 50, 90, 95, 99, 99, rng.random_range(1..100)]
+        .choose(rng)
+        .expect("there are some");
     whole * 100 + cents
 }
 
 /// A date in one of the usual forms.
 pub fn date(rng: &mut ChaCha8Rng) -> String {
     const MONTHS: [&str; 12] = [
-        "January", "February", "March", "April", "May", "June", "July", "August", "September",
-        "October", "November", "December",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
     ];
     let (day, month) = (rng.random_range(1..29), rng.random_range(0..12usize));
     let year = rng.random_range(1998..2027);
@@ -241,7 +522,9 @@ pub fn date(rng: &mut ChaCha8Rng) -> String {
 fn upper(text: &str) -> String {
     let capital = |word: &str| {
         let mut letters = word.chars();
-        letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+        letters.next().map_or_else(String::new, |first| {
+            first.to_uppercase().chain(letters).collect()
+        })
     };
     text.split(' ').map(capital).collect::<Vec<_>>().join(" ")
 }
@@ -254,11 +537,20 @@ mod tests {
 
     #[test]
     fn no_entry_is_in_both_splits_and_each_has_some() {
-        for list in [THINGS, QUALITIES, NAMES, PLACES, BUTTONS, HEADLINES, SENTENCES, CHOICES, PURPOSES, MEASURES, MENU, BRANDS] {
-            let (train, test): (BTreeSet<_>, BTreeSet<_>) =
-                (of(list, Split::Train).collect(), of(list, Split::Test).collect());
+        for list in [
+            THINGS, QUALITIES, NAMES, PLACES, BUTTONS, HEADLINES, SENTENCES, CHOICES, PURPOSES,
+            MEASURES, MENU, BRANDS,
+        ] {
+            let (train, test): (BTreeSet<_>, BTreeSet<_>) = (
+                of(list, Split::Train).collect(),
+                of(list, Split::Test).collect(),
+            );
             assert!(train.is_disjoint(&test) && !test.is_empty());
-            assert_eq!(train.len() + test.len(), list.len(), "an entry stands twice");
+            assert_eq!(
+                train.len() + test.len(),
+                list.len(),
+                "an entry stands twice"
+            );
         }
         for (label, values) in FIELDS {
             assert!(of(values, Split::Train).count() > 0, "{label}");
