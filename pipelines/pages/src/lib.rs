@@ -24,6 +24,7 @@ mod seen;
 mod share;
 pub mod synthetic;
 mod view;
+mod visit;
 mod wording;
 
 pub use args::{Args, Split};

@@ -4,6 +4,7 @@
 //! The answer to a question is what the rendered page shows at the mark, so it is as exact as the
 //! picture: a part that is cut off or covered is not asked about.
 
+mod amounts;
 mod chart;
 mod look;
 mod pages;

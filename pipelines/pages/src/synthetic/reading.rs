@@ -2,7 +2,8 @@
 
 use rand::Rng;
 
-use super::words::{self, date, headline, sentences};
+use super::amounts::date;
+use super::words::{self, headline, sentences};
 use super::{Sketch, escaped};
 
 /// A headline, who wrote it and when, and some text.

@@ -3,7 +3,8 @@
 use rand::Rng;
 use rand::seq::SliceRandom;
 
-use super::words::{self, currency, price, product, sentences};
+use super::amounts::{currency, price};
+use super::words::{self, product, sentences};
 use super::{Sketch, escaped};
 use crate::wording;
 
