@@ -209,7 +209,9 @@ fn bad_media_fail_with_one_line_that_names_them() -> Result<()> {
         ),
         (path(&folder, "missing.png"), "missing.png"),
         (folder.path().display().to_string(), "folder"),
-        ("https://example.org/".to_owned(), "URL"),
+        ("http://127.0.0.1/".to_owned(), "public internet"),
+        ("https://[::ffff:10.0.0.1]/".to_owned(), "public internet"),
+        ("file:///etc/passwd".to_owned(), "only http and https"),
     ];
     for (file, word) in cases {
         fails(["ask", "--json", &file, "What is this?"], &[&file, word])?;

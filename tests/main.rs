@@ -21,6 +21,7 @@ mod hostile_gguf;
 mod hostile_input;
 mod hostile_video;
 mod overfit;
+mod pages;
 mod pictures;
 mod pipelines;
 mod public_models;

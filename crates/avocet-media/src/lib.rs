@@ -3,7 +3,8 @@
 //! `decode` turns hostile bytes into a [`Picture`] under [`Limits`];
 //! [`Picture::patches`] cuts it into the rows the vision encoder reads;
 //! [`ImageProcessor`] does so by the rules of the public families of models;
-//! [`Sources`] fetches the archives that training data is made from.
+//! [`Sources`] fetches the archives that training data is made from;
+//! [`web`] fetches what a user or a page names, from the public internet only.
 //! [`child`] has the worker open video and sound, which [`video`] and [`audio`] ask for,
 //! and [`speech`] has it say what is spoken.
 //! Nothing here knows a tensor.
@@ -21,6 +22,7 @@ pub mod sources;
 pub mod speech;
 mod transparent;
 pub mod video;
+pub mod web;
 
 pub use decode::{Limits, decode, decode_transparent, read};
 pub use error::{ImageError, ReadError};

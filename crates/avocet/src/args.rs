@@ -91,7 +91,8 @@ pub struct AskArgs {
     /// How to answer.
     #[command(flatten)]
     pub answer: AnswerArgs,
-    /// Image and video files, or - for an image on stdin; the last argument is the question.
+    /// Image and video files, - for an image on stdin, URLs of pages or pictures, or HTML files; the
+    /// last argument is the question.
     #[arg(required = true, value_names = ["MEDIA]... [QUESTION"])]
     pub media_and_question: Vec<String>,
     /// Print one JSON object at the end and nothing else.
@@ -105,7 +106,7 @@ pub struct ChatArgs {
     /// How to answer.
     #[command(flatten)]
     pub answer: AnswerArgs,
-    /// Image and video files the conversation starts with.
+    /// Image and video files, URLs or HTML files the conversation starts with.
     #[arg(value_name = "MEDIA")]
     pub media: Vec<String>,
 }
@@ -210,6 +211,8 @@ pub enum DataCommand {
     NamedPictures(named_pictures::Args),
     /// Formulas with their LaTeX, paragraphs and small pages with their text.
     Formulas(formulas::Args),
+    /// Screenshots of web pages with questions about them, from URLs, files, or made up.
+    Pages(pages::Args),
     /// Plain text and questions about words, for the text stage.
     Text(plain_text::Args),
     /// Pictures of videos and the words spoken around them.

@@ -20,6 +20,7 @@ pub fn run(command: DataCommand) -> Result<()> {
     match command {
         DataCommand::NamedPictures(args) => made(&args.output, &named_pictures::make(&args)?),
         DataCommand::Formulas(args) => made(&args.output, &formulas::make(&args)?),
+        DataCommand::Pages(args) => made(&args.output, &pages::make(&args)?),
         DataCommand::Text(args) => made(&args.output, &plain_text::make(&args)?),
         DataCommand::Video(args) => made(&args.output, &video::make(&args)?),
         DataCommand::Inspect(args) => inspect(&args),

@@ -1,10 +1,10 @@
-//! MEDIA arguments to bytes: files, or one on stdin.
+//! MEDIA arguments to bytes: files, one on stdin, and pages by URL or as HTML files.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use avocet_infer::{Engine, Image};
 use avocet_media::{ImageError, Limits, decode};
 
@@ -26,11 +26,65 @@ pub struct Source {
 
 /// Reads one MEDIA argument; errors name it.
 pub fn read(engine: &Engine, name: &str) -> Result<Source> {
-    let bytes = read_bytes(name).with_context(|| shown(name))?;
+    let bytes = match page(engine, name) {
+        Some(bytes) => bytes?,
+        None => read_bytes(name).with_context(|| shown(name))?,
+    };
     let image = engine.read_image(&bytes).with_context(|| shown(name))?;
     Ok(Source {
         name: name.to_owned(),
         image,
+    })
+}
+
+/// The first screen of a page, or the picture a URL leads to; nothing for other arguments.
+fn page(engine: &Engine, name: &str) -> Option<Result<Vec<u8>>> {
+    let is_url = name.contains("://");
+    let path = Path::new(name);
+    let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
+    if !is_url && !["html", "htm", "xhtml"].iter().any(|html| ending == *html) {
+        return None;
+    }
+    // Nothing is fetched for a model that could not look at it.
+    let view = match window(engine) {
+        Some(view) => view,
+        None => return Some(Err(anyhow!("{} sees no pictures", engine.config().name))),
+    };
+    Some(if is_url {
+        match pages::address(name, view) {
+            Ok(pages::Shown::File(bytes)) => Ok(bytes),
+            Ok(pages::Shown::Page(picture)) => picture.to_png().with_context(|| shown(name)),
+            Err(error) => Err(said(error, name)),
+        }
+    } else {
+        match pages::file(path, view) {
+            Ok(picture) => picture.to_png().with_context(|| shown(name)),
+            Err(error) => Err(said(error, name)),
+        }
+    })
+}
+
+/// An error of a page, which names it if the error does not.
+fn said(error: pages::RenderError, name: &str) -> anyhow::Error {
+    if error.to_string().contains(name) {
+        error.into()
+    } else {
+        anyhow::Error::from(error).context(name.to_owned())
+    }
+}
+
+/// The window that pages are shown in: a square like the largest picture that the model sees
+/// whole, but wide enough for pages to be themselves.
+fn window(engine: &Engine) -> Option<pages::View> {
+    const SIDES: (f64, f64) = (448.0, 1024.0);
+    let vision = engine.config().vision.as_ref()?;
+    let side = (vision.max_patches as f64).sqrt() * vision.patch_size as f64;
+    let side = side.clamp(SIDES.0, SIDES.1) as u32;
+    Some(pages::View {
+        width: side,
+        height: side,
+        scale: 1.0,
+        mobile: false,
     })
 }
 
@@ -61,9 +115,6 @@ fn shown(name: &str) -> String {
 fn read_bytes(name: &str) -> Result<Vec<u8>> {
     if name == "-" {
         return limited(std::io::stdin().lock(), None);
-    }
-    if name.starts_with("http://") || name.starts_with("https://") {
-        bail!("page URLs are not supported yet; save the picture and give the file");
     }
     read_file(Path::new(name))
 }

@@ -1,0 +1,80 @@
+//! What the pipeline is asked for.
+
+use std::path::PathBuf;
+
+use crate::view::Viewport;
+
+/// `avocet data pages`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// URLs, HTML files, or folders of HTML files (a page of a folder may use the folder's other
+    /// files and nothing else; a single file nothing at all).
+    #[arg(value_name = "IN")]
+    pub inputs: Vec<String>,
+    /// The dataset folder.
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+    /// Also make up N small pages: cards, forms, tables, articles, charts.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub synthetic: u64,
+    /// Seed of everything drawn at random.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Which pages: of those given 1 in 50, chosen for good by name, is for the test; made-up ones
+    /// have words and typefaces of their own there [default: all that is given, made up to train].
+    #[arg(long, value_enum)]
+    pub split: Option<Split>,
+    /// Windows for the pages given, each of them in every one: small, phone, tablet, laptop or
+    /// WIDTHxHEIGHT.
+    #[arg(long = "viewport", value_name = "SIZE", default_value = "laptop")]
+    pub viewports: Vec<Viewport>,
+    /// Pixels of the screenshot for each pixel of the page, 0.5 to 4.
+    #[arg(long, value_name = "N", default_value_t = 1.0)]
+    pub scale: f64,
+    /// The whole page, down to 12,000 rows, instead of the first screen.
+    #[arg(long)]
+    pub full: bool,
+    /// The whole page in pieces no taller than the window, cut between lines of text.
+    #[arg(long, conflicts_with = "full")]
+    pub tiles: bool,
+    /// Licence of the pages given.
+    #[arg(long, default_value = "unstated")]
+    pub licence: String,
+    /// Draw made-up pages with the system's typefaces; others are fetched otherwise.
+    #[arg(long)]
+    pub system_fonts: bool,
+    /// The list of what can be fetched.
+    #[arg(long, value_name = "FILE", default_value = "assets/manifest.toml")]
+    pub manifest: PathBuf,
+    /// Which of the parallel runs this is.
+    #[arg(long, default_value_t = 0)]
+    pub rank: usize,
+    /// How many parallel runs there are; each writes OUTPUT/part-R-of-N.
+    #[arg(long, default_value_t = 1)]
+    pub world: usize,
+    /// Browsers; 0 for one a core. The bytes written do not depend on it.
+    #[arg(long, default_value_t = 0)]
+    pub jobs: usize,
+    /// A shard is closed once it has this many MiB.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=65_536))]
+    pub shard_mib: u64,
+}
+
+/// What the samples are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Split {
+    /// To learn from.
+    Train,
+    /// Pages, words and typefaces that training never shows.
+    Test,
+}
+
+impl Split {
+    /// Its name in file names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Test => "test",
+        }
+    }
+}

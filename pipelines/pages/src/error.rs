@@ -1,0 +1,134 @@
+//! What can go wrong: with one page, and with a run of the pipeline.
+
+use std::path::PathBuf;
+
+use crate::chromium::BrowserError;
+
+/// Why a page was not rendered.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// Its URL was refused or gave nothing.
+    #[error(transparent)]
+    Web(#[from] avocet_media::web::WebError),
+    /// A file of it cannot be used.
+    #[error("{name}: {reason}")]
+    File {
+        /// The file.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// It is something else than a page.
+    #[error("{name} is not a page but {kind}")]
+    NotAPage {
+        /// What was asked for.
+        name: String,
+        /// Its media type.
+        kind: String,
+    },
+    /// It was not ready in time.
+    #[error("the page was not ready after {0} s")]
+    TooSlow(u64),
+    /// It is too large to be looked at.
+    #[error("the page has more than {0} elements")]
+    TooLarge(u64),
+    /// Its process ended.
+    #[error("the page crashed")]
+    Crashed,
+    /// It opened nothing that can be shown.
+    #[error("the page could not be opened: {0}")]
+    NotOpened(String),
+    /// The picture of it could not be used.
+    #[error("the screenshot: {0}")]
+    Picture(#[from] avocet_media::ImageError),
+    /// The browser failed.
+    #[error(transparent)]
+    Browser(#[from] BrowserError),
+}
+
+impl RenderError {
+    /// Why, in words so general that a ledger can count them.
+    pub fn reason(&self) -> &'static str {
+        use avocet_media::web::WebError as Web;
+        match self {
+            Self::Web(
+                Web::Address { .. }
+                | Web::Port { .. }
+                | Web::Scheme { .. }
+                | Web::Credentials { .. },
+            ) => "refused address",
+            Self::Web(Web::NoHost { .. }) => "no such host",
+            Self::Web(Web::Timeout { .. }) | Self::TooSlow(_) => "took too long",
+            Self::Web(Web::Status { .. }) => "not found",
+            Self::Web(_) => "no answer",
+            Self::File { reason, .. } => reason,
+            Self::NotAPage { .. } => "not a page",
+            Self::TooLarge(_) => "too many elements",
+            Self::NotOpened(_) => "could not be opened",
+            Self::Crashed | Self::Picture(_) => "the page crashed",
+            Self::Browser(BrowserError::TooSlow(_)) => "took too long",
+            Self::Browser(BrowserError::TooLarge(_)) => "took too much memory",
+            Self::Browser(_) => "the browser failed",
+        }
+    }
+
+    /// Whether the same page may well succeed in a fresh browser.
+    pub fn may_pass(&self) -> bool {
+        let lasting = matches!(
+            self,
+            Self::Browser(BrowserError::Missing | BrowserError::NotAProgram { .. })
+        );
+        matches!(self, Self::Crashed | Self::TooSlow(_) | Self::Browser(_)) && !lasting
+    }
+}
+
+/// Why a run of the pipeline stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum PagesError {
+    /// A setting outside its range.
+    #[error("--{flag} is {got}, but must be {range}")]
+    Flag {
+        /// The flag.
+        flag: &'static str,
+        /// What was given.
+        got: String,
+        /// What is allowed.
+        range: String,
+    },
+    /// Nothing to render.
+    #[error("nothing to render: give URLs, HTML files or folders, or --synthetic N")]
+    NoInput,
+    /// An input that is neither URL, page nor folder.
+    #[error("{input}: {reason}")]
+    Input {
+        /// As given.
+        input: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A folder could not be listed.
+    #[error("{path:?}: {cause}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The browser does not run at all.
+    #[error(transparent)]
+    Browser(#[from] BrowserError),
+    /// A typeface could not be fetched.
+    #[error(transparent)]
+    Source(#[from] avocet_media::SourceError),
+    /// The dataset could not be written.
+    #[error(transparent)]
+    Data(#[from] avocet_data::DataError),
+    /// A sample's parts do not agree.
+    #[error("{input}: {cause}")]
+    Sample {
+        /// The input it was made from.
+        input: String,
+        /// What is wrong with it.
+        cause: avocet_data::SampleError,
+    },
+}

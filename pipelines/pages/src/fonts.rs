@@ -1,0 +1,166 @@
+//! Typefaces for made-up pages, from the packages that the other pipelines use too.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use avocet_media::{SourceError, Sources};
+
+use crate::args::Split;
+
+/// Families seen in training.
+const TRAIN: &[&str] = &[
+    "fonts-cabin",
+    "fonts-cantarell",
+    "fonts-comic-neue",
+    "fonts-courier-prime",
+    "fonts-crosextra-caladea",
+    "fonts-crosextra-carlito",
+    "fonts-dejavu-core",
+    "fonts-ebgaramond",
+    "fonts-hack",
+    "fonts-lato",
+    "fonts-liberation2",
+    "fonts-open-sans",
+    "fonts-quattrocento",
+    "fonts-roboto-slab",
+    "fonts-roboto-unhinted",
+];
+/// Families kept for the test.
+const TEST: &[&str] = &[
+    "fonts-anonymous-pro",
+    "fonts-karla",
+    "fonts-sora",
+    "fonts-vollkorn",
+];
+/// Most families of one package.
+const OF_A_PACKAGE: usize = 3;
+
+/// Families with the files of their regular and bold faces.
+#[derive(Debug, Default)]
+pub struct Fonts(Vec<(String, Vec<u8>, Vec<u8>)>);
+
+impl Fonts {
+    /// Fetches and reads the families of a split.
+    ///
+    /// Errors if a package cannot be had.
+    pub fn load(manifest: &Path, split: Split) -> Result<Self, SourceError> {
+        let sources = Sources::open(manifest)?;
+        let packages = match split {
+            Split::Train => TRAIN,
+            Split::Test => TEST,
+        };
+        let mut all = Vec::new();
+        for package in packages {
+            all.extend(families(&sources.folder(package)?));
+        }
+        Ok(Self(all))
+    }
+
+    /// The families' names.
+    pub fn names(&self) -> Vec<String> {
+        self.0.iter().map(|(name, ..)| name.clone()).collect()
+    }
+
+    /// The face under a path such as `/fonts/3-700`: index of the family and weight.
+    pub fn at(&self, path: &str) -> Option<&[u8]> {
+        let (index, weight) = path.strip_prefix("/fonts/")?.split_once('-')?;
+        let (_, regular, bold) = self.0.get(index.parse::<usize>().ok()?)?;
+        match weight {
+            "400" => Some(regular),
+            "700" => Some(bold),
+            _ => None,
+        }
+    }
+}
+
+/// The families in a folder that have a regular face; without a bold one that stands in for it.
+fn families(folder: &Path) -> Vec<(String, Vec<u8>, Vec<u8>)> {
+    let mut files = Vec::new();
+    collect(folder, &mut files);
+    let mut faces: BTreeMap<String, BTreeMap<String, PathBuf>> = BTreeMap::new();
+    for path in files {
+        let stem = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if stem.contains('[') {
+            continue;
+        }
+        let (family, style) = match stem.rsplit_once(['-', '_']) {
+            Some((family, style)) => (family.to_owned(), style.to_lowercase()),
+            None => (stem, "regular".to_owned()),
+        };
+        faces.entry(family).or_default().insert(style, path);
+    }
+    let read = |path: Option<&PathBuf>| path.and_then(|path| fs::read(path).ok());
+    let family = |(name, styles): (String, BTreeMap<String, PathBuf>)| {
+        let regular = read(
+            styles
+                .get("regular")
+                .or(styles.get("book"))
+                .or(styles.get("roman")),
+        )?;
+        let bold = read(styles.get("bold")).unwrap_or_else(|| regular.clone());
+        Some((name, regular, bold))
+    };
+    faces
+        .into_iter()
+        .filter_map(family)
+        .take(OF_A_PACKAGE)
+        .collect()
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() && !path.is_symlink() {
+            collect(&path, files);
+        } else if path
+            .extension()
+            .is_some_and(|ending| ending == "ttf" || ending == "otf")
+        {
+            files.push(path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faces_are_found_by_the_names_of_their_files() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [
+            "A-Regular.ttf",
+            "A-Bold.ttf",
+            "A-Italic.ttf",
+            "B.otf",
+            "C-Bold.ttf",
+            "D[wght].ttf",
+            "notes.txt",
+        ] {
+            fs::write(folder.path().join(name), name).unwrap();
+        }
+        let fonts = Fonts(families(folder.path()));
+        assert_eq!(fonts.names(), ["A", "B"]);
+        assert_eq!(fonts.at("/fonts/0-700"), Some(&b"A-Bold.ttf"[..]));
+        assert_eq!(fonts.at("/fonts/1-700"), Some(&b"B.otf"[..]));
+        for path in [
+            "/fonts/2-400",
+            "/fonts/0-500",
+            "/fonts/../0-400",
+            "/etc/passwd",
+        ] {
+            assert_eq!(fonts.at(path), None);
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! The pipeline: inputs to pages in browsers, one browser a job, and in order into shards.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use avocet_data::Sample;
+use avocet_data::shard::{Manifest, Recipe, Writer};
+use avocet_media::web::{Fetcher, WebLimits};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::args::{Args, Split};
+use crate::error::{PagesError, RenderError};
+use crate::fonts::Fonts;
+use crate::gate::{self, Gate};
+use crate::inputs::{self, Input, Place, What};
+use crate::one;
+use crate::questions::{self, Asked};
+use crate::render::{RenderLimits, Rendered};
+use crate::renderer::Renderer;
+use crate::seen::Seen;
+use crate::share;
+use crate::synthetic;
+use crate::view::{Extent, View};
+
+/// Pages that may be in work or wait for an earlier one, for each job.
+const AHEAD: usize = 8;
+/// Where made-up pages come from, and their licence.
+const OURS: (&str, &str) = ("synthetic", "CC0-1.0");
+
+/// Makes the dataset and prints what is in it.
+///
+/// Errors as [`make`] does.
+pub fn run(args: &Args) -> Result<(), PagesError> {
+    let made = make(args)?;
+    let rejected: u64 = made.rejected.values().sum();
+    let mut text = format!(
+        "{}: {} samples; inputs: {} = {} kept + {rejected} rejected\n",
+        args.output.display(),
+        made.samples,
+        made.inputs,
+        made.kept
+    );
+    for (reason, count) in &made.rejected {
+        text.push_str(&format!("  {count} rejected: {reason}\n"));
+    }
+    // The dataset is whole even when nobody reads about it.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    Ok(())
+}
+
+/// Makes the dataset, or the rest of one that was begun.
+///
+/// Errors if a flag is out of range, an input is not what it should be, there is no Chromium, or
+/// the dataset cannot be written.
+pub fn make(args: &Args) -> Result<Manifest, PagesError> {
+    check(args)?;
+    let inputs = inputs::all(args)?;
+    if inputs.is_empty() {
+        return Err(PagesError::NoInput);
+    }
+    let fonts = if args.synthetic > 0 && !args.system_fonts {
+        Fonts::load(&args.manifest, args.split.unwrap_or(Split::Train))?
+    } else {
+        Fonts::default()
+    };
+    let mine = share::of_rank(inputs.len(), args.rank, args.world);
+    let folder = match args.world {
+        1 => args.output.clone(),
+        world => args.output.join(format!("part-{}-of-{world}", args.rank)),
+    };
+    let sizes: Vec<&str> = args
+        .viewports
+        .iter()
+        .map(|viewport| viewport.name.as_str())
+        .collect();
+    let settings = json!({
+        "inputs": args.inputs, "synthetic": args.synthetic, "viewports": sizes, "scale": args.scale,
+        "extent": extent_name(args), "licence": args.licence, "split": args.split.map(Split::name),
+        "fonts": fonts.names(), "rank": args.rank, "world": args.world,
+    });
+    let split = args.split.unwrap_or(Split::Train);
+    let recipe = Recipe {
+        shard_bytes: args.shard_mib << 20,
+        ..Recipe::new("pages", split.name(), args.seed, settings)
+    };
+    let job = Job {
+        names: fonts.names(),
+        fonts: Arc::new(fonts),
+        fetcher: Arc::new(Fetcher::new(WebLimits::default())),
+        args: args.clone(),
+    };
+    let writer = Writer::open(&folder, recipe)?;
+    write(writer, &inputs[mine], &job)
+}
+
+fn check(args: &Args) -> Result<(), PagesError> {
+    let wrong = |flag, got: String, range: String| PagesError::Flag { flag, got, range };
+    if args.rank >= args.world {
+        let range = format!("below --world, which is {}", args.world);
+        return Err(wrong("rank", args.rank.to_string(), range));
+    }
+    if !(0.5..=4.0).contains(&args.scale) {
+        return Err(wrong("scale", args.scale.to_string(), "0.5 to 4".into()));
+    }
+    Ok(())
+}
+
+fn extent_name(args: &Args) -> &'static str {
+    match (args.full, args.tiles) {
+        (_, true) => "tiles",
+        (true, _) => "whole",
+        _ => "screen",
+    }
+}
+
+/// What every job knows.
+struct Job {
+    args: Args,
+    fonts: Arc<Fonts>,
+    names: Vec<String>,
+    fetcher: Arc<Fetcher>,
+}
+
+/// What became of an input.
+type Outcome = Result<Vec<Sample>, &'static str>;
+
+/// Renders the inputs that are not yet accounted for and writes them in order.
+fn write(mut writer: Writer, inputs: &[Input], job: &Job) -> Result<Manifest, PagesError> {
+    let done = usize::try_from(writer.num_inputs())
+        .unwrap_or(usize::MAX)
+        .min(inputs.len());
+    let rest = &inputs[done..];
+    if writer.is_finished() || rest.is_empty() {
+        return Ok(writer.finish()?);
+    }
+    let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
+    let jobs = if job.args.jobs == 0 {
+        cores
+    } else {
+        job.args.jobs
+    }
+    .min(rest.len());
+    let bar = progress(inputs.len(), done);
+    let (give, tasks) = channel::<usize>();
+    let (tasks, tell) = (Mutex::new(tasks), channel());
+    let (tell, told) = tell;
+    thread::scope(|scope| {
+        for _ in 0..jobs {
+            let (tasks, tell) = (&tasks, tell.clone());
+            scope.spawn(move || work(job, rest, tasks, &tell));
+        }
+        drop(tell);
+        let mut given = 0;
+        let mut waiting: BTreeMap<usize, Outcome> = BTreeMap::new();
+        for next in 0..rest.len() {
+            while given < rest.len() && given < next + jobs * AHEAD {
+                // A job that has ended says why below.
+                let _ = give.send(given);
+                given += 1;
+            }
+            let outcome = loop {
+                if let Some(outcome) = waiting.remove(&next) {
+                    break outcome;
+                }
+                // All jobs gone without a word cannot be: each sends what ended it.
+                let (index, outcome) = told.recv().map_err(|_| lost())?;
+                waiting.insert(index, outcome?);
+            };
+            let name = &rest[next].name;
+            match outcome {
+                Ok(samples) => drop(writer.keep(name, &samples)?),
+                Err(reason) => writer.reject(name, reason)?,
+            }
+            bar.inc(1);
+        }
+        drop(give);
+        Ok::<(), PagesError>(())
+    })?;
+    bar.finish_and_clear();
+    Ok(writer.finish()?)
+}
+
+fn lost() -> PagesError {
+    let said = ": every job ended early".to_owned();
+    crate::chromium::BrowserError::Died { said }.into()
+}
+
+fn progress(count: usize, done: usize) -> ProgressBar {
+    let target = if std::io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    let bar = ProgressBar::with_draw_target(Some(count as u64), target).with_position(done as u64);
+    let style = ProgressStyle::with_template("pages {bar:30} {pos}/{len}, {eta} left");
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(std::time::Duration::from_millis(500));
+    bar
+}
+
+/// One job: a browser of its own, and pages as they come.
+fn work(
+    job: &Job,
+    inputs: &[Input],
+    tasks: &Mutex<Receiver<usize>>,
+    tell: &Sender<(usize, Result<Outcome, PagesError>)>,
+) {
+    // A browser that does not even start is no page's fault.
+    let started = Renderer::new(RenderLimits::default()).and_then(|mut renderer| {
+        renderer.start()?;
+        Ok(renderer)
+    });
+    let mut renderer = match started {
+        Ok(renderer) => renderer,
+        Err(error) => {
+            let _ = tell.send((usize::MAX, Err(error.into())));
+            return;
+        }
+    };
+    loop {
+        let task = tasks.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(index) = task else {
+            return;
+        };
+        let outcome = job.samples(&inputs[index], &mut renderer);
+        if tell.send((index, outcome)).is_err() {
+            return;
+        }
+    }
+}
+
+impl Job {
+    fn samples(&self, input: &Input, renderer: &mut Renderer) -> Result<Outcome, PagesError> {
+        let named = |cause| PagesError::Sample {
+            input: input.name.clone(),
+            cause,
+        };
+        let name = format!("{}/questions/{}", self.args.seed, input.name);
+        let mut rng = ChaCha8Rng::from_seed(Sha256::digest(name).into());
+        match &input.what {
+            What::Synthetic(number) => {
+                let split = self.args.split.unwrap_or(Split::Train);
+                let made = synthetic::draw(self.args.seed, *number, split, &self.names);
+                let (html, fonts) = (made.html.into_bytes(), Arc::clone(&self.fonts));
+                let gate = Gate::Page {
+                    html,
+                    media_type: "text/html",
+                    fonts,
+                };
+                let rendered = match renderer.render(&Arc::new(gate), made.view, made.extent) {
+                    Ok(rendered) => rendered,
+                    Err(error) => return Ok(Err(error.reason())),
+                };
+                let asked = questions::about_made(&made.asks, &rendered.seen, &mut rng);
+                let Ok(picture) = rendered.picture.to_png() else {
+                    return Ok(Err("the page crashed"));
+                };
+                if asked.is_empty() {
+                    return Ok(Err("nothing to read on it"));
+                }
+                questions::samples(OURS, &picture, &asked, |one| one.kind)
+                    .map(Ok)
+                    .map_err(named)
+            }
+            What::Page {
+                source,
+                place,
+                viewport,
+            } => {
+                if self
+                    .args
+                    .split
+                    .is_some_and(|split| split != share::split_of(source))
+                {
+                    return Ok(Err("belongs to the other split"));
+                }
+                let view = viewport.at(self.args.scale);
+                let rendered = self.gate(place).and_then(|gate| {
+                    let extent = if self.args.full || self.args.tiles {
+                        Extent::Whole
+                    } else {
+                        Extent::Screen
+                    };
+                    renderer.render(&Arc::new(gate), view, extent)
+                });
+                let rendered = match rendered {
+                    Ok(rendered) => rendered,
+                    Err(error) => return Ok(Err(error.reason())),
+                };
+                let mut samples = Vec::new();
+                for (picture, seen) in self.pieces(rendered, view) {
+                    if questions::is_empty(&seen) {
+                        continue;
+                    }
+                    let asked = questions::about_given(&seen, &mut rng);
+                    let from = (source.as_str(), self.args.licence.as_str());
+                    samples.extend(
+                        questions::samples(from, &picture, &asked, given_kind).map_err(named)?,
+                    );
+                }
+                Ok(if samples.is_empty() {
+                    Err("nothing to read on it")
+                } else {
+                    Ok(samples)
+                })
+            }
+        }
+    }
+
+    fn gate(&self, place: &Place) -> Result<Gate, RenderError> {
+        let file_error = |name: String| move |reason| RenderError::File { name, reason };
+        match place {
+            Place::Url(url) => {
+                let answer = self.fetcher.get(url)?;
+                one::web_gate(Arc::clone(&self.fetcher), url, answer)
+            }
+            Place::File(path) => Gate::file(path).map_err(file_error(path.display().to_string())),
+            Place::InFolder { root, page } => {
+                let path = root.join(page);
+                gate::read(&path, Some(root)).map_err(file_error(path.display().to_string()))?;
+                Ok(Gate::Folder {
+                    root: root.clone(),
+                    page: page.clone(),
+                })
+            }
+        }
+    }
+
+    /// The picture, or its tiles, as PNG files with what is seen on each.
+    fn pieces(&self, rendered: Rendered, view: View) -> Vec<(Vec<u8>, Seen)> {
+        let Rendered { picture, seen } = rendered;
+        let tall = f64::from(view.height) * view.scale;
+        let cuts = if self.args.tiles {
+            seen.cuts(tall)
+        } else {
+            vec![0.0, picture.height as f64]
+        };
+        let piece = |pair: &[f64]| {
+            let (top, bottom) = (
+                pair[0].round() as usize,
+                (pair[1].round() as usize).min(picture.height),
+            );
+            if bottom <= top {
+                return None;
+            }
+            let row = 3 * picture.width;
+            let rgb = picture.rgb[top * row..bottom * row].to_vec();
+            let part = avocet_media::Picture::from_rgb(picture.width, bottom - top, rgb).ok()?;
+            Some((part.to_png().ok()?, seen.rows(top as f64, bottom as f64)))
+        };
+        cuts.windows(2).filter_map(piece).collect()
+    }
+}
+
+/// A given page's questions are one conversation; its text and its elements stand alone.
+fn given_kind(asked: &Asked) -> &'static str {
+    match asked.kind {
+        "page-text" | "page-elements" => asked.kind,
+        _ => "page",
+    }
+}

@@ -1,0 +1,84 @@
+//! One page for `avocet ask`: a URL, or a file, as a picture.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use avocet_media::web::{Answer, Fetcher, WebLimits, web_url};
+use avocet_media::{ImageError, Limits, Picture, decode};
+
+use crate::error::RenderError;
+use crate::gate::Gate;
+use crate::render::RenderLimits;
+use crate::renderer::Renderer;
+use crate::view::{Extent, View};
+
+/// What a URL turned out to be.
+#[derive(Debug)]
+pub enum Shown {
+    /// A picture's file.
+    File(Vec<u8>),
+    /// A page's first screen.
+    Page(Picture),
+}
+
+/// Fetches `url` from the public internet: a picture as it is, a page as its first screen.
+///
+/// Errors, in one line, if it is refused, gives nothing, or is neither.
+pub fn address(url: &str, view: View) -> Result<Shown, RenderError> {
+    address_by(Arc::new(Fetcher::new(WebLimits::default())), url, view)
+}
+
+/// As [`address`], by a fetcher with rules of its own.
+///
+/// Errors as it does.
+pub fn address_by(fetcher: Arc<Fetcher>, url: &str, view: View) -> Result<Shown, RenderError> {
+    let answer = fetcher.get(url)?;
+    let start = &answer.body[..answer.body.len().min(64)];
+    let known = decode(start, &Limits::default());
+    if !matches!(
+        known,
+        Err(ImageError::NotAnImage { .. } | ImageError::Empty)
+    ) {
+        return Ok(Shown::File(answer.body));
+    }
+    let gate = web_gate(fetcher, url, answer)?;
+    screen(gate, view).map(Shown::Page)
+}
+
+/// The first screen of an HTML file, which is shown alone: nothing else is read for it.
+///
+/// Errors, in one line, if it cannot be read or shown.
+pub fn file(path: &Path, view: View) -> Result<Picture, RenderError> {
+    let name = path.display().to_string();
+    let gate = Gate::file(path).map_err(|reason| RenderError::File { name, reason })?;
+    screen(gate, view)
+}
+
+/// The gate of a page that has been fetched.
+pub(crate) fn web_gate(
+    fetcher: Arc<Fetcher>,
+    url: &str,
+    first: Answer,
+) -> Result<Gate, RenderError> {
+    let kind = first.media_type();
+    // A server that says nothing has pages in mind more often than not.
+    if !matches!(kind.as_str(), "text/html" | "application/xhtml+xml" | "") {
+        return Err(RenderError::NotAPage {
+            name: url.to_owned(),
+            kind,
+        });
+    }
+    let asked = web_url(url)?;
+    Ok(Gate::Web {
+        fetcher,
+        asked,
+        first: Box::new(first),
+    })
+}
+
+fn screen(gate: Gate, view: View) -> Result<Picture, RenderError> {
+    let mut renderer = Renderer::new(RenderLimits::default())?;
+    Ok(renderer
+        .render(&Arc::new(gate), view, Extent::Screen)?
+        .picture)
+}

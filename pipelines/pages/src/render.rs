@@ -1,0 +1,283 @@
+//! One page from its gate to a screenshot and what is seen on it.
+//!
+//! A fresh browser context (no cookies, storage or cache of another page) -> one tab whose every
+//! request is paused and judged by the [`Gate`] -> load -> a fixed time of the page's own clock
+//! -> what is seen, and the picture -> the context is thrown away.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use avocet_media::{Limits, Picture, decode};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::chromium::Browser;
+use crate::error::RenderError;
+use crate::gate::Gate;
+use crate::seen::Seen;
+use crate::view::{Extent, View};
+use crate::visit::{PREPARE, QUIET, Visit};
+
+const OBSERVE: &str = include_str!("observe.js");
+/// Time of the page's own clock between its loading and the screenshot.
+const SETTLE_MS: u32 = 1_000;
+/// The same after the window has grown to show the whole page.
+const SETTLE_AGAIN_MS: u32 = 200;
+
+/// How much one page may take.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RenderLimits {
+    /// A page that has not loaded by then is shown as it is, or given up if nothing is there.
+    pub load: Duration,
+    /// The longest for everything; a browser that takes longer is ended.
+    pub page: Duration,
+    /// Most requests of a page.
+    pub requests: usize,
+    /// Most bytes of all answers together.
+    pub bytes: u64,
+    /// Most elements in the document.
+    pub elements: u64,
+    /// Most pixels of a screenshot.
+    pub pixels: f64,
+    /// Most rows of a whole page, in CSS pixels.
+    pub height: u32,
+    /// Most memory of the browser, all its processes together.
+    pub memory_bytes: u64,
+}
+
+impl Default for RenderLimits {
+    fn default() -> Self {
+        Self {
+            load: Duration::from_secs(20),
+            page: Duration::from_secs(60),
+            requests: 500,
+            bytes: 96 << 20,
+            elements: 100_000,
+            pixels: 32e6,
+            height: 12_000,
+            memory_bytes: 2 << 30,
+        }
+    }
+}
+
+/// A page as a picture, and what is seen on it.
+#[derive(Debug, Clone)]
+pub struct Rendered {
+    /// The screenshot.
+    pub picture: Picture,
+    /// What is seen, in its pixels.
+    pub seen: Seen,
+}
+
+/// Shows one page in `browser`.
+///
+/// Errors if the page cannot be opened or takes too much. After [`RenderError::TooSlow`],
+/// [`RenderError::Crashed`] and errors of the browser itself the browser must not be used again.
+pub fn render(
+    browser: &mut Browser,
+    gate: &Arc<Gate>,
+    (view, extent): (View, Extent),
+    limits: &RenderLimits,
+) -> Result<Rendered, RenderError> {
+    browser.limit(limits.page);
+    let mut visit = Visit::open(browser, gate, limits)?;
+    let rendered = visit.shown(view, extent);
+    let closed = visit.close();
+    browser.rest();
+    let rendered = rendered?;
+    closed?;
+    Ok(rendered)
+}
+
+impl Visit<'_> {
+    fn shown(&mut self, view: View, extent: Extent) -> Result<Rendered, RenderError> {
+        self.prepare(view)?;
+        let opened = self.command("Page.navigate", json!({"url": self.gate.url()}))?;
+        let start = Instant::now();
+        while !self.loaded && start.elapsed() < self.limits.load {
+            self.hear_within(Duration::from_millis(100))?;
+            // A part that is neither here nor failed, such as a frame that cannot be, is not
+            // waited for once nothing else happens.
+            self.loaded |= self.interactive && self.is_quiet();
+        }
+        if let Some(reason) = opened["errorText"].as_str() {
+            return Err(RenderError::NotOpened(reason.to_owned()));
+        }
+        if !self.loaded {
+            if !matches!(**self.gate, Gate::Web { .. }) {
+                return Err(RenderError::TooSlow(self.limits.load.as_secs()));
+            }
+            self.command("Page.stopLoading", json!({}))?;
+        }
+        // The page's timers start together, at the first moment of the clock that is ours.
+        self.command("Emulation.setVirtualTimePolicy", json!({"policy": "pause"}))?;
+        let open = json!({"expression": "window[Symbol.for('avocet.open')]?.()", "timeout": 1_000});
+        self.command("Runtime.evaluate", open)?;
+        self.settle(SETTLE_MS)?;
+        let mut height = view.height;
+        match extent {
+            Extent::Screen => {}
+            Extent::Whole => height = self.whole_height(view)?,
+            Extent::Fitted => height = self.fitted_height(view)?,
+        }
+        if height != view.height {
+            self.window(View { height, ..view })?;
+            self.settle(SETTLE_AGAIN_MS)?;
+        }
+        let seen = self.look()?.scaled(view.scale);
+        let picture = self.picture(view.width, height)?;
+        Ok(Rendered { picture, seen })
+    }
+
+    /// Everything that must stand before the page's first byte.
+    fn prepare(&mut self, view: View) -> Result<(), RenderError> {
+        let all = json!({"patterns": [{"urlPattern": "*", "requestStage": "Request"}]});
+        let attach = json!({"autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true});
+        let media = json!({"features": [
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+            {"name": "prefers-color-scheme", "value": "light"},
+        ]});
+        let commands = [
+            ("Fetch.enable", all),
+            ("Target.setAutoAttach", attach),
+            ("Page.enable", json!({})),
+            ("Network.enable", json!({})),
+            ("Network.setBypassServiceWorker", json!({"bypass": true})),
+            ("Network.setCacheDisabled", json!({"cacheDisabled": true})),
+            ("Emulation.setDeviceMetricsOverride", metrics(view)),
+            (
+                "Emulation.setTimezoneOverride",
+                json!({"timezoneId": "UTC"}),
+            ),
+            ("Emulation.setLocaleOverride", json!({"locale": "en-US"})),
+            ("Emulation.setEmulatedMedia", media),
+            (
+                "Page.addScriptToEvaluateOnNewDocument",
+                json!({"source": PREPARE, "runImmediately": true}),
+            ),
+            ("Runtime.runIfWaitingForDebugger", json!({})),
+        ];
+        let mut sent = Vec::new();
+        for (method, params) in commands {
+            let session = self.session.clone();
+            sent.push((method, self.send(Some(&session), method, params)?));
+        }
+        for (method, id) in sent {
+            // Network.enable makes events that nobody needs; it is on for its settings only.
+            self.answer(id, method)?;
+        }
+        Ok(())
+    }
+
+    fn window(&mut self, view: View) -> Result<(), RenderError> {
+        self.command("Emulation.setDeviceMetricsOverride", metrics(view))
+            .map(drop)
+    }
+
+    /// Lets the page's own clock run for a fixed time, faster than ours where it only waits.
+    fn settle(&mut self, budget_ms: u32) -> Result<(), RenderError> {
+        self.settled = false;
+        let policy = json!({
+            "policy": "pauseIfNetworkFetchesPending", "budget": budget_ms,
+            "maxVirtualTimeTaskStarvationCount": 10_000,
+        });
+        self.command("Emulation.setVirtualTimePolicy", policy)?;
+        let start = Instant::now();
+        let mut pushed = false;
+        while !self.settled {
+            self.hear_within(Duration::from_millis(100))?;
+            if !pushed && start.elapsed() > QUIET && self.is_quiet() {
+                pushed = true;
+                let policy = json!({"policy": "advance", "budget": budget_ms});
+                self.command("Emulation.setVirtualTimePolicy", policy)?;
+            }
+            if start.elapsed() > self.limits.load {
+                if matches!(**self.gate, Gate::Web { .. }) {
+                    return Ok(());
+                }
+                return Err(RenderError::TooSlow(self.limits.load.as_secs()));
+            }
+        }
+        Ok(())
+    }
+
+    fn whole_height(&mut self, view: View) -> Result<u32, RenderError> {
+        let sizes = self.command("Page.getLayoutMetrics", json!({}))?;
+        let height = sizes["cssContentSize"]["height"]
+            .as_f64()
+            .unwrap_or(0.0)
+            .ceil() as u32;
+        let by_pixels = self.limits.pixels / (f64::from(view.width) * view.scale * view.scale);
+        let most = self.limits.height.min(by_pixels as u32).max(view.height);
+        Ok(height.clamp(view.height, most))
+    }
+
+    /// The height of the contents, in whole patches of 16 pixels.
+    fn fitted_height(&mut self, view: View) -> Result<u32, RenderError> {
+        const SMALLEST: u32 = 96;
+        let look = json!({
+            "expression": "document.body ? document.body.getBoundingClientRect().bottom : 0",
+            "returnByValue": true,
+        });
+        let found = self.command("Runtime.evaluate", look)?;
+        let height = found["result"]["value"].as_f64().unwrap_or(0.0).ceil() as u32;
+        Ok(height
+            .next_multiple_of(16)
+            .clamp(SMALLEST.min(view.height), view.height))
+    }
+
+    /// What is seen, by a script in a world of its own.
+    fn look(&mut self) -> Result<Seen, RenderError> {
+        let frame = self.target.clone();
+        let world = self.command(
+            "Page.createIsolatedWorld",
+            json!({"frameId": frame, "worldName": "avocet"}),
+        )?;
+        let limits =
+            json!({"elements": self.limits.elements, "lines": 5_000, "characters": 200_000});
+        let look = json!({
+            "expression": format!("({OBSERVE})({limits})"),
+            "contextId": world["executionContextId"],
+            "returnByValue": true,
+            "timeout": self.limits.load.as_millis() as u64,
+        });
+        let found = self.command("Runtime.evaluate", look)?;
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Found {
+            TooLarge {
+                #[serde(rename = "too_large")]
+                _elements: u64,
+            },
+            Seen(Seen),
+        }
+        let json = found["result"]["value"].as_str().unwrap_or_default();
+        match serde_json::from_str(json) {
+            Ok(Found::Seen(seen)) => Ok(seen),
+            Ok(Found::TooLarge { .. }) => Err(RenderError::TooLarge(self.limits.elements)),
+            Err(error) => {
+                let thrown = &found["exceptionDetails"]["exception"]["description"];
+                let reason = thrown.as_str().map_or(error.to_string(), str::to_owned);
+                Err(RenderError::NotOpened(reason))
+            }
+        }
+    }
+
+    fn picture(&mut self, width: u32, height: u32) -> Result<Picture, RenderError> {
+        let clip = json!({"x": 0, "y": 0, "width": width, "height": height, "scale": 1});
+        let shot = json!({"format": "png", "clip": clip, "optimizeForSpeed": true, "captureBeyondViewport": false});
+        let taken = self.command("Page.captureScreenshot", shot)?;
+        let data = taken["data"].as_str().unwrap_or_default();
+        let bytes = BASE64_STANDARD.decode(data).unwrap_or_default();
+        Ok(decode(&bytes, &Limits::default())?)
+    }
+}
+
+fn metrics(view: View) -> Value {
+    json!({
+        "width": view.width, "height": view.height, "deviceScaleFactor": view.scale,
+        "mobile": view.mobile,
+    })
+}

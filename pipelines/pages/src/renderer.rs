@@ -1,0 +1,123 @@
+//! A browser for many pages: started when it is needed, replaced when it dies, hangs or has grown.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::chromium::{Browser, BrowserError, chromium};
+use crate::error::RenderError;
+use crate::gate::Gate;
+use crate::render::{RenderLimits, Rendered, render};
+use crate::view::{Extent, View};
+
+/// How often a page is tried, each time in a fresh browser.
+const TRIES: usize = 3;
+/// A browser that has shown so many pages is replaced: it only ever grows.
+const PAGES_A_BROWSER: usize = 400;
+
+/// Renders pages one after another. It belongs to the thread that uses it.
+#[derive(Debug)]
+pub struct Renderer {
+    program: PathBuf,
+    limits: RenderLimits,
+    browser: Option<Browser>,
+    pages: usize,
+    restarts: usize,
+    peak_bytes: u64,
+}
+
+impl Renderer {
+    /// A renderer with the system's Chromium, which is started with the first page.
+    ///
+    /// Errors, in words that say what to install, if there is none.
+    pub fn new(limits: RenderLimits) -> Result<Self, BrowserError> {
+        Ok(Self {
+            program: chromium()?,
+            limits,
+            browser: None,
+            pages: 0,
+            restarts: 0,
+            peak_bytes: 0,
+        })
+    }
+
+    /// Shows a page. A browser that dies at it is replaced and the page tried again.
+    ///
+    /// Errors if the page cannot be opened or takes too much, every time.
+    pub fn render(
+        &mut self,
+        gate: &Arc<Gate>,
+        view: View,
+        extent: Extent,
+    ) -> Result<Rendered, RenderError> {
+        let mut tries = 1;
+        loop {
+            let error = match self.once(gate, view, extent) {
+                Ok(rendered) => return Ok(rendered),
+                Err(error) => error,
+            };
+            if error.may_pass() {
+                self.drop_browser();
+            }
+            // A page that hangs or swells once does so again: one more try is enough.
+            let hopeless = matches!(
+                error,
+                RenderError::TooSlow(_)
+                    | RenderError::Browser(BrowserError::TooSlow(_) | BrowserError::TooLarge(_))
+            );
+            if !error.may_pass() || tries == TRIES || hopeless && tries == 2 {
+                return Err(error);
+            }
+            tries += 1;
+        }
+    }
+
+    fn once(
+        &mut self,
+        gate: &Arc<Gate>,
+        view: View,
+        extent: Extent,
+    ) -> Result<Rendered, RenderError> {
+        let grown = self.limits.memory_bytes / 2;
+        if let Some(browser) = &self.browser
+            && (self.pages >= PAGES_A_BROWSER || browser.memory_bytes() > grown)
+        {
+            self.drop_browser();
+        }
+        self.start()?;
+        let browser = self.browser.as_mut().ok_or(BrowserError::Missing)?;
+        self.pages += 1;
+        render(browser, gate, (view, extent), &self.limits)
+    }
+
+    /// Starts the browser, if none runs.
+    ///
+    /// Errors if it does not start.
+    pub fn start(&mut self) -> Result<(), BrowserError> {
+        if self.browser.is_none() {
+            self.browser = Some(Browser::start(&self.program, self.limits.memory_bytes)?);
+            self.pages = 0;
+        }
+        Ok(())
+    }
+
+    fn drop_browser(&mut self) {
+        self.peak_bytes = self.peak_bytes();
+        self.restarts += usize::from(self.browser.take().is_some());
+    }
+
+    /// The running browser, if there is one.
+    pub fn browser(&self) -> Option<&Browser> {
+        self.browser.as_ref()
+    }
+
+    /// How many browsers were ended so far.
+    pub fn restarts(&self) -> usize {
+        self.restarts
+    }
+
+    /// The most memory any of its browsers was seen to hold.
+    pub fn peak_bytes(&self) -> u64 {
+        self.peak_bytes
+            .max(self.browser.as_ref().map_or(0, Browser::peak_bytes))
+    }
+}

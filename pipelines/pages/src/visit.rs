@@ -1,0 +1,362 @@
+//! A page's stay in the browser: its context and tab, what the browser says about it, and every
+//! request it makes, judged by the [`Gate`].
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use avocet_media::web::Url;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
+
+use crate::chromium::{Browser, BrowserError, Incoming};
+use crate::error::RenderError;
+use crate::gate::{Fetched, Gate, Reply, Verdict};
+use crate::render::RenderLimits;
+
+/// Runs before any script of a page.
+pub(crate) const PREPARE: &str = include_str!("prepare.js");
+/// After so long without any news the browser is not waited for.
+pub(crate) const QUIET: Duration = Duration::from_secs(3);
+/// How many requests are asked of the web at once.
+const AT_ONCE: usize = 6;
+/// Navigations of the page itself, the first included.
+const MAX_DOCUMENTS: usize = 10;
+
+/// One page in a browser, from its opening to its end.
+pub(crate) struct Visit<'a> {
+    pub(crate) browser: &'a mut Browser,
+    pub(crate) gate: &'a Arc<Gate>,
+    pub(crate) limits: &'a RenderLimits,
+    context: String,
+    pub(crate) target: String,
+    pub(crate) session: String,
+    /// Sessions of targets that were stopped at their start, by target.
+    attached: HashMap<String, String>,
+    answers: HashMap<u64, Value>,
+    waiting: VecDeque<(String, String, Url, &'static str)>,
+    asking: usize,
+    /// Requests of the web that would take the page elsewhere.
+    leaving: HashSet<String>,
+    requests: usize,
+    documents: usize,
+    bytes: u64,
+    heard: Instant,
+    pub(crate) interactive: bool,
+    pub(crate) loaded: bool,
+    pub(crate) settled: bool,
+    crashed: bool,
+}
+
+impl<'a> Visit<'a> {
+    pub(crate) fn open(
+        browser: &'a mut Browser,
+        gate: &'a Arc<Gate>,
+        limits: &'a RenderLimits,
+    ) -> Result<Self, RenderError> {
+        let mut visit = Self {
+            browser,
+            gate,
+            limits,
+            context: String::new(),
+            target: String::new(),
+            session: String::new(),
+            attached: HashMap::new(),
+            answers: HashMap::new(),
+            waiting: VecDeque::new(),
+            asking: 0,
+            leaving: HashSet::new(),
+            requests: 0,
+            documents: 0,
+            bytes: 0,
+            heard: Instant::now(),
+            interactive: false,
+            loaded: false,
+            settled: false,
+            crashed: false,
+        };
+        let context = visit.call(
+            None,
+            "Target.createBrowserContext",
+            json!({"disposeOnDetach": true}),
+        )?;
+        visit.context = text(&context["browserContextId"]);
+        let page = json!({"url": "about:blank", "browserContextId": visit.context});
+        let made = visit.send(None, "Target.createTarget", page)?;
+        let made = visit.answer(made, "Target.createTarget")?;
+        visit.target = text(&made["targetId"]);
+        while !visit.attached.contains_key(&visit.target) {
+            visit.hear()?;
+        }
+        visit.session = visit.attached[&visit.target].clone();
+        // Whatever else was opened meanwhile is not ours.
+        Ok(visit)
+    }
+
+    /// Whether nothing is on its way and nothing has happened for a while.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.asking == 0 && self.waiting.is_empty() && self.heard.elapsed() > QUIET
+    }
+
+    pub(crate) fn close(self) -> Result<(), RenderError> {
+        let context = json!({"browserContextId": self.context});
+        self.browser
+            .send(None, "Target.disposeBrowserContext", context)?;
+        Ok(())
+    }
+
+    pub(crate) fn send(
+        &mut self,
+        session: Option<&str>,
+        method: &str,
+        params: Value,
+    ) -> Result<u64, BrowserError> {
+        self.browser.send(session, method, params)
+    }
+
+    /// A command to the page.
+    pub(crate) fn command(&mut self, method: &str, params: Value) -> Result<Value, RenderError> {
+        let session = self.session.clone();
+        self.call(Some(&session), method, params)
+    }
+
+    fn call(
+        &mut self,
+        session: Option<&str>,
+        method: &str,
+        params: Value,
+    ) -> Result<Value, RenderError> {
+        let id = self.send(session, method, params)?;
+        self.answer(id, method)
+    }
+
+    /// Waits for the answer to a command; meanwhile requests and the rest are dealt with.
+    pub(crate) fn answer(&mut self, id: u64, method: &str) -> Result<Value, RenderError> {
+        self.answers.insert(id, Value::Null);
+        loop {
+            if self.answers[&id].is_object() {
+                let mut answer = self.answers.remove(&id).unwrap_or_default();
+                if let Some(reason) = answer["error"]["message"].as_str() {
+                    let (method, reason) = (method.to_owned(), reason.to_owned());
+                    return Err(BrowserError::Refused { method, reason }.into());
+                }
+                return Ok(answer["result"].take());
+            }
+            self.hear()?;
+        }
+    }
+
+    fn hear(&mut self) -> Result<(), RenderError> {
+        let heard = self.browser.receive()?;
+        self.handle(heard)
+    }
+
+    pub(crate) fn hear_within(&mut self, patience: Duration) -> Result<(), RenderError> {
+        match self.browser.receive_within(patience)? {
+            Some(heard) => self.handle(heard),
+            None => Ok(()),
+        }
+    }
+
+    fn handle(&mut self, heard: Incoming) -> Result<(), RenderError> {
+        self.heard = Instant::now();
+        match heard {
+            Incoming::Message(message) => self.handle_message(message)?,
+            Incoming::Fetched(fetched) => self.handle_fetched(fetched)?,
+            Incoming::Closed => {}
+        }
+        if self.crashed {
+            Err(RenderError::Crashed)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn handle_message(&mut self, message: Value) -> Result<(), RenderError> {
+        if let Some(id) = message["id"].as_u64() {
+            if let Some(slot) = self.answers.get_mut(&id) {
+                *slot = message;
+            }
+            return Ok(());
+        }
+        let session = text(&message["sessionId"]);
+        let params = &message["params"];
+        let ours = session == self.session;
+        match message["method"].as_str().unwrap_or_default() {
+            "Fetch.requestPaused" => self.judge(session, params)?,
+            "Page.loadEventFired" if ours => self.loaded = true,
+            "Page.domContentEventFired" if ours => self.interactive = true,
+            // A page that wanted to go elsewhere, and may not, stops without that event.
+            "Page.frameStoppedLoading"
+                if ours && self.documents > 1 && params["frameId"] == self.target.as_str() =>
+            {
+                self.loaded = true;
+            }
+            "Emulation.virtualTimeBudgetExpired" if ours => self.settled = true,
+            "Page.javascriptDialogOpening" => {
+                self.send(
+                    Some(&session),
+                    "Page.handleJavaScriptDialog",
+                    json!({"accept": false}),
+                )?;
+            }
+            "Inspector.targetCrashed" if ours => self.crashed = true,
+            "Target.targetCrashed" if params["targetId"] == self.target.as_str() => {
+                self.crashed = true
+            }
+            "Target.attachedToTarget" => self.meet(params)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A target has been stopped at its start: a frame is judged like the page, a worker goes on
+    /// without a network, and whatever else there is (another window, a service worker) is closed.
+    fn meet(&mut self, params: &Value) -> Result<(), RenderError> {
+        let (session, info) = (text(&params["sessionId"]), &params["targetInfo"]);
+        let target = text(&info["targetId"]);
+        match info["type"].as_str().unwrap_or_default() {
+            "page" if self.target.is_empty() || target == self.target => {
+                self.attached.insert(target, session);
+            }
+            "iframe" => {
+                let all = json!({"patterns": [{"urlPattern": "*", "requestStage": "Request"}]});
+                let source = json!({"source": PREPARE, "runImmediately": true});
+                self.send(Some(&session), "Fetch.enable", all)?;
+                self.send(Some(&session), "Page.enable", json!({}))?;
+                self.send(
+                    Some(&session),
+                    "Page.addScriptToEvaluateOnNewDocument",
+                    source,
+                )?;
+                self.send(Some(&session), "Runtime.runIfWaitingForDebugger", json!({}))?;
+            }
+            "worker" => {
+                self.send(Some(&session), "Runtime.runIfWaitingForDebugger", json!({}))?;
+            }
+            _ => {
+                self.send(None, "Target.closeTarget", json!({"targetId": target}))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn judge(&mut self, session: String, params: &Value) -> Result<(), RenderError> {
+        let request = text(&params["requestId"]);
+        let (asked, kind) = (&params["request"], text(&params["resourceType"]));
+        let (url, method) = (text(&asked["url"]), text(&asked["method"]));
+        let document = kind == "Document" && params["frameId"] == self.target.as_str();
+        self.requests += 1;
+        self.documents += usize::from(document);
+        if url.starts_with("data:") || url.starts_with("blob:") || url.starts_with("about:") {
+            // Made of the page itself; nothing is read for it.
+            let params = json!({"requestId": request});
+            self.send(Some(&session), "Fetch.continueRequest", params)?;
+            return Ok(());
+        }
+        let allowed = self.requests <= self.limits.requests
+            && self.documents <= MAX_DOCUMENTS
+            && self.bytes <= self.limits.bytes;
+        let verdict = if allowed {
+            self.gate.judge(&url, &method, &kind)
+        } else {
+            Verdict::Refuse
+        };
+        match verdict {
+            Verdict::Reply(reply) => self.reply(&session, &request, reply),
+            Verdict::Ask(url) => {
+                if document && self.documents > 1 {
+                    self.leaving.insert(request.clone());
+                }
+                self.waiting
+                    .push_back((session, request, url, accept(&kind)));
+                self.ask_more();
+                Ok(())
+            }
+            Verdict::Refuse if document && self.documents > 1 => self.stay(&session, &request),
+            Verdict::Refuse => self.refuse(&session, &request),
+        }
+    }
+
+    fn ask_more(&mut self) {
+        while self.asking < AT_ONCE {
+            let Some((session, request, url, accept)) = self.waiting.pop_front() else {
+                return;
+            };
+            self.asking += 1;
+            let (gate, outbox) = (Arc::clone(self.gate), self.browser.outbox());
+            thread::spawn(move || {
+                let outcome = gate.ask(&url, accept);
+                // The page may be over by now.
+                let _ = outbox.send(Incoming::Fetched(Fetched {
+                    session,
+                    request,
+                    outcome,
+                }));
+            });
+        }
+    }
+
+    fn handle_fetched(&mut self, fetched: Fetched) -> Result<(), RenderError> {
+        // An answer to a page before this one comes to nobody.
+        self.asking = self.asking.saturating_sub(1);
+        self.ask_more();
+        match fetched.outcome {
+            Ok(reply) => self.reply(&fetched.session, &fetched.request, reply),
+            Err(_) if self.leaving.contains(&fetched.request) => {
+                self.stay(&fetched.session, &fetched.request)
+            }
+            Err(_) => self.refuse(&fetched.session, &fetched.request),
+        }
+    }
+
+    fn reply(&mut self, session: &str, request: &str, reply: Reply) -> Result<(), RenderError> {
+        self.bytes += reply.body.len() as u64;
+        let headers: Vec<Value> = reply
+            .headers
+            .iter()
+            .map(|(name, value)| json!({"name": name, "value": value}))
+            .collect();
+        let params = json!({
+            "requestId": request, "responseCode": reply.status, "responseHeaders": headers,
+            "body": BASE64_STANDARD.encode(&reply.body),
+        });
+        self.send(Some(session), "Fetch.fulfillRequest", params)?;
+        Ok(())
+    }
+
+    /// The page stays where it is: an answer without contents leads nowhere.
+    fn stay(&mut self, session: &str, request: &str) -> Result<(), RenderError> {
+        let (headers, body) = (Vec::new(), Vec::new());
+        self.reply(
+            session,
+            request,
+            Reply {
+                status: 204,
+                headers,
+                body,
+            },
+        )
+    }
+
+    fn refuse(&mut self, session: &str, request: &str) -> Result<(), RenderError> {
+        let params = json!({"requestId": request, "errorReason": "BlockedByClient"});
+        self.send(Some(session), "Fetch.failRequest", params)?;
+        Ok(())
+    }
+}
+
+fn accept(kind: &str) -> &'static str {
+    match kind {
+        "Document" => "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8",
+        "Stylesheet" => "text/css,*/*;q=0.1",
+        "Image" => "image/webp,image/png,image/svg+xml,image/*,*/*;q=0.8",
+        _ => "*/*",
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,222 @@
+//! The pages pipeline as a program: killed at any point it ends with the bytes of a clean run,
+//! ranks and jobs share the work out, and what cannot be rendered is said in one line.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use avocet_data::Sample;
+use avocet_data::shard::Reader;
+use tempfile::TempDir;
+
+use crate::command::{binary, fails, path};
+
+/// How often a run is killed; `make kill-25` sets it to 25.
+const KILLS_VARIABLE: &str = "AVOCET_PAGES_KILLS";
+
+fn kills() -> u64 {
+    let kills = std::env::var(KILLS_VARIABLE)
+        .ok()
+        .and_then(|text| text.parse().ok());
+    kills.unwrap_or(2)
+}
+
+/// A folder of a few small pages.
+fn site(folder: &TempDir) -> Result<String> {
+    let site = folder.path().join("site");
+    fs::create_dir_all(site.join("more"))?;
+    fs::write(site.join("style.css"), "h1 { color: darkred }")?;
+    for (name, title) in [
+        ("index.html", "Front"),
+        ("more/a.html", "First"),
+        ("more/b.html", "Second"),
+    ] {
+        let html = format!(
+            "<link rel=stylesheet href=/style.css><h1>{title}</h1><p>This is the {title} page.<button>Go on</button>"
+        );
+        fs::write(site.join(name), html)?;
+    }
+    Ok(site.display().to_string())
+}
+
+fn command(site: &str, output: &Path, made_up: u64, more: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command
+        .args([
+            "data",
+            "pages",
+            site,
+            "--viewport",
+            "320x240",
+            "--system-fonts",
+            "--seed",
+            "5",
+        ])
+        .args([
+            "--synthetic",
+            &made_up.to_string(),
+            "--shard-mib",
+            "1",
+            "-o",
+        ])
+        .arg(output)
+        .args(more)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    command
+}
+
+fn finished(site: &str, output: &Path, made_up: u64, more: &[&str]) -> Result<()> {
+    let status = command(site, output, made_up, more).status()?;
+    anyhow::ensure!(status.success(), "{}: {status}", output.display());
+    Ok(())
+}
+
+/// Every file of a dataset.
+fn files(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path
+            .file_name()
+            .context("a file has a name")?
+            .to_string_lossy()
+            .into_owned();
+        files.insert(name, fs::read(&path)?);
+    }
+    Ok(files)
+}
+
+fn samples(dataset: &Path) -> Result<Vec<Sample>> {
+    let reader = Reader::open(dataset)?;
+    (0..reader.len())
+        .map(|index| Ok(reader.get(index)?))
+        .collect()
+}
+
+#[test]
+fn killed_again_and_again_it_ends_with_the_bytes_of_a_clean_run() -> Result<()> {
+    let folder = TempDir::new()?;
+    let site = site(&folder)?;
+    let made_up = 4 * kills().max(2);
+    let (clean, broken) = (folder.path().join("clean"), folder.path().join("broken"));
+    let start = Instant::now();
+    finished(&site, &clean, made_up, &["--jobs", "1"])?;
+    let whole = start.elapsed();
+    let mut killed = 0;
+    for kill in 0..kills() {
+        let mut run = command(&site, &broken, made_up, &["--jobs", "2"]).spawn()?;
+        let until = whole.mul_f64(0.1 + 0.8 * kill as f64 / kills() as f64);
+        let start = Instant::now();
+        while start.elapsed() < until && run.try_wait()?.is_none() {
+            sleep(Duration::from_millis(5));
+        }
+        killed += u64::from(run.try_wait()?.is_none());
+        run.kill()?; // SIGKILL: no clean-up runs
+        run.wait()?;
+    }
+    assert!(killed > 0, "no kill met a running program");
+    finished(&site, &broken, made_up, &["--jobs", "2"])?;
+    assert!(files(&broken)? == files(&clean)?, "the bytes differ");
+    Ok(())
+}
+
+#[test]
+fn the_shares_of_all_ranks_are_the_samples_of_a_single_run() -> Result<()> {
+    let folder = TempDir::new()?;
+    let site = site(&folder)?;
+    let (whole, shared) = (folder.path().join("whole"), folder.path().join("shared"));
+    finished(&site, &whole, 3, &["--jobs", "2"])?;
+    let mut merged = Vec::new();
+    for rank in ["0", "1"] {
+        finished(
+            &site,
+            &shared,
+            3,
+            &["--rank", rank, "--world", "2", "--jobs", "1"],
+        )?;
+        merged.extend(samples(&shared.join(format!("part-{rank}-of-2")))?);
+    }
+    assert!(merged == samples(&whole)?, "{} samples", merged.len());
+    let texts: Vec<String> = merged.iter().map(Sample::text).collect();
+    assert!(
+        texts
+            .iter()
+            .any(|text| text.contains("This is the First page.")),
+        "{texts:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_rendered_is_said_in_one_line() -> Result<()> {
+    let folder = TempDir::new()?;
+    let out = path(&folder, "out");
+    let text = path(&folder, "notes.txt");
+    fs::write(&text, "words")?;
+    let empty = path(&folder, "empty");
+    fs::create_dir(&empty)?;
+    for (given, words) in [
+        (vec![], vec!["nothing to render", "--synthetic"]),
+        (vec!["nowhere.html"], vec!["nowhere.html"]),
+        (vec![text.as_str()], vec!["notes.txt", ".html"]),
+        (vec![empty.as_str()], vec!["empty", "no .html file"]),
+        (vec!["ftp://example.org/"], vec!["ftp"]),
+        (
+            vec!["--synthetic", "1", "--manifest", "none.toml"],
+            vec!["none.toml"],
+        ),
+        (
+            vec!["--synthetic", "1", "--rank", "2", "--world", "2"],
+            vec!["--rank is 2", "which is 2"],
+        ),
+        (
+            vec!["--synthetic", "1", "--scale", "9"],
+            vec!["--scale is 9", "0.5 to 4"],
+        ),
+    ] {
+        let line = ["data", "pages", "-o", &out].into_iter().chain(given);
+        fails(line, &words)?;
+    }
+    // Without a Chromium, its package is named.
+    let output = Command::new(binary())
+        .args([
+            "data",
+            "pages",
+            "--synthetic",
+            "1",
+            "--system-fonts",
+            "-o",
+            &out,
+        ])
+        .env("AVOCET_CHROMIUM", "/no/such/chromium")
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.code() == Some(1) && said.contains("AVOCET_CHROMIUM"),
+        "{said}"
+    );
+    Ok(())
+}
+
+#[test]
+fn ask_shows_a_local_page() -> Result<()> {
+    let folder = TempDir::new()?;
+    let page = path(&folder, "page.html");
+    fs::write(&page, "<h1>Hello</h1>")?;
+    let output = crate::command::succeeds([
+        "ask",
+        "--json",
+        "--max-tokens",
+        "2",
+        &page,
+        "What does it say?",
+    ])?;
+    let said: serde_json::Value = serde_json::from_str(&output)?;
+    assert_eq!(said["images"][0]["width"], 448, "{said}");
+    Ok(())
+}
