@@ -3,23 +3,31 @@
 CARGO = cargo
 AVOCET = target/release/avocet
 DRAW = $(AVOCET) data named-pictures
+CAPTION = $(AVOCET) caption assets/samples/clip.mp4 --format txt,html -o target/demo >/dev/null
 
 help: ## this list
-	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
-setup: ## what the build needs: checked, installed when allowed, otherwise named
+setup: ## what build and tests need: checked, installed when allowed, otherwise named
 	@sh .ci/setup
 
-build: setup ## the release binary, target/release/avocet
+setup-build: ## only what the build needs
+	@sh .ci/setup build
+
+build: setup-build ## the release binaries, target/release/avocet and avocet-worker
 	$(CARGO) build --release --locked -p avocet
 
-demo: build ## ask the built-in model about the bundled pictures
+demo: build ## ask the built-in model about the bundled pictures, and caption the bundled film
 	@echo
 	@while IFS="$$(printf '\t')" read -r picture question; do \
 		printf '%s\n  %s\n  > ' "assets/samples/$$picture" "$$question"; \
 		$(AVOCET) ask "assets/samples/$$picture" "$$question" || exit 1; \
 		echo; \
 	done < assets/samples/questions.tsv
+	@$(CAPTION) --whisper tiny.en || { \
+		echo "no speech model could be had, so only what is seen is captioned"; $(CAPTION) --no-speech; } >&2
+	@printf '\n%s\n' assets/samples/clip.mp4; sed 's/^/  /' target/demo/clip.txt
+	@printf '\nthe same as a page, with the film: target/demo/clip.html\n'
 
 data: build ## the training and held-out data of mini, under datasets/
 	$(AVOCET) data text -o datasets/plain-text/train
@@ -56,4 +64,4 @@ clippy:
 tidy:
 	$(CARGO) test --workspace --locked --test tests tidy
 
-.PHONY: help setup build demo data mini test resume-25 check fmt clippy tidy
+.PHONY: help setup setup-build build demo data mini test resume-25 check fmt clippy tidy

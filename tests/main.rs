@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bench_families;
+mod caption;
 mod cli;
 mod cli_files;
 mod clips;
 mod command;
+mod datasets;
 mod doctor;
 mod engine;
 mod golden_families;
@@ -26,4 +28,6 @@ mod resume;
 mod sound_files;
 mod tidy;
 mod tiny_model;
+mod transcripts;
 mod video_files;
+mod video_samples;

@@ -52,6 +52,10 @@ const EDGES: &[(&str, &[&str])] = &[
         &["avocet-text", "avocet-media", "avocet-data", "avocet-infer"],
     ),
     (
+        "video",
+        &["avocet-text", "avocet-media", "avocet-data", "avocet-infer"],
+    ),
+    (
         "avocet",
         &[
             "avocet-text",
@@ -65,16 +69,23 @@ const EDGES: &[(&str, &[&str])] = &[
             "avocet-worker",
             "named-pictures",
             "plain-text",
+            "video",
         ],
     ),
 ];
 
 /// Third-party crates that belong to few packages: (crate, who may use it).
 const KEPT_OUT: &[(&str, &[&str])] = &[
-    ("clap", &["avocet", "named-pictures", "plain-text"]),
+    ("clap", &["avocet", "named-pictures", "plain-text", "video"]),
     (
         "anyhow",
-        &["avocet", "named-pictures", "plain-text", "avocet-tests"],
+        &[
+            "avocet",
+            "named-pictures",
+            "plain-text",
+            "video",
+            "avocet-tests",
+        ],
     ),
     (
         "candle-core",

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use crate::DataError;
 
 /// Ending of files not yet finished; such files may be deleted at any time.
@@ -14,6 +16,19 @@ pub(crate) struct AtomicFile {
     partial: PathBuf,
     path: PathBuf,
     writer: BufWriter<File>,
+    hash: Sha256,
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.writer.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.writer.flush()
+    }
 }
 
 impl AtomicFile {
@@ -27,36 +42,38 @@ impl AtomicFile {
             partial,
             path: path.to_path_buf(),
             writer: BufWriter::new(file),
+            hash: Sha256::new(),
         })
     }
 
     /// Appends bytes.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), DataError> {
-        self.writer
-            .write_all(bytes)
-            .map_err(DataError::io(&self.partial))
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<(), DataError> {
+        self.write_all(bytes)
+            .map_err(|cause| DataError::io(&self.partial)(cause))
     }
 
-    /// Makes the file appear, durable and whole.
-    pub(crate) fn commit(self) -> Result<(), DataError> {
+    /// Makes the file appear, durable and whole, and gives its SHA-256.
+    pub(crate) fn commit(self) -> Result<[u8; 32], DataError> {
         let Self {
             partial,
             path,
             writer,
+            hash,
         } = self;
         let file = writer
             .into_inner()
             .map_err(|e| DataError::io(&partial)(e.into_error()))?;
         file.sync_all().map_err(DataError::io(&partial))?;
         fs::rename(&partial, &path).map_err(DataError::io(&path))?;
-        sync_folder(&path)
+        sync_folder(&path)?;
+        Ok(hash.finalize().into())
     }
 }
 
-/// Writes a whole small file.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
+/// Writes a whole file and gives its SHA-256.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<[u8; 32], DataError> {
     let mut file = AtomicFile::create(path)?;
-    file.write(bytes)?;
+    file.append(bytes)?;
     file.commit()
 }
 

@@ -81,7 +81,8 @@ impl Rows {
 impl Prepared {
     /// Encodes the text and decodes the pictures of a sample.
     ///
-    /// A document longer than the context is cut into several texts; a conversation is cut off.
+    /// A document longer than the context is cut into several texts, the first tokens of each
+    /// still looking at the picture before them; a conversation is cut off.
     /// Errors if a picture does not decode.
     pub fn new(
         sample: &Sample,
@@ -91,8 +92,11 @@ impl Prepared {
         let max = shape.max_context.max(1);
         let texts = match &sample.content {
             Content::Document(text) => {
-                let prompt = prompt::document(tokenizer, text);
-                let latest = vec![None; prompt.ids.len()];
+                let prompt = match sample.images.is_empty() {
+                    true => prompt::document(tokenizer, text),
+                    false => prompt::interleaved(tokenizer, text),
+                };
+                let latest = prompt.latest_image(tokenizer);
                 let rows = prompt.ids.len().saturating_sub(1);
                 (0..rows)
                     .step_by(max)
@@ -205,6 +209,7 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Piece;
     use avocet_media::Picture;
     use avocet_text::{Special, Turn};
 
@@ -290,6 +295,44 @@ mod tests {
         assert!(batch.weights.iter().all(|&w| w == 1.0));
         assert!(batch.offsets.windows(2).all(|w| w[1] - w[0] <= 40));
         assert_eq!(batch.num_texts(), (all.len() - 1).div_ceil(40));
+    }
+
+    #[test]
+    fn an_interleaved_document_is_learned_around_its_pictures_wherever_it_is_cut() {
+        let tokenizer = tokenizer();
+        let said = ["0123456789".repeat(5), "red".repeat(9), "z".repeat(70)];
+        let pieces = said.iter().enumerate().flat_map(|(n, text)| {
+            let image = picture(4, 4 + 4 * n, n as u8);
+            [Piece::Image(image, None), Piece::Text(text.clone())]
+        });
+        let sample = Sample::interleaved(FROM, pieces.collect()).unwrap();
+        let samples = [question(1, "cat"), sample];
+        let batch = Batch::from_samples(&samples, &tokenizer, &SHAPE).unwrap();
+        assert_eq!(batch.grids, [(1, 2), (1, 1), (2, 1), (3, 1)]);
+        let start = batch.offsets[1];
+        assert!(batch.num_texts() > 4);
+        let image = tokenizer.special(Special::Image);
+        let (mut latest, mut learned) = (0, Vec::new());
+        for row in start..batch.ids.len() {
+            latest += u32::from(batch.ids[row] == image);
+            assert_eq!(batch.latest_image[row], Some(latest));
+            assert_eq!(batch.weights[row] == 0.0, batch.targets[row] == image);
+            learned.extend((batch.weights[row] > 0.0).then_some(batch.targets[row]));
+        }
+        assert_eq!(latest, 3);
+        let end = tokenizer.special(Special::End);
+        let expected = said.iter().flat_map(|text| tokenizer.encode(text));
+        assert_eq!(learned, expected.chain([end]).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_plain_text_may_speak_of_the_marker() {
+        let tokenizer = tokenizer();
+        let sample = Sample::document(FROM, "an <image> tag").unwrap();
+        let batch = Batch::from_samples(&[sample], &tokenizer, &SHAPE).unwrap();
+        assert!(!batch.ids.contains(&tokenizer.special(Special::Image)));
+        assert!(batch.latest_image.iter().all(Option::is_none));
+        assert_eq!(batch.num_targets(), batch.ids.len());
     }
 
     #[test]

@@ -8,7 +8,7 @@ pub enum SampleError {
     /// The text speaks of more or fewer images than there are.
     #[error("{markers} <image> markers but {images} images")]
     MarkerCount {
-        /// Markers in the user's turns.
+        /// Markers in the user's turns or the document.
         markers: usize,
         /// Images given.
         images: usize,
@@ -99,6 +99,17 @@ pub enum DataError {
         /// Output folder.
         path: PathBuf,
     },
+    /// An option that cannot be followed.
+    #[error("{option}: {reason}")]
+    Option {
+        /// The flag or argument.
+        option: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Threads that could not be started.
+    #[error("threads: {0}")]
+    Threads(String),
     /// Datasets that cannot be mixed.
     #[error(transparent)]
     Mixture(#[from] crate::MixtureError),
@@ -122,6 +133,12 @@ impl DataError {
     pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
         move |cause| Self::Io { path, cause }
+    }
+
+    /// Says what is wrong with a flag or argument.
+    pub(crate) fn option(option: &'static str, reason: impl ToString) -> Self {
+        let reason = reason.to_string();
+        Self::Option { option, reason }
     }
 
     /// Says what is wrong with a file.

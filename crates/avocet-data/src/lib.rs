@@ -3,6 +3,7 @@
 //! - [`Sample`]: pictures, a conversation or document, and where they come from.
 //! - [`shard::Writer`]: samples into tar shards, resumable, every input accounted for.
 //! - [`shard::Reader`]: any sample of a finished dataset, checked as it is read.
+//! - [`merge`], [`split`], [`dedup`]: datasets made from others.
 //! - [`Mixture`]: the seeded, resumable order over several datasets.
 //! - [`Batch`]: samples as the packed rows of a training step.
 //! - [`inspect`]: what is in a dataset, for people.
@@ -12,17 +13,27 @@
 
 mod atomic;
 mod batch;
+mod dedup;
 mod digest;
 mod error;
+#[cfg(test)]
+mod fixture;
 pub mod inspect;
 mod loader;
+mod merge;
 mod mix;
 mod sample;
 pub mod shard;
+mod sources;
+mod split;
 mod ustar;
 
 pub use batch::{Batch, BatchShape, Prepared};
+pub use dedup::{DedupOptions, Match, OptOut, dedup};
 pub use error::{DataError, SampleError};
 pub use loader::{BatchSize, Loader, LoaderSource, Prefetch};
+pub use merge::merge;
 pub use mix::{Draw, Mixture, MixtureError, MixtureSource, Position, Progress, SourceReport};
-pub use sample::{Content, Sample, Truth};
+pub use sample::{Content, Piece, Sample, Truth};
+pub use sources::{Layout, OnProgress};
+pub use split::{SplitBy, SplitOptions, SplitPart, split};

@@ -1,9 +1,10 @@
 //! One training sample: pictures, what is said about them, and where it all comes from.
 
+use avocet_text::prompt::IMAGE_MARKER;
 use avocet_text::{Role, Turn};
 use serde::{Deserialize, Serialize};
 
-use crate::digest::{hex, sha256};
+use crate::digest::{hex, sha256, unhex};
 use crate::{SampleError, ustar};
 
 /// What a picture shows, for the vision encoder's own lessons.
@@ -22,8 +23,18 @@ pub enum Truth {
 pub enum Content {
     /// A conversation; only the assistant's turns are learned.
     Turns(Vec<Turn>),
-    /// A plain text, all of it learned.
+    /// A text, all of it learned. In a sample with images each `<image>` in it is the place of
+    /// one; in a sample without, `<image>` is text like any other.
     Document(String),
+}
+
+/// A piece of a document with pictures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// An image file as it is, and what it shows where that is known.
+    Image(Vec<u8>, Option<Truth>),
+    /// Text, learned as it is written.
+    Text(String),
 }
 
 /// One training sample, named by its content.
@@ -92,7 +103,7 @@ impl Sample {
         question: &str,
         answer: Turn,
     ) -> Result<Self, SampleError> {
-        let asked = Turn::user(format!("{}{question}", avocet_text::prompt::IMAGE_MARKER));
+        let asked = Turn::user(format!("{IMAGE_MARKER}{question}"));
         let content = Content::Turns(vec![asked, answer]);
         Self::new(kind, source, licence, vec![(image, truth)], content)
     }
@@ -109,6 +120,26 @@ impl Sample {
             Vec::new(),
             Content::Document(text.to_string()),
         )
+    }
+
+    /// Pictures and text in the order in which they are seen and said, as of a video.
+    ///
+    /// Errors if there is no text, or if a text holds the marker `<image>` beside pictures.
+    pub fn interleaved(
+        (kind, source, licence): (&str, &str, &str),
+        pieces: Vec<Piece>,
+    ) -> Result<Self, SampleError> {
+        let (mut images, mut text) = (Vec::new(), String::new());
+        for piece in pieces {
+            match piece {
+                Piece::Image(image, truth) => {
+                    images.push((image, truth));
+                    text.push_str(IMAGE_MARKER);
+                }
+                Piece::Text(said) => text.push_str(&said),
+            }
+        }
+        Self::new(kind, source, licence, images, Content::Document(text))
     }
 
     /// All that is said, a line per turn, for indexes and people.
@@ -138,7 +169,11 @@ impl Sample {
         }
         let images = self.images.len();
         let (markers, learns) = match &self.content {
-            Content::Document(text) => (0, !text.is_empty()),
+            Content::Document(text) if images == 0 => (0, !text.is_empty()),
+            Content::Document(text) => (
+                text.matches(IMAGE_MARKER).count(),
+                text.split(IMAGE_MARKER).any(|part| !part.is_empty()),
+            ),
             Content::Turns(turns) => (
                 turns.iter().map(Turn::num_images).sum(),
                 turns
@@ -199,6 +234,22 @@ impl Sample {
             );
         }
         Ok(())
+    }
+
+    /// SHA-256 of each image, as the description of the sample named `id` says.
+    pub(crate) fn image_hashes(json: &[u8], id: &str) -> Result<Vec<[u8; 32]>, SampleError> {
+        let found = id_of(json);
+        if found != id {
+            let (expected, found) = (found, id.to_string());
+            return Err(SampleError::Id { expected, found });
+        }
+        let description: Description =
+            serde_json::from_slice(json).map_err(|e| SampleError::Description(e.to_string()))?;
+        let hash = |text: &String| {
+            let wrong = || SampleError::Members(format!("{text:?} is no hash of an image"));
+            unhex(text).ok_or_else(wrong)
+        };
+        description.image_sha256.iter().map(hash).collect()
     }
 
     /// Reads what [`Sample::to_members`] wrote, and checks every hash in it.
@@ -305,6 +356,40 @@ mod tests {
         let text = Sample::document(FROM, "Once.\u{1F600}").unwrap();
         text.to_members(&mut bytes).unwrap();
         assert_eq!(Sample::from_members(&bytes).unwrap(), text);
+        let mut bytes = Vec::new();
+        let both = Sample::interleaved(FROM, pieces("said")).unwrap();
+        both.to_members(&mut bytes).unwrap();
+        assert_eq!(Sample::from_members(&bytes).unwrap(), both);
+    }
+
+    fn pieces(said: &str) -> Vec<Piece> {
+        vec![
+            Piece::Image(vec![1], None),
+            Piece::Text(said.into()),
+            Piece::Image(vec![2], Some(Truth::Text("slide".into()))),
+        ]
+    }
+
+    #[test]
+    fn a_document_holds_pictures_in_their_places() {
+        let sample = Sample::interleaved(FROM, pieces("said")).unwrap();
+        assert_eq!(sample.text(), "<image>said<image>");
+        assert_eq!(sample.images, [vec![1], vec![2]]);
+        let marked = Sample::interleaved(FROM, pieces("an <image> tag"));
+        let (markers, images) = (3, 2);
+        assert_eq!(marked, Err(SampleError::MarkerCount { markers, images }));
+        let silent = Sample::interleaved(FROM, pieces(""));
+        assert_eq!(silent, Err(SampleError::NothingToLearn));
+    }
+
+    #[test]
+    fn in_a_text_without_pictures_the_marker_is_text() {
+        let text = "write <image> twice: <image>";
+        let sample = Sample::document(FROM, text).unwrap();
+        assert_eq!(sample.id, "2c0fe8defbbb224e8c344408d556b936");
+        assert_eq!(sample.text(), text);
+        let only = Sample::interleaved(FROM, vec![Piece::Text(text.into())]);
+        assert_eq!(only, Ok(sample));
     }
 
     #[test]

@@ -63,6 +63,12 @@ pub(crate) fn members(bytes: &[u8]) -> Result<Vec<(&str, &[u8])>, String> {
     Ok(members)
 }
 
+/// Size of the file that begins a run of tar blocks.
+pub(crate) fn first_size(bytes: &[u8]) -> Result<usize, String> {
+    let header = bytes.get(..BLOCK).ok_or("a tar header is cut short")?;
+    header_fields(header).map(|(_, size)| size)
+}
+
 fn header_fields(header: &[u8]) -> Result<(&str, usize), String> {
     let stored = octal(&header[148..156]).ok_or("its checksum is not a number")?;
     let sum: usize = header

@@ -66,6 +66,8 @@ pub struct Timing {
 pub struct Answer {
     /// What the model says.
     pub text: String,
+    /// The tokens of it, its end included if it was said.
+    pub token_ids: Vec<u32>,
     /// Why it ended.
     pub finish_reason: FinishReason,
     /// What it used.
@@ -185,6 +187,11 @@ impl Engine {
         Ok(())
     }
 
+    /// Rows of latents that a text can attend to for this image.
+    pub fn vision_tokens(&self, image: &Image) -> Result<usize, InferError> {
+        Ok(self.keys(std::slice::from_ref(image))?.1)
+    }
+
     /// Keys and values of `images`, one image after another, and how many latents they have.
     pub(crate) fn keys(&self, images: &[Image]) -> Result<(CrossKeys, usize), InferError> {
         self.encode(images)?;
@@ -289,6 +296,7 @@ impl Engine {
         let mut stream = self.language.stream();
         let mut answer = Answer {
             text: String::new(),
+            token_ids: Vec::new(),
             finish_reason: FinishReason::Length,
             usage: Usage {
                 prompt_tokens: ids.len(),
@@ -307,6 +315,7 @@ impl Engine {
             let mut logits = self.model.logits(&last)?.flatten_all()?.to_vec1::<f32>()?; // (V)
             let id = self.choose(&mut sampler, &mut logits);
             answer.usage.completion_tokens += 1;
+            answer.token_ids.push(id);
             let first_at = *first_at.get_or_insert_with(Instant::now);
             answer.timing.decode = first_at.elapsed();
             answer.timing.first_token = first_at - start;

@@ -4,7 +4,8 @@
 //! [`Picture::patches`] cuts it into the rows the vision encoder reads;
 //! [`ImageProcessor`] does so by the rules of the public families of models;
 //! [`Sources`] fetches the archives that training data is made from.
-//! [`child`] has the worker open video and sound, which [`video`] and [`audio`] ask for.
+//! [`child`] has the worker open video and sound, which [`video`] and [`audio`] ask for,
+//! and [`speech`] has it say what is spoken.
 //! Nothing here knows a tensor.
 
 pub mod audio;
@@ -17,6 +18,7 @@ mod pillow;
 mod processor;
 mod resize;
 pub mod sources;
+pub mod speech;
 mod transparent;
 pub mod video;
 

@@ -1,13 +1,14 @@
 //! Conversations and documents as the network sees them.
 //!
 //! `<|user|><|image|>What is this?<|assistant|>a red bicycle<|end|>`: only the
-//! answer and its `<|end|>` are learned. A document is `text<|end|>`, all learned.
+//! answer and its `<|end|>` are learned. A document is `text<|end|>`, all learned; one with
+//! pictures is `<|image|>text<|image|>text<|end|>`, all learned but the images' places.
 
 use crate::special::Special;
 use crate::tokenizer::Tokenizer;
 use serde::{Deserialize, Serialize};
 
-/// Marks the place of an image in the text of a user's turn.
+/// Marks the place of an image in the text of a user's turn, or of a document with pictures.
 pub const IMAGE_MARKER: &str = "<image>";
 
 /// Who speaks.
@@ -103,6 +104,23 @@ impl Prompt {
         self.ids.extend(ids);
     }
 
+    /// Appends a text with an image token, never a target, in the place of each marker.
+    fn extend_around_images(
+        &mut self,
+        tokenizer: &Tokenizer,
+        text: &str,
+        encode: impl Fn(&str) -> Vec<u32>,
+        answer: bool,
+    ) {
+        for (index, part) in text.split(IMAGE_MARKER).enumerate() {
+            if index > 0 {
+                self.push(tokenizer.special(Special::Image), false);
+                self.images += 1;
+            }
+            self.extend(encode(part), answer);
+        }
+    }
+
     /// For each token the index of the latest image at or before it.
     pub fn latest_image(&self, tokenizer: &Tokenizer) -> Vec<Option<u32>> {
         let image = tokenizer.special(Special::Image);
@@ -141,6 +159,15 @@ pub fn document(tokenizer: &Tokenizer, text: &str) -> Prompt {
     prompt
 }
 
+/// Encodes a text in which each [`IMAGE_MARKER`] stands for an image: the text is a target, the
+/// images' places are not.
+pub fn interleaved(tokenizer: &Tokenizer, text: &str) -> Prompt {
+    let mut prompt = Prompt::default();
+    prompt.extend_around_images(tokenizer, text, |part| tokenizer.encode(part), true);
+    prompt.push(tokenizer.special(Special::End), true);
+    prompt
+}
+
 fn encode_turn(tokenizer: &Tokenizer, turn: &Turn, prompt: &mut Prompt) {
     let text_ids = |text: &str| match turn.spelled {
         true => tokenizer.spell(text),
@@ -153,13 +180,7 @@ fn encode_turn(tokenizer: &Tokenizer, turn: &Turn, prompt: &mut Prompt) {
         }
         Role::User => {
             prompt.push(tokenizer.special(Special::User), false);
-            for (index, part) in turn.text.split(IMAGE_MARKER).enumerate() {
-                if index > 0 {
-                    prompt.push(tokenizer.special(Special::Image), false);
-                    prompt.images += 1;
-                }
-                prompt.extend(text_ids(part), false);
-            }
+            prompt.extend_around_images(tokenizer, &turn.text, text_ids, false);
         }
         Role::Assistant => {
             prompt.push(tokenizer.special(Special::Assistant), false);
@@ -243,6 +264,21 @@ mod tests {
         assert_eq!(shown(&tokenizer, &prompt), "the <image> picture<|end|>");
         assert_eq!(prompt.images, 0);
         assert!(!prompt.answer.contains(&false));
+    }
+
+    #[test]
+    fn an_interleaved_document_is_learned_but_for_its_images() {
+        let tokenizer = tokenizer();
+        let prompt = interleaved(&tokenizer, "<image>the cat<image><image> picture");
+        assert_eq!(
+            shown(&tokenizer, &prompt),
+            "<|image|>the cat<|image|><|image|> picture<|end|>"
+        );
+        assert_eq!(prompt.images, 3);
+        let image = tokenizer.special(Special::Image);
+        for (id, learned) in prompt.ids.iter().zip(&prompt.answer) {
+            assert_eq!(*learned, *id != image);
+        }
     }
 
     #[test]

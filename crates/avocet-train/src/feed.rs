@@ -10,6 +10,7 @@ use avocet_data::{
 };
 use avocet_model::ModelConfig;
 use avocet_text::Tokenizer;
+use avocet_text::prompt::IMAGE_MARKER;
 
 use crate::checkpoint::RunState;
 use crate::config::{MeanOver, StageConfig, TokenizerRecipe, TrainConfig};
@@ -230,8 +231,13 @@ pub(crate) fn train_tokenizer(recipe: &TokenizerRecipe) -> Result<Tokenizer> {
         let reader = reader(path)?;
         let stride = reader.len().div_ceil(recipe.samples.max(1)).max(1);
         for index in (0..reader.len()).step_by(stride) {
-            match reader.get(index).map_err(failed)?.content {
-                Content::Document(text) => texts.push(text),
+            let sample = reader.get(index).map_err(failed)?;
+            match sample.content {
+                Content::Document(text) if sample.images.is_empty() => texts.push(text),
+                // The marker of an image is never part of the text.
+                Content::Document(text) => {
+                    texts.extend(text.split(IMAGE_MARKER).map(str::to_owned));
+                }
                 Content::Turns(turns) => texts.extend(turns.into_iter().map(|turn| turn.text)),
             }
         }

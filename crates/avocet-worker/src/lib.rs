@@ -2,8 +2,9 @@
 //!
 //! `serve` reads requests from stdin and writes `replies` to stdout, as
 //! [`avocet_media::child`] says; `limits` holds the process to what its parent allows. `source`
-//! hands FFmpeg the bytes of one file and nothing else; `probe`, `video` and `sound` read it. Only
-//! the binary `avocet-worker` links this crate, so nothing else pays for loading FFmpeg.
+//! hands FFmpeg the bytes of one file and nothing else; `probe`, `video` and `sound` read it;
+//! `whisper` turns speech into `words`. Only the binary `avocet-worker` links this crate, so
+//! nothing else pays for loading FFmpeg.
 
 mod limits;
 mod probe;
@@ -12,6 +13,8 @@ mod serve;
 mod sound;
 mod source;
 mod video;
+mod whisper;
+mod words;
 
 pub use replies::Replies;
 pub use serve::main;

@@ -9,6 +9,7 @@ use avocet_media::child::{ChildLimits, MAX_HEADER_BYTES, Refusal, Request, Serve
 use serde::de::DeserializeOwned;
 
 use crate::replies::Replies;
+use crate::whisper::Whisper;
 use crate::{limits, probe, sound, video};
 
 /// All of the binary: serves stdin until it closes.
@@ -35,9 +36,10 @@ fn serve() -> io::Result<()> {
     limits::hold_to(&allowed)?;
     ffmpeg_next::init().map_err(io::Error::other)?;
     ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Error);
+    let mut whisper = Whisper::default();
     while let Some(request) = read_line::<Request>(&mut input)? {
         let served = catch_unwind(AssertUnwindSafe(|| {
-            answer(request, &mut input, &mut replies)
+            answer(request, &mut input, &mut replies, &mut whisper)
         }));
         let served = served.unwrap_or_else(|_| Err(Refusal::file("the decoder panicked")));
         replies
@@ -47,13 +49,19 @@ fn serve() -> io::Result<()> {
     Ok(())
 }
 
-/// Answers one request; `_input` holds the blocks of those that send some.
-fn answer(request: Request, _input: &mut BufReader<Stdin>, replies: &mut Replies) -> Served {
+/// Answers one request; `input` holds the blocks of those that send some.
+fn answer(
+    request: Request,
+    input: &mut BufReader<Stdin>,
+    replies: &mut Replies,
+    whisper: &mut Whisper,
+) -> Served {
     match request {
         Request::Probe(request) => probe::probe(&request, replies),
         Request::Frames(request) => video::frames(&request, replies),
         Request::Scan(request) => video::scan(&request, replies),
         Request::Audio(request) => sound::blocks(&request, replies),
+        Request::Speech(request) => whisper.serve(&request, input, replies),
     }
 }
 

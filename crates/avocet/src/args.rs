@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::datasets::{DedupArgs, MergeArgs, SplitArgs};
+
 /// Asks questions about pictures, and trains the model that answers them.
 #[derive(Debug, Parser)]
 #[command(
@@ -21,10 +23,12 @@ pub struct Cli {
 /// The commands of `avocet`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Answer one question about zero or more images.
+    /// Answer one question about zero or more images or videos.
     Ask(AskArgs),
     /// Hold a conversation; `/image FILE` adds an image, end of input ends it.
     Chat(ChatArgs),
+    /// What is said and what is seen in a video, on one time line.
+    Caption(crate::caption::CaptionArgs),
     /// Log-probabilities of given texts: JSONL in, JSONL out.
     Score(ScoreArgs),
     /// Answer a held-out set and print how much of it is right.
@@ -33,6 +37,8 @@ pub enum Command {
     Inspect(InspectArgs),
     /// What a model is, and whether it would run on this machine.
     Doctor(DoctorArgs),
+    /// Write down what is said in a video or sound file, with times.
+    Transcribe(crate::transcribe::TranscribeArgs),
     /// Train one stage or a list of stages from a TOML file.
     Train(TrainArgs),
     /// Make training data, or look at it.
@@ -85,7 +91,7 @@ pub struct AskArgs {
     /// How to answer.
     #[command(flatten)]
     pub answer: AnswerArgs,
-    /// Image files, or - for one on stdin; the last argument is the question.
+    /// Image and video files, or - for an image on stdin; the last argument is the question.
     #[arg(required = true, value_names = ["MEDIA]... [QUESTION"])]
     pub media_and_question: Vec<String>,
     /// Print one JSON object at the end and nothing else.
@@ -99,7 +105,7 @@ pub struct ChatArgs {
     /// How to answer.
     #[command(flatten)]
     pub answer: AnswerArgs,
-    /// Image files the conversation starts with.
+    /// Image and video files the conversation starts with.
     #[arg(value_name = "MEDIA")]
     pub media: Vec<String>,
 }
@@ -204,8 +210,16 @@ pub enum DataCommand {
     NamedPictures(named_pictures::Args),
     /// Plain text and questions about words, for the text stage.
     Text(plain_text::Args),
+    /// Pictures of videos and the words spoken around them.
+    Video(video::Args),
     /// What a dataset holds.
     Inspect(DataInspectArgs),
+    /// Join datasets, or the parts of one made by several processes, to one.
+    Merge(MergeArgs),
+    /// Divide datasets by a hash: one part to learn from, one to be tested on.
+    Split(SplitArgs),
+    /// Leave out samples that repeat others, are held out, or may not be trained on.
+    Dedup(DedupArgs),
 }
 
 /// `avocet data inspect`.

@@ -11,7 +11,7 @@ use avocet_text::prompt::IMAGE_MARKER;
 use serde::Serialize;
 
 use crate::args::{AnswerArgs, AskArgs};
-use crate::{media, models, output};
+use crate::{clip, models, output};
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -57,8 +57,9 @@ pub fn run(args: &AskArgs) -> Result<()> {
     let load = start.elapsed();
     let sources = sources
         .iter()
-        .map(|name| media::read(&engine, name))
-        .collect::<Result<Vec<_>>>()?;
+        .map(|name| clip::read(&engine, name))
+        .collect::<Result<Vec<_>>>()?
+        .concat();
     let images: Vec<_> = sources.iter().map(|source| source.image.clone()).collect();
 
     let turns = opening(&args.answer, with_markers(question, images.len()));

@@ -9,7 +9,8 @@ use avocet_text::prompt::IMAGE_MARKER;
 use avocet_text::{Role, Turn};
 
 use crate::args::ChatArgs;
-use crate::{ask, failure, media, models, output};
+use crate::media::Source;
+use crate::{ask, clip, failure, models, output};
 
 /// A line longer than this is no question a person types.
 const MAX_LINE_BYTES: u64 = 1 << 20;
@@ -30,7 +31,7 @@ pub fn run(args: &ChatArgs) -> Result<()> {
         waiting: 0,
     };
     for name in &args.media {
-        talk.add(media::read(&engine, name)?.image);
+        talk.add(clip::read(&engine, name)?);
     }
     let at_terminal = std::io::stdin().is_terminal();
     if at_terminal {
@@ -62,9 +63,9 @@ pub fn run(args: &ChatArgs) -> Result<()> {
 }
 
 impl Conversation {
-    fn add(&mut self, image: Image) {
-        self.images.push(image);
-        self.waiting += 1;
+    fn add(&mut self, sources: Vec<Source>) {
+        self.waiting += sources.len();
+        self.images.extend(sources.into_iter().map(|source| source.image));
     }
 
     fn take_line(&mut self, engine: &Engine, args: &ChatArgs, line: &str) -> Result<()> {
@@ -72,7 +73,7 @@ impl Conversation {
             return Ok(());
         }
         if let Some(name) = line.strip_prefix("/image ") {
-            self.add(media::read(engine, name.trim())?.image);
+            self.add(clip::read(engine, name.trim())?);
             return Ok(());
         }
         if line.starts_with('/') {

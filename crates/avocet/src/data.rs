@@ -10,7 +10,7 @@ use avocet_data::shard::{Manifest, Reader};
 use avocet_data::{Content, Sample, Truth};
 
 use crate::args::{DataCommand, DataInspectArgs};
-use crate::output;
+use crate::{datasets, output};
 
 /// Samples that a page shows.
 const ON_A_PAGE: usize = 96;
@@ -20,12 +20,16 @@ pub fn run(command: DataCommand) -> Result<()> {
     match command {
         DataCommand::NamedPictures(args) => made(&args.output, &named_pictures::make(&args)?),
         DataCommand::Text(args) => made(&args.output, &plain_text::make(&args)?),
+        DataCommand::Video(args) => made(&args.output, &video::make(&args)?),
         DataCommand::Inspect(args) => inspect(&args),
+        DataCommand::Merge(args) => datasets::merge(&args),
+        DataCommand::Split(args) => datasets::split(&args),
+        DataCommand::Dedup(args) => datasets::dedup(&args),
     }
 }
 
 /// Says what a pipeline made; inputs are what was kept and what was rejected, and why.
-fn made(output: &Path, manifest: &Manifest) -> Result<()> {
+pub(crate) fn made(output: &Path, manifest: &Manifest) -> Result<()> {
     let rejected: u64 = manifest.rejected.values().sum();
     let mut text = format!(
         "{}: {} samples; {} inputs = {} kept + {rejected} rejected\n",

@@ -6,21 +6,28 @@
 mod args;
 mod ask;
 mod bench;
+mod caption;
 mod chat;
+mod clip;
 mod data;
+mod datasets;
 mod doctor;
 mod download;
 mod embedded;
 mod eval;
 mod failure;
 mod graft;
+mod hear;
 mod inspect;
 mod media;
 mod models;
 mod output;
 mod quantise;
 mod score;
+mod stages;
 mod train;
+mod transcribe;
+mod whisper;
 
 use std::process::ExitCode;
 
@@ -73,10 +80,12 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Ask(args) => ask::run(&args),
         Command::Chat(args) => chat::run(&args),
+        Command::Caption(args) => caption::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Transcribe(args) => transcribe::run(&args),
         Command::Train(args) => {
             keep_freed_memory();
             train::run(&args)

@@ -275,6 +275,17 @@ mod tests {
         };
         let parts: Vec<Sample> = (0..3).flat_map(|rank| samples(rank, 3)).collect();
         assert_eq!(parts, samples(0, 1));
+
+        let merged = fixture.folder().join("merged");
+        let together = [fixture.folder()];
+        let single = fixture.folder().join("part-0-of-1");
+        fs::rename(&single, fixture.folder().join("single")).unwrap();
+        let layout = avocet_data::Layout::default();
+        avocet_data::merge(&together, &merged, &layout, &|_, _| {}).unwrap();
+        let (mut one, mut other) = (files(&merged), files(&fixture.folder().join("single")));
+        one.remove("manifest.json");
+        other.remove("manifest.json");
+        assert_eq!(one, other);
     }
 
     #[test]

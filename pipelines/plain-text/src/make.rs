@@ -88,13 +88,17 @@ pub fn make(args: &Args) -> Result<Manifest, PlainTextError> {
     let chosen = all
         .into_iter()
         .filter(|input| split_of(&input.name) == args.split);
-    let mine = (0..world)
-        .cycle()
-        .zip(chosen)
-        .filter(|(turn, _)| *turn == rank);
-    let inputs: Vec<Input> = mine.map(|(_, input)| input).collect();
+    let inputs = share(chosen.collect(), rank, world);
     let recipe = Recipe::new("plain-text", args.split.name(), args.seed, settings);
     write(&folder, recipe, &maker, &inputs)
+}
+
+/// The inputs of a rank: neighbours, so that the ranks laid one after another are a single run.
+fn share(mut inputs: Vec<Input>, rank: u64, world: u64) -> Vec<Input> {
+    let count = inputs.len() as u128;
+    let start = |rank: u64| (count * u128::from(rank) / u128::from(world)) as usize;
+    inputs.truncate(start(rank + 1));
+    inputs.split_off(start(rank))
 }
 
 fn write(
@@ -379,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ranks_share_the_inputs_out() {
+    fn the_ranks_share_the_inputs_out_and_merge_to_the_single_run() {
         let folder = tempfile::tempdir().unwrap();
         let file = |index: usize| {
             let path = folder.path().join(format!("{index}.txt"));
@@ -401,5 +405,14 @@ mod tests {
             split_of(&format!("file/{}", path.file_name().unwrap().display())) == Split::Train
         });
         assert_eq!(inputs, taken.count() as u64);
+
+        make(&args(files, folder.path().join("single"))).unwrap();
+        let (parts, merged) = (folder.path().join("out"), folder.path().join("merged"));
+        let layout = avocet_data::Layout::default();
+        avocet_data::merge(&[parts], &merged, &layout, &|_, _| {}).unwrap();
+        for file in ["train-00000.tar", "index.parquet", "ledger.jsonl"] {
+            let read = |name: &str| fs::read(folder.path().join(name).join(file)).unwrap();
+            assert_eq!(read("merged"), read("single"), "{file}");
+        }
     }
 }

@@ -12,7 +12,7 @@ pub struct HubId {
     pub owner: String,
     /// The repository.
     pub name: String,
-    /// A GGUF file of it, where one is meant and not the whole model.
+    /// A GGUF file of it, or a ggml file of Whisper, where one is meant and not the whole model.
     pub file: Option<String>,
     /// Branch, tag or commit; `main` unless said.
     pub revision: String,
@@ -52,8 +52,11 @@ impl HubId {
         if revision.len() > 255 || !revision.split('/').all(is_part) {
             return Err(wrong("the revision is not a branch, a tag or a commit"));
         }
-        if file.is_some_and(|file| !is_safe_file(file) || !file.ends_with(".gguf")) {
-            return Err(wrong("a file that is named must be a .gguf"));
+        let is_one_file = |file: &str| file.ends_with(".gguf") || file.ends_with(".bin");
+        if file.is_some_and(|file| !is_safe_file(file) || !is_one_file(file)) {
+            return Err(wrong(
+                "a file that is named must be a .gguf, or a .bin of Whisper",
+            ));
         }
         Ok(Self {
             owner: owner.into(),

@@ -8,6 +8,7 @@
 //! ```
 
 mod index;
+pub(crate) mod ledger;
 mod manifest;
 mod part;
 mod parts;
@@ -15,7 +16,9 @@ mod reader;
 mod writer;
 
 pub use manifest::{Manifest, Recipe, ShardInfo};
-pub use reader::Reader;
+pub(crate) use part::{LedgerLine, Outcome};
+pub(crate) use reader::PartOfReader;
+pub use reader::{Reader, Stored};
 pub use writer::{Kept, Writer};
 
 #[cfg(test)]

@@ -40,6 +40,9 @@ pub(crate) struct LedgerLine {
     pub input: String,
     #[serde(flatten)]
     pub outcome: Outcome,
+    /// Of a duplicate, the name of the sample it repeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
 }
 
 /// One closed shard with its rows and the ledger lines of the inputs that went into it.

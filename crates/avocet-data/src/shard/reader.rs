@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use super::index::{Entry, read_index};
 use super::manifest::{INDEX, LEDGER, MANIFEST, Manifest};
 use super::parts;
 use crate::digest::{hex, sha256, unhex};
-use crate::{DataError, Sample, SampleError};
+use crate::{DataError, Sample, SampleError, ustar};
 
 /// Longest sample that is read, against damaged or hostile indexes.
 const MAX_SAMPLE_BYTES: u64 = 1 << 30;
@@ -45,19 +46,49 @@ impl Words {
     }
 }
 
+/// A sample with its bytes as they lie in the dataset, checked against each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    sample: Sample,
+    bytes: Vec<u8>,
+}
+
+impl Stored {
+    /// What the bytes say.
+    pub fn sample(&self) -> &Sample {
+        &self.sample
+    }
+
+    /// Its tar members.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// A folder of the dataset, what it says about itself, and which samples are in it.
 #[derive(Debug)]
-struct Shard {
-    path: PathBuf,
-    file: File,
+pub(crate) struct PartOfReader {
+    pub(crate) folder: PathBuf,
+    pub(crate) manifest: Manifest,
+    pub(crate) samples: Range<usize>,
+}
+
+impl PartOfReader {
+    /// Checks index and ledger against the manifest.
+    pub(crate) fn verify_lists(&self) -> Result<(), DataError> {
+        expect_hash(&self.folder.join(INDEX), &self.manifest.index_sha256)?;
+        expect_hash(&self.folder.join(LEDGER), &self.manifest.ledger_sha256)
+    }
 }
 
 /// A finished dataset; samples are read by position, from many threads if need be.
 #[derive(Debug)]
 pub struct Reader {
     folder: PathBuf,
-    /// The dataset's own manifest, or that of each of its parts.
-    manifests: Vec<(PathBuf, Manifest)>,
-    shards: Vec<Shard>,
+    /// The dataset itself, or each of its parts.
+    parts: Vec<PartOfReader>,
+    /// Opened for each sample: a large dataset has more shards than a process may have files.
+    shards: Vec<PathBuf>,
     places: Vec<Place>,
     words: Words,
 }
@@ -69,15 +100,20 @@ impl Reader {
     pub fn open(folder: &Path) -> Result<Self, DataError> {
         let mut reader = Self {
             folder: folder.to_path_buf(),
-            manifests: Vec::new(),
+            parts: Vec::new(),
             shards: Vec::new(),
             places: Vec::new(),
             words: Words::default(),
         };
         for part in parts::folders(folder)? {
             let manifest = Manifest::read(&part.join(MANIFEST))?;
+            let first = reader.places.len();
             reader.read_part(&part, &manifest)?;
-            reader.manifests.push((part, manifest));
+            reader.parts.push(PartOfReader {
+                folder: part,
+                manifest,
+                samples: first..reader.places.len(),
+            });
         }
         Ok(reader)
     }
@@ -93,7 +129,7 @@ impl Reader {
                 return Err(DataError::broken(&path, reason));
             }
             numbers.insert(shard.file.clone(), (self.shards.len() as u32, found));
-            self.shards.push(Shard { path, file });
+            self.shards.push(path);
         }
         let path = part.join(INDEX);
         let before = self.places.len();
@@ -130,7 +166,12 @@ impl Reader {
 
     /// What the dataset says about itself; of one made in parts, what each part says.
     pub fn manifests(&self) -> impl Iterator<Item = &Manifest> {
-        self.manifests.iter().map(|(_, manifest)| manifest)
+        self.parts.iter().map(|part| &part.manifest)
+    }
+
+    /// The folders that hold it.
+    pub(crate) fn parts(&self) -> &[PartOfReader] {
+        &self.parts
     }
 
     /// The folder it is in.
@@ -173,19 +214,13 @@ impl Reader {
 
     /// Reads the sample at `index` and checks it against the index.
     pub fn get(&self, index: usize) -> Result<Sample, DataError> {
-        let samples = self.places.len();
-        let place = self
-            .places
-            .get(index)
-            .ok_or_else(|| DataError::NoSuchSample {
-                path: self.folder.clone(),
-                samples,
-                index,
-            })?;
-        let Shard { path, file } = &self.shards[place.shard as usize];
-        let mut bytes = vec![0; place.length as usize];
-        file.read_exact_at(&mut bytes, place.offset)
-            .map_err(DataError::io(path))?;
+        Ok(self.stored(index)?.sample)
+    }
+
+    /// Reads the sample at `index` with its bytes, checked as [`Reader::get`] does.
+    pub fn stored(&self, index: usize) -> Result<Stored, DataError> {
+        let (path, place) = self.place(index)?;
+        let bytes = read_at(path, place.offset, place.length)?;
         let wrong = |cause| DataError::Sample {
             path: path.clone(),
             index,
@@ -202,16 +237,50 @@ impl Reader {
             let (expected, found) = (hex(&place.id), sample.id);
             return Err(wrong(SampleError::Id { expected, found }));
         }
-        Ok(sample)
+        Ok(Stored { sample, bytes })
+    }
+
+    /// SHA-256 of each picture of the sample at `index`, without reading the pictures.
+    pub(crate) fn image_hashes(&self, index: usize) -> Result<Vec<[u8; 32]>, DataError> {
+        let (path, place) = self.place(index)?;
+        let wrong = |cause| DataError::Sample {
+            path: path.clone(),
+            index,
+            cause,
+        };
+        let header = read_at(path, place.offset, place.length.min(ustar::BLOCK as u64))?;
+        let size = ustar::first_size(&header).map_err(|e| wrong(SampleError::Members(e)))?;
+        let size = (size as u64).min(place.length.saturating_sub(ustar::BLOCK as u64));
+        let json = read_at(path, place.offset + ustar::BLOCK as u64, size)?;
+        Sample::image_hashes(&json, &hex(&place.id)).map_err(wrong)
+    }
+
+    /// Name of the sample at `index`; the empty string past the end.
+    pub fn id(&self, index: usize) -> String {
+        self.places
+            .get(index)
+            .map_or(String::new(), |place| hex(&place.id))
+    }
+
+    fn place(&self, index: usize) -> Result<(&PathBuf, &Place), DataError> {
+        let samples = self.places.len();
+        let place = self
+            .places
+            .get(index)
+            .ok_or_else(|| DataError::NoSuchSample {
+                path: self.folder.clone(),
+                samples,
+                index,
+            })?;
+        Ok((&self.shards[place.shard as usize], place))
     }
 
     /// Reads every byte of the dataset and checks it against its manifest.
     pub fn verify(&self) -> Result<(), DataError> {
-        for (folder, manifest) in &self.manifests {
-            expect_hash(&folder.join(INDEX), &manifest.index_sha256)?;
-            expect_hash(&folder.join(LEDGER), &manifest.ledger_sha256)?;
-            for shard in &manifest.shards {
-                expect_hash(&folder.join(&shard.file), &shard.sha256)?;
+        for part in &self.parts {
+            part.verify_lists()?;
+            for shard in &part.manifest.shards {
+                expect_hash(&part.folder.join(&shard.file), &shard.sha256)?;
             }
         }
         (0..self.len()).try_for_each(|index| self.get(index).map(drop))
@@ -249,6 +318,14 @@ fn place(
         source,
         licence,
     })
+}
+
+fn read_at(path: &Path, offset: u64, length: u64) -> Result<Vec<u8>, DataError> {
+    let file = File::open(path).map_err(DataError::io(path))?;
+    let mut bytes = vec![0; length as usize];
+    file.read_exact_at(&mut bytes, offset)
+        .map_err(DataError::io(path))?;
+    Ok(bytes)
 }
 
 fn expect_hash(path: &Path, expected: &str) -> Result<(), DataError> {

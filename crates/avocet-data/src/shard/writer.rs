@@ -7,14 +7,13 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use super::index::IndexWriter;
 use super::manifest::{INDEX, LEDGER, MANIFEST, Manifest, Recipe, ShardInfo};
 use super::part::{LedgerLine, Outcome, PARTS, Part, Row, part_name};
+use super::reader::Stored;
 use crate::atomic::{self, AtomicFile, PARTIAL};
 use crate::digest::{hex, sha256, unhex};
-use crate::{DataError, Sample, ustar};
+use crate::{DataError, Sample, SampleError, ustar};
 
 const RECIPE: &str = ".recipe.json";
 const LOCK: &str = ".lock";
@@ -169,8 +168,28 @@ impl Writer {
     ///
     /// Errors if a sample is inconsistent or the disk refuses.
     pub fn keep(&mut self, input: &str, samples: &[Sample]) -> Result<Kept, DataError> {
+        self.keep_each(input, samples, |sample| sample, Sample::to_members)
+    }
+
+    /// Writes samples of another dataset as they lie there; otherwise as [`Writer::keep`].
+    pub fn copy(&mut self, input: &str, samples: &[Stored]) -> Result<Kept, DataError> {
+        let write = |stored: &Stored, tar: &mut Vec<u8>| {
+            tar.extend_from_slice(stored.bytes());
+            Ok(())
+        };
+        self.keep_each(input, samples, Stored::sample, write)
+    }
+
+    fn keep_each<T>(
+        &mut self,
+        input: &str,
+        items: &[T],
+        sample: impl Fn(&T) -> &Sample,
+        write: impl Fn(&T, &mut Vec<u8>) -> Result<(), SampleError>,
+    ) -> Result<Kept, DataError> {
         let mut names = Vec::new();
-        for sample in samples {
+        for item in items {
+            let sample = sample(item);
             let index = self.num_inputs() as usize;
             let named = |cause| DataError::Sample {
                 path: self.folder.clone(),
@@ -182,7 +201,7 @@ impl Writer {
             if id.is_some_and(|id| self.seen.contains(&id)) {
                 continue;
             }
-            sample.to_members(&mut self.tar).map_err(named)?;
+            write(item, &mut self.tar).map_err(named)?;
             self.seen.extend(id);
             let bytes = &self.tar[offset..];
             self.part.images += sample.images.len() as u64;
@@ -200,22 +219,41 @@ impl Writer {
         }
         let kept = names.len();
         if kept == 0 {
-            self.reject(input, DUPLICATE)?;
+            let of = items.first().map(|item| sample(item).id.clone());
+            let rejected = Outcome::Rejected(DUPLICATE.to_string());
+            self.account(input, rejected, of)?;
             return Ok(Kept::Duplicate);
         }
-        self.account(input, Outcome::Kept(names))?;
+        self.account(input, Outcome::Kept(names), None)?;
         Ok(Kept::New(kept))
     }
 
     /// Accounts for an input that gave nothing; `reason` is counted, so keep it general.
     pub fn reject(&mut self, input: &str, reason: &str) -> Result<(), DataError> {
-        self.account(input, Outcome::Rejected(reason.to_string()))
+        self.account(input, Outcome::Rejected(reason.to_string()), None)
     }
 
-    fn account(&mut self, input: &str, outcome: Outcome) -> Result<(), DataError> {
+    /// Accounts for an input that is rejected because of the sample named `of`.
+    pub fn reject_for(&mut self, input: &str, reason: &str, of: &str) -> Result<(), DataError> {
+        let outcome = Outcome::Rejected(reason.to_string());
+        self.account(input, outcome, Some(of.to_string()))
+    }
+
+    /// Accounts for an input as another dataset's ledger did, with what is left of its samples.
+    pub(crate) fn repeat(&mut self, line: LedgerLine) -> Result<(), DataError> {
+        self.account(&line.input, line.outcome, line.of)
+    }
+
+    fn account(
+        &mut self,
+        input: &str,
+        outcome: Outcome,
+        of: Option<String>,
+    ) -> Result<(), DataError> {
         self.part.ledger.push(LedgerLine {
             input: input.to_string(),
             outcome,
+            of,
         });
         let full = self.tar.len() as u64 >= self.manifest.recipe.shard_bytes
             || self.part.ledger.len() >= MAX_PART_INPUTS;
@@ -229,13 +267,13 @@ impl Writer {
             tar.resize(tar.len() + 2 * ustar::BLOCK, 0);
             let split = &self.manifest.recipe.split;
             let file = format!("{split}-{:05}.tar", self.manifest.shards.len());
-            atomic::write(&self.folder.join(&file), &tar)?;
+            let hash = atomic::write(&self.folder.join(&file), &tar)?;
             let (bytes, samples) = (tar.len() as u64, part.rows.len() as u64);
             part.shard = Some(ShardInfo {
                 file,
                 bytes,
                 samples,
-                sha256: hex(&sha256(&tar)),
+                sha256: hex(&hash),
             });
         }
         let path = self.folder.join(PARTS).join(part_name(self.num_parts));
@@ -259,9 +297,9 @@ impl Writer {
         let ledger_path = self.folder.join(LEDGER);
         let index_path = self.folder.join(INDEX);
         let mut ledger = AtomicFile::create(&ledger_path)?;
-        let mut ledger_hash = Sha256::new();
         let unreadable = |e| DataError::broken(&index_path, e);
-        let mut index = IndexWriter::new(Vec::new()).map_err(unreadable)?;
+        let index = AtomicFile::create(&index_path)?;
+        let mut index = IndexWriter::new(index).map_err(unreadable)?;
         for number in 0..self.num_parts {
             let part = self.read_part(number)?.ok_or_else(|| {
                 let path = self.folder.join(PARTS).join(part_name(number));
@@ -271,18 +309,15 @@ impl Writer {
                 let mut json =
                     serde_json::to_vec(line).map_err(|e| DataError::broken(&ledger_path, e))?;
                 json.push(b'\n');
-                ledger_hash.update(&json);
-                ledger.write(&json)?;
+                ledger.append(&json)?;
             }
             if let Some(shard) = &part.shard {
                 index.append(&shard.file, &part.rows).map_err(unreadable)?;
             }
         }
-        ledger.commit()?;
         let index = index.finish().map_err(unreadable)?;
-        atomic::write(&index_path, &index)?;
-        self.manifest.index_sha256 = hex(&sha256(&index));
-        self.manifest.ledger_sha256 = hex(&ledger_hash.finalize());
+        self.manifest.ledger_sha256 = hex(&ledger.commit()?);
+        self.manifest.index_sha256 = hex(&index.commit()?);
         let path = self.folder.join(MANIFEST);
         let mut json =
             serde_json::to_vec_pretty(&self.manifest).map_err(|e| DataError::broken(&path, e))?;

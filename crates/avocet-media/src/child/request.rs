@@ -18,6 +18,8 @@ pub enum Request {
     Scan(ScanRequest),
     /// A [`crate::audio::BlockHeader`] and little-endian f32 samples for each block.
     Audio(AudioRequest),
+    /// One [`crate::speech::Heard`], no payload; the samples follow the request.
+    Speech(crate::speech::SpeechRequest),
 }
 
 /// What is in a file?

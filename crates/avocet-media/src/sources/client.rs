@@ -28,6 +28,12 @@ pub(super) fn download(source: &Source, into: &Path) -> Result<PathBuf, SourceEr
             apt.arg(format!("{}={}", source.package, source.version));
             run(source, apt, &into)?;
         }
+        SourceKind::Hub => {
+            return Err(SourceError::OnAHub {
+                name: source.name.clone(),
+                id: format!("{}/{}", source.package, source.file),
+            });
+        }
     }
     only_file(source, &into)
 }

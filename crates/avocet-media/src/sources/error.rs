@@ -39,6 +39,14 @@ pub enum SourceError {
         /// What the system said.
         cause: std::io::Error,
     },
+    /// The source is no package.
+    #[error("{name}: is the file {id} of a model hub, not a package")]
+    OnAHub {
+        /// Name of the source.
+        name: String,
+        /// What it goes by on the hub.
+        id: String,
+    },
     /// The client failed.
     #[error("{name}: `{command}` failed: {reason}")]
     Client {

@@ -30,6 +30,8 @@ pub enum SourceKind {
     Npm,
     /// A Debian package: `apt-get download`.
     Debian,
+    /// A file of a model hub, which is fetched by whoever opens models, not from here.
+    Hub,
 }
 
 /// One archive that can be fetched.
@@ -84,12 +86,19 @@ impl Sources {
     ///
     /// Errors as [`Sources::open`] does.
     pub fn with_cache(manifest: &Path, cache: &Path) -> Result<Self, SourceError> {
+        let text = fs::read_to_string(manifest).map_err(SourceError::io(manifest))?;
+        Self::from_text(&text, manifest, cache)
+    }
+
+    /// Takes in the text of a manifest that is called `manifest` in messages.
+    ///
+    /// Errors if a field in it is impossible.
+    pub fn from_text(text: &str, manifest: &Path, cache: &Path) -> Result<Self, SourceError> {
         let wrong = |reason: String| SourceError::Manifest {
             path: manifest.to_path_buf(),
             reason,
         };
-        let text = fs::read_to_string(manifest).map_err(SourceError::io(manifest))?;
-        let parsed: Manifest = toml::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+        let parsed: Manifest = toml::from_str(text).map_err(|e| wrong(e.to_string()))?;
         for (index, source) in parsed.source.iter().enumerate() {
             check(source).map_err(|reason| wrong(format!("source {:?}: {reason}", source.name)))?;
             if parsed.source[..index]
@@ -201,6 +210,7 @@ fn check(source: &Source) -> Result<(), String> {
     };
     let package_marks = match source.kind {
         SourceKind::Npm => "@/._-",
+        SourceKind::Hub => "/._-",
         SourceKind::Pip | SourceKind::Debian => "._+-",
     };
     let slashes = source.package.matches('/').count();
@@ -210,7 +220,11 @@ fn check(source: &Source) -> Result<(), String> {
         (
             "package",
             &source.package,
-            plain(&source.package, package_marks) && (slashes == 0 || scoped),
+            plain(&source.package, package_marks)
+                && match source.kind {
+                    SourceKind::Hub => slashes == 1,
+                    _ => slashes == 0 || scoped,
+                },
         ),
         ("version", &source.version, plain(&source.version, "._+~:-")),
         ("file", &source.file, plain(&source.file, "._+~%-")),

@@ -1,0 +1,264 @@
+//! The pipeline: videos to aligned samples, several at a time, and in order into shards.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use avocet_data::Sample;
+use avocet_data::shard::{Manifest, Recipe, Writer};
+use avocet_media::child::ChildError;
+use avocet_media::video::{MediaInfo, probe};
+use rayon::prelude::*;
+use serde_json::json;
+
+use crate::aligned::{Bounds, Shot, samples};
+use crate::args::Args;
+use crate::error::VideoError;
+use crate::frames::{Budget, Choice, choose};
+use crate::hearing::{Hearing, Whisper};
+use crate::inputs::{Input, inputs};
+use crate::timeline::Segment;
+use crate::watch::{duration_s, look_through, stills};
+
+/// The longest transcript that is read.
+const MAX_TRANSCRIPT_BYTES: u64 = 64 << 20;
+
+/// Makes the dataset and prints what is in it.
+///
+/// Errors as [`make`] does.
+pub fn run(args: &Args) -> Result<(), VideoError> {
+    let made = make(args)?;
+    let rejected: u64 = made.rejected.values().sum();
+    let mut out = std::io::stdout().lock();
+    let mut said = writeln!(
+        out,
+        "{}: {} samples; inputs: {} = {} kept + {rejected} rejected",
+        args.output.display(),
+        made.samples,
+        made.inputs,
+        made.kept
+    );
+    for (reason, count) in &made.rejected {
+        said = said.and(writeln!(out, "  {count} rejected: {reason}"));
+    }
+    // The dataset is whole even when nobody reads about it.
+    drop(said);
+    Ok(())
+}
+
+/// Makes the dataset, or the rest of one that was begun, with Whisper.
+///
+/// Errors as [`make_with`] does, or if the speech model cannot be had.
+pub fn make(args: &Args) -> Result<Manifest, VideoError> {
+    make_with(args, &Whisper::of(args))
+}
+
+/// Makes the dataset, or the rest of one that was begun; `hearing` is asked for videos without a
+/// transcript.
+///
+/// Errors if a flag is out of range, an input or a transcript is missing, the decoder does not
+/// start, or the dataset cannot be written. A video that does not decode is no error: the ledger
+/// says so.
+pub fn make_with(args: &Args, hearing: &impl Hearing) -> Result<Manifest, VideoError> {
+    check(args)?;
+    let inputs = inputs(&args.inputs)?;
+    let share = inputs.len() * args.rank / args.world..inputs.len() * (args.rank + 1) / args.world;
+    let folder = match args.world {
+        1 => args.output.clone(),
+        world => args.output.join(format!("part-{}-of-{world}", args.rank)),
+    };
+    let recipe = Recipe {
+        shard_bytes: args.shard_mib << 20,
+        ..Recipe::new("video", &args.split, args.seed, settings(args))
+    };
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(args.jobs)
+        .build()?;
+    let mut writer = Writer::open(&folder, recipe)?;
+    let inputs = &inputs[share];
+    let done =
+        usize::try_from(writer.num_inputs()).map_or(inputs.len(), |done| done.min(inputs.len()));
+    for some in inputs[done..].chunks(pool.current_num_threads().max(1)) {
+        let made = pool.install(|| {
+            let one = |input: &Input| one_video(input, args, hearing);
+            some.par_iter().map(one).collect::<Result<Vec<_>, _>>()
+        })?;
+        for (input, made) in some.iter().zip(made) {
+            match made {
+                Made::Samples(samples) => drop(writer.keep(&input.name, &samples)?),
+                Made::Rejected(reason) => writer.reject(&input.name, reason)?,
+            }
+        }
+    }
+    Ok(writer.finish()?)
+}
+
+/// What became of one video.
+enum Made {
+    Samples(Vec<Sample>),
+    Rejected(&'static str),
+}
+
+fn check(args: &Args) -> Result<(), VideoError> {
+    let flag = |flag, got: String, range: &str| {
+        Err(VideoError::Flag {
+            flag,
+            got,
+            range: range.to_owned(),
+        })
+    };
+    if args.rank >= args.world {
+        let range = format!("below --world, which is {}", args.world);
+        return flag("rank", args.rank.to_string(), &range);
+    }
+    if args.licence.trim().is_empty() {
+        return flag(
+            "licence",
+            "empty".into(),
+            "the name of a licence, or unknown",
+        );
+    }
+    if args.max_tokens < args.tokens_per_frame {
+        let range = format!(
+            "at least --tokens-per-frame, which is {}",
+            args.tokens_per_frame
+        );
+        return flag("max-tokens", args.max_tokens.to_string(), &range);
+    }
+    Ok(())
+}
+
+/// All that the bytes depend on.
+fn settings(args: &Args) -> serde_json::Value {
+    let choice = match args.choice.choice() {
+        Choice::Every(step_s) => json!({ "every_s": step_s }),
+        Choice::Scenes => json!("scenes"),
+        Choice::ScenesAndEvery(step_s) => json!({ "scenes_and_every_s": step_s }),
+        Choice::Speech => json!("speech"),
+    };
+    json!({
+        "choice": choice, "whisper": args.whisper, "language": args.language,
+        "transcripts": args.transcripts.is_some(), "max_frames": args.max_frames,
+        "max_pixels": args.max_pixels, "max_tokens": args.max_tokens,
+        "tokens_per_frame": args.tokens_per_frame, "max_seconds": args.max_seconds,
+        "licence": args.licence, "rank": args.rank, "world": args.world,
+    })
+}
+
+/// The budget of one video, and how much of it goes into a sample.
+fn budget(args: &Args) -> (Budget, Bounds) {
+    let budget = Budget {
+        max_frames: args.max_frames,
+        max_pixels: args.max_pixels,
+        max_tokens: usize::MAX,
+        tokens_per_frame: args.tokens_per_frame,
+    };
+    let bounds = Bounds {
+        max_frames: args.max_tokens / args.tokens_per_frame,
+        max_ms: (args.max_seconds * 1000.0) as u64,
+    };
+    (budget, bounds)
+}
+
+/// Watches and hears one video. What is wrong with the file is a reason, not an error.
+fn one_video(input: &Input, args: &Args, hearing: &impl Hearing) -> Result<Made, VideoError> {
+    if !input.is_video {
+        return Ok(Made::Rejected("not named as a video"));
+    }
+    let info = match probe(&input.path) {
+        Ok(info) => info,
+        Err(error) => return refused(error.into()),
+    };
+    if info.video.is_none() {
+        return Ok(Made::Rejected("no picture"));
+    }
+    let segments = match transcript(&input.path, args)? {
+        Some(segments) => segments,
+        None if info.audio.is_none() => return Ok(Made::Rejected("no sound")),
+        None => match hearing.hear(&input.path) {
+            Ok(segments) => segments,
+            Err(error) => return refused(error),
+        },
+    };
+    if segments
+        .iter()
+        .all(|segment| segment.text.trim().is_empty())
+    {
+        return Ok(Made::Rejected("nothing is said"));
+    }
+    match watched(input, &info, &segments, args) {
+        Ok(samples) if samples.is_empty() => {
+            Ok(Made::Rejected("nothing is said while a frame is shown"))
+        }
+        Ok(samples) => Ok(Made::Samples(samples)),
+        Err(error) => refused(error),
+    }
+}
+
+fn watched(
+    input: &Input,
+    info: &MediaInfo,
+    segments: &[Segment],
+    args: &Args,
+) -> Result<Vec<Sample>, VideoError> {
+    let (budget, bounds) = budget(args);
+    let looks = look_through(&input.path, |_| {})?;
+    let spoken: Vec<(f64, f64)> = segments.iter().map(|s| (s.start_s, s.end_s)).collect();
+    let length_s = duration_s(info, &looks);
+    let chosen = choose(&looks, length_s, &spoken, args.choice.choice(), &budget);
+    let shots: Vec<Shot> = stills(&input.path, info, &chosen.times_s, &budget, |_| {})?
+        .into_iter()
+        .map(|still| Shot {
+            time_ms: (still.time_s * 1000.0).round() as u64,
+            image: still.jpeg,
+        })
+        .collect();
+    let from = (input.name.as_str(), args.licence.trim());
+    Ok(samples(from, &shots, segments, bounds)?)
+}
+
+/// A reason for the ledger, where the file is to blame; otherwise the error stays one.
+fn refused(error: VideoError) -> Result<Made, VideoError> {
+    let reason = match &error {
+        VideoError::Media(child) => match **child {
+            ChildError::Missing { .. } | ChildError::Start { .. } => return Err(error),
+            ChildError::Refused { .. } => "does not decode",
+            ChildError::Memory { .. } => "needs too much memory to decode",
+            _ => "the decoder gave up",
+        },
+        VideoError::NoPicture { .. } => "no picture",
+        _ => return Err(error),
+    };
+    Ok(Made::Rejected(reason))
+}
+
+/// What a transcript beside says, if there is one.
+fn transcript(video: &Path, args: &Args) -> Result<Option<Vec<Segment>>, VideoError> {
+    #[derive(serde::Deserialize)]
+    struct Transcript {
+        segments: Vec<Segment>,
+    }
+    let (Some(folder), Some(stem)) = (&args.transcripts, video.file_stem()) else {
+        return Ok(None);
+    };
+    let mut name = stem.to_os_string();
+    name.push(".json");
+    let path: PathBuf = folder.join(name);
+    let wrong = |reason: String| VideoError::Input {
+        path: path.clone(),
+        reason,
+    };
+    let length = match fs::metadata(&path) {
+        Ok(metadata) => metadata.len(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(wrong(error.to_string())),
+    };
+    if length > MAX_TRANSCRIPT_BYTES {
+        return Err(wrong(format!(
+            "has {length} bytes, at most {MAX_TRANSCRIPT_BYTES} are read"
+        )));
+    }
+    let bytes = fs::read(&path).map_err(|error| wrong(error.to_string()))?;
+    let read: Transcript = serde_json::from_slice(&bytes).map_err(|e| wrong(e.to_string()))?;
+    Ok(Some(read.segments))
+}

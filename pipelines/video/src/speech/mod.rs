@@ -1,0 +1,20 @@
+//! From sound to words: regions of speech (`voice`), laid into windows (`windows`), heard by
+//! Whisper in the worker without what it invents (`transcribe`, `invented`), put together as a
+//! [`Transcript`], and written (`captions`, `formats`).
+
+mod captions;
+mod formats;
+mod invented;
+mod languages;
+mod transcribe;
+mod transcript;
+mod voice;
+mod windows;
+
+pub use captions::{Caption, captions};
+pub use formats::{TranscriptFormat, srt, vtt};
+pub use languages::{language_code, language_name};
+pub use transcribe::{
+    TranscribeError, TranscribeOptions, TranscribeProgress, must_have_sound, transcribe,
+};
+pub use transcript::{Segment, Transcript, Word};

@@ -1,0 +1,222 @@
+//! A media file becomes a transcript, in a stream: memory does not grow with its length.
+
+use std::path::{Path, PathBuf};
+
+use avocet_media::audio::{self, SAMPLE_RATE_HZ};
+use avocet_media::child::ChildError;
+use avocet_media::speech::{Heard, Listener, SpeechOptions};
+use avocet_media::video::probe;
+
+use super::invented::is_invented;
+use super::languages::language_code;
+use super::transcript::{Segment, Transcript, Word};
+use super::windows::{Window, Windows};
+use crate::whisper_model::WhisperModel;
+
+/// A language found in a window as long as this holds for the rest.
+const SURE_OF_LANGUAGE_S: f64 = 10.0;
+/// Sound that starts this much later than it should is a gap.
+const GAP_S: f64 = 0.5;
+
+/// How a file is transcribed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TranscribeOptions {
+    /// The speech model.
+    pub model: WhisperModel,
+    /// The language by its code or English name; found out when absent.
+    pub language: Option<String>,
+    /// Threads that compute.
+    pub num_threads: u32,
+    /// Hypotheses that are kept while decoding; 1 takes the likeliest token.
+    pub beam_size: u32,
+}
+
+/// How far a transcription has got.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TranscribeProgress {
+    /// Seconds of the file that are done.
+    pub done_s: f64,
+    /// Seconds it has, if its container says.
+    pub total_s: Option<f64>,
+}
+
+/// Why there is no transcript.
+#[derive(Debug, thiserror::Error)]
+pub enum TranscribeError {
+    /// The file could not be opened.
+    #[error("{}: {cause}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The file has no sound.
+    #[error("{}: has no audio track", .path.display())]
+    NoAudio {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Whisper does not know the language.
+    #[error("the language {language:?} is not one of Whisper's: give a code such as en, or auto")]
+    Language {
+        /// What was asked for.
+        language: String,
+    },
+    /// The model does not know the language.
+    #[error(
+        "the speech model {model} knows English only, not {language:?}: take a multilingual one, such as base"
+    )]
+    EnglishOnly {
+        /// The model.
+        model: String,
+        /// What was asked for.
+        language: String,
+    },
+    /// The worker failed.
+    #[error(transparent)]
+    Child(#[from] ChildError),
+}
+
+/// Writes down what is said in the file at `path`; nothing said gives a transcript without
+/// segments.
+///
+/// Tells `progress` as it goes. Errors if the language is unknown, the file does not open or has no
+/// sound, or the worker ends.
+pub fn transcribe(
+    path: &Path,
+    options: &TranscribeOptions,
+    progress: &mut dyn FnMut(TranscribeProgress),
+) -> Result<Transcript, TranscribeError> {
+    let language = asked_language(options)?;
+    let total_s = must_have_sound(path)?;
+    let mut scribe = Scribe {
+        listener: Listener::new(SpeechOptions {
+            model: options.model.path.clone(),
+            model_bytes: options.model.bytes,
+            num_threads: options.num_threads,
+            beam_size: options.beam_size,
+        })?,
+        language,
+        heard_language: None,
+        segments: Vec::new(),
+    };
+    let (mut windows, mut offset_s, mut position_s) = (Windows::new(), 0.0, 0.0);
+    for block in audio::blocks(path)? {
+        let block = block?;
+        if block.start_s > position_s + GAP_S {
+            // What follows a gap is a sound of its own.
+            scribe.write(windows.finish(), offset_s)?;
+            windows = Windows::new();
+            offset_s = block.start_s;
+            position_s = block.start_s;
+        }
+        position_s += block.samples.len() as f64 / f64::from(SAMPLE_RATE_HZ);
+        scribe.write(windows.push(&block.samples), offset_s)?;
+        let done_s = position_s;
+        progress(TranscribeProgress { done_s, total_s });
+    }
+    scribe.write(windows.finish(), offset_s)?;
+    let mut transcript = Transcript {
+        source: path.display().to_string(),
+        duration_s: position_s,
+        language: scribe
+            .heard_language
+            .filter(|_| !scribe.segments.is_empty()),
+        model: options.model.name.clone(),
+        segments: scribe.segments,
+    };
+    transcript.tidy();
+    Ok(transcript)
+}
+
+/// How long the file at `path` is, if its container says.
+///
+/// Errors if it does not open, is no media, or has no sound.
+pub fn must_have_sound(path: &Path) -> Result<Option<f64>, TranscribeError> {
+    // A missing file is said in the system's words, not the decoder's.
+    std::fs::File::open(path).map_err(|cause| TranscribeError::Io {
+        path: path.to_owned(),
+        cause,
+    })?;
+    let info = probe(path)?;
+    match info.audio {
+        Some(_) => Ok(info.duration_s),
+        None => Err(TranscribeError::NoAudio {
+            path: path.to_owned(),
+        }),
+    }
+}
+
+/// The code of the language that was asked for, if one was.
+fn asked_language(options: &TranscribeOptions) -> Result<Option<&'static str>, TranscribeError> {
+    let asked = options.language.as_deref().filter(|asked| *asked != "auto");
+    let Some(asked) = asked else {
+        return Ok((!options.model.is_multilingual).then_some("en"));
+    };
+    let language = asked.to_owned();
+    let Some(code) = language_code(asked) else {
+        return Err(TranscribeError::Language { language });
+    };
+    if !options.model.is_multilingual && code != "en" {
+        let model = options.model.name.clone();
+        return Err(TranscribeError::EnglishOnly { model, language });
+    }
+    Ok(Some(code))
+}
+
+/// Has windows heard and keeps what was said.
+struct Scribe {
+    listener: Listener,
+    /// The language that is known, given or found.
+    language: Option<&'static str>,
+    heard_language: Option<String>,
+    segments: Vec<Segment>,
+}
+
+impl Scribe {
+    fn write(&mut self, windows: Vec<Window>, offset_s: f64) -> Result<(), TranscribeError> {
+        for window in windows {
+            let heard = self.listener.hear(&window.samples, self.language)?;
+            let seconds = window.samples.len() as f64 / f64::from(SAMPLE_RATE_HZ);
+            if self.language.is_none() && seconds >= SURE_OF_LANGUAGE_S {
+                self.language = language_code(&heard.language);
+            }
+            self.segments.extend(in_the_file(&heard, &window, offset_s));
+            // The last window is the best guess until one was long enough.
+            let language = self.language.map(str::to_owned);
+            self.heard_language = Some(language.unwrap_or(heard.language));
+        }
+        Ok(())
+    }
+}
+
+/// What was said in a window, with the times of the file.
+fn in_the_file(heard: &Heard, window: &Window, offset_s: f64) -> Vec<Segment> {
+    let start = |time_s| offset_s + window.start_s(time_s);
+    let end = |time_s| offset_s + window.end_s(time_s);
+    heard
+        .segments
+        .iter()
+        .filter(|segment| !is_invented(segment))
+        .map(|segment| {
+            let words: Vec<Word> = segment
+                .words
+                .iter()
+                .map(|word| Word {
+                    start_s: start(word.start_s),
+                    end_s: end(word.end_s),
+                    word: word.word.clone(),
+                })
+                .collect();
+            // The model's own times of a segment are coarse; its words are nearer.
+            let (first, last) = (words.first(), words.last());
+            Segment {
+                start_s: first.map_or(start(segment.start_s), |word| word.start_s),
+                end_s: last.map_or(end(segment.end_s), |word| word.end_s),
+                text: segment.text.clone(),
+                words,
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,135 @@
+//! Frames of a file: every one seen from afar, and the chosen ones as pictures.
+
+use std::path::Path;
+
+use avocet_media::Picture;
+use avocet_media::child::ChildError;
+use avocet_media::video::{MediaInfo, frames_at, scan};
+use image::codecs::jpeg::JpegEncoder;
+
+use crate::error::VideoError;
+use crate::frames::{Budget, LOOK_EVERY_S, Look, LookAt};
+
+/// Frames are looked at this small: enough for the cells of a look.
+const LOOK_SIDE: u32 = 96;
+/// Quality of the pictures written.
+const JPEG_QUALITY: u8 = 90;
+/// Looks kept of one file; a longer one is looked at less often from there on.
+const MOST_LOOKS: usize = 1 << 17;
+
+/// A chosen frame as a picture file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Still {
+    /// When the frame begins to be shown.
+    pub time_s: f64,
+    /// Pixels across.
+    pub width: usize,
+    /// Pixels down.
+    pub height: usize,
+    /// A JPEG file.
+    pub jpeg: Vec<u8>,
+}
+
+/// Looks at all frames of a file, ten a second at most; `at` is told the time reached.
+///
+/// Errors if the file does not decode or has no picture.
+pub fn look_through(path: &Path, mut at: impl FnMut(f64)) -> Result<Vec<LookAt>, VideoError> {
+    let mut looks: Vec<LookAt> = Vec::new();
+    let mut every_s = LOOK_EVERY_S;
+    let mut last_s = 0.0;
+    for frame in scan(path, LOOK_SIDE)? {
+        let frame = frame?;
+        at(frame.time_s);
+        last_s = frame.time_s;
+        let due = looks
+            .last()
+            .is_none_or(|last| frame.time_s >= last.time_s + every_s - 1e-3);
+        let picture = &frame.picture;
+        if due && let Some(look) = Look::of(picture.width, picture.height, &picture.rgb) {
+            looks.push(LookAt {
+                time_s: frame.time_s,
+                look,
+            });
+        }
+        if looks.len() >= MOST_LOOKS {
+            let mut index = 0;
+            looks.retain(|_| {
+                index += 1;
+                index % 2 == 1
+            });
+            every_s *= 2.0;
+        }
+    }
+    at(last_s);
+    if looks.is_empty() {
+        return Err(VideoError::NoPicture {
+            path: path.to_path_buf(),
+        });
+    }
+    Ok(looks)
+}
+
+/// The frames shown at `times_s`, ascending, within the budget's pixels; `at` is told how many
+/// there are so far.
+///
+/// Errors if the file does not decode.
+pub fn stills(
+    path: &Path,
+    info: &MediaInfo,
+    times_s: &[f64],
+    budget: &Budget,
+    mut at: impl FnMut(usize),
+) -> Result<Vec<Still>, VideoError> {
+    let Some(video) = &info.video else {
+        return Err(VideoError::NoPicture {
+            path: path.to_path_buf(),
+        });
+    };
+    let side = budget.longer_side(video.width as usize, video.height as usize);
+    let side = u32::try_from(side.max(1))
+        .unwrap_or(u32::MAX)
+        .min(avocet_media::video::MAX_SIDE);
+    let mut stills = Vec::with_capacity(times_s.len());
+    if times_s.is_empty() {
+        return Ok(stills);
+    }
+    for frame in frames_at(path, times_s, side)? {
+        let frame = frame?;
+        stills.push(Still {
+            time_s: frame.time_s,
+            width: frame.picture.width,
+            height: frame.picture.height,
+            jpeg: jpeg(&frame.picture)?,
+        });
+        at(stills.len());
+    }
+    Ok(stills)
+}
+
+/// How long a file is: as its header says, or else until its last look.
+pub fn duration_s(info: &MediaInfo, looks: &[LookAt]) -> f64 {
+    let last_s = looks.last().map_or(0.0, |look| look.time_s);
+    info.duration_s
+        .filter(|said| said.is_finite())
+        .unwrap_or(0.0)
+        .max(last_s)
+}
+
+/// The picture as a JPEG file; the same pixels give the same bytes.
+pub fn jpeg(picture: &Picture) -> Result<Vec<u8>, VideoError> {
+    let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
+    let mut file = Vec::new();
+    JpegEncoder::new_with_quality(&mut file, JPEG_QUALITY).encode(
+        &picture.rgb,
+        side(picture.width),
+        side(picture.height),
+        image::ExtendedColorType::Rgb8,
+    )?;
+    Ok(file)
+}
+
+impl From<ChildError> for VideoError {
+    fn from(error: ChildError) -> Self {
+        Self::Media(Box::new(error))
+    }
+}
