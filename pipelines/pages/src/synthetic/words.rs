@@ -436,7 +436,9 @@ pub fn product(split: Split, rng: &mut ChaCha8Rng) -> String {
 
 /// A headline about a place.
 pub fn headline(split: Split, rng: &mut ChaCha8Rng) -> String {
-    pick(HEADLINES, split, rng).replace("{}", &pick(PLACES, split, rng).to_string())
+    let headline: &str = pick(HEADLINES, split, rng);
+    let place: &str = pick(PLACES, split, rng);
+    headline.replace("{}", place)
 }
 
 /// Some sentences of running text.
