@@ -91,12 +91,18 @@ impl Child {
     ///
     /// Errors if the worker's binary is not found or does not start.
     pub fn spawn(limits: ChildLimits) -> Result<Self, ChildError> {
-        let binary = locate::worker()?;
+        Self::spawn_binary(&locate::worker()?, limits)
+    }
+
+    /// Starts the worker that lies at `binary`.
+    ///
+    /// Errors if it does not start.
+    pub fn spawn_binary(binary: &Path, limits: ChildLimits) -> Result<Self, ChildError> {
         let start = |source: io::Error| ChildError::Start {
-            path: binary.clone(),
+            path: binary.to_path_buf(),
             source,
         };
-        let mut process = Command::new(&binary)
+        let mut process = Command::new(binary)
             // Every further arena of glibc's allocator takes 64 MiB of address space.
             .env("MALLOC_ARENA_MAX", "2")
             .stdin(Stdio::piped())

@@ -106,8 +106,36 @@ fn with_signs_of_life<T: Send>(
     })
 }
 
+/// whisper.cpp is compiled with these instructions (`.cargo/config.toml`), and would end the
+/// process on a processor without them.
+#[cfg(target_arch = "x86_64")]
+fn processor_is_enough() -> Result<(), Refusal> {
+    let missing: Vec<&str> = [
+        ("AVX2", is_x86_feature_detected!("avx2")),
+        ("FMA", is_x86_feature_detected!("fma")),
+        ("F16C", is_x86_feature_detected!("f16c")),
+        ("BMI2", is_x86_feature_detected!("bmi2")),
+    ]
+    .into_iter()
+    .filter_map(|(name, is_there)| (!is_there).then_some(name))
+    .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let missing = missing.join(", ");
+    Err(Refusal::file(format!(
+        "Whisper needs a processor with {missing}, which this one lacks"
+    )))
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn processor_is_enough() -> Result<(), Refusal> {
+    Ok(())
+}
+
 impl Loaded {
     fn open(path: &Path) -> Result<Self, Refusal> {
+        processor_is_enough()?;
         static SILENCE: Once = Once::new();
         SILENCE.call_once(whisper_rs::install_logging_hooks);
         let refused = |error| Refusal::file(format!("Whisper does not load it: {error}"));

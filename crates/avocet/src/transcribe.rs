@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use video::speech::{
-    TranscribeOptions, TranscribeProgress, Transcript, TranscriptFormat, transcribe,
+    TranscribeOptions, TranscribeProgress, Transcript, TranscriptFormat, language_code,
+    must_have_sound, transcribe,
 };
 
 use crate::{output, whisper};
@@ -67,6 +68,16 @@ pub fn run(args: &TranscribeArgs) -> Result<()> {
     if !args.media.exists() {
         bail!("{}: no such file", args.media.display());
     }
+    if let Some(language) = args
+        .language
+        .as_deref()
+        .filter(|language| *language != "auto")
+        && language_code(language).is_none()
+    {
+        bail!("--language {language}: is not one of Whisper's; give a code such as en, or auto");
+    }
+    // Before a model is fetched for nothing.
+    must_have_sound(&args.media)?;
     if let Some(folder) = &args.output {
         std::fs::create_dir_all(folder).with_context(|| format!("-o {}", folder.display()))?;
     }
@@ -114,7 +125,7 @@ fn write(
     let path = folder.join(name);
     let text = format.write(transcript)?;
     let put = || -> std::io::Result<()> {
-        let mut partial = tempfile::NamedTempFile::new_in(folder)?;
+        let mut partial = readable_by_others().tempfile_in(folder)?;
         partial.write_all(text.as_bytes())?;
         partial.as_file().sync_all()?;
         partial.persist(&path)?;
@@ -122,6 +133,17 @@ fn write(
     };
     put().with_context(|| path.display().to_string())?;
     Ok(path)
+}
+
+/// Makes files as any program does; temporary ones are their owner's alone otherwise.
+fn readable_by_others() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder
 }
 
 /// A bar on a terminal, or a line every few seconds.

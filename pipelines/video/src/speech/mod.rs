@@ -14,5 +14,7 @@ mod windows;
 pub use captions::{Caption, captions};
 pub use formats::{TranscriptFormat, srt, vtt};
 pub use languages::{language_code, language_name};
-pub use transcribe::{TranscribeError, TranscribeOptions, TranscribeProgress, transcribe};
+pub use transcribe::{
+    TranscribeError, TranscribeOptions, TranscribeProgress, must_have_sound, transcribe,
+};
 pub use transcript::{Segment, Transcript, Word};

@@ -44,7 +44,7 @@ pub struct TranscribeProgress {
 #[derive(Debug, thiserror::Error)]
 pub enum TranscribeError {
     /// The file could not be opened.
-    #[error("{path:?}: {cause}")]
+    #[error("{}: {cause}", .path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -52,7 +52,7 @@ pub enum TranscribeError {
         cause: std::io::Error,
     },
     /// The file has no sound.
-    #[error("{path:?}: has no audio track")]
+    #[error("{}: has no audio track", .path.display())]
     NoAudio {
         /// The file.
         path: PathBuf,
@@ -89,18 +89,7 @@ pub fn transcribe(
     progress: &mut dyn FnMut(TranscribeProgress),
 ) -> Result<Transcript, TranscribeError> {
     let language = asked_language(options)?;
-    let io = |cause| TranscribeError::Io {
-        path: path.to_owned(),
-        cause,
-    };
-    // A missing file is said in the system's words, not the decoder's.
-    std::fs::File::open(path).map_err(io)?;
-    let info = probe(path)?;
-    if info.audio.is_none() {
-        return Err(TranscribeError::NoAudio {
-            path: path.to_owned(),
-        });
-    }
+    let total_s = must_have_sound(path)?;
     let mut scribe = Scribe {
         listener: Listener::new(SpeechOptions {
             model: options.model.path.clone(),
@@ -112,7 +101,6 @@ pub fn transcribe(
         heard_language: None,
         segments: Vec::new(),
     };
-    let total_s = info.duration_s;
     let (mut windows, mut offset_s, mut position_s) = (Windows::new(), 0.0, 0.0);
     for block in audio::blocks(path)? {
         let block = block?;
@@ -140,6 +128,24 @@ pub fn transcribe(
     };
     transcript.tidy();
     Ok(transcript)
+}
+
+/// How long the file at `path` is, if its container says.
+///
+/// Errors if it does not open, is no media, or has no sound.
+pub fn must_have_sound(path: &Path) -> Result<Option<f64>, TranscribeError> {
+    // A missing file is said in the system's words, not the decoder's.
+    std::fs::File::open(path).map_err(|cause| TranscribeError::Io {
+        path: path.to_owned(),
+        cause,
+    })?;
+    let info = probe(path)?;
+    match info.audio {
+        Some(_) => Ok(info.duration_s),
+        None => Err(TranscribeError::NoAudio {
+            path: path.to_owned(),
+        }),
+    }
 }
 
 /// The code of the language that was asked for, if one was.
@@ -176,11 +182,10 @@ impl Scribe {
             if self.language.is_none() && seconds >= SURE_OF_LANGUAGE_S {
                 self.language = language_code(&heard.language);
             }
-            let before = self.segments.len();
             self.segments.extend(in_the_file(&heard, &window, offset_s));
-            if self.heard_language.is_none() || self.language.is_some() && before == 0 {
-                self.heard_language = Some(heard.language);
-            }
+            // The last window is the best guess until one was long enough.
+            let language = self.language.map(str::to_owned);
+            self.heard_language = Some(language.unwrap_or(heard.language));
         }
         Ok(())
     }

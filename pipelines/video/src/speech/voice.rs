@@ -19,11 +19,11 @@ const PAD: u64 = SAMPLE_RATE_HZ * 3 / 10;
 /// A pause this long closes a region.
 const PAUSE_FRAMES: u64 = 50;
 /// A region opens above this,
-const OPEN: f32 = 0.6;
+const OPEN: f32 = 0.7;
 /// stays open above this,
 const STAY: f32 = 0.4;
 /// and counts if this
-const CERTAIN: f32 = 0.92;
+const CERTAIN: f32 = 0.94;
 /// was reached in as many frames.
 const CERTAIN_FRAMES: u32 = 4;
 /// A region is cut when it has grown to this; 30 s is all that Whisper hears at once.

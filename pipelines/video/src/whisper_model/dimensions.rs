@@ -107,7 +107,7 @@ impl Dimensions {
             ("n_audio_head", self.audio_heads),
             ("n_text_head", self.text_heads),
         ] {
-            if self.width % heads != 0 {
+            if !self.width.is_multiple_of(heads) {
                 let reason = format!("is {heads}, which does not divide {}", self.width);
                 return Err(wrong(field, reason));
             }

@@ -142,7 +142,7 @@ fn tensor(
         return Err(wrong(&name, format!("is of the unknown type {found_type}")));
     };
     let fastest = shape.last().map_or(1, |&size| u64::from(size));
-    if fastest % block != 0 {
+    if !fastest.is_multiple_of(block) {
         let reason = format!("has rows of {fastest}, which do not fill blocks of {block}");
         return Err(wrong(&name, reason));
     }

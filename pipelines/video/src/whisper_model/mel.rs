@@ -47,11 +47,14 @@ pub(super) fn filters(mels: usize) -> Vec<f32> {
             let area = 2.0 / (high - low);
             (0..BINS).map(move |bin| {
                 let hz = bin as f64 * bin_hz;
-                // The sign of zero is the original's as well.
-                let rising = -(low - hz) / (peak - low);
+                let rising = (hz - low) / (peak - low);
                 let falling = (high - hz) / (high - peak);
-                let height = rising.min(falling);
-                let height = if height < 0.0 { 0.0 } else { height as f32 };
+                // Where a filter begins on a bin, its zero has a sign: the original's has.
+                let height = if hz == low {
+                    -0.0
+                } else {
+                    rising.min(falling).max(0.0) as f32
+                };
                 (f64::from(height) * area) as f32
             })
         })

@@ -1,0 +1,116 @@
+//! What `avocet transcribe` does where nothing is said, and how it refuses.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use tempfile::tempdir;
+use video::speech::{TranscribeOptions, transcribe};
+use video::whisper_model::WhisperModel;
+
+use crate::command::{fails, offline, stderr};
+
+/// A sound file of 16-bit samples.
+fn wav(path: &Path, samples: &[i16]) -> Result<PathBuf> {
+    let bytes = samples.len() as u32 * 2;
+    let mut file = b"RIFF".to_vec();
+    file.extend((36 + bytes).to_le_bytes());
+    file.extend(b"WAVEfmt ");
+    file.extend(16u32.to_le_bytes());
+    for half in [1u16, 1] {
+        file.extend(half.to_le_bytes());
+    }
+    for whole in [16_000u32, 32_000] {
+        file.extend(whole.to_le_bytes());
+    }
+    for half in [2u16, 16] {
+        file.extend(half.to_le_bytes());
+    }
+    file.extend(b"data");
+    file.extend(bytes.to_le_bytes());
+    file.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
+    std::fs::write(path, file)?;
+    Ok(path.to_owned())
+}
+
+/// The model is not there, which is not noticed as long as nobody has to listen.
+#[test]
+fn silence_and_noise_never_reach_the_model() -> Result<()> {
+    let dir = tempdir()?;
+    let mut state = 1u32;
+    let noise = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 19) as i16
+    });
+    let sounds = [
+        ("silence", vec![0; 64_000]),
+        ("noise", noise.take(64_000).collect()),
+    ];
+    for (name, samples) in sounds {
+        let path = wav(&dir.path().join(format!("{name}.wav")), &samples)?;
+        let options = TranscribeOptions {
+            model: WhisperModel {
+                name: "none".into(),
+                path: dir.path().join("none.bin"),
+                is_multilingual: true,
+                bytes: 1,
+            },
+            language: None,
+            num_threads: 1,
+            beam_size: 1,
+        };
+        let mut done_s = 0.0;
+        let transcript = transcribe(&path, &options, &mut |progress| done_s = progress.done_s)?;
+        assert_eq!(transcript.segments, [], "{name}");
+        assert_eq!(transcript.language, None);
+        assert!(
+            (transcript.duration_s - 4.0).abs() < 0.05 && done_s > 3.9,
+            "{transcript:?}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_transcribed_is_refused_in_one_line_before_a_model_is_fetched() -> Result<()> {
+    let dir = tempdir()?;
+    let place = |name: &str| dir.path().join(name).display().to_string();
+    let sound = wav(&dir.path().join("sound.wav"), &[0; 16_000])?;
+    let sound = sound.display().to_string();
+    std::fs::write(place("words.txt"), "no media")?;
+    std::fs::write(place("model.bin"), "GGUF....")?;
+    fails(
+        ["transcribe", &place("gone.mp4")],
+        &["gone.mp4", "no such file"],
+    )?;
+    fails(["transcribe", &place("words.txt")], &["words.txt"])?;
+    fails(
+        ["transcribe", &sound, "--language", "klingon"],
+        &["--language klingon"],
+    )?;
+    fails(
+        ["transcribe", &sound, "--format", "srt,vtt"],
+        &["--format", "-o"],
+    )?;
+    fails(
+        ["transcribe", &sound, "--whisper", "enormous"],
+        &["--whisper enormous", "tiny.en or base"],
+    )?;
+    fails(
+        ["transcribe", &sound, "--whisper", &place("model.bin")],
+        &["model.bin", "ggml"],
+    )?;
+    fails(
+        [
+            "transcribe",
+            &sound,
+            "--whisper",
+            &dir.path().display().to_string(),
+        ],
+        &["vocabulary"],
+    )?;
+    let output = offline()
+        .args(["transcribe", &sound, "--format", "doc"])
+        .output()?;
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    Ok(())
+}
