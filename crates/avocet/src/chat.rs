@@ -65,7 +65,8 @@ pub fn run(args: &ChatArgs) -> Result<()> {
 impl Conversation {
     fn add(&mut self, sources: Vec<Source>) {
         self.waiting += sources.len();
-        self.images.extend(sources.into_iter().map(|source| source.image));
+        self.images
+            .extend(sources.into_iter().map(|source| source.image));
     }
 
     fn take_line(&mut self, engine: &Engine, args: &ChatArgs, line: &str) -> Result<()> {

@@ -69,7 +69,9 @@ fn frames(engine: &Engine, name: &str) -> Result<Vec<Source>> {
     let chosen = choose(&looks, length_s, &[], choice, &budget);
     let stills = stills(path, &info, &chosen.times_s, &budget, |_| {})?;
     let source = |still: video::watch::Still| {
-        let image = engine.read_image(&still.jpeg).with_context(|| name.to_owned())?;
+        let image = engine
+            .read_image(&still.jpeg)
+            .with_context(|| name.to_owned())?;
         Ok(Source {
             name: format!("{name}#t={}", (still.time_s * 1000.0).round() / 1000.0),
             image,

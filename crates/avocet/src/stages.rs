@@ -39,7 +39,11 @@ impl Stage {
 
     /// So many of `all` are done; `all` is 0 where nobody knows how many there are.
     pub fn at(&self, done: f64, all: f64) {
-        let share = if all > 0.0 { (done / all).clamp(0.0, 1.0) } else { 0.0 };
+        let share = if all > 0.0 {
+            (done / all).clamp(0.0, 1.0)
+        } else {
+            0.0
+        };
         match &self.bar {
             Some(bar) => {
                 if all > 0.0 && bar.length() != Some(STEPS) {

@@ -326,9 +326,13 @@ mod tests {
         for tag in ["script", "style"] {
             let start = page.find(&format!("<{tag}>")).expect("there is one") + tag.len() + 2;
             let end = page.find(&format!("</{tag}>")).expect("it ends");
-            let hash = digest(&page[start..end]).replace('+', "&#43;");
-            let found = page.contains(&digest(&page[start..end])) || page.contains(&hash);
-            assert!(found, "{tag} {hash}: {}", &page[..900]);
+            // The template engine writes a slash as an entity, which browsers read as a slash.
+            let policy = page.replace("&#x2f;", "/");
+            let hash = digest(&page[start..end]);
+            assert!(
+                policy.contains(&format!("{tag}-src &#x27;{hash}&#x27;")),
+                "{tag} {hash}"
+            );
             assert_eq!(page.matches(&format!("<{tag}")).count(), 1);
         }
         assert!(!page.contains(" style=") && !page.contains("unsafe-inline"));

@@ -13,8 +13,8 @@ const OVER_MOTION: f64 = 3.5;
 const AROUND: usize = 6;
 /// Two frames whose light and dark places agree this well show one scene in other light...
 const SAME_SHAPE: f64 = 0.9;
-/// ...unless they differ more than this...
-const OTHER_LIGHT: f64 = 0.15;
+/// ...unless their cells differ more than this...
+const OTHER_LIGHT: f64 = 0.12;
 /// ...or nothing moved around them at all: then it is a slide with something new on it.
 const STILL: f64 = 0.01;
 /// After a flash the old picture is back; after a cut it is not.
@@ -107,8 +107,9 @@ fn is_cut(looks: &[LookAt], steps: &[f64], step: usize) -> bool {
         return false;
     }
     let still = around.last().is_none_or(|most| *most < STILL);
-    let other_light = difference < OTHER_LIGHT
-        && looks[step].look.correlation(&looks[step + 1].look) > SAME_SHAPE;
+    let by_place = looks[step].look.difference_by_place(&looks[step + 1].look);
+    let other_light =
+        by_place < OTHER_LIGHT && looks[step].look.correlation(&looks[step + 1].look) > SAME_SHAPE;
     if other_light && !still {
         return false;
     }
@@ -181,7 +182,7 @@ fn dissolve(shot: &[LookAt], first: usize, last: usize) -> Option<Dissolve> {
     if apart < LEAST_DISSOLVE || lasts > LONGEST_DISSOLVE_S || by_place == 0.0 {
         return None;
     }
-    if apart < OTHER_LIGHT && a.correlation(b) > SAME_SHAPE {
+    if by_place < OTHER_LIGHT && a.correlation(b) > SAME_SHAPE {
         return None;
     }
     // Half of the change is done in the middle, wherever that is.
