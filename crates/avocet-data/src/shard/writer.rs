@@ -230,7 +230,10 @@ impl Writer {
 
     /// Accounts for an input that gave nothing; `reason` is counted, so keep it general.
     pub fn reject(&mut self, input: &str, reason: &str) -> Result<(), DataError> {
-        self.account(LedgerLine::new(input, Outcome::Rejected(reason.to_string())))
+        self.account(LedgerLine::new(
+            input,
+            Outcome::Rejected(reason.to_string()),
+        ))
     }
 
     /// As [`Writer::reject`]; the ledger also keeps what was found in this very input.

@@ -31,7 +31,10 @@ impl Profile {
         // The text is fixed and the folder a parameter: nothing of it is read as a command. The
         // wait lets a browser that dies with us finish writing.
         let guard = Command::new("/bin/sh")
-            .args(["-c", "while read -r _; do :; done; sleep 1; exec rm -rf -- \"$0\""])
+            .args([
+                "-c",
+                "while read -r _; do :; done; sleep 1; exec rm -rf -- \"$0\"",
+            ])
             .arg(folder.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
