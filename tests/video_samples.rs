@@ -157,7 +157,7 @@ fn kills_and_threads_change_no_byte_and_every_input_is_accounted_for() -> Result
     assert!(files(&broken)? == files(&clean)?, "the bytes differ");
 
     let reader = Reader::open(&clean)?;
-    let manifest = reader.manifests().first().context("a manifest")?.clone();
+    let manifest = reader.manifests().next().context("a manifest")?.clone();
     assert_eq!(
         (manifest.inputs, manifest.kept),
         (VIDEOS as u64 + 2, VIDEOS as u64 - 1)

@@ -436,8 +436,8 @@ pub fn product(split: Split, rng: &mut ChaCha8Rng) -> String {
 
 /// A headline about a place.
 pub fn headline(split: Split, rng: &mut ChaCha8Rng) -> String {
-    let headline: &str = pick(HEADLINES, split, rng);
-    let place: &str = pick(PLACES, split, rng);
+    let headline: &&str = pick(HEADLINES, split, rng);
+    let place: &&str = pick(PLACES, split, rng);
     headline.replace("{}", place)
 }
 
