@@ -32,7 +32,7 @@ fn a_reference_that_could_leave_the_cache_is_refused() {
         "a/b@x/../y",
         "a/b@x//y",
         "a--b/c",
-        "a/b/weights.bin",
+        "a/b/weights.pt",
         "a/b/../x.gguf",
         "a/b//x.gguf",
         "a\\b/c",
