@@ -62,7 +62,7 @@ pub(super) fn card(sketch: &mut Sketch) {
     } else {
         button
     };
-    let mut parts = vec![title, tag, said, stars];
+    let mut parts = [title, tag, said, stars];
     if sketch.chance(0.3) {
         parts.swap(1, 2);
     }

@@ -114,7 +114,7 @@ fn shown_at(looks: &[LookAt], time_s: f64) -> Option<usize> {
 }
 
 /// At most `most` of `all`, spread evenly, the first always among them.
-fn evenly<'a, T>(all: &'a [T], most: usize) -> impl Iterator<Item = &'a T> {
+fn evenly<T>(all: &[T], most: usize) -> impl Iterator<Item = &T> {
     let taken = all.len().min(most);
     (0..taken).map(move |index| &all[index * all.len() / taken])
 }
