@@ -27,9 +27,9 @@ const CERTAIN: f32 = 0.94;
 /// was reached in as many frames.
 const CERTAIN_FRAMES: u32 = 4;
 /// A region is cut when it has grown to this; 30 s is all that Whisper hears at once.
-const LONGEST: u64 = 28 * SAMPLE_RATE_HZ;
+const LONGEST: u64 = 29 * SAMPLE_RATE_HZ;
 /// How far back from there the cut may lie, at the frame least like speech.
-const CUT_WITHIN: u64 = 10 * SAMPLE_RATE_HZ;
+const CUT_WITHIN: u64 = 5 * SAMPLE_RATE_HZ;
 
 /// The root mean square that loud frames are brought to.
 const SPEECH_LEVEL: f32 = 0.2;
