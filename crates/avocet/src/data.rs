@@ -32,18 +32,7 @@ pub fn run(command: DataCommand) -> Result<()> {
 
 /// Says what a pipeline made; inputs are what was kept and what was rejected, and why.
 pub(crate) fn made(output: &Path, manifest: &Manifest) -> Result<()> {
-    let rejected: u64 = manifest.rejected.values().sum();
-    let mut text = format!(
-        "{}: {} samples; {} inputs = {} kept + {rejected} rejected\n",
-        output.display(),
-        manifest.samples,
-        manifest.inputs,
-        manifest.kept
-    );
-    for (reason, count) in &manifest.rejected {
-        text.push_str(&format!("  {count} rejected: {reason}\n"));
-    }
-    output::print(&text)
+    output::print(&manifest.summary(output))
 }
 
 fn inspect(args: &DataInspectArgs) -> Result<()> {

@@ -36,18 +36,7 @@ const SIDES: Range<usize> = 32..4097;
 ///
 /// Errors as [`make`] does.
 pub fn run(args: &Args) -> Result<(), FormulasError> {
-    let made = make(args)?;
-    let rejected: u64 = made.rejected.values().sum();
-    let mut text = format!(
-        "{}: {} samples; inputs: {} = {} kept + {rejected} rejected\n",
-        args.output.display(),
-        made.samples,
-        made.inputs,
-        made.kept
-    );
-    for (reason, count) in &made.rejected {
-        text.push_str(&format!("  {count} rejected: {reason}\n"));
-    }
+    let text = make(args)?.summary(&args.output);
     let told = std::io::stdout().write_all(text.as_bytes());
     told.map_err(FormulasError::io(Path::new("standard output")))
 }

@@ -38,18 +38,7 @@ const OURS: (&str, &str) = ("synthetic", "CC0-1.0");
 ///
 /// Errors as [`make`] does.
 pub fn run(args: &Args) -> Result<(), PagesError> {
-    let made = make(args)?;
-    let rejected: u64 = made.rejected.values().sum();
-    let mut text = format!(
-        "{}: {} samples; inputs: {} = {} kept + {rejected} rejected\n",
-        args.output.display(),
-        made.samples,
-        made.inputs,
-        made.kept
-    );
-    for (reason, count) in &made.rejected {
-        text.push_str(&format!("  {count} rejected: {reason}\n"));
-    }
+    let text = make(args)?.summary(&args.output);
     // The dataset is whole even when nobody reads about it.
     let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(())

@@ -27,22 +27,9 @@ const MAX_TRANSCRIPT_BYTES: u64 = 64 << 20;
 ///
 /// Errors as [`make`] does.
 pub fn run(args: &Args) -> Result<(), VideoError> {
-    let made = make(args)?;
-    let rejected: u64 = made.rejected.values().sum();
-    let mut out = std::io::stdout().lock();
-    let mut said = writeln!(
-        out,
-        "{}: {} samples; inputs: {} = {} kept + {rejected} rejected",
-        args.output.display(),
-        made.samples,
-        made.inputs,
-        made.kept
-    );
-    for (reason, count) in &made.rejected {
-        said = said.and(writeln!(out, "  {count} rejected: {reason}"));
-    }
+    let text = make(args)?.summary(&args.output);
     // The dataset is whole even when nobody reads about it.
-    drop(said);
+    let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(())
 }
 

@@ -103,6 +103,23 @@ impl Manifest {
         }
     }
 
+    /// What became of the inputs, for people: a line on the dataset in `folder`, and one for each
+    /// reason to reject.
+    pub fn summary(&self, folder: &Path) -> String {
+        let rejected: u64 = self.rejected.values().sum();
+        let mut text = format!(
+            "{}: {} samples; {} inputs = {} kept + {rejected} rejected\n",
+            folder.display(),
+            self.samples,
+            self.inputs,
+            self.kept
+        );
+        for (reason, count) in &self.rejected {
+            text.push_str(&format!("  {count} rejected: {reason}\n"));
+        }
+        text
+    }
+
     /// Reads and checks the manifest at `path`.
     pub(crate) fn read(path: &Path) -> Result<Self, DataError> {
         let bytes = std::fs::read(path).map_err(DataError::io(path))?;
