@@ -12,7 +12,8 @@ numbers up to twenty in digits. Errors are the least substitutions, insertions a
 all clips together, divided by the reference's words.
 
 Speed: both programs hear the same file, the clips joined and repeated to `--minutes`, with the same
-ggml file, threads and beam; the better of `--rounds` runs of each, taken in turns.
+ggml file, threads and beam, and find times; the best of `--rounds` runs of each, taken
+in turns. A third row is whisper.cpp without times (`-nt`), which has fewer tokens to decode.
 """
 
 import argparse
@@ -53,6 +54,7 @@ EXPANDED = [
 
 def normalised(text):
     """The words that are compared."""
+    text = re.sub(r"\[[\d:.]+ --> [\d:.]+\]", "", text)
     text = re.sub(r"[<\[][^>\]]*[>\]]|\([^)]*\)", "", text.lower())
     text = text.replace("’", "'")
     for pattern, replacement in EXPANDED:
@@ -92,7 +94,11 @@ def avocet(args, media, model):
 
 def whisper_cli(args, media, model):
     return [args.whisper_cli, "-m", model, "-f", media, "-l", "en", "-t", str(args.threads),
-            "-bs", str(args.beam), "-nt", "-np"]
+            "-bs", str(args.beam), "-np"]
+
+
+def whisper_cli_without_times(args, media, model):
+    return whisper_cli(args, media, model) + ["-nt"]
 
 
 def joined(pairs, seconds, path):
@@ -141,8 +147,10 @@ def main():
                 media = Path(folder) / "joined.wav"
                 joined(pairs, args.minutes * 60, media)
                 best = {}
+                programs = [("avocet", avocet), ("whisper.cpp", whisper_cli),
+                            ("whisper.cpp without times", whisper_cli_without_times)]
                 for _ in range(args.rounds):
-                    for name, command in [("avocet", avocet), ("whisper.cpp", whisper_cli)]:
+                    for name, command in programs:
                         _, took = run(command(args, str(media), model))
                         best[name] = min(best.get(name, took), took)
             print(json.dumps({"model": model, "minutes": args.minutes, "threads": args.threads,

@@ -106,6 +106,9 @@ impl Child {
         let mut process = Command::new(binary)
             // Every further arena of glibc's allocator takes 64 MiB of address space.
             .env("MALLOC_ARENA_MAX", "2")
+            // Whisper's threads sleep while they wait: when they spin, a program beside them that
+            // takes one core away makes every step wait for a turn of the scheduler.
+            .env("OMP_WAIT_POLICY", "passive")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -30,5 +30,5 @@ pub use patches::Patches;
 pub use picture::Picture;
 pub use pillow::Filter;
 pub use processor::{Fit, ImageProcessor, MAX_CANVAS_PIXELS, MAX_TILES, ProcessorError};
-pub use sources::{Source, SourceError, SourceKind, Sources};
+pub use sources::{Source, SourceError, SourceKind, Sources, cache_folder};
 pub use transparent::Transparent;

@@ -7,6 +7,7 @@
 //! nothing else pays for loading FFmpeg.
 
 mod limits;
+mod pipe;
 mod probe;
 mod replies;
 mod serve;

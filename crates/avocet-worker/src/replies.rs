@@ -8,8 +8,10 @@ use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
-use avocet_media::child::{Envelope, Refusal, Served, header_bytes, write_message};
+use avocet_media::child::{Envelope, Refusal, Served, header_bytes};
 use serde::Serialize;
+
+use crate::pipe::Pipe;
 
 /// How often a request that is getting on says so.
 const ALIVE_EVERY: Duration = Duration::from_secs(1);
@@ -18,14 +20,15 @@ const ALIVE_EVERY: Duration = Duration::from_secs(1);
 pub struct Replies {
     /// Headers and payloads to the thread that writes them.
     queue: SyncSender<(Vec<u8>, Vec<u8>)>,
-    /// Payloads that were written, to be filled again.
+    /// Payloads that may be filled again.
     written: Receiver<Vec<u8>>,
     last: Instant,
 }
 
 impl Replies {
     /// Errors if there can be no thread.
-    pub(crate) fn new(mut pipe: File) -> io::Result<Self> {
+    pub(crate) fn new(pipe: File) -> io::Result<Self> {
+        let mut pipe = Pipe::new(pipe);
         let (queue, messages) = sync_channel::<(Vec<u8>, Vec<u8>)>(0);
         let (used, written) = channel();
         std::thread::Builder::new()
@@ -33,13 +36,15 @@ impl Replies {
             .stack_size(256 << 10)
             .spawn(move || {
                 for (header, payload) in messages {
-                    if let Err(error) = write_message(&mut pipe, &header, &payload) {
-                        // Nobody is left to tell.
-                        eprintln!("avocet-worker: the answer cannot be sent: {error}");
-                        std::process::exit(1);
+                    match pipe.send(&header, payload) {
+                        // The one who asked may be past caring.
+                        Ok(free) => free.into_iter().for_each(|free| drop(used.send(free))),
+                        Err(error) => {
+                            // Nobody is left to tell.
+                            eprintln!("avocet-worker: the answer cannot be sent: {error}");
+                            std::process::exit(1);
+                        }
                     }
-                    // The one who asked may be past caring.
-                    let _ = used.send(payload);
                 }
             })?;
         Ok(Self {

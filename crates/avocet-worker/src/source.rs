@@ -209,9 +209,10 @@ pub(crate) fn origin_s(input: &Input) -> f64 {
     }
 }
 
-/// Decoding threads: as many as there are cores, up to where more only cost memory.
+/// Decoding threads: one more than there are cores, as one of them waits now and then, up to where
+/// more only cost memory.
 pub(crate) fn num_threads() -> usize {
     std::thread::available_parallelism()
-        .map_or(1, usize::from)
+        .map_or(1, |cores| usize::from(cores) + 1)
         .min(16)
 }

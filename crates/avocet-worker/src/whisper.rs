@@ -141,7 +141,7 @@ impl Loaded {
         let refused = |error| Refusal::file(format!("Whisper does not load it: {error}"));
         let mut parameters = WhisperContextParameters::default();
         parameters.use_gpu(false);
-        parameters.flash_attn(true);
+        parameters.flash_attn(false);
         let context = WhisperContext::new_with_params(path, parameters).map_err(refused)?;
         Ok(Self {
             path: path.to_owned(),

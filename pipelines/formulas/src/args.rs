@@ -54,7 +54,7 @@ pub struct Args {
     /// A shard is closed once it has this many MiB.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=65_536))]
     pub shard_mib: u64,
-    /// The list of what can be fetched.
-    #[arg(long, value_name = "FILE", default_value = "assets/manifest.toml")]
-    pub manifest: PathBuf,
+    /// A list of what can be fetched, instead of avocet's own.
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
 }

@@ -63,7 +63,7 @@ impl Press {
             texts = Texts::bundled(args.split);
         }
         if !args.bundled {
-            let sources = Sources::open(&args.manifest)?;
+            let sources = Sources::open(args.manifest.as_deref())?;
             for name in named_pictures::FAMILIES {
                 let package = Package {
                     name: name.to_owned(),

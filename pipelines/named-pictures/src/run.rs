@@ -39,7 +39,7 @@ pub fn run(args: &Args) -> Result<(), NamedPicturesError> {
 /// be, or the dataset cannot be written.
 pub fn make(args: &Args) -> Result<Manifest, NamedPicturesError> {
     check(args)?;
-    let sources = Sources::open(&args.manifest)?;
+    let sources = Sources::open(args.manifest.as_deref())?;
     let package = |name: &&str| -> Result<Package, NamedPicturesError> {
         Ok(Package {
             name: (*name).to_owned(),
@@ -362,7 +362,7 @@ mod tests {
             world: 1,
             jobs: 1,
             shard_mib: 64,
-            manifest: "none.toml".into(),
+            manifest: Some("none.toml".into()),
         };
         let refused = |args: &Args| make(args).unwrap_err().to_string();
         let rank = refused(&Args {

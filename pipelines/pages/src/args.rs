@@ -43,9 +43,9 @@ pub struct Args {
     /// Draw made-up pages with the system's typefaces; others are fetched otherwise.
     #[arg(long)]
     pub system_fonts: bool,
-    /// The list of what can be fetched.
-    #[arg(long, value_name = "FILE", default_value = "assets/manifest.toml")]
-    pub manifest: PathBuf,
+    /// A list of what can be fetched, instead of avocet's own.
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
     /// Which of the parallel runs this is.
     #[arg(long, default_value_t = 0)]
     pub rank: usize,

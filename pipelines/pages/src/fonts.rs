@@ -44,7 +44,7 @@ impl Fonts {
     /// Fetches and reads the families of a split.
     ///
     /// Errors if a package cannot be had.
-    pub fn load(manifest: &Path, split: Split) -> Result<Self, SourceError> {
+    pub fn load(manifest: Option<&Path>, split: Split) -> Result<Self, SourceError> {
         let sources = Sources::open(manifest)?;
         let packages = match split {
             Split::Train => TRAIN,

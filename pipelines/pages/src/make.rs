@@ -55,7 +55,7 @@ pub fn make(args: &Args) -> Result<Manifest, PagesError> {
         return Err(PagesError::NoInput);
     }
     let fonts = if args.synthetic > 0 && !args.system_fonts {
-        Fonts::load(&args.manifest, args.split.unwrap_or(Split::Train))?
+        Fonts::load(args.manifest.as_deref(), args.split.unwrap_or(Split::Train))?
     } else {
         Fonts::default()
     };

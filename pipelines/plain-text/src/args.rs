@@ -23,9 +23,9 @@ pub struct Args {
     /// Licence of the files.
     #[arg(long, default_value = "unstated")]
     pub licence: String,
-    /// The list of what can be fetched.
-    #[arg(long, value_name = "FILE", default_value = "assets/manifest.toml")]
-    pub manifest: PathBuf,
+    /// A list of what can be fetched, instead of avocet's own.
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
     /// Which of the parallel runs this is.
     #[arg(long, default_value_t = 0)]
     pub rank: u64,

@@ -52,7 +52,7 @@ pub fn make(args: &Args) -> Result<Manifest, PlainTextError> {
     };
     let mut all = Vec::new();
     if !args.files_only {
-        let sources = Sources::open(&args.manifest)?;
+        let sources = Sources::open(args.manifest.as_deref())?;
         let (synsets, kinds) = inputs::wordnet(&sources.folder("wordnet")?)?;
         maker.kinds = kinds;
         all.extend(synsets);
@@ -326,7 +326,7 @@ mod tests {
             split: Split::Train,
             files_only: true,
             licence: "CC0-1.0".into(),
-            manifest: "none.toml".into(),
+            manifest: Some("none.toml".into()),
             rank: 0,
             world: 1,
         }

@@ -17,6 +17,7 @@ mod hearing;
 mod inputs;
 mod make;
 pub mod page;
+mod remembered;
 mod sentences;
 pub mod speech;
 pub mod timeline;

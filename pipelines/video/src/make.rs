@@ -17,6 +17,7 @@ use crate::error::VideoError;
 use crate::frames::{Budget, Choice, choose};
 use crate::hearing::{Hearing, Whisper};
 use crate::inputs::{Input, inputs};
+use crate::remembered::Remembered;
 use crate::timeline::Segment;
 use crate::watch::{duration_s, look_through, stills};
 
@@ -65,7 +66,12 @@ pub fn make_with(args: &Args, hearing: &impl Hearing) -> Result<Manifest, VideoE
     let inputs = &inputs[share];
     let done =
         usize::try_from(writer.num_inputs()).map_or(inputs.len(), |done| done.min(inputs.len()));
-    for some in inputs[done..].chunks(pool.current_num_threads().max(1)) {
+    let inputs = &inputs[done..];
+    if inputs.is_empty() {
+        return Ok(writer.finish()?);
+    }
+    let hearing = &Remembered::new(hearing, writer.scratch()?);
+    for some in inputs.chunks(pool.current_num_threads().max(1)) {
         let made = pool.install(|| {
             let one = |input: &Input| one_video(input, args, hearing);
             some.par_iter().map(one).collect::<Result<Vec<_>, _>>()

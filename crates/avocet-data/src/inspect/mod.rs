@@ -35,7 +35,7 @@ pub struct Summary {
     pub rejected: BTreeMap<String, u64>,
     /// Samples of each task.
     pub kinds: BTreeMap<String, u64>,
-    /// Samples of each source.
+    /// Samples of each source; those from places in one file count together.
     pub sources: BTreeMap<String, u64>,
     /// Samples under each licence.
     pub licences: BTreeMap<String, u64>,
@@ -60,7 +60,7 @@ impl Summary {
             kept: 0,
             rejected: BTreeMap::new(),
             kinds: count(&|i| reader.kind(i).to_string()),
-            sources: count(&|i| reader.source(i).to_string()),
+            sources: count(&|i| document(reader.source(i)).to_owned()),
             licences: count(&|i| reader.licence(i).to_string()),
         };
         for manifest in reader.manifests() {
@@ -111,6 +111,11 @@ impl Display for Summary {
     }
 }
 
+/// The source without the place in it, such as the seconds of a film.
+fn document(source: &str) -> &str {
+    source.split('#').next().unwrap_or(source)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,7 +128,7 @@ mod tests {
         let recipe = Recipe::new("test", "train", 1, serde_json::json!(null));
         let mut writer = Writer::open(dir.path(), recipe).unwrap();
         for n in 0..14u8 {
-            let source = format!("source-{:02}", n.min(11));
+            let source = format!("source-{:02}#t={n}", n.min(11));
             let from = ("line", source.as_str(), "CC0-1.0");
             let sample = Sample::document(from, &format!("text {n}")).unwrap();
             writer.keep(&n.to_string(), &[sample]).unwrap();

@@ -17,6 +17,7 @@ use crate::{DataError, Sample, SampleError, ustar};
 
 const RECIPE: &str = ".recipe.json";
 const LOCK: &str = ".lock";
+const SCRATCH: &str = "scratch";
 /// A part is closed after this many inputs even if few were kept, so that their work is not lost.
 const MAX_PART_INPUTS: usize = 65_536;
 /// Why an input whose samples are all there already is rejected.
@@ -67,6 +68,16 @@ impl Writer {
         };
         writer.resume()?;
         Ok(writer)
+    }
+
+    /// A folder for what is dear to work out again, such as what was heard in a long film: it
+    /// outlives a kill, and goes when the dataset is finished.
+    ///
+    /// Errors if it cannot be made.
+    pub fn scratch(&self) -> Result<PathBuf, DataError> {
+        let path = self.folder.join(PARTS).join(SCRATCH);
+        fs::create_dir_all(&path).map_err(DataError::io(&path))?;
+        Ok(path)
     }
 
     fn resume(&mut self) -> Result<(), DataError> {

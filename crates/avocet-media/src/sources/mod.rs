@@ -64,6 +64,19 @@ struct Manifest {
     source: Vec<Source>,
 }
 
+/// What can be fetched; part of the binary, so that it is known wherever that is installed.
+const BUNDLED: &str = include_str!("../../../../assets/manifest.toml");
+
+/// Where fetched things are kept: `$AVOCET_CACHE`, else the folder `avocet` of the user's cache.
+pub fn cache_folder() -> PathBuf {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    set("AVOCET_CACHE")
+        .map(PathBuf::from)
+        .or_else(|| set("XDG_CACHE_HOME").map(|folder| Path::new(&folder).join("avocet")))
+        .or_else(|| set("HOME").map(|home| Path::new(&home).join(".cache/avocet")))
+        .unwrap_or_else(|| PathBuf::from(".cache/avocet"))
+}
+
 /// The sources of a manifest, and the cache they are kept in.
 #[derive(Debug, Clone)]
 pub struct Sources {
@@ -73,13 +86,21 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Reads a manifest; the cache is `$AVOCET_CACHE`, or `.cache/avocet` in the current folder.
+    /// Reads a manifest, or takes avocet's own; what is fetched goes to [`cache_folder`].
     ///
     /// Errors if the manifest cannot be read or a field in it is impossible.
-    pub fn open(manifest: &Path) -> Result<Self, SourceError> {
-        let cache = std::env::var_os("AVOCET_CACHE").filter(|value| !value.is_empty());
-        let cache = cache.map_or_else(|| PathBuf::from(".cache/avocet"), PathBuf::from);
-        Self::with_cache(manifest, &cache)
+    pub fn open(manifest: Option<&Path>) -> Result<Self, SourceError> {
+        match manifest {
+            Some(manifest) => Self::with_cache(manifest, &cache_folder()),
+            None => Self::bundled(&cache_folder()),
+        }
+    }
+
+    /// avocet's own manifest, with the cache in a folder of one's own.
+    ///
+    /// Errors if a field in it is impossible.
+    pub fn bundled(cache: &Path) -> Result<Self, SourceError> {
+        Self::from_text(BUNDLED, Path::new("assets/manifest.toml"), cache)
     }
 
     /// Reads a manifest, with the cache in a folder of one's own.
@@ -93,7 +114,7 @@ impl Sources {
     /// Takes in the text of a manifest that is called `manifest` in messages.
     ///
     /// Errors if a field in it is impossible.
-    pub fn from_text(text: &str, manifest: &Path, cache: &Path) -> Result<Self, SourceError> {
+    fn from_text(text: &str, manifest: &Path, cache: &Path) -> Result<Self, SourceError> {
         let wrong = |reason: String| SourceError::Manifest {
             path: manifest.to_path_buf(),
             reason,

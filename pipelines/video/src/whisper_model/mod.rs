@@ -19,7 +19,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use avocet_media::Sources;
+use avocet_media::{Sources, cache_folder};
 use sha2::{Digest, Sha256};
 
 use ctranslate2::Ct2;
@@ -28,9 +28,6 @@ use joined::Joined;
 pub use error::WhisperModelError;
 
 type Result<T> = std::result::Result<T, WhisperModelError>;
-
-/// What can be fetched; part of the binary, so that it is known wherever that is installed.
-const MANIFEST: &str = include_str!("../../../../assets/manifest.toml");
 
 /// Longest vocabulary that is read.
 const MAX_VOCABULARY: u64 = 16 << 20;
@@ -94,20 +91,14 @@ impl WhisperModels {
     ///
     /// Errors if the list of sources is impossible.
     pub fn from_env() -> Result<Self> {
-        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-        let cache = set("AVOCET_CACHE")
-            .map(PathBuf::from)
-            .or_else(|| set("XDG_CACHE_HOME").map(|folder| Path::new(&folder).join("avocet")))
-            .or_else(|| set("HOME").map(|home| Path::new(&home).join(".cache/avocet")));
-        Self::with_cache(&cache.unwrap_or_else(|| PathBuf::from(".cache/avocet")))
+        Self::with_cache(&cache_folder())
     }
 
     /// As [`WhisperModels::from_env`], with the cache in a folder of one's own.
     pub fn with_cache(cache: &Path) -> Result<Self> {
-        let manifest = Path::new("assets/manifest.toml");
         Ok(Self {
             cache: cache.to_owned(),
-            sources: Sources::from_text(MANIFEST, manifest, cache)?,
+            sources: Sources::bundled(cache)?,
         })
     }
 
