@@ -126,11 +126,12 @@ fn check(args: &Args) -> Result<(), FormulasError> {
     }
 }
 
-/// The kinds asked for, each once; all by default, but those of files only with files.
+/// The kinds asked for, each once; by default what is in the files, or all others without files.
 fn kinds(args: &Args) -> Vec<Kind> {
     let all = Kind::ALL.into_iter();
     if args.kinds.is_empty() {
-        all.filter(|kind| *kind != Kind::FormulaFile || !args.files.is_empty())
+        let has_files = !args.files.is_empty();
+        all.filter(|kind| (*kind == Kind::FormulaFile) == has_files)
             .collect()
     } else {
         all.filter(|kind| args.kinds.contains(kind)).collect()
