@@ -55,7 +55,8 @@ impl WhisperModelError {
     pub(super) fn model(path: &Path, part: &str, reason: impl Into<String>) -> Self {
         Self::Model {
             path: path.to_owned(),
-            part: part.to_owned(),
+            // It may be a name out of the file, with line ends in it.
+            part: part.escape_debug().to_string(),
             reason: reason.into(),
         }
     }

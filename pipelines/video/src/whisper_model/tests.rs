@@ -236,6 +236,12 @@ fn mutate(bytes: &mut Vec<u8>, headers: &[usize], draws: &mut Draws) {
     }
 }
 
+#[test]
+fn a_name_with_a_line_end_leaves_the_message_on_one_line() {
+    let error = WhisperModelError::model(Path::new("m.bin"), "conv\n.weight", "is unknown");
+    assert_eq!(error.to_string(), r#""m.bin": conv\n.weight: is unknown"#);
+}
+
 /// Mutated files give an answer or an error; `AVOCET_MUTATIONS` sets how many are tried.
 #[test]
 fn mutated_models_end_in_an_answer_or_an_error() {
