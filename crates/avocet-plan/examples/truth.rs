@@ -1,0 +1,22 @@
+//! Prints every published row beside what the planner makes of it.
+
+use avocet_plan::{Gpu, published};
+
+fn main() -> Result<(), avocet_plan::PlanError> {
+    let a100 = Gpu::named("a100-80")?;
+    let h100 = Gpu::named("h100")?;
+    let rows = [published::megatron(&a100)?, published::llama(&h100)?];
+    for row in rows.iter().flatten() {
+        println!(
+            "{:45} {:22} {:>9.3} {:>9.3} {:>+7.1} % {} {}",
+            row.run,
+            row.quantity,
+            row.published,
+            row.planned,
+            100.0 * row.error(),
+            if row.fitted { "fitted" } else { "" },
+            if row.holds() { "" } else { "OFF" }
+        );
+    }
+    Ok(())
+}
