@@ -16,7 +16,12 @@ const KNOBS: [Knob; 8] = [
     ("half_depth", |r| &mut r.half_depth, 1.0, 400.0),
     ("memory", |r| &mut r.memory, 0.5, 0.9),
     ("attention", |r| &mut r.attention, 0.2, 0.8),
-    ("attention_backward", |r| &mut r.attention_backward, 0.2, 0.8),
+    (
+        "attention_backward",
+        |r| &mut r.attention_backward,
+        0.2,
+        0.8,
+    ),
     ("nvlink", |r| &mut r.nvlink, 0.4, 0.95),
     ("spread", |r| &mut r.spread, 1.0, 1.5),
     ("kernel_s", |r| &mut r.kernel_s, 2e-6, 2e-5),
@@ -45,14 +50,19 @@ fn fit(mut gpu: Gpu, names: &[&str], loss: impl Fn(&Gpu) -> f64) -> Gpu {
             factor = factor.sqrt();
         }
     }
-    println!("{}: {:#?}, root mean square error {:.2} %", gpu.name, gpu.rates, 100.0 * best.sqrt());
+    println!(
+        "{}: {:#?}, root mean square error {:.2} %",
+        gpu.name,
+        gpu.rates,
+        100.0 * best.sqrt()
+    );
     gpu
 }
 
 fn mean_square(errors: impl IntoIterator<Item = f64>) -> f64 {
-    let (sum, count) = errors
-        .into_iter()
-        .fold((0.0, 0.0), |(sum, count), e: f64| (sum + e * e, count + 1.0));
+    let (sum, count) = errors.into_iter().fold((0.0, 0.0), |(sum, count), e: f64| {
+        (sum + e * e, count + 1.0)
+    });
     sum / count
 }
 
@@ -88,10 +98,18 @@ fn llama_layer(row: &Value) -> (ModelShape, Layout, Workload) {
 fn main() {
     let a100 = Gpu::named("a100-80").expect("it is known");
     let is_1t = |row: &published::Truth| row.run.starts_with("megatron-1t");
-    let a100 = fit(a100, &["product", "half_depth", "memory", "nvlink", "kernel_s"], |gpu| {
-        let rows = published::megatron(gpu).expect("the layouts can be");
-        mean_square(rows.iter().filter(|row| row.fitted && !is_1t(row)).map(|row| row.error()))
-    });
+    let a100 = fit(
+        a100,
+        &["product", "half_depth", "memory", "nvlink", "kernel_s"],
+        |gpu| {
+            let rows = published::megatron(gpu).expect("the layouts can be");
+            mean_square(
+                rows.iter()
+                    .filter(|row| row.fitted && !is_1t(row))
+                    .map(|row| row.error()),
+            )
+        },
+    );
     fit(a100, &["spread"], |gpu| {
         let rows = published::megatron(gpu).expect("the layouts can be");
         mean_square(rows.iter().filter(|row| is_1t(row)).map(|row| row.error()))
@@ -104,9 +122,11 @@ fn main() {
         gpu.product_s(1.0, get(0), get(1), get(2)) / get(3) - 1.0
     };
     let h100 = Gpu::named("h100").expect("it is known");
-    let h100 = fit(h100, &["product", "half_depth", "memory", "kernel_s"], |gpu| {
-        mean_square(products.iter().step_by(2).map(|row| of(gpu, row)))
-    });
+    let h100 = fit(
+        h100,
+        &["product", "half_depth", "memory", "kernel_s"],
+        |gpu| mean_square(products.iter().step_by(2).map(|row| of(gpu, row))),
+    );
     let others = mean_square(products.iter().skip(1).step_by(2).map(|row| of(&h100, row)));
     println!("products not fitted on: {:.2} %", 100.0 * others.sqrt());
     let layers = measured["layers"].as_array().expect("rows");

@@ -5,7 +5,12 @@ use avocet_plan::{Gpu, published};
 fn main() -> Result<(), avocet_plan::PlanError> {
     let a100 = Gpu::named("a100-80")?;
     let h100 = Gpu::named("h100")?;
-    let rows = [published::megatron(&a100)?, published::llama(&h100)?];
+    let h800 = Gpu::named("h800")?;
+    let rows = [
+        published::megatron(&a100)?,
+        published::llama(&h100)?,
+        published::deepseek(&h800, &h100)?,
+    ];
     for row in rows.iter().flatten() {
         println!(
             "{:45} {:22} {:>9.3} {:>9.3} {:>+7.1} % {} {}",

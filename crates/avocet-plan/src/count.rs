@@ -54,8 +54,8 @@ impl Count {
             count.per_expert = mixed * mixture.expert.parameters(d);
             count.experts = mixture.num_experts * count.per_expert;
             idle = (mixture.num_experts - mixture.top_k) * count.per_expert;
-            count.feed_forward += mixed
-                * (mixture.expert.matrices * mixture.shared_width * d + mixture.shared_gate);
+            count.feed_forward +=
+                mixed * (mixture.expert.matrices * mixture.shared_width * d + mixture.shared_gate);
         }
         if let Some(cross) = &model.cross {
             let latents = model.vision.map_or(d, |vision| vision.output_dim);
@@ -159,11 +159,21 @@ mod tests {
         // Llama 3 405B, arXiv:2407.21783, and DeepSeek-V3, arXiv:2412.19437: 671 B, 37 B active.
         assert!((billions(&known::llama3_405b()) - 405.85).abs() < 0.01);
         let deepseek = Count::of(&known::deepseek_v3());
-        assert!((deepseek.total() as f64 / 1e9 - 671.0).abs() < 0.1, "{deepseek:?}");
-        assert!((deepseek.active as f64 / 1e9 - 37.5).abs() < 1.0, "{deepseek:?}");
+        assert!(
+            (deepseek.total() as f64 / 1e9 - 671.0).abs() < 0.1,
+            "{deepseek:?}"
+        );
+        assert!(
+            (deepseek.active as f64 / 1e9 - 37.5).abs() < 1.0,
+            "{deepseek:?}"
+        );
         for (size, described) in [(22, 22.0), (175, 174.6), (530, 529.6), (1000, 1008.0)] {
             let model = known::megatron(size);
-            assert!((billions(&model) / described - 1.0).abs() < 0.01, "{}", model.name);
+            assert!(
+                (billions(&model) / described - 1.0).abs() < 0.01,
+                "{}",
+                model.name
+            );
         }
     }
 
@@ -174,6 +184,9 @@ mod tests {
         let (s, l, h, v) = (2048.0, 96.0, 12288.0, 51200.0);
         let published = 72.0 * s * l * h * h * (1.0 + s / (6.0 * h) + v / (12.0 * h * l));
         let ours = s * training_flops(&model, s, true);
-        assert!((ours / published - 1.0).abs() < 1e-3, "{ours:e} {published:e}");
+        assert!(
+            (ours / published - 1.0).abs() < 1e-3,
+            "{ours:e} {published:e}"
+        );
     }
 }

@@ -41,10 +41,7 @@ impl Figure {
 /// The value of an arithmetic expression: + - * / ^, parentheses, numbers, names, and the
 /// functions `sqrt`, `exp`, `floor` and `ceil`.
 fn evaluate(text: &str, inputs: &[(&'static str, f64)]) -> Result<f64, String> {
-    let mut parser = Parser {
-        rest: text,
-        inputs,
-    };
+    let mut parser = Parser { rest: text, inputs };
     let value = parser.sum()?;
     if parser.peek().is_some() {
         return Err(format!("unexpected {:?} in {text:?}", parser.rest));
@@ -118,9 +115,8 @@ impl Parser<'_> {
             return Ok(-self.atom()?);
         }
         let first = self.peek().ok_or("the expression ends early")?;
-        let end = |keep: fn(char) -> bool, text: &str| {
-            text.find(|c| !keep(c)).unwrap_or(text.len())
-        };
+        let end =
+            |keep: fn(char) -> bool, text: &str| text.find(|c| !keep(c)).unwrap_or(text.len());
         if first.is_ascii_digit() {
             let length = end(|c| c.is_ascii_digit() || c == '.', self.rest);
             let (number, rest) = self.rest.split_at(length);

@@ -208,8 +208,18 @@ fn products(model: &ModelShape, layout: &Layout, rows: f64, mixed: bool) -> Vec<
             let heads = num_heads as f64 / group;
             vec![
                 Product(1.0, rows, (query_rank + kv_rank + rope_dim) as f64, d),
-                Product(1.0, rows, heads * (nope_dim + rope_dim) as f64, query_rank as f64),
-                Product(1.0, rows, heads * (nope_dim + value_dim) as f64, kv_rank as f64),
+                Product(
+                    1.0,
+                    rows,
+                    heads * (nope_dim + rope_dim) as f64,
+                    query_rank as f64,
+                ),
+                Product(
+                    1.0,
+                    rows,
+                    heads * (nope_dim + value_dim) as f64,
+                    kv_rank as f64,
+                ),
                 Product(1.0, rows, d, heads * value_dim as f64),
             ]
         }
@@ -300,7 +310,8 @@ fn elementwise(
     }
     let mut bytes = rows * d * stream / shared;
     // Queries and keys are turned or rearranged: read and written.
-    let cached = model.attention.cached_numbers() as f64 / group.min(model.attention.num_kv_heads() as f64);
+    let cached =
+        model.attention.cached_numbers() as f64 / group.min(model.attention.num_kv_heads() as f64);
     bytes += 4.0 * rows * (model.attention.query_width() as f64 / group + cached);
     let mut kernels = 6.0;
     let activation = |width: f64, matrices: f64| 2.0 * rows * matrices * width / group;

@@ -2,7 +2,10 @@
 //! before anything is spent. Knows no tensor and no other crate of this workspace.
 
 mod count;
+pub mod described;
+mod described_serving;
 mod error;
+mod failures;
 mod figure;
 mod gpu;
 mod known;
@@ -11,17 +14,30 @@ mod layout;
 mod memory;
 mod model;
 pub mod published;
+mod search;
+mod serving;
+mod serving_layer;
+mod speculation;
 mod step;
+mod training;
+pub mod words;
 
 pub use count::{Count, image_flops, matrix_work, score_flops, training_flops};
+pub use described_serving::{planned_claims, serving_claims};
 pub use error::{PlanError, Result};
+pub use failures::{CHECKPOINT_S, Failures, GPU_HOURS_A_FAILURE, Goodput, RESTART_S};
 pub use figure::Figure;
 pub use gpu::{Gpu, KNOWN, Rates};
 pub use known::{NAMES as KNOWN_MODELS, by_name as known_model};
 pub use layer::{Kernels, LayerTime, Seconds, Workload, layer_time};
 pub use layout::{Cluster, Layout, Recompute, Sharding};
 pub use memory::{Held, Memory, OPTIMIZER_BYTES, RESERVED, held, layer_activations, memory};
-pub use model::{
-    Attention, CrossAttention, FeedForward, Mixture, ModelShape, Resampler, Vision,
+pub use model::{Attention, CrossAttention, FeedForward, Mixture, ModelShape, Resampler, Vision};
+pub use search::{Fixed, Found, Search, search};
+pub use serving::{
+    Decode, KvSplit, LayerSeconds, Prefill, ServeLayout, ServeMemory, decode, experts_touched,
+    prefill, serve_memory, uneven_stages,
 };
+pub use speculation::{Draft, Speculation, speculate};
 pub use step::{Step, step};
+pub use training::{Ramp, RampPlan, Run, run};

@@ -32,12 +32,7 @@ pub struct Memory {
 impl Memory {
     /// Everything, what CUDA keeps included.
     pub fn total(&self) -> f64 {
-        self.weights
-            + self.gradients
-            + self.optimizer
-            + self.activations
-            + self.working
-            + RESERVED
+        self.weights + self.gradients + self.optimizer + self.activations + self.working + RESERVED
     }
 }
 
@@ -97,7 +92,8 @@ pub fn layer_activations(
     // Inputs of both norms, of attention and of the feed-forward; the masks of dropout.
     let mut whole = 4.0 * 2.0 * d + if dropout { 2.0 * d } else { 0.0 };
     let heads = model.attention.num_heads() as f64;
-    let kv = model.attention.cached_numbers() as f64 / group.min(model.attention.num_kv_heads() as f64);
+    let kv =
+        model.attention.cached_numbers() as f64 / group.min(model.attention.num_kv_heads() as f64);
     // Queries and what attention gives, each as wide; keys and values.
     let mut cut = 2.0 * 2.0 * model.attention.query_width() as f64 / group + 2.0 * kv;
     match (work.kernels, recompute) {
@@ -113,7 +109,10 @@ pub fn layer_activations(
         (Some(mixture), _) if mixed => {
             let k = mixture.top_k as f64;
             let matrices = mixture.expert.matrices as f64;
-            cut += block(k * mixture.expert.width as f64 + mixture.shared_width as f64, matrices);
+            cut += block(
+                k * mixture.expert.width as f64 + mixture.shared_width as f64,
+                matrices,
+            );
             // Each token's copies at their experts, and what the experts gave.
             whole += 2.0 * 2.0 * k * d;
         }

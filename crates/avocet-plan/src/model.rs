@@ -300,7 +300,10 @@ impl ModelShape {
         if self.num_dense_layers > self.num_layers {
             return refuse(
                 "model: num_dense_layers",
-                format!("is {}, of {} layers", self.num_dense_layers, self.num_layers),
+                format!(
+                    "is {}, of {} layers",
+                    self.num_dense_layers, self.num_layers
+                ),
             );
         }
         if let Some(mixture) = &self.mixture

@@ -9,6 +9,7 @@ use crate::gpu::Gpu;
 use crate::known;
 use crate::layer::{Workload, layer_time};
 use crate::layout::{Cluster, Layout, Recompute, Sharding};
+use crate::serving::{ServeLayout, decode, prefill};
 use crate::step::step;
 
 /// A published number beside ours.
@@ -103,7 +104,10 @@ pub fn megatron(gpu: &Gpu) -> Result<Vec<Truth>> {
             (Recompute::Selective, false) => "selective",
             (Recompute::Selective, true) => "sequence parallel, selective",
         };
-        let measured = [("forward of a layer", forward), ("backward of a layer", backward)];
+        let measured = [
+            ("forward of a layer", forward),
+            ("backward of a layer", backward),
+        ];
         for ((quantity, published), planned) in measured.into_iter().zip(planned) {
             rows.push(Truth {
                 run: format!("22B, {name}"),
@@ -122,7 +126,12 @@ pub fn megatron(gpu: &Gpu) -> Result<Vec<Truth>> {
         let model = known::megatron(size);
         for (name, recompute, sequence_parallel, published) in [
             ("full recomputation", Recompute::Full, false, full),
-            ("sequence parallel, selective", Recompute::Selective, true, selective),
+            (
+                "sequence parallel, selective",
+                Recompute::Selective,
+                true,
+                selective,
+            ),
         ] {
             let layout = Layout {
                 recompute,
@@ -153,7 +162,9 @@ const CHUNKS: u64 = 4;
 pub fn llama(gpu: &Gpu) -> Result<Vec<Truth>> {
     let model = known::llama3_405b();
     let mut rows = Vec::new();
-    for (count, data, sequences, published) in [(8192, 64, 32 * 64, 430.0), (16_384, 128, 16 * 128, 400.0)] {
+    for (count, data, sequences, published) in
+        [(8192, 64, 32 * 64, 430.0), (16_384, 128, 16 * 128, 400.0)]
+    {
         let cluster = Cluster::new(gpu.clone(), count)?;
         let layout = Layout {
             data,
@@ -161,7 +172,13 @@ pub fn llama(gpu: &Gpu) -> Result<Vec<Truth>> {
             sequence_parallel: true,
             ..layout(8, 16, CHUNKS, 1)
         };
-        let step = step(&model, &cluster, &layout, &Workload::modern(8192), sequences)?;
+        let step = step(
+            &model,
+            &cluster,
+            &layout,
+            &Workload::modern(8192),
+            sequences,
+        )?;
         rows.push(Truth {
             run: format!("{} on {count}", model.name),
             quantity: "FLOP/s of a GPU",
@@ -174,4 +191,127 @@ pub fn llama(gpu: &Gpu) -> Result<Vec<Truth>> {
         });
     }
     Ok(rows)
+}
+
+const SGLANG: &str = "SGLang team, lmsys.org/blog/2025-05-05-large-scale-ep";
+const DEEPSEEK: &str =
+    "DeepSeek's profile-data, as counted in lmsys.org/blog/2025-05-05-large-scale-ep";
+
+/// Tokens of a step that the target accepts of two, as the table of SGLang's blog assumes for
+/// DeepSeek's multi-token prediction.
+const ACCEPTED: f64 = 1.6;
+
+/// Tokens a second of one GPU that serves DeepSeek-V3.
+pub fn deepseek(h800: &Gpu, h100: &Gpu) -> Result<Vec<Truth>> {
+    let model = known::deepseek_v3();
+    let mut rows = Vec::new();
+    let prefills = [
+        ("DeepSeek-V3 on 32 H800", h800, 62_713.0, false, DEEPSEEK),
+        (
+            "DeepSeek-V3 on 32 H100, SGLang, balanced",
+            h100,
+            59_337.0,
+            true,
+            SGLANG,
+        ),
+    ];
+    for (run, gpu, node, fitted, source) in prefills {
+        let layout = ServeLayout::experts(&model, 32)?;
+        let planned = prefill(gpu, &model, &layout, 16_384.0, 4096.0).tokens_per_s / 32.0;
+        rows.push(served(
+            run,
+            "prefill of a GPU",
+            node,
+            planned,
+            fitted,
+            source,
+        ));
+    }
+    // (run, GPU, GPUs, requests of a GPU, context, tokens checked a step, accepted, half batches).
+    let decodes = [
+        (
+            "DeepSeek-V3 on 128 H800",
+            h800,
+            128,
+            128.0,
+            4096.0,
+            2.0,
+            true,
+            18_598.0,
+            DEEPSEEK,
+        ),
+        (
+            "DeepSeek-V3 on 72 H100, SGLang",
+            h100,
+            72,
+            256.0,
+            2000.0,
+            1.0,
+            true,
+            22_282.0,
+            SGLANG,
+        ),
+        (
+            "the same with two tokens a step",
+            h100,
+            72,
+            128.0,
+            4000.0,
+            2.0,
+            true,
+            17_552.0,
+            SGLANG,
+        ),
+        (
+            "the same without overlap",
+            h100,
+            72,
+            128.0,
+            4000.0,
+            2.0,
+            false,
+            12_929.0,
+            SGLANG,
+        ),
+    ];
+    for (run, gpu, expert, requests, context, tokens, overlap, node, source) in decodes {
+        let layout = ServeLayout {
+            overlap,
+            ..ServeLayout::experts(&model, expert)?
+        };
+        let step = decode(gpu, &model, &layout, requests, context, tokens);
+        let kept = if tokens > 1.0 { ACCEPTED } else { 1.0 };
+        let planned = kept * step.tokens_per_s / expert as f64;
+        let fitted = source == SGLANG;
+        rows.push(served(
+            run,
+            "decode of a GPU",
+            node,
+            planned,
+            fitted,
+            source,
+        ));
+    }
+    Ok(rows)
+}
+
+/// A row of serving, published for a node of 8.
+fn served(
+    run: &str,
+    quantity: &'static str,
+    node: f64,
+    planned: f64,
+    fitted: bool,
+    source: &'static str,
+) -> Truth {
+    Truth {
+        run: run.into(),
+        quantity,
+        unit: "tokens/s",
+        published: node / 8.0,
+        planned,
+        tolerance: 0.15,
+        fitted,
+        source,
+    }
 }

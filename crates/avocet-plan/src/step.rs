@@ -64,9 +64,13 @@ pub fn step(
         );
         return refuse("batch", reason);
     }
-    let micro_batches = sequences / share;
+    // The nearest number of whole micro-batches.
+    let micro_batches = (sequences + share / 2) / share;
     if layout.chunks > 1 && micro_batches < layout.pipeline {
-        let reason = format!("{micro_batches} micro-batches, fewer than {} stages", layout.pipeline);
+        let reason = format!(
+            "{micro_batches} micro-batches, fewer than {} stages",
+            layout.pipeline
+        );
         return refuse("interleave", reason);
     }
     Ok(timed(model, cluster, layout, work, micro_batches))
@@ -105,8 +109,15 @@ fn timed(
     let mut of_stage = Vec::with_capacity(stages.len());
     for (index, &layers) in stages.iter().enumerate() {
         let mut layer_times = LayerTime::default();
-        let plain = model.num_dense_layers.saturating_sub(first_layer).min(layers);
-        let plain = if model.mixture.is_some() { plain } else { layers };
+        let plain = model
+            .num_dense_layers
+            .saturating_sub(first_layer)
+            .min(layers);
+        let plain = if model.mixture.is_some() {
+            plain
+        } else {
+            layers
+        };
         for (time, count) in [(&dense, plain), (&mixed, layers - plain)] {
             let count = count as f64;
             layer_times.forward = layer_times.forward.plus(&time.forward.times(count));
@@ -168,7 +179,11 @@ fn timed(
         sequences,
         micro_batches,
         seconds,
-        busy: busy.forward.plus(&busy.backward).plus(&busy.recomputed).times(m),
+        busy: busy
+            .forward
+            .plus(&busy.backward)
+            .plus(&busy.recomputed)
+            .times(m),
         recomputed_s,
         ends_s: m * slowest.1,
         between_stages_s: m * hop_s,
@@ -252,6 +267,8 @@ fn reduction(
         1.0
     };
     let hidden = |time: f64, behind: f64| (time - behind).max(0.1 * time);
-    hidden(reduce, passes * (busy.backward.total() + busy.recomputed.total()))
-        + hidden(gather, passes * busy.forward.total())
+    hidden(
+        reduce,
+        passes * (busy.backward.total() + busy.recomputed.total()),
+    ) + hidden(gather, passes * busy.forward.total())
 }

@@ -1,0 +1,244 @@
+//! Looks through the layouts of a training run: which fit, which are fastest, why others do not fit.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::error::{PlanError, Result};
+use crate::layer::Workload;
+use crate::layout::{Cluster, Layout, Recompute, Sharding};
+use crate::model::ModelShape;
+use crate::step::{Step, step};
+
+/// A layout that fits, with its step.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Found {
+    /// The layout.
+    pub layout: Layout,
+    /// Its step.
+    pub step: Step,
+}
+
+/// What a search found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Search {
+    /// The layouts that fit, the most tokens a second first.
+    pub best: Vec<Found>,
+    /// Layouts tried.
+    pub tried: usize,
+    /// Layouts that fit.
+    pub fit: usize,
+    /// How many were refused for what.
+    pub refused: BTreeMap<String, usize>,
+    /// The layout that needs the least memory of those that do not fit.
+    pub nearest: Option<(Layout, f64)>,
+}
+
+/// Limits of a search.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Fixed {
+    /// Tensor groups of this size only.
+    pub tensor: Option<u64>,
+    /// So many stages only.
+    pub pipeline: Option<u64>,
+    /// So many replicas share experts.
+    pub expert: Option<u64>,
+    /// So many chunks a stage.
+    pub chunks: Option<u64>,
+    /// This micro-batch only.
+    pub micro_batch: Option<u64>,
+    /// This sharding only.
+    pub sharding: Option<Sharding>,
+    /// This recomputation only.
+    pub recompute: Option<Recompute>,
+}
+
+fn options<T: Clone>(fixed: Option<T>, all: &[T]) -> Vec<T> {
+    fixed.map_or_else(|| all.to_vec(), |one| vec![one])
+}
+
+/// Tries every layout of `cluster` that `fixed` allows for steps of `sequences` sequences; keeps the
+/// best `keep`.
+///
+/// Errors if none fits, and says why.
+pub fn search(
+    model: &ModelShape,
+    cluster: &Cluster,
+    work: &Workload,
+    sequences: u64,
+    fixed: &Fixed,
+    keep: usize,
+) -> Result<Search> {
+    let mut found: Vec<Found> = Vec::new();
+    let mut result = Search {
+        best: Vec::new(),
+        tried: 0,
+        fit: 0,
+        refused: BTreeMap::new(),
+        nearest: None,
+    };
+    for layout in layouts(model, cluster, fixed) {
+        result.tried += 1;
+        let tried = step(model, cluster, &layout, work, sequences);
+        let reason = match tried {
+            Err(error) => kind(&error),
+            Ok(step) if step.sequences.abs_diff(sequences) as f64 > 0.05 * sequences as f64 => {
+                "batch: no whole micro-batches within 5 % of it".into()
+            }
+            Ok(step) if step.memory.total() > cluster.gpu.memory => {
+                let needed = step.memory.total();
+                if result
+                    .nearest
+                    .as_ref()
+                    .is_none_or(|(_, least)| needed < *least)
+                {
+                    result.nearest = Some((layout.clone(), needed));
+                }
+                memory_reason(&step)
+            }
+            Ok(step) => {
+                result.fit += 1;
+                found.push(Found { layout, step });
+                continue;
+            }
+        };
+        *result.refused.entry(reason).or_default() += 1;
+    }
+    let speed = |found: &Found| found.step.sequences as f64 / found.step.seconds;
+    found.sort_by(|a, b| speed(b).total_cmp(&speed(a)));
+    // Of layouts alike but for recomputation and chunks only the fastest is shown.
+    let mut seen = std::collections::BTreeSet::new();
+    found.retain(|found| {
+        let layout = &found.layout;
+        seen.insert((
+            layout.tensor,
+            layout.pipeline,
+            layout.expert,
+            layout.sharding as u8,
+        ))
+    });
+    found.truncate(keep);
+    if found.is_empty() {
+        return Err(PlanError::NothingFits {
+            model: model.name.clone(),
+            gpu: cluster.gpu.name.into(),
+            count: cluster.count,
+            reasons: reasons(&result, cluster),
+        });
+    }
+    result.best = found;
+    Ok(result)
+}
+
+/// The reasons in words, the most frequent first.
+fn reasons(search: &Search, cluster: &Cluster) -> String {
+    let mut sorted: Vec<_> = search.refused.iter().collect();
+    sorted.sort_by(|a, b| b.1.cmp(a.1));
+    let named = sorted
+        .iter()
+        .take(3)
+        .map(|(reason, count)| format!("{count} x {reason}"));
+    let mut words: Vec<String> = named.collect();
+    if let Some((layout, needed)) = &search.nearest {
+        words.push(format!(
+            "the nearest, tensor {} x pipeline {} x data {}, needs {:.1} GB of a GPU's {:.1}",
+            layout.tensor,
+            layout.pipeline,
+            layout.data,
+            needed / 1e9,
+            cluster.gpu.memory / 1e9
+        ));
+    }
+    words.join("; ")
+}
+
+fn kind(error: &PlanError) -> String {
+    match error {
+        PlanError::Input { what, reason } => {
+            let words: String = reason.chars().filter(|c| !c.is_ascii_digit()).collect();
+            let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+            format!("{what}: {words}")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// The largest part of what does not fit.
+fn memory_reason(step: &Step) -> String {
+    let memory = &step.memory;
+    let parts = [
+        ("weights", memory.weights),
+        ("gradients", memory.gradients),
+        ("optimizer", memory.optimizer),
+        ("activations", memory.activations + memory.working),
+    ];
+    let largest = parts.iter().max_by(|a, b| a.1.total_cmp(&b.1));
+    let name = largest.map_or("", |part| part.0);
+    format!("memory, mostly {name}")
+}
+
+/// Every layout worth trying: powers of two up to a node for tensor groups, every number of stages
+/// that leaves few layers over, experts shared by powers of two.
+fn layouts(model: &ModelShape, cluster: &Cluster, fixed: &Fixed) -> Vec<Layout> {
+    let mut all = Vec::new();
+    let tensors = options(fixed.tensor, &[1, 2, 4, 8]);
+    let stages: Vec<u64> = (1..=model.num_layers.min(128))
+        .filter(|stages| {
+            let longest = model.num_layers.div_ceil(*stages);
+            // Stages whose longest has much more than its share waste the others' time.
+            (longest * stages) as f64 <= 1.15 * model.num_layers as f64
+        })
+        .collect();
+    let stages = options(fixed.pipeline, &stages);
+    let experts: &[u64] = if model.mixture.is_some() {
+        &[1, 2, 4, 8, 16, 32, 64]
+    } else {
+        &[1]
+    };
+    for tensor in tensors {
+        for &pipeline in &stages {
+            let data = cluster.count / tensor.saturating_mul(pipeline).max(1);
+            if data == 0 {
+                continue;
+            }
+            for expert in options(fixed.expert, experts) {
+                // Replicas in whole expert groups; what is left over stands idle.
+                let data = (data / expert.max(1) * expert).max(1);
+                for chunks in options(fixed.chunks, &[1, 2, 4]) {
+                    if chunks > 1 && pipeline == 1 {
+                        continue;
+                    }
+                    for micro_batch in options(fixed.micro_batch, &[1, 2, 4]) {
+                        for recompute in options(
+                            fixed.recompute,
+                            &[Recompute::None, Recompute::Selective, Recompute::Full],
+                        ) {
+                            for sharding in
+                                options(fixed.sharding, &[Sharding::Zero1, Sharding::Fsdp])
+                            {
+                                if sharding == Sharding::Fsdp
+                                    && pipeline > 1
+                                    && fixed.sharding.is_none()
+                                {
+                                    continue;
+                                }
+                                all.push(Layout {
+                                    tensor,
+                                    pipeline,
+                                    data,
+                                    expert,
+                                    chunks,
+                                    micro_batch,
+                                    sharding,
+                                    recompute,
+                                    sequence_parallel: tensor > 1,
+                                });
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    all
+}
