@@ -35,6 +35,8 @@ joint data of pictures and text; memorisation";
 
 /// Tokens of pre-training, counted with repeats.
 pub const TOKENS: f64 = 13e12;
+/// FLOP of pre-training.
+pub const WORK: f64 = 2.15e25;
 /// Tokens of a sequence.
 pub const SEQUENCE: u64 = 8192;
 /// Tokens of the full batch.
@@ -330,17 +332,17 @@ pub fn training_claims(model: &ModelShape) -> Result<Vec<Claim>> {
             percent(less.value),
             percent(more.value)
         ),
-        verdict(2.15e25, work.value, 0.05),
+        verdict(WORK, work.value, 0.05),
         "",
-        vec![work.clone(), less, more],
+        vec![work, less, more],
     )];
     let mfu = |days: f64, gpus: f64, peak: f64| {
         Figure::new(
-            "utilisation",
+            "utilisation at the described work",
             "",
             "work / (gpus * peak * days * 86400)",
             &[
-                ("work", work.value),
+                ("work", WORK),
                 ("gpus", gpus),
                 ("peak", peak),
                 ("days", days),

@@ -154,16 +154,16 @@ mod tests {
                 Failures::of(16_384, GPU_HOURS_A_FAILURE, checkpoint_s, restart_s).unwrap();
             let interval = failures.daly_s();
             let (drawn, closed) = (
-                failures.simulate(interval, 400_000, 7),
+                failures.simulate(interval, 1_000_000, 7),
                 failures.goodput_at(interval),
             );
             assert!((drawn / closed - 1.0).abs() < 0.01, "{drawn} {closed}");
             assert_eq!(
                 drawn,
-                failures.simulate(interval, 400_000, 7),
+                failures.simulate(interval, 1_000_000, 7),
                 "a seed repeats"
             );
-            assert_ne!(drawn, failures.simulate(interval, 400_000, 8));
+            assert_ne!(drawn, failures.simulate(interval, 1_000_000, 8));
         }
     }
 

@@ -13,12 +13,15 @@ mod layer;
 mod layout;
 mod memory;
 mod model;
+mod page;
+mod plot;
 pub mod published;
 mod search;
 mod serving;
 mod serving_layer;
 mod speculation;
 mod step;
+mod sweep;
 mod training;
 pub mod words;
 
@@ -33,6 +36,8 @@ pub use layer::{Kernels, LayerTime, Seconds, Workload, layer_time};
 pub use layout::{Cluster, Layout, Recompute, Sharding};
 pub use memory::{Held, Memory, OPTIMIZER_BYTES, RESERVED, held, layer_activations, memory};
 pub use model::{Attention, CrossAttention, FeedForward, Mixture, ModelShape, Resampler, Vision};
+pub use page::{PageTable, page};
+pub use plot::{Plot, Series};
 pub use search::{Fixed, Found, Search, search};
 pub use serving::{
     Decode, KvSplit, LayerSeconds, Prefill, ServeLayout, ServeMemory, decode, experts_touched,
@@ -40,4 +45,7 @@ pub use serving::{
 };
 pub use speculation::{Draft, Speculation, speculate};
 pub use step::{Step, step};
+pub use sweep::{
+    TrainingTask, batches, cost_against_days, latency_against_batch, mfu_against_layout,
+};
 pub use training::{Ramp, RampPlan, Run, run};
