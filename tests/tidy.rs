@@ -12,6 +12,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("avocet-media", &[]),
     ("avocet-worker", &["avocet-media"]),
     ("avocet-kernels", &[]),
+    ("avocet-plan", &[]),
     ("avocet-model", &["avocet-kernels"]),
     (
         "avocet-checkpoint",
@@ -76,6 +77,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "avocet-media",
             "avocet-kernels",
             "avocet-model",
+            "avocet-plan",
             "avocet-checkpoint",
             "avocet-data",
             "avocet-infer",

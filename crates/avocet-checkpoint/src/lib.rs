@@ -38,6 +38,7 @@ mod store;
 mod weights;
 
 pub use error::{CheckpointError, HeaderError};
+pub use families::shape_alone as read_shape;
 pub use files::{CONFIG, ModelFiles, TOKENIZER, WEIGHTS};
 pub use header::StoredType;
 pub use hub::{CachedModel, Hub, HubError, HubId, HubSettings, Progress};

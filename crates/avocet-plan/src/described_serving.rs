@@ -12,7 +12,7 @@ use crate::layout::{Cluster, Layout};
 use crate::model::ModelShape;
 use crate::serving::{ServeLayout, decode, experts_touched, serve_memory, uneven_stages};
 use crate::speculation::{Draft, speculate};
-use crate::training::{RampPlan, run};
+use crate::training::{RampPlan, TrainingTask, run};
 use crate::words::{digits, dollars, percent, thousands};
 
 /// Claims about training that the planner's own model of time and memory answers.
@@ -21,7 +21,8 @@ use crate::words::{digits, dollars, percent, thousands};
 pub fn planned_claims(model: &ModelShape) -> Result<Vec<Claim>> {
     let cluster = Cluster::new(Gpu::named("a100-80")?, 25_000)?;
     let failures = Failures::of(cluster.count, GPU_HOURS_A_FAILURE, CHECKPOINT_S, RESTART_S)?;
-    let ramp = RampPlan {
+    let mut task = TrainingTask::new(TOKENS, BATCH, Workload::modern(SEQUENCE));
+    task.ramp = RampPlan {
         from: BATCH / 16.0,
         over: 1e12,
     };
@@ -29,10 +30,7 @@ pub fn planned_claims(model: &ModelShape) -> Result<Vec<Claim>> {
         chunks: 4,
         ..described_layout()
     };
-    let work = Workload::modern(SEQUENCE);
-    let run = run(
-        model, &cluster, &layout, &work, TOKENS, BATCH, &ramp, &failures,
-    )?;
+    let run = run(model, &cluster, &layout, &task, &failures)?;
     let memory = &run.step.memory;
     let fits = Figure::new(
         "memory of the fullest GPU",

@@ -3,6 +3,7 @@
 
 mod count;
 pub mod described;
+mod described_data;
 mod described_serving;
 mod error;
 mod failures;
@@ -11,6 +12,7 @@ mod gpu;
 mod known;
 mod layer;
 mod layout;
+pub mod machine;
 mod memory;
 mod model;
 mod page;
@@ -41,11 +43,9 @@ pub use plot::{Plot, Series};
 pub use search::{Fixed, Found, Search, search};
 pub use serving::{
     Decode, KvSplit, LayerSeconds, Prefill, ServeLayout, ServeMemory, decode, experts_touched,
-    prefill, serve_memory, uneven_stages,
+    prefill, serve_figures, serve_memory, uneven_stages,
 };
 pub use speculation::{Draft, Speculation, speculate};
 pub use step::{Step, step};
-pub use sweep::{
-    TrainingTask, batches, cost_against_days, latency_against_batch, mfu_against_layout,
-};
-pub use training::{Ramp, RampPlan, Run, run};
+pub use sweep::{batches, cost_against_days, latency_against_batch, mfu_against_layout};
+pub use training::{Ramp, RampPlan, Run, TrainingTask, run, run_figures};

@@ -138,6 +138,8 @@ pub struct Vision {
     pub block_vectors: u64,
     /// Everything outside the blocks: stem, positions, last norms and projections.
     pub stem: u64,
+    /// Numbers that the stem makes of one patch, all its layers together.
+    pub stem_outputs: u64,
     /// Most patches of an image.
     pub max_patches: u64,
     /// Width of what is handed to the decoder.

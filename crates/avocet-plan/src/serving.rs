@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::count::Count;
 use crate::error::{Result, refuse};
+use crate::figure::Figure;
 use crate::gpu::Gpu;
 use crate::memory::RESERVED;
 use crate::model::{Attention, Mixture, ModelShape};
@@ -365,4 +366,69 @@ pub(crate) fn decode_score_work(attention: &Attention) -> f64 {
             ..
         } => (num_heads * (2 * kv_rank + rope_dim)) as f64,
     }
+}
+
+/// The figures of serving with their formulas.
+pub fn serve_figures(
+    gpu: &Gpu,
+    model: &ModelShape,
+    layout: &ServeLayout,
+    memory: &ServeMemory,
+    step: &Decode,
+    context: f64,
+) -> Vec<Figure> {
+    let longest = layout.stages.iter().copied().max().unwrap_or(0) as f64;
+    let kv = model.attention.cached_numbers() as f64;
+    let shared = match layout.kv {
+        KvSplit::Replicated => 1.0,
+        KvSplit::Heads | KvSplit::Batch => layout.tensor as f64,
+    };
+    let mut figures = vec![
+        Figure::new(
+            "keys and values of a request on a GPU",
+            "bytes",
+            "layers * numbers * bytes * context / gpus",
+            &[
+                ("layers", longest),
+                ("numbers", kv),
+                ("bytes", layout.kv_bytes),
+                ("context", context),
+                ("gpus", shared),
+            ],
+        ),
+        Figure::new(
+            "requests that fit",
+            "",
+            "floor((memory - reserved - weights) / kv)",
+            &[
+                ("memory", gpu.memory),
+                ("reserved", RESERVED),
+                ("weights", memory.weights),
+                ("kv", memory.kv_a_request),
+            ],
+        ),
+        Figure::new(
+            "tokens a second of a group",
+            "tokens/s",
+            "requests * sharing / token",
+            &[
+                ("requests", step.requests.max(1.0)),
+                ("sharing", layout.expert as f64),
+                ("token", step.token_s),
+            ],
+        ),
+    ];
+    if let Some(price) = gpu.price {
+        figures.push(Figure::new(
+            "cost of a million tokens",
+            "$",
+            "gpus * price / 3600 / tokens * 1000000",
+            &[
+                ("gpus", layout.gpus() as f64),
+                ("price", price),
+                ("tokens", step.tokens_per_s),
+            ],
+        ));
+    }
+    figures
 }

@@ -3,35 +3,12 @@
 use crate::error::Result;
 use crate::failures::Failures;
 use crate::gpu::Gpu;
-use crate::layer::Workload;
 use crate::layout::Cluster;
 use crate::model::ModelShape;
 use crate::plot::{Plot, Series};
 use crate::search::{Fixed, Search, search};
 use crate::serving::{ServeLayout, decode, serve_memory};
-use crate::training::{RampPlan, run};
-
-/// What all clusters of a sweep have in common.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TrainingTask {
-    /// Tokens of the run.
-    pub tokens: f64,
-    /// Tokens of a batch.
-    pub batch: f64,
-    /// The ramp.
-    pub ramp: RampPlan,
-    /// GPU-hours between failures.
-    pub gpu_hours: f64,
-    /// Seconds of a checkpoint and of a restart.
-    pub pauses_s: (f64, f64),
-    /// How layers are computed.
-    pub work: Workload,
-}
-
-/// Sequences of a batch.
-pub(crate) fn sequences(task: &TrainingTask) -> u64 {
-    ((task.batch / task.work.tokens as f64).round() as u64).max(1)
-}
+use crate::training::{TrainingTask, run};
 
 /// Cost against days: each GPU in clusters of a quarter to four times `count`, each with its fastest
 /// layout. GPUs without a price are left out, and clusters that nothing fits on.
@@ -83,23 +60,14 @@ fn fastest(
         model,
         cluster,
         &task.work,
-        sequences(task),
+        task.sequences(),
         &Fixed::default(),
         1,
     )?;
     let (checkpoint_s, restart_s) = task.pauses_s;
     let failures = Failures::of(cluster.count, task.gpu_hours, checkpoint_s, restart_s)?;
     let layout = &found.best[0].layout;
-    let run = run(
-        model,
-        cluster,
-        layout,
-        &task.work,
-        task.tokens,
-        task.batch,
-        &task.ramp,
-        &failures,
-    )?;
+    let run = run(model, cluster, layout, task, &failures)?;
     Ok((run.days, run.dollars))
 }
 

@@ -54,6 +54,9 @@ pub enum Command {
     Graft(GraftArgs),
     /// Make a dense decoder a mixture of experts that answers as before.
     Upcycle(UpcycleArgs),
+    /// What a model of any size costs to train or to serve, before money is spent.
+    #[command(subcommand)]
+    Plan(crate::plan::args::PlanCommand),
     /// Measure this machine: products, bandwidth, vision, prefill, decode, cold start.
     Bench(BenchArgs),
 }

@@ -22,6 +22,7 @@ mod inspect;
 mod media;
 mod models;
 mod output;
+mod plan;
 mod quantise;
 mod score;
 mod stages;
@@ -95,6 +96,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Quantise(args) => quantise::run(&args),
         Command::Graft(args) => graft::graft(&args),
         Command::Upcycle(args) => graft::upcycle(&args),
+        Command::Plan(command) => plan::run(&command),
         Command::Bench(args) => {
             // The memory of a family is measured as users will see it.
             if args.family.is_none() {

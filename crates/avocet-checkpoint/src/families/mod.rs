@@ -119,6 +119,31 @@ pub(crate) fn read(path: &Path) -> Result<Family, CheckpointError> {
     Err(fields.refuse("model_type", reason))
 }
 
+/// The shape of the text model that a public `config.json` describes, without any weights: what a
+/// plan needs.
+///
+/// Errors name the file and the field.
+pub fn shape_alone(path: &Path) -> Result<ModelConfig, CheckpointError> {
+    let fields = Fields::read(path)?;
+    let Some(family) = decoders::read(&fields)? else {
+        let kind = fields.text_or("model_type", "")?;
+        let reason = format!(
+            "is {kind:?}; of a file alone {} are read, others from their whole folder",
+            decoders::KNOWN
+        );
+        return Err(fields.refuse("model_type", reason));
+    };
+    Ok(ModelConfig {
+        name: name_of(path.parent().unwrap_or(path)),
+        decoder: family.config,
+        cross_attention: None,
+        vision: None,
+        clip: None,
+        tiled_vision: None,
+        resampler: None,
+    })
+}
+
 fn text(
     folder: &Path,
     fields: &Fields,
