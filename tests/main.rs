@@ -24,6 +24,7 @@ mod overfit;
 mod pages;
 mod pictures;
 mod pipelines;
+mod plan;
 mod public_models;
 mod quantised;
 mod resume;

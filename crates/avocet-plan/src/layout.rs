@@ -104,20 +104,11 @@ impl Layout {
             ("micro-batch", self.micro_batch),
         ];
         for (what, value) in sizes {
-            if value == 0 || value > 1 << 24 {
-                return refuse(what, format!("is {value}, must be 1 to {}", 1u64 << 24));
+            // Products of three of these must not overflow.
+            let most = if what == "data" { 1 << 24 } else { 1 << 16 };
+            if value == 0 || value > most {
+                return refuse(what, format!("is {value}, must be 1 to {most}"));
             }
-        }
-        if self.gpus() > cluster.count {
-            let reason = format!(
-                "{} x {} x {} = {} GPUs, but there are {}",
-                self.tensor,
-                self.pipeline,
-                self.data,
-                self.gpus(),
-                cluster.count
-            );
-            return refuse("tensor x pipeline x data", reason);
         }
         let heads = model.attention.num_heads();
         if !heads.is_multiple_of(self.tensor) {
@@ -153,6 +144,17 @@ impl Layout {
                 return refuse("interleave", reason);
             }
         }
+        if self.gpus() > cluster.count {
+            let reason = format!(
+                "{} x {} x {} = {} GPUs, but there are {}",
+                self.tensor,
+                self.pipeline,
+                self.data,
+                self.gpus(),
+                cluster.count
+            );
+            return refuse("tensor x pipeline x data", reason);
+        }
         if !self.data.is_multiple_of(self.expert) {
             let reason = format!("{} does not divide the {} replicas", self.expert, self.data);
             return refuse("expert", reason);
@@ -168,5 +170,73 @@ impl Layout {
             None if self.expert > 1 => refuse("expert", "the model has no experts"),
             _ => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::known;
+
+    fn refused(change: impl Fn(&mut Layout)) -> String {
+        let mut layout = Layout {
+            tensor: 8,
+            pipeline: 8,
+            data: 16,
+            expert: 1,
+            chunks: 1,
+            micro_batch: 1,
+            sharding: Sharding::Zero1,
+            recompute: Recompute::None,
+            sequence_parallel: true,
+        };
+        let cluster = Cluster::new(Gpu::named("a100-80").unwrap(), 1024).unwrap();
+        assert_eq!(layout.check(&known::megatron(175), &cluster), Ok(()));
+        change(&mut layout);
+        let error = layout.check(&known::megatron(175), &cluster).unwrap_err();
+        error.to_string()
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_with_both_numbers() {
+        for (error, words) in [
+            (refused(|l| l.pipeline = 97), ["97 stages", "96 layers"]),
+            (refused(|l| l.tensor = 7), ["7 does not divide", "96 heads"]),
+            (refused(|l| l.data = 17), ["8 x 8 x 17 = 1088", "1024"]),
+            (
+                refused(|l| l.chunks = 13),
+                ["8 stages x 13 chunks", "96 layers"],
+            ),
+            (refused(|l| l.expert = 2), ["expert", "no experts"]),
+            (refused(|l| l.micro_batch = 0), ["micro-batch", "0"]),
+            (
+                refused(|l| l.tensor = u64::MAX),
+                ["tensor", "must be 1 to 65536"],
+            ),
+        ] {
+            assert!(words.iter().all(|word| error.contains(word)), "{error}");
+        }
+        let error = Cluster::new(Gpu::named("h100").unwrap(), 0).unwrap_err();
+        assert!(error.to_string().contains("0 GPUs"), "{error}");
+    }
+
+    #[test]
+    fn stages_share_layers_as_evenly_as_they_go() {
+        let model = known::megatron(530);
+        let mut layout = Layout {
+            pipeline: 32,
+            tensor: 8,
+            data: 1,
+            expert: 1,
+            chunks: 1,
+            micro_batch: 1,
+            sharding: Sharding::None,
+            recompute: Recompute::Full,
+            sequence_parallel: false,
+        };
+        let stages = layout.stages(&model);
+        assert_eq!((stages[0], stages[31], stages.iter().sum()), (4, 3, 105u64));
+        layout.pipeline = 35;
+        assert!(layout.stages(&model).iter().all(|layers| *layers == 3));
     }
 }

@@ -77,11 +77,16 @@ pub fn search(
         refused: BTreeMap::new(),
         nearest: None,
     };
+    let mut refusals = Vec::new();
     for layout in layouts(model, cluster, fixed) {
         result.tried += 1;
         let tried = step(model, cluster, &layout, work, sequences);
         let reason = match tried {
-            Err(error) => kind(&error),
+            Err(error) => {
+                let kind = kind(&error);
+                refusals.push(error);
+                kind
+            }
             Ok(step) if step.sequences.abs_diff(sequences) as f64 > 0.05 * sequences as f64 => {
                 "batch: no whole micro-batches within 5 % of it".into()
             }
@@ -119,6 +124,17 @@ pub fn search(
     });
     found.truncate(keep);
     if found.is_empty() {
+        // One flag that rules out everything is an answer of its own.
+        let about = |error: &PlanError| match error {
+            PlanError::Input { what, .. } => Some(*what),
+            _ => None,
+        };
+        if refusals.len() == result.tried
+            && let Some(first) = refusals.first()
+            && refusals.iter().all(|other| about(other) == about(first))
+        {
+            return Err(first.clone());
+        }
         return Err(PlanError::NothingFits {
             model: model.name.clone(),
             gpu: cluster.gpu.name.into(),
@@ -155,8 +171,14 @@ fn reasons(search: &Search, cluster: &Cluster) -> String {
 fn kind(error: &PlanError) -> String {
     match error {
         PlanError::Input { what, reason } => {
-            let words: String = reason.chars().filter(|c| !c.is_ascii_digit()).collect();
-            let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+            let mut words = String::new();
+            for c in reason.chars() {
+                match c.is_ascii_digit() {
+                    true if words.ends_with('N') => {}
+                    true => words.push('N'),
+                    false => words.push(c),
+                }
+            }
             format!("{what}: {words}")
         }
         other => other.to_string(),
@@ -241,4 +263,63 @@ fn layouts(model: &ModelShape, cluster: &Cluster, fixed: &Fixed) -> Vec<Layout> 
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::Gpu;
+    use crate::known;
+
+    fn found(count: u64, fixed: Fixed) -> Result<Search> {
+        let cluster = Cluster::new(Gpu::named("a100-80")?, count)?;
+        let model = known::megatron(175);
+        search(&model, &cluster, &Workload::modern(2048), 1536, &fixed, 10)
+    }
+
+    #[test]
+    fn the_best_layout_fits_and_nothing_else_is_faster() {
+        let search = found(1024, Fixed::default()).unwrap();
+        let speed = |found: &Found| found.step.sequences as f64 / found.step.seconds;
+        assert!(search.fit > 0 && search.fit < search.tried);
+        for found in &search.best {
+            assert!(found.step.memory.total() <= Gpu::named("a100-80").unwrap().memory);
+            assert!(found.layout.gpus() <= 1024);
+            assert!(speed(found) <= speed(&search.best[0]));
+        }
+        assert!(
+            search
+                .refused
+                .keys()
+                .any(|reason| reason.starts_with("memory"))
+        );
+    }
+
+    #[test]
+    fn a_flag_that_rules_everything_out_is_named_with_its_numbers() {
+        let error = |fixed| found(1024, fixed).unwrap_err().to_string();
+        let fixed = Fixed {
+            tensor: Some(7),
+            ..Fixed::default()
+        };
+        assert_eq!(error(fixed), "tensor: 7 does not divide the 96 heads");
+        let fixed = Fixed {
+            pipeline: Some(97),
+            ..Fixed::default()
+        };
+        assert_eq!(
+            error(fixed),
+            "pipeline: 97 stages, but the model has 96 layers"
+        );
+    }
+
+    #[test]
+    fn a_cluster_that_is_too_small_says_what_is_missing() {
+        let error = found(16, Fixed::default()).unwrap_err().to_string();
+        assert!(
+            error.contains("memory") && error.contains("the nearest") && error.contains("GB"),
+            "{error}"
+        );
+        assert!(!error.contains('\n'));
+    }
 }

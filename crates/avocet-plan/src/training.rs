@@ -170,16 +170,17 @@ fn ramped(
         let reason = format!("is {} tokens, above the full batch of {batch}", plan.from);
         return refuse("ramp-from", reason);
     }
-    // The first batches may be too small for every replica: a replica takes one micro-batch then.
-    let least = layout.data
-        * layout.micro_batch
-        * if layout.chunks > 1 {
-            layout.pipeline
-        } else {
-            1
-        };
+    // The first batches may be too small for every replica, which takes one micro-batch then, or for
+    // chunks, which need as many micro-batches as there are stages.
+    let share = layout.data * layout.micro_batch;
+    let whole = Layout {
+        chunks: 1,
+        ..layout.clone()
+    };
     let at = |batch: f64| {
-        let sequences = ((batch / work.tokens as f64).round() as u64).max(least);
+        let sequences = ((batch / work.tokens as f64).round() as u64).max(share);
+        let few = layout.chunks > 1 && (sequences + share / 2) / share < layout.pipeline;
+        let layout = if few { &whole } else { layout };
         step(model, cluster, layout, work, sequences)
     };
     let part = plan.over / f64::from(RAMP_PARTS);

@@ -121,6 +121,16 @@ fn task(args: &TrainPlanArgs, model: &ModelShape) -> Result<TrainingTask> {
             anyhow::bail!("--{flag}: is {value}, must be at least 0");
         }
     }
+    for (flag, value, most) in [
+        ("sequence", sequence as f64, 1e9),
+        ("tokens", tokens, 1e18),
+        ("batch", batch, 1e15),
+        ("images", args.images, 1e9),
+    ] {
+        if value > most {
+            anyhow::bail!("--{flag}: is {value}, must be at most {most}");
+        }
+    }
     if over > tokens {
         anyhow::bail!("--ramp-over: is {over} tokens, but there are {tokens} in all");
     }
