@@ -1,6 +1,6 @@
 //! Prints every published row beside what the planner makes of it.
 
-use avocet_plan::{Gpu, published};
+use avocet_plan::{Gpu, machine, published};
 
 fn main() -> Result<(), avocet_plan::PlanError> {
     let a100 = Gpu::named("a100-80")?;
@@ -10,6 +10,7 @@ fn main() -> Result<(), avocet_plan::PlanError> {
         published::megatron(&a100)?,
         published::llama(&h100)?,
         published::deepseek(&h800, &h100)?,
+        machine::measured(),
     ];
     for row in rows.iter().flatten() {
         println!(

@@ -332,3 +332,76 @@ fn batching_claims(model: &ModelShape, layout: &ServeLayout, gpu: &Gpu) -> Resul
     ));
     Ok(claims)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::described::{size_claims, training_claims};
+    use crate::known;
+
+    #[test]
+    fn the_described_shape_is_counted_to_the_last_parameter() {
+        let count = Count::of(&known::described());
+        assert_eq!(count.total(), 1_833_700_624_896);
+        assert_eq!(count.active, 279_962_651_136);
+    }
+
+    #[test]
+    fn every_claim_is_recomputed_and_the_wrong_ones_are_found_wrong() -> Result<()> {
+        let model = known::described();
+        let claims = [
+            size_claims(&model),
+            training_claims(&model)?,
+            planned_claims(&model)?,
+            serving_claims(&model)?,
+        ]
+        .concat();
+        let says = |part: &str, agrees: &str| {
+            let found = claims.iter().filter(|claim| claim.part == part);
+            let verdicts: Vec<&str> = found.map(|claim| claim.agrees.as_str()).collect();
+            assert!(
+                !verdicts.is_empty() && verdicts.iter().all(|verdict| verdict.contains(agrees)),
+                "{part}: {verdicts:?}"
+            );
+        };
+        for part in [
+            "parameters",
+            "attention",
+            "training work",
+            "utilisation",
+            "parallelism",
+            "batch",
+            "weights of a GPU",
+            "cluster",
+        ] {
+            says(part, "yes");
+        }
+        says("work of a token", "unit off by 1,000");
+        says("today", "only so");
+        says("data, in words", "no: tokens");
+        let costs: Vec<&str> = claims
+            .iter()
+            .filter(|c| c.part == "cost")
+            .map(|c| c.agrees.as_str())
+            .collect();
+        assert_eq!(costs, ["no: 5-17 % high", "no: dollars", "no: dollars"]);
+        for claim in &claims {
+            assert!(!claim.figures.is_empty(), "{}: no formula", claim.part);
+            assert!(
+                claim.figures.iter().all(|figure| figure.value.is_finite()),
+                "{claim:?}"
+            );
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn another_shape_gets_other_numbers() -> Result<()> {
+        let mut model = known::described();
+        model.num_layers = 60;
+        let claims = size_claims(&model);
+        assert!(claims[0].agrees.starts_with("no"), "{:?}", claims[0]);
+        assert!(claims[0].recomputed.contains("60 layers"));
+        Ok(())
+    }
+}

@@ -130,3 +130,27 @@ pub(crate) fn deepseek_v3() -> ModelShape {
         ..decoder("deepseek-v3", 7168, 61, 129_280, attention)
     }
 }
+
+/// The described system, whose shape is `assets/configs/gpt4.toml`, for the tests of this crate.
+#[cfg(test)]
+pub(crate) fn described() -> ModelShape {
+    let heads = Attention::Heads {
+        num_heads: 168,
+        num_kv_heads: 1,
+        head_dim: 128,
+    };
+    ModelShape {
+        mixture: Some(Mixture {
+            num_experts: 16,
+            top_k: 2,
+            expert: FeedForward {
+                width: 28_672,
+                matrices: 3,
+            },
+            shared_width: 0,
+            shared_gate: 0,
+            groups: None,
+        }),
+        ..decoder("gpt4", 10_752, 120, 100_256, heads)
+    }
+}

@@ -174,3 +174,98 @@ pub fn memory(
         working,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::known;
+
+    fn layout(recompute: Recompute, sequence_parallel: bool, sharding: Sharding) -> Layout {
+        Layout {
+            tensor: 8,
+            pipeline: 8,
+            data: 16,
+            expert: 1,
+            chunks: 1,
+            micro_batch: 1,
+            sharding,
+            recompute,
+            sequence_parallel,
+        }
+    }
+
+    #[test]
+    fn activations_follow_the_published_formulas() {
+        // arXiv:2205.05198, table 2, in bytes a token and unit of width.
+        let model = known::megatron(175);
+        let work = Workload::megatron(2048);
+        let scores = 5.0 * 96.0 * 2048.0 / 12288.0;
+        let t = 8.0;
+        for (recompute, sequence, published) in [
+            (Recompute::None, false, 10.0 + 24.0 / t + scores / t),
+            (Recompute::None, true, (34.0 + scores) / t),
+            (Recompute::Selective, false, 10.0 + 24.0 / t),
+            (Recompute::Selective, true, 34.0 / t),
+            (Recompute::Full, false, 2.0),
+        ] {
+            let layout = layout(recompute, sequence, Sharding::None);
+            let ours = layer_activations(&model, &layout, &work, recompute, false) / 12288.0;
+            assert!(
+                (ours - published).abs() < 1e-9,
+                "{recompute:?} {sequence}: {ours} {published}"
+            );
+        }
+    }
+
+    #[test]
+    fn sharding_divides_what_it_says_and_first_stages_hold_the_most() {
+        let model = known::megatron(175);
+        let work = Workload::modern(2048);
+        let of = |sharding, stage| {
+            memory(
+                &model,
+                &layout(Recompute::None, true, sharding),
+                &work,
+                64,
+                stage,
+            )
+        };
+        let (none, zero, fsdp) = (
+            of(Sharding::None, 1),
+            of(Sharding::Zero1, 1),
+            of(Sharding::Fsdp, 1),
+        );
+        assert_eq!(none.optimizer, 16.0 * zero.optimizer);
+        assert_eq!(none.weights, zero.weights);
+        assert_eq!(none.weights, 16.0 * fsdp.weights);
+        assert_eq!(none.gradients, 16.0 * fsdp.gradients);
+        assert_eq!(
+            of(Sharding::Zero1, 0).activations,
+            8.0 * of(Sharding::Zero1, 7).activations
+        );
+        // 2 + 2 + 12 bytes a parameter, as ZeRO counts (arXiv:1910.02054, section 3.1).
+        assert_eq!(
+            (none.weights + none.gradients + none.optimizer) / none.parameters,
+            16.0
+        );
+    }
+
+    #[test]
+    fn experts_are_shared_out_and_one_head_is_held_by_every_gpu() {
+        let model = known::described();
+        let with = |expert| Layout {
+            expert,
+            ..layout(Recompute::Full, true, Sharding::Zero1)
+        };
+        let (one, four) = (held(&model, &with(1), 1), held(&model, &with(4), 1));
+        assert_eq!(one.experts, 4.0 * four.experts);
+        assert_eq!(one.shared, four.shared);
+        let kv = 15.0 * 2.0 * 10_752.0 * 128.0;
+        let cut = 15.0 * 2.0 * 10_752.0 * 168.0 * 128.0 / 8.0;
+        let small = 15.0 * (16.0 + 2.0) * 10_752.0;
+        assert!(
+            (one.shared / (cut + kv + small) - 1.0).abs() < 1e-3,
+            "{one:?}"
+        );
+    }
+}

@@ -71,8 +71,15 @@ impl Plot {
             .x_label_area_size(42)
             .y_label_area_size(68)
             .build_cartesian_2d(left..right, low..high)?;
-        let label =
-            |log: bool| move |value: &f64| short(if log { 10f64.powf(*value) } else { *value });
+        let label = |log: bool| {
+            move |value: &f64| {
+                short(if log {
+                    rounded(10f64.powf(*value))
+                } else {
+                    *value
+                })
+            }
+        };
         chart
             .configure_mesh()
             .light_line_style(WHITE)
@@ -86,6 +93,17 @@ impl Plot {
             .axis_desc_style(("sans-serif", 14))
             .label_style(("sans-serif", 12))
             .draw()?;
+        // The legend stands where the lines are lower.
+        let middle = (left + right) / 2.0;
+        let highest = |right_half: bool| {
+            let half = all().filter(|(x, _)| (*x > middle) == right_half);
+            half.map(|(_, y)| y).fold(f64::NEG_INFINITY, f64::max)
+        };
+        let legend = if highest(true) > highest(false) {
+            SeriesLabelPosition::UpperLeft
+        } else {
+            SeriesLabelPosition::UpperRight
+        };
         for (index, (name, points)) in series.iter().enumerate() {
             let colour = Palette99::pick(index).to_rgba();
             let dots = points.iter().map(|&p| Circle::new(p, 3, colour.filled()));
@@ -106,11 +124,17 @@ impl Plot {
                 .background_style(WHITE.mix(0.8))
                 .border_style(BLACK.mix(0.2))
                 .label_font(("sans-serif", 12))
-                .position(SeriesLabelPosition::UpperRight)
+                .position(legend)
                 .draw()?;
         }
         Ok(area.present()?)
     }
+}
+
+/// A number with two significant digits.
+fn rounded(value: f64) -> f64 {
+    let size = 10f64.powf(value.abs().max(f64::MIN_POSITIVE).log10().floor() - 1.0);
+    (value / size).round() * size
 }
 
 /// A range that holds all values, with room; from 0 on unless logarithmic.
@@ -121,7 +145,7 @@ fn range(values: impl Iterator<Item = f64>, log: bool) -> (f64, f64) {
     if log {
         return (low - 0.1, high + 0.1);
     }
-    (low.min(0.0), if high > 0.0 { 1.08 * high } else { 1.0 })
+    (low.min(0.0), if high > 0.0 { 1.15 * high } else { 1.0 })
 }
 
 #[cfg(test)]

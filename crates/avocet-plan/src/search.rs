@@ -78,7 +78,7 @@ pub fn search(
         nearest: None,
     };
     let mut refusals = Vec::new();
-    for layout in layouts(model, cluster, fixed) {
+    for layout in layouts(model, cluster, sequences, fixed) {
         result.tried += 1;
         let tried = step(model, cluster, &layout, work, sequences);
         let reason = match tried {
@@ -87,7 +87,7 @@ pub fn search(
                 refusals.push(error);
                 kind
             }
-            Ok(step) if step.sequences.abs_diff(sequences) as f64 > 0.05 * sequences as f64 => {
+            Ok(step) if step.sequences.abs_diff(sequences) as f64 > CLOSE * sequences as f64 => {
                 "batch: no whole micro-batches within 5 % of it".into()
             }
             Ok(step) if step.memory.total() > cluster.gpu.memory => {
@@ -199,9 +199,26 @@ fn memory_reason(step: &Step) -> String {
     format!("memory, mostly {name}")
 }
 
+/// Replicas of so many GPUs' worth, in whole expert groups: all of them if the batch divides among them
+/// within 5 %, otherwise as many as take it with one micro-batch more; the rest stand idle.
+fn replicas(most: u64, expert: u64, sequences: u64, micro_batch: u64) -> u64 {
+    let (expert, micro_batch) = (expert.max(1), micro_batch.max(1));
+    let whole = |replicas: u64| (replicas / expert * expert).max(1);
+    let all = whole(most);
+    let share = all.saturating_mul(micro_batch);
+    let taken = (sequences + share / 2) / share * share;
+    if sequences < share || taken.abs_diff(sequences) as f64 <= CLOSE * sequences as f64 {
+        return all;
+    }
+    whole(sequences / (sequences.div_ceil(share) * micro_batch))
+}
+
+/// How near a batch of whole micro-batches comes to what was asked for.
+const CLOSE: f64 = 0.05;
+
 /// Every layout worth trying: powers of two up to a node for tensor groups, every number of stages
 /// that leaves few layers over, experts shared by powers of two.
-fn layouts(model: &ModelShape, cluster: &Cluster, fixed: &Fixed) -> Vec<Layout> {
+fn layouts(model: &ModelShape, cluster: &Cluster, sequences: u64, fixed: &Fixed) -> Vec<Layout> {
     let mut all = Vec::new();
     let tensors = options(fixed.tensor, &[1, 2, 4, 8]);
     let stages: Vec<u64> = (1..=model.num_layers.min(128))
@@ -224,13 +241,12 @@ fn layouts(model: &ModelShape, cluster: &Cluster, fixed: &Fixed) -> Vec<Layout> 
                 continue;
             }
             for expert in options(fixed.expert, experts) {
-                // Replicas in whole expert groups; what is left over stands idle.
-                let data = (data / expert.max(1) * expert).max(1);
                 for chunks in options(fixed.chunks, &[1, 2, 4]) {
                     if chunks > 1 && pipeline == 1 {
                         continue;
                     }
                     for micro_batch in options(fixed.micro_batch, &[1, 2, 4]) {
+                        let data = replicas(data, expert, sequences, micro_batch);
                         for recompute in options(
                             fixed.recompute,
                             &[Recompute::None, Recompute::Selective, Recompute::Full],

@@ -8,11 +8,27 @@ use avocet_plan::{Figure, PageTable};
 /// Columns of a terminal that every line fits.
 const WIDTH: usize = 100;
 
+/// What stays on a line with the number before it.
+const UNITS: [&str; 10] = ["%", "P", "T", "B", "M", "k", "s", "ms", "GB", "MB"];
+
 /// Text in lines of at most `width` characters, words kept whole where they fit.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
+    let mut words: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
-        let mut word = word;
+        let unit = word.trim_end_matches([',', ';', '.', ':', ')']);
+        match words.last_mut() {
+            Some(number)
+                if UNITS.contains(&unit) && number.ends_with(|c: char| c.is_ascii_digit()) =>
+            {
+                number.push(' ');
+                number.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+    }
+    for word in &words {
+        let mut word = word.as_str();
         loop {
             let line = lines.last_mut().expect("there is a line");
             let used = line.chars().count();
@@ -183,9 +199,13 @@ pub fn truth(rows: &[Truth]) -> String {
     columns(&all, &WIDTHS)
 }
 
-/// Bytes in GB.
+/// Bytes in GB, or in MB if they are few.
 pub fn gb(bytes: f64) -> String {
-    format!("{:.1} GB", bytes / 1e9)
+    if bytes > 0.0 && bytes < 1e8 {
+        format!("{} MB", digits(bytes / 1e6))
+    } else {
+        format!("{:.1} GB", bytes / 1e9)
+    }
 }
 
 /// A line of parts with their counts.
