@@ -229,20 +229,29 @@ fn layouts(model: &ModelShape, cluster: &Cluster, sequences: u64, fixed: &Fixed)
         })
         .collect();
     let stages = options(fixed.pipeline, &stages);
-    let experts: &[u64] = if model.mixture.is_some() {
-        &[1, 2, 4, 8, 16, 32, 64]
-    } else {
-        &[1]
-    };
+    let num_experts = model.mixture.map_or(1, |mixture| mixture.num_experts);
+    let sharers: Vec<u64> = (0..7).map(|power| 1 << power).collect();
+    let sharers: Vec<u64> = sharers
+        .into_iter()
+        .filter(|sharers| num_experts.is_multiple_of(*sharers))
+        .collect();
     for tensor in tensors {
         for &pipeline in &stages {
             let data = cluster.count / tensor.saturating_mul(pipeline).max(1);
-            if data == 0 {
+            // A cluster too small for what was asked for is refused with the numbers.
+            let asked = fixed.pipeline.is_some() || (pipeline == 1 && fixed.tensor.is_some());
+            if data == 0 && !asked {
                 continue;
             }
-            for expert in options(fixed.expert, experts) {
+            let data = data.max(1);
+            for expert in options(fixed.expert, &sharers) {
+                if expert > data && fixed.expert.is_none() {
+                    continue;
+                }
                 for chunks in options(fixed.chunks, &[1, 2, 4]) {
-                    if chunks > 1 && pipeline == 1 {
+                    let held = pipeline.saturating_mul(chunks);
+                    let possible = pipeline > 1 && held <= model.num_layers;
+                    if chunks > 1 && fixed.chunks.is_none() && !possible {
                         continue;
                     }
                     for micro_batch in options(fixed.micro_batch, &[1, 2, 4]) {
@@ -327,6 +336,40 @@ mod tests {
             error(fixed),
             "pipeline: 97 stages, but the model has 96 layers"
         );
+    }
+
+    #[test]
+    fn numbers_beyond_all_measure_are_refused_like_others() {
+        for most in [0, u64::MAX] {
+            for fixed in [
+                Fixed {
+                    tensor: Some(most),
+                    ..Fixed::default()
+                },
+                Fixed {
+                    pipeline: Some(most),
+                    ..Fixed::default()
+                },
+                Fixed {
+                    expert: Some(most),
+                    ..Fixed::default()
+                },
+                Fixed {
+                    chunks: Some(most),
+                    ..Fixed::default()
+                },
+                Fixed {
+                    micro_batch: Some(most),
+                    ..Fixed::default()
+                },
+            ] {
+                let error = found(1024, fixed).unwrap_err().to_string();
+                assert!(
+                    error.contains(&format!("is {most}, must be 1 to")),
+                    "{error}"
+                );
+            }
+        }
     }
 
     #[test]
