@@ -102,12 +102,9 @@ pub fn megatron(gpu: &Gpu) -> Result<Vec<Truth>> {
             (Recompute::None, true) => "sequence parallel",
             (Recompute::Full, _) => "full recomputation",
             (Recompute::Selective, false) => "selective",
-            (Recompute::Selective, true) => "sequence parallel, selective",
+            (Recompute::Selective, true) => "sequence + selective",
         };
-        let measured = [
-            ("forward of a layer", forward),
-            ("backward of a layer", backward),
-        ];
+        let measured = [("layer forward", forward), ("layer backward", backward)];
         for ((quantity, published), planned) in measured.into_iter().zip(planned) {
             rows.push(Truth {
                 run: format!("22B, {name}"),
@@ -127,7 +124,7 @@ pub fn megatron(gpu: &Gpu) -> Result<Vec<Truth>> {
         for (name, recompute, sequence_parallel, published) in [
             ("full recomputation", Recompute::Full, false, full),
             (
-                "sequence parallel, selective",
+                "sequence + selective",
                 Recompute::Selective,
                 true,
                 selective,
@@ -181,7 +178,7 @@ pub fn llama(gpu: &Gpu) -> Result<Vec<Truth>> {
         )?;
         rows.push(Truth {
             run: format!("{} on {count}", model.name),
-            quantity: "FLOP/s of a GPU",
+            quantity: "a GPU",
             unit: "TFLOP/s",
             published,
             planned: step.mfu * gpu.peak / 1e12,
@@ -206,9 +203,9 @@ pub fn deepseek(h800: &Gpu, h100: &Gpu) -> Result<Vec<Truth>> {
     let model = known::deepseek_v3();
     let mut rows = Vec::new();
     let prefills = [
-        ("DeepSeek-V3 on 32 H800", h800, 62_713.0, false, DEEPSEEK),
+        ("DeepSeek-V3, 32 H800", h800, 62_713.0, false, DEEPSEEK),
         (
-            "DeepSeek-V3 on 32 H100, SGLang, balanced",
+            "DeepSeek-V3, 32 H100, SGLang, balanced",
             h100,
             59_337.0,
             true,
@@ -218,19 +215,12 @@ pub fn deepseek(h800: &Gpu, h100: &Gpu) -> Result<Vec<Truth>> {
     for (run, gpu, node, fitted, source) in prefills {
         let layout = ServeLayout::experts(&model, 32)?;
         let planned = prefill(gpu, &model, &layout, 16_384.0, 4096.0).tokens_per_s / 32.0;
-        rows.push(served(
-            run,
-            "prefill of a GPU",
-            node,
-            planned,
-            fitted,
-            source,
-        ));
+        rows.push(served(run, "prefill", node, planned, fitted, source));
     }
     // (run, GPU, GPUs, requests of a GPU, context, tokens checked a step, accepted, half batches).
     let decodes = [
         (
-            "DeepSeek-V3 on 128 H800",
+            "DeepSeek-V3, 128 H800",
             h800,
             128,
             128.0,
@@ -241,7 +231,7 @@ pub fn deepseek(h800: &Gpu, h100: &Gpu) -> Result<Vec<Truth>> {
             DEEPSEEK,
         ),
         (
-            "DeepSeek-V3 on 72 H100, SGLang",
+            "DeepSeek-V3, 72 H100, SGLang",
             h100,
             72,
             256.0,
@@ -283,14 +273,7 @@ pub fn deepseek(h800: &Gpu, h100: &Gpu) -> Result<Vec<Truth>> {
         let kept = if tokens > 1.0 { ACCEPTED } else { 1.0 };
         let planned = kept * step.tokens_per_s / expert as f64;
         let fitted = source == SGLANG;
-        rows.push(served(
-            run,
-            "decode of a GPU",
-            node,
-            planned,
-            fitted,
-            source,
-        ));
+        rows.push(served(run, "decode", node, planned, fitted, source));
     }
     Ok(rows)
 }
@@ -307,7 +290,7 @@ fn served(
     Truth {
         run: run.into(),
         quantity,
-        unit: "tokens/s",
+        unit: "tokens/s/GPU",
         published: node / 8.0,
         planned,
         tolerance: 0.15,

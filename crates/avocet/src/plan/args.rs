@@ -121,9 +121,8 @@ pub struct TrainPlanArgs {
     #[arg(
         long,
         value_name = "TOKENS,PATCHES",
-        default_value = "30,92",
-        value_delimiter = ',',
-        num_args = 2
+        default_value = "30,88",
+        value_delimiter = ','
     )]
     pub sample: Vec<f64>,
     /// With `--gpu cpu`: micro-batches of a step, two of which run side by side.
@@ -131,7 +130,7 @@ pub struct TrainPlanArgs {
     pub micro_batches: u64,
     /// With `--gpu cpu`: the machine's peak of f32 products in GFLOP/s and its bandwidth in GB/s, as
     /// `avocet bench` prints them; measured when absent.
-    #[arg(long, value_name = "GFLOP/S,GB/S", value_delimiter = ',', num_args = 2)]
+    #[arg(long, value_name = "GFLOP/S,GB/S", value_delimiter = ',')]
     pub machine: Option<Vec<f64>>,
 }
 

@@ -176,7 +176,7 @@ fn plain(value: f64) -> String {
 
 /// Published runs beside ours.
 pub fn truth(rows: &[Truth]) -> String {
-    const WIDTHS: [usize; 6] = [42, 19, 10, 10, 8, 6];
+    const WIDTHS: [usize; 6] = [38, 21, 9, 9, 7, 6];
     let head = strings([
         "published run",
         "quantity",
