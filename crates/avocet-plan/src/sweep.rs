@@ -9,6 +9,7 @@ use crate::plot::{Plot, Series};
 use crate::search::{Fixed, Search, search};
 use crate::serving::{ServeLayout, decode, serve_memory};
 use crate::training::{TrainingTask, run};
+use crate::words::thousands;
 
 /// Cost against days: each GPU in clusters of a quarter to four times `count`, each with its fastest
 /// layout. GPUs without a price are left out, and clusters that nothing fits on.
@@ -42,8 +43,8 @@ pub fn cost_against_days(
         title: "Cost against days".into(),
         note: format!(
             "Clusters of {} to {} GPUs, each with its fastest layout; failures and the ramp of the batch counted.",
-            (count / 4).max(1),
-            count * 4
+            thousands((count / 4).max(1) as f64),
+            thousands((count * 4) as f64)
         ),
         x: ("days", true),
         y: ("dollars", false),
@@ -155,7 +156,10 @@ pub fn latency_against_batch(
     [
         Plot {
             title: "Latency against batch".into(),
-            note: format!("Time between two tokens of a request that remembers {context:.0}."),
+            note: format!(
+                "Time between two tokens of a request that remembers {}.",
+                thousands(context)
+            ),
             x: ("requests at a time", true),
             y: ("ms a token", false),
             series: latency,

@@ -203,8 +203,13 @@ fn layout_rest(layout: &Layout) -> String {
         Recompute::Selective => "selective",
         Recompute::Full => "full",
     };
+    let chunks = if layout.chunks == 1 {
+        "chunk"
+    } else {
+        "chunks"
+    };
     format!(
-        "{sharding}, {recompute}, {} chunks, {}",
+        "{sharding}, {recompute}, {} {chunks}, {}",
         layout.chunks, layout.micro_batch
     )
 }
