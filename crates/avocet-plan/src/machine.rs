@@ -217,6 +217,12 @@ const TIMES: [Timed; 9] = [
     (WIDE, 64, 2, (1932.0, 5515.0), (42.1, 14.89), 4.9471, false),
 ];
 
+/// The same with nothing else running.
+const TIMES_ALONE: [Timed; 2] = [
+    (MINI, 64, 2, (1932.0, 5515.0), (158.3, 29.66), 1.1117, false),
+    (MINI, 32, 2, (992.0, 2790.0), (159.2, 31.85), 0.5764, false),
+];
+
 /// Runs of avocet's own trainer, measured on two cores, beside what is planned for them.
 ///
 /// The recipe of `mini` takes 64 samples in 2 micro-batches, and 32 at first; these are held to 5 %.
@@ -247,7 +253,8 @@ pub fn measured() -> Vec<Truth> {
             source: "avocet train, maximum resident set, means of 1 to 4 runs",
         }
     };
-    let timed = |&(variant, samples, micro_batches, sample, rates, published, fitted): &Timed| {
+    let timed = |timed: &Timed, how: &str| {
+        let &(variant, samples, micro_batches, sample, rates, published, fitted) = timed;
         let machine = Machine {
             product_peak: rates.0 * 1e9,
             bandwidth: rates.1 * 1e9,
@@ -260,7 +267,7 @@ pub fn measured() -> Vec<Truth> {
         };
         let step = machine_step(&variant_shape(variant), &machine, &batch);
         Truth {
-            run: format!("{}, {samples} / {micro_batches} synthetic", variant.0),
+            run: format!("{}, {samples} / {micro_batches} {how}", variant.0),
             quantity: "step",
             unit: "s",
             published,
@@ -270,8 +277,9 @@ pub fn measured() -> Vec<Truth> {
             source: "training steps in turn with products and copies, means over the run",
         }
     };
-    let times = TIMES.iter().map(timed);
-    MEMORY.iter().map(row).chain(times).collect()
+    let times = TIMES.iter().map(|row| timed(row, "synthetic"));
+    let alone = TIMES_ALONE.iter().map(|row| timed(row, "synthetic, alone"));
+    MEMORY.iter().map(row).chain(times).chain(alone).collect()
 }
 
 /// The shape of a variant of `mini`.
