@@ -121,10 +121,13 @@ fn append(batch: &mut avocet_data::Batch, other: &avocet_data::Batch) {
         .offsets
         .extend(other.offsets[1..].iter().map(|at| at + rows));
     let moved = other
-        .latest_image
+        .seen_images
         .iter()
-        .map(|image| image.map(|image| image + images));
-    batch.latest_image.extend(moved);
+        .map(|&(first, end)| match first == end {
+            true => (0, 0),
+            false => (first + images, end + images),
+        });
+    batch.seen_images.extend(moved);
     batch.patches.extend(&other.patches);
     batch.grids.extend(&other.grids);
     batch.truths.extend(other.truths.iter().cloned());

@@ -1,6 +1,7 @@
 //! What stands behind the [`Builder`] that a network is made with when its parameters are in
 //! files.
 
+use crate::adapter::Tuned;
 use crate::recipe::{Recipe, Recipes, cols};
 use crate::store::Store;
 use avocet_kernels::{StoredMatrix, Weight};
@@ -15,6 +16,7 @@ struct StoredParameters {
     store: Arc<Store>,
     recipes: Arc<Recipes>,
     copied: Copied,
+    tuned: Option<Arc<Tuned>>,
 }
 
 /// How the names of the parameters begin whose matrices are copied once, BF16 as it is and all else
@@ -35,11 +37,17 @@ impl Copied {
 }
 
 /// A builder over `store`.
-pub(crate) fn builder(store: Arc<Store>, recipes: Arc<Recipes>, copied: Copied) -> Builder {
+pub(crate) fn builder(
+    store: Arc<Store>,
+    recipes: Arc<Recipes>,
+    copied: Copied,
+    tuned: Option<Arc<Tuned>>,
+) -> Builder {
     Builder::new(StoredParameters {
         store,
         recipes,
         copied,
+        tuned,
     })
 }
 
@@ -54,6 +62,14 @@ impl StoredParameters {
         match recipe.problem(name, shape, &self.store) {
             Some(problem) => bail!("{}", problem.words),
             None => Ok(recipe),
+        }
+    }
+
+    /// What training adds to a matrix, beside what took its place.
+    fn added(&self, name: &str) -> Result<Option<Tensor>> {
+        match &self.tuned {
+            Some(tuned) => tuned.added(name),
+            None => Ok(None),
         }
     }
 
@@ -86,11 +102,18 @@ impl Parameters for StoredParameters {
                 numbers.extend_from_slice(&all[rows.start * cols..rows.end * cols]);
             }
         }
-        Tensor::from_vec(numbers, shape, &Device::Cpu)
+        let tensor = Tensor::from_vec(numbers, shape, &Device::Cpu)?;
+        match self.added(name)? {
+            Some(added) => tensor + added,
+            None => Ok(tensor),
+        }
     }
 
     fn matrix(&self, name: &str, shape: Shape, init: Init) -> Result<Weight> {
         let recipe = self.recipe(name, &shape)?;
+        if self.tuned.as_ref().is_some_and(|tuned| tuned.changes(name)) {
+            return Ok(self.tensor(name, shape, init)?.into());
+        }
         if !self.copied.has(name) {
             return Ok(Weight::Stored(Arc::new(self.matrix_of(recipe, &shape)?)));
         }

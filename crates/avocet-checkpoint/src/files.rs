@@ -1,5 +1,6 @@
 //! A model's files, opened and checked.
 
+use crate::adapter::{self, ADAPTER, Tuned};
 use crate::backend::{self, Copied};
 use crate::bytes::Bytes;
 use crate::error::CheckpointError;
@@ -50,6 +51,8 @@ pub struct ModelFiles {
     pub(crate) processor: Option<ImageProcessor>,
     pub(crate) speech: Speech,
     pub(crate) copied: Copied,
+    /// What training changed, if the folder is an adapter.
+    pub(crate) tuned: Option<Arc<Tuned>>,
 }
 
 impl ModelFiles {
@@ -63,6 +66,9 @@ impl ModelFiles {
 
     /// As [`ModelFiles::open`], for a part of a model that is `depth` folders up.
     pub(crate) fn open_within(path: &Path, depth: usize) -> Result<Self, CheckpointError> {
+        if path.join(ADAPTER).is_file() {
+            return adapter::open(path, depth);
+        }
         if path.join(parts::PARTS).is_file() {
             return parts::open(path, depth);
         }
@@ -132,6 +138,7 @@ impl ModelFiles {
             family: "avocet",
             processor,
             copied: Copied::all(store.num_bytes() <= COPIED && !store.has_gguf()),
+            tuned: None,
             config,
             recipes: Arc::new(recipes.collect()),
             store: Arc::new(store),
@@ -166,6 +173,7 @@ impl ModelFiles {
             processor: family.interface.processor,
             speech: family.interface.speech,
             copied: Copied::default(),
+            tuned: None,
         })
     }
 
@@ -325,7 +333,12 @@ impl ModelFiles {
     pub fn builder(&self) -> Result<Builder, CheckpointError> {
         self.check()?;
         let (store, recipes) = (Arc::clone(&self.store), Arc::clone(&self.recipes));
-        Ok(backend::builder(store, recipes, self.copied.clone()))
+        Ok(backend::builder(
+            store,
+            recipes,
+            self.copied.clone(),
+            self.tuned.clone(),
+        ))
     }
 }
 

@@ -4,6 +4,7 @@
 //! - [`ModelFiles`]: opens a folder, or the same three files carried in a binary; nothing of a
 //!   file is believed before it is checked.
 //! - [`graft`] and [`upcycle`]: make one model of the files of others, which stay as they are.
+//! - [`Adapter`]: what training changed of a model, beside the model.
 //! - [`VisionFiles`]: a vision encoder alone.
 //! - [`save`]: writes a folder so that a crash leaves whole files.
 //! - [`ModelFiles::quantise`]: writes a model anew with its matrices in blocks.
@@ -14,6 +15,7 @@
 //! - [`doctor`]: what a model is, and whether it would run on this machine.
 //! - [`resolve`]: what a model reference on the command line means.
 
+mod adapter;
 mod backend;
 mod bytes;
 pub mod doctor;
@@ -37,6 +39,7 @@ mod speech;
 mod store;
 mod weights;
 
+pub use adapter::{ADAPTER, Adapter, LORA, LoraScale, factor_shapes, place_base};
 pub use error::{CheckpointError, HeaderError};
 pub use families::shape_alone as read_shape;
 pub use files::{CONFIG, ModelFiles, TOKENIZER, WEIGHTS};

@@ -80,6 +80,12 @@ impl ModelFiles {
         folder: &Path,
     ) -> Result<BlockCount, CheckpointError> {
         self.check()?;
+        if self.adapter().is_some() {
+            return Err(CheckpointError::Unwritable {
+                path: self.path().to_owned(),
+                reason: "is an adapter; blocks are made of a whole model".into(),
+            });
+        }
         let files = self.plan(format)?;
         let staged = Staged::new(folder)?;
         self.copy_settings(staged.path(), files.keys())?;

@@ -33,12 +33,11 @@ pub fn save(
     format: WeightFormat,
 ) -> Result<(), CheckpointError> {
     let weights = folder.join(WEIGHTS);
-    let stored = in_format(folder, config, tensors, format)?;
-    let bytes =
-        safetensors::serialize(&stored, None).map_err(|error| CheckpointError::Unwritable {
-            path: weights.clone(),
-            reason: error.to_string(),
-        })?;
+    let config_of = ModelConfig::from_toml(config).map_err(|source| CheckpointError::Config {
+        path: folder.join(CONFIG),
+        source,
+    })?;
+    let bytes = serialised(&config_of, tensors, format, &weights)?;
     let files = [
         (weights, bytes.as_slice()),
         (folder.join(TOKENIZER), tokenizer),
@@ -72,18 +71,26 @@ pub(crate) fn write_all(folder: &Path, files: &[(PathBuf, &[u8])]) -> Result<(),
     }
 }
 
-/// The tensors in the precision that they are stored in.
+/// The bytes of a file of these tensors, in the precision that they are stored in.
+pub(crate) fn serialised(
+    config: &ModelConfig,
+    tensors: &BTreeMap<String, Tensor>,
+    format: WeightFormat,
+    path: &Path,
+) -> Result<Vec<u8>, CheckpointError> {
+    let stored = in_format(config, tensors, format)?;
+    safetensors::serialize(&stored, None).map_err(|error| CheckpointError::Unwritable {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
 fn in_format<'a>(
-    folder: &Path,
-    config: &str,
+    config: &ModelConfig,
     tensors: &'a BTreeMap<String, Tensor>,
     format: WeightFormat,
 ) -> Result<BTreeMap<&'a str, Tensor>, CheckpointError> {
-    let config = ModelConfig::from_toml(config).map_err(|source| CheckpointError::Config {
-        path: folder.join(CONFIG),
-        source,
-    })?;
-    let sensitive = backend::sensitive(&config)?;
+    let sensitive = backend::sensitive(config)?;
     let dtype = |name: &str| match format {
         WeightFormat::Bf16 if !sensitive.contains(name) => DType::BF16,
         WeightFormat::F32 | WeightFormat::Bf16 => DType::F32,

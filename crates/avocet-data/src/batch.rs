@@ -3,18 +3,16 @@
 //! Texts and pictures of different lengths are laid one after another without padding;
 //! `offsets` says where each text begins. Row i predicts `targets[i]`, weighed by `weights[i]`.
 
-use avocet_media::{Limits, decode};
-use avocet_text::{Prompt, Tokenizer, prompt};
+use avocet_media::{ImageProcessor, Limits, decode, decode_transparent};
+use avocet_text::{Language, Prompt};
 
 use crate::{Content, Sample, SampleError, Truth};
 
 /// What the network can take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct BatchShape {
-    /// Side of a patch in pixels.
-    pub patch_size: usize,
-    /// Most patches of one picture.
-    pub max_patches: usize,
+    /// How pictures become patches.
+    pub processor: ImageProcessor,
     /// Most rows of one text.
     pub max_context: usize,
 }
@@ -30,9 +28,9 @@ pub struct Batch {
     pub weights: Vec<f32>,
     /// Where each text begins, and the end: one more than there are texts.
     pub offsets: Vec<usize>,
-    /// Latest picture of the batch that each token may look at (T).
-    pub latest_image: Vec<Option<u32>>,
-    /// Patches of all pictures (P, 3 * p * p), in [-1, 1].
+    /// Pictures of the batch, first and end, that each token may look at (T).
+    pub seen_images: Vec<(u32, u32)>,
+    /// Patches of all pictures (P, 3 * p * p).
     pub patches: Vec<f32>,
     /// Rows and columns of each picture.
     pub grids: Vec<(usize, usize)>,
@@ -57,12 +55,30 @@ struct Rows {
     ids: Vec<u32>,
     targets: Vec<u32>,
     weights: Vec<f32>,
-    latest_image: Vec<Option<u32>>,
+    seen_images: Vec<(u32, u32)>,
+}
+
+impl BatchShape {
+    /// Of a network with our own vision tower.
+    pub fn native(patch_size: usize, max_patches: usize, max_context: usize) -> Self {
+        Self {
+            processor: ImageProcessor::Native {
+                patch_size,
+                max_patches,
+            },
+            max_context,
+        }
+    }
+
+    /// Of a network without eyes, which is shown nothing larger than a patch.
+    pub fn blind(max_context: usize) -> Self {
+        Self::native(16, 1, max_context)
+    }
 }
 
 impl Rows {
     /// Shifts a prompt by one, from row `from` for at most `max` rows.
-    fn cut(prompt: &Prompt, latest_image: &[Option<u32>], from: usize, max: usize) -> Self {
+    fn cut(prompt: &Prompt, seen_images: &[(u32, u32)], from: usize, max: usize) -> Self {
         let end = prompt.ids.len().saturating_sub(1).min(from + max);
         let rows = from..end.max(from);
         let next = from + 1..end.max(from) + 1;
@@ -73,7 +89,7 @@ impl Rows {
                 .iter()
                 .map(|&learned| f32::from(learned))
                 .collect(),
-            latest_image: latest_image[rows].to_vec(),
+            seen_images: seen_images[rows].to_vec(),
         }
     }
 }
@@ -83,30 +99,33 @@ impl Prepared {
     ///
     /// A document longer than the context is cut into several texts, the first tokens of each
     /// still looking at the picture before them; a conversation is cut off.
-    /// Errors if a picture does not decode.
+    /// Errors if a picture does not decode, or the language cannot say what the sample holds.
     pub fn new(
         sample: &Sample,
-        tokenizer: &Tokenizer,
+        language: &Language,
         shape: &BatchShape,
     ) -> Result<Self, SampleError> {
         let max = shape.max_context.max(1);
+        let unsaid = |error: avocet_text::TokenizerError| SampleError::Unsaid(error.to_string());
         let texts = match &sample.content {
             Content::Document(text) => {
-                let prompt = match sample.images.is_empty() {
-                    true => prompt::document(tokenizer, text),
-                    false => prompt::interleaved(tokenizer, text),
-                };
-                let latest = prompt.latest_image(tokenizer);
+                let prompt = language
+                    .document(text, sample.images.len())
+                    .map_err(unsaid)?;
+                let seen = language.seen_images(&prompt.ids);
                 let rows = prompt.ids.len().saturating_sub(1);
                 (0..rows)
                     .step_by(max)
-                    .map(|at| Rows::cut(&prompt, &latest, at, max))
+                    .map(|at| Rows::cut(&prompt, &seen, at, max))
                     .collect()
             }
             Content::Turns(turns) => {
-                let prompt = prompt::encode(tokenizer, turns);
-                let latest = prompt.latest_image(tokenizer);
-                vec![Rows::cut(&prompt, &latest, 0, max)]
+                let prompts = language.conversation(turns).map_err(unsaid)?;
+                let cut = |prompt: &Prompt| {
+                    let seen = language.seen_images(&prompt.ids);
+                    Rows::cut(prompt, &seen, 0, max)
+                };
+                prompts.iter().map(cut).collect()
             }
         };
         let mut prepared = Self {
@@ -117,11 +136,22 @@ impl Prepared {
             truths: sample.truths.clone(),
         };
         for (index, image) in sample.images.iter().enumerate() {
-            let picture = decode(image, &Limits::default()).map_err(|e| SampleError::Image {
+            let broken = |error: avocet_media::ImageError| SampleError::Image {
                 index,
-                reason: e.to_string(),
-            })?;
-            let patches = picture.patches(shape.patch_size, shape.max_patches);
+                reason: error.to_string(),
+            };
+            let limits = Limits::default();
+            let transparent = match shape.processor.drops_alpha() {
+                true => decode_transparent(image, &limits).map_err(broken)?,
+                false => None,
+            };
+            let patches = match &transparent {
+                Some(transparent) => shape.processor.patches_without_alpha(transparent),
+                None => {
+                    let picture = decode(image, &limits).map_err(broken)?;
+                    shape.processor.patches(&picture)
+                }
+            };
             prepared.grids.push((patches.rows, patches.cols));
             if prepared.patches.is_empty() {
                 prepared.patches = patches.data;
@@ -157,12 +187,12 @@ impl Batch {
     /// Errors if a picture does not decode.
     pub fn from_samples(
         samples: &[Sample],
-        tokenizer: &Tokenizer,
+        language: &Language,
         shape: &BatchShape,
     ) -> Result<Self, SampleError> {
         let mut batch = Self::new();
         for sample in samples {
-            batch.push(Prepared::new(sample, tokenizer, shape)?);
+            batch.push(Prepared::new(sample, language, shape)?);
         }
         Ok(batch)
     }
@@ -174,9 +204,12 @@ impl Batch {
             self.ids.extend(rows.ids);
             self.targets.extend(rows.targets);
             self.weights.extend(rows.weights);
-            let shift = |image: Option<u32>| image.map(|index| index + first_image);
-            self.latest_image
-                .extend(rows.latest_image.into_iter().map(shift));
+            let shift = |(first, end): (u32, u32)| match first == end {
+                true => (0, 0),
+                false => (first + first_image, end + first_image),
+            };
+            self.seen_images
+                .extend(rows.seen_images.into_iter().map(shift));
             self.offsets.push(self.ids.len());
             self.kinds.push(sample.kind.clone());
         }
@@ -211,17 +244,23 @@ mod tests {
     use super::*;
     use crate::Piece;
     use avocet_media::Picture;
-    use avocet_text::{Special, Turn};
+    use avocet_text::{Special, Tokenizer, Turn, prompt};
 
     const FROM: (&str, &str, &str) = ("vqa", "made-up", "CC0-1.0");
     const SHAPE: BatchShape = BatchShape {
-        patch_size: 4,
-        max_patches: 6,
+        processor: ImageProcessor::Native {
+            patch_size: 4,
+            max_patches: 6,
+        },
         max_context: 40,
     };
 
     fn tokenizer() -> Tokenizer {
         Tokenizer::train_bpe(["what is this? a red bicycle"], 262).unwrap()
+    }
+
+    fn language() -> Language {
+        Language::own(tokenizer())
     }
 
     fn picture(width: usize, height: usize, shade: u8) -> Vec<u8> {
@@ -241,7 +280,7 @@ mod tests {
     #[test]
     fn rows_predict_the_next_token_and_only_answers_are_learned() {
         let tokenizer = tokenizer();
-        let batch = Batch::from_samples(&[question(0, "cat")], &tokenizer, &SHAPE).unwrap();
+        let batch = Batch::from_samples(&[question(0, "cat")], &language(), &SHAPE).unwrap();
         assert_eq!(batch.ids[1..], batch.targets[..batch.ids.len() - 1]);
         let learned: Vec<u32> = batch
             .targets
@@ -263,7 +302,7 @@ mod tests {
         let two = Sample::new("k", "s", "l", images, Content::Turns(turns)).unwrap();
         let document = Sample::document(FROM, "plain").unwrap();
         let samples = [question(1, "cat"), document, two];
-        let batch = Batch::from_samples(&samples, &tokenizer, &SHAPE).unwrap();
+        let batch = Batch::from_samples(&samples, &language(), &SHAPE).unwrap();
         assert_eq!(batch.grids, [(1, 2), (1, 1), (2, 1)]);
         assert_eq!(batch.truths, [Some(Truth::Name("cat".into())), None, None]);
         assert_eq!(batch.kinds, ["vqa", "vqa", "k"]);
@@ -277,7 +316,10 @@ mod tests {
                     expected = Some(count);
                     count += 1;
                 }
-                assert_eq!(batch.latest_image[row], expected);
+                assert_eq!(
+                    batch.seen_images[row],
+                    expected.map_or((0, 0), |at| (at, at + 1))
+                );
             }
         }
         assert_eq!(count, 3);
@@ -288,7 +330,7 @@ mod tests {
         let tokenizer = tokenizer();
         let text = "0123456789".repeat(20);
         let sample = Sample::document(FROM, &text).unwrap();
-        let batch = Batch::from_samples(&[sample], &tokenizer, &SHAPE).unwrap();
+        let batch = Batch::from_samples(&[sample], &language(), &SHAPE).unwrap();
         let all = prompt::document(&tokenizer, &text).ids;
         assert_eq!(batch.targets, all[1..]);
         assert_eq!(batch.ids, all[..all.len() - 1]);
@@ -307,7 +349,7 @@ mod tests {
         });
         let sample = Sample::interleaved(FROM, pieces.collect()).unwrap();
         let samples = [question(1, "cat"), sample];
-        let batch = Batch::from_samples(&samples, &tokenizer, &SHAPE).unwrap();
+        let batch = Batch::from_samples(&samples, &language(), &SHAPE).unwrap();
         assert_eq!(batch.grids, [(1, 2), (1, 1), (2, 1), (3, 1)]);
         let start = batch.offsets[1];
         assert!(batch.num_texts() > 4);
@@ -315,7 +357,7 @@ mod tests {
         let (mut latest, mut learned) = (0, Vec::new());
         for row in start..batch.ids.len() {
             latest += u32::from(batch.ids[row] == image);
-            assert_eq!(batch.latest_image[row], Some(latest));
+            assert_eq!(batch.seen_images[row], (latest, latest + 1));
             assert_eq!(batch.weights[row] == 0.0, batch.targets[row] == image);
             learned.extend((batch.weights[row] > 0.0).then_some(batch.targets[row]));
         }
@@ -329,9 +371,9 @@ mod tests {
     fn a_plain_text_may_speak_of_the_marker() {
         let tokenizer = tokenizer();
         let sample = Sample::document(FROM, "an <image> tag").unwrap();
-        let batch = Batch::from_samples(&[sample], &tokenizer, &SHAPE).unwrap();
+        let batch = Batch::from_samples(&[sample], &language(), &SHAPE).unwrap();
         assert!(!batch.ids.contains(&tokenizer.special(Special::Image)));
-        assert!(batch.latest_image.iter().all(Option::is_none));
+        assert!(batch.seen_images.iter().all(|seen| *seen == (0, 0)));
         assert_eq!(batch.num_targets(), batch.ids.len());
     }
 
@@ -339,7 +381,7 @@ mod tests {
     fn a_conversation_is_cut_off_at_the_context() {
         let tokenizer = tokenizer();
         let long = question(3, &"z".repeat(500));
-        let batch = Batch::from_samples(&[long], &tokenizer, &SHAPE).unwrap();
+        let batch = Batch::from_samples(&[long], &language(), &SHAPE).unwrap();
         assert_eq!(batch.offsets, [0, 40]);
     }
 
@@ -347,7 +389,7 @@ mod tests {
     fn a_picture_that_does_not_decode_is_named() {
         let answer = Turn::assistant("x");
         let bad = Sample::question(FROM, b"GIF89a?".to_vec(), None, "?", answer).unwrap();
-        let error = Batch::from_samples(&[bad], &tokenizer(), &SHAPE)
+        let error = Batch::from_samples(&[bad], &language(), &SHAPE)
             .unwrap_err()
             .to_string();
         assert!(

@@ -41,6 +41,9 @@ pub enum SampleError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The model's language has no form for what is said.
+    #[error("it cannot be put into the model's form: {0}")]
+    Unsaid(String),
     /// The description was changed after the sample was named.
     #[error("named {found} but its content hashes to {expected}")]
     Id {

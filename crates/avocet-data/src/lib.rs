@@ -4,6 +4,7 @@
 //! - [`shard::Writer`]: samples into tar shards, resumable, every input accounted for.
 //! - [`shard::Reader`]: any sample of a finished dataset, checked as it is read.
 //! - [`merge`], [`split`], [`dedup`]: datasets made from others.
+//! - [`rows`]: questions that people write themselves, in a table beside their pictures.
 //! - [`Mixture`]: the seeded, resumable order over several datasets.
 //! - [`Batch`]: samples as the packed rows of a training step.
 //! - [`inspect`]: what is in a dataset, for people.
@@ -22,6 +23,7 @@ pub mod inspect;
 mod loader;
 mod merge;
 mod mix;
+pub mod rows;
 mod sample;
 pub mod shard;
 mod sources;

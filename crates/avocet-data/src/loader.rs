@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
-use avocet_text::Tokenizer;
+use avocet_text::Language;
 
 use crate::batch::{Batch, BatchShape, Prepared};
 use crate::mix::{Mixture, MixtureSource, Position, SourceReport};
@@ -36,7 +36,7 @@ pub struct LoaderSource {
 pub struct Loader {
     readers: Vec<Arc<Reader>>,
     mixture: Mixture,
-    tokenizer: Arc<Tokenizer>,
+    language: Arc<Language>,
     shape: BatchShape,
     size: BatchSize,
     /// Drawn but too large for the last batch, and the position before it was drawn.
@@ -49,7 +49,7 @@ impl Loader {
     /// Errors if they cannot be mixed; sources are named by their folders.
     pub fn new(
         sources: Vec<LoaderSource>,
-        tokenizer: Arc<Tokenizer>,
+        language: Arc<Language>,
         shape: BatchShape,
         size: BatchSize,
         seed: u64,
@@ -65,7 +65,7 @@ impl Loader {
         Ok(Self {
             readers,
             mixture,
-            tokenizer,
+            language,
             shape,
             size,
             pending: None,
@@ -136,7 +136,7 @@ impl Loader {
         };
         let reader = &self.readers[draw.source];
         let sample = reader.get(draw.sample)?;
-        let prepared = Prepared::new(&sample, &self.tokenizer, &self.shape).map_err(|cause| {
+        let prepared = Prepared::new(&sample, &self.language, &self.shape).map_err(|cause| {
             let path = reader.folder().to_path_buf();
             DataError::Sample {
                 path,
@@ -224,12 +224,14 @@ mod tests {
     use super::*;
     use crate::Sample;
     use crate::shard::{Recipe, Writer};
-    use avocet_media::Picture;
-    use avocet_text::Turn;
+    use avocet_media::{ImageProcessor, Picture};
+    use avocet_text::{Tokenizer, Turn};
 
     const SHAPE: BatchShape = BatchShape {
-        patch_size: 4,
-        max_patches: 9,
+        processor: ImageProcessor::Native {
+            patch_size: 4,
+            max_patches: 9,
+        },
         max_context: 64,
     };
 
@@ -268,8 +270,8 @@ mod tests {
                 epochs: Some(5),
             },
         ];
-        let tokenizer = Arc::new(Tokenizer::train_bpe(["xyz ?"], 262).unwrap());
-        Loader::new(sources, tokenizer, SHAPE, size, 3).unwrap()
+        let language = Language::own(Tokenizer::train_bpe(["xyz ?"], 262).unwrap());
+        Loader::new(sources, Arc::new(language), SHAPE, size, 3).unwrap()
     }
 
     #[test]

@@ -126,6 +126,20 @@ impl Engine {
         self.language.own_tokenizer()
     }
 
+    /// How pictures are prepared for the model, if it sees them.
+    pub fn processor(&self) -> Option<&ImageProcessor> {
+        self.processor.as_ref()
+    }
+
+    /// What the vision tower makes of an image on average over its patches (D_v): pictures that
+    /// look alike point the same way.
+    ///
+    /// Errors if the model has no vision tower.
+    pub fn features(&self, image: &Image) -> Result<Vec<f32>, InferError> {
+        let rows = self.model.encode_patches(&packed(&[image])?)?.rows;
+        Ok(rows.mean(0)?.to_vec1::<f32>()?)
+    }
+
     /// The network itself.
     pub fn model(&self) -> &Avocet {
         &self.model
@@ -161,19 +175,10 @@ impl Engine {
     /// Encodes those of `images` that are not yet, all in one packed batch.
     pub fn encode(&self, images: &[Image]) -> Result<(), InferError> {
         let fresh = distinct(images.iter().filter(|image| !image.is_encoded()));
-        let Some(first) = fresh.first() else {
+        if fresh.is_empty() {
             return Ok(());
-        };
-        let grid = |image: &&Image| (image.0.patches.rows, image.0.patches.cols);
-        let grids: Vec<(usize, usize)> = fresh.iter().map(grid).collect();
-        let rows: usize = grids.iter().map(|(rows, cols)| rows * cols).sum();
-        let width = first.0.patches.data.len() / (grids[0].0 * grids[0].1).max(1);
-        let mut data = Vec::with_capacity(rows * width);
-        for image in &fresh {
-            data.extend_from_slice(&image.0.patches.data);
         }
-        let patches = Tensor::from_vec(data, (rows, width), &Device::Cpu)?; // (P, 3*p*p)
-        let latents = self.model.encode_images(&Images { patches, grids })?;
+        let latents = self.model.encode_images(&packed(&fresh)?)?;
         for (index, image) in fresh.iter().enumerate() {
             let own = latents.image(index)?;
             let keys = self.model.cross_keys(Some(&own))?;
@@ -339,4 +344,24 @@ impl Engine {
         }
         Ok(answer)
     }
+}
+
+/// Patches of images, one image after another.
+fn packed(images: &[&Image]) -> candle_core::Result<Images> {
+    let grid = |image: &&Image| (image.0.patches.rows, image.0.patches.cols);
+    let grids: Vec<(usize, usize)> = images.iter().map(grid).collect();
+    let rows: usize = grids.iter().map(|(rows, cols)| rows * cols).sum();
+    let data: Vec<f32> = images
+        .iter()
+        .flat_map(|image| image.0.patches.data.iter().copied())
+        .collect();
+    let patches = Tensor::from_vec(data, (rows, data_width(images, &grids)), &Device::Cpu)?;
+    Ok(Images { patches, grids }) // (P, 3*p*p)
+}
+
+fn data_width(images: &[&Image], grids: &[(usize, usize)]) -> usize {
+    let first = images.first().zip(grids.first());
+    first.map_or(0, |(image, (rows, cols))| {
+        image.0.patches.data.len() / (rows * cols).max(1)
+    })
 }

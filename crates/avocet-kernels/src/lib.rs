@@ -20,6 +20,7 @@ mod gate;
 #[cfg(test)]
 mod gradient_check;
 mod linear;
+mod low_rank;
 mod machine;
 mod norm;
 mod precision;
@@ -42,6 +43,7 @@ pub use embedding::embedding;
 pub use experts::expert_ffn;
 pub use gate::gated_add;
 pub use linear::{linear, linear_bias};
+pub use low_rank::low_rank_sum;
 pub use machine::{memory_bandwidth, product_peak, product_speed};
 pub use norm::{layer_norm, layer_norm_unbiased, rms_norm};
 pub use precision::{Precision, product_precision, set_product_precision};

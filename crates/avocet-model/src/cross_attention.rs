@@ -46,6 +46,29 @@ impl CrossKeys {
         })
     }
 
+    /// The keys and values themselves, layer by layer.
+    pub fn tensors(&self) -> impl Iterator<Item = &Tensor> {
+        self.layers
+            .iter()
+            .flat_map(|layer| [&layer.key, &layer.value])
+    }
+
+    /// The same with what `change` makes of each of [`CrossKeys::tensors`].
+    ///
+    /// Errors if `change` does.
+    pub fn map(&self, mut change: impl FnMut(&Tensor) -> Result<Tensor>) -> Result<Self> {
+        let layer = |layer: &LayerKeys| {
+            Ok(LayerKeys {
+                key: change(&layer.key)?,
+                value: change(&layer.value)?,
+            })
+        };
+        Ok(Self {
+            layers: self.layers.iter().map(layer).collect::<Result<_>>()?,
+            offsets: self.offsets.clone(),
+        })
+    }
+
     /// Number of images.
     pub fn num_images(&self) -> usize {
         self.offsets.len().saturating_sub(1)

@@ -10,6 +10,7 @@ use crate::cross_attention::{CrossKeys, GatedCrossAttention, Sight};
 use crate::decoder::Decoder;
 use crate::input::{Images, Latents, TextBatch};
 use crate::moe::RouterStats;
+use crate::passage::Passage;
 use crate::places::{Places, Whereabouts};
 use crate::resampler::PerceiverResampler;
 use crate::tower::Tower;
@@ -28,14 +29,14 @@ pub struct Decoded {
 /// Flamingo, arXiv:2204.14198, around a mixture-of-experts decoder.
 #[derive(Debug, Clone)]
 pub struct Avocet {
-    decoder: Decoder,
+    pub(crate) decoder: Decoder,
     cross_attention: Vec<GatedCrossAttention>,
     /// The decoder layer that each cross-attention layer stands before.
     cross_places: Vec<usize>,
-    without_image: WithoutImage,
+    pub(crate) without_image: WithoutImage,
     tower: Option<Tower>,
     resampler: Option<PerceiverResampler>,
-    places: Places,
+    pub(crate) places: Places,
     config: ModelConfig,
 }
 
@@ -127,22 +128,7 @@ impl Avocet {
 
     /// As [`Avocet::forward`], with the latents' keys and values computed before.
     pub fn forward_with_keys(&self, text: &TextBatch, keys: &CrossKeys) -> Result<Decoded> {
-        text.check(self.config.decoder.max_context, keys.num_images())?;
-        let at = self.places.of_texts(text)?;
-        let sight = keys.sight(&text.seen_images, text.ids.len(), self.without_image)?;
-        let mut x = self.decoder.embed(&text.ids)?; // (T, D)
-        let mut routers = Vec::with_capacity(self.decoder.layers.len());
-        for (index, layer) in self.decoder.layers.iter().enumerate() {
-            x = self.look(index, x, keys, &sight)?;
-            let stats;
-            (x, stats) = layer.forward(&x, at.positions(), &at.ranges)?;
-            routers.extend(stats);
-        }
-        x = self.look(self.decoder.layers.len(), x, keys, &sight)?;
-        Ok(Decoded {
-            hidden: self.decoder.finish(&x)?,
-            routers,
-        })
+        Passage::new(self, text, keys)?.run(keys)
     }
 
     /// Runs the decoder over the tokens `ids` that follow those in `cache`, and adds them to it;
@@ -197,7 +183,13 @@ impl Avocet {
 
     /// Passes `x` (T, D) through the cross-attention layer before decoder layer `index`, if there
     /// is one.
-    fn look(&self, index: usize, x: Tensor, keys: &CrossKeys, sight: &Sight) -> Result<Tensor> {
+    pub(crate) fn look(
+        &self,
+        index: usize,
+        x: Tensor,
+        keys: &CrossKeys,
+        sight: &Sight,
+    ) -> Result<Tensor> {
         let Ok(which) = self.cross_places.binary_search(&index) else {
             return Ok(x);
         };

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::error::TokenizerError;
 use crate::form::PromptForm;
 use crate::hub::{HubTokenizer, Joiner};
-use crate::prompt::{self, Prompt, Turn};
+use crate::prompt::{self, Prompt, Role, Turn};
 use crate::seen::ImageRule;
 use crate::special::Special;
 use crate::stream::StreamDecoder;
@@ -39,6 +39,8 @@ struct Hub {
     image_token: Option<u32>,
     rule: ImageRule,
     stops: HashSet<u32>,
+    /// The stop that finished answers end with.
+    end: Option<u32>,
     banned: Vec<u32>,
     bos: BosRule,
 }
@@ -86,6 +88,7 @@ impl Language {
                 form,
                 image_token,
                 rule,
+                end: stops.first().copied(),
                 stops: stops.into_iter().collect(),
                 banned,
                 bos,
@@ -120,6 +123,73 @@ impl Language {
         }
         Ok(Prompt {
             answer: vec![false; ids.len()],
+            ids,
+            images,
+        })
+    }
+
+    /// Ids of a finished conversation, as it is learned: answers and their ends are targets.
+    ///
+    /// In our own form that is one row. A public form may write earlier turns anew once more is
+    /// said, so there each answer is a row of its own behind the very ids that [`question`] gives,
+    /// and ends with the first of the model's stops.
+    ///
+    /// Errors as [`question`] does, or if an answer holds the name of an image token.
+    ///
+    /// [`question`]: Self::question
+    pub fn conversation(&self, turns: &[Turn]) -> Result<Vec<Prompt>, TokenizerError> {
+        let hub = match &self.kind {
+            Kind::Own(tokenizer) => return Ok(vec![prompt::encode(tokenizer, turns)]),
+            Kind::Hub(hub) => hub,
+        };
+        let answers = (0..)
+            .zip(turns)
+            .filter(|(_, turn)| turn.role == Role::Assistant);
+        let row = |(place, turn): (usize, &Turn)| {
+            let mut row = self.question(&turns[..place])?;
+            // Where a form is plain lines, an answer is the next line.
+            let text = match hub.form {
+                PromptForm::Plain => format!("\n{}", turn.text),
+                _ => turn.text.clone(),
+            };
+            let answer = hub.tokenizer.encode(&text, false)?;
+            if self.num_images(&answer) > 0 {
+                let reason = format!("the answer {:?} names an image token", turn.text);
+                return Err(TokenizerError::Prompt(reason));
+            }
+            row.extend(answer, true);
+            row.extend(hub.end.into_iter().collect(), true);
+            Ok(row)
+        };
+        answers.map(row).collect()
+    }
+
+    /// Ids of a text that is learned whole; in one with `images`, each
+    /// [`IMAGE_MARKER`](prompt::IMAGE_MARKER) is an image, whose place is not learned.
+    ///
+    /// Errors if there are more or fewer image tokens than images: in a public model's text the
+    /// name of a special token is that token.
+    pub fn document(&self, text: &str, images: usize) -> Result<Prompt, TokenizerError> {
+        let hub = match &self.kind {
+            Kind::Own(tokenizer) if images == 0 => return Ok(prompt::document(tokenizer, text)),
+            Kind::Own(tokenizer) => return Ok(prompt::interleaved(tokenizer, text)),
+            Kind::Hub(hub) => hub,
+        };
+        let image = hub.image_token.and_then(|id| hub.tokenizer.token(id));
+        let mut ids = match image {
+            Some(image) if images > 0 => {
+                hub.as_written(&text.replace(prompt::IMAGE_MARKER, &image))?
+            }
+            _ => hub.as_written(text)?,
+        };
+        ids.extend(hub.end);
+        let found = self.num_images(&ids);
+        if found != images {
+            let reason = format!("{found} image tokens for {images} images");
+            return Err(TokenizerError::Prompt(reason));
+        }
+        Ok(Prompt {
+            answer: ids.iter().map(|id| Some(*id) != hub.image_token).collect(),
             ids,
             images,
         })

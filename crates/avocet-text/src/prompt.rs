@@ -99,7 +99,7 @@ impl Prompt {
         self.answer.push(answer);
     }
 
-    fn extend(&mut self, ids: Vec<u32>, answer: bool) {
+    pub(crate) fn extend(&mut self, ids: Vec<u32>, answer: bool) {
         self.answer.resize(self.answer.len() + ids.len(), answer);
         self.ids.extend(ids);
     }

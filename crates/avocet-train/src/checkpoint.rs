@@ -1,7 +1,7 @@
 //! Checkpoints of a run: whole or absent, verified when read, the last few kept.
 //!
 //! `RUN/step-000500/` holds `config.toml`, `model.safetensors` and `tokenizer.json` (enough to
-//! infer), `auxiliary.safetensors`, `optimizer.safetensors`, and `state.json` with the SHA-256 of
+//! infer; in a fine-tuned run `adapter.toml` and what changed), `auxiliary.safetensors`, `optimizer.safetensors`, and `state.json` with the SHA-256 of
 //! each. It is written to a hidden folder, flushed, renamed, and the run folder flushed, so that a
 //! crash at any point leaves either the whole checkpoint or none.
 
@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use avocet_checkpoint::ADAPTER;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -68,11 +69,10 @@ pub type Tensors = BTreeMap<String, Tensor>;
 /// Everything that a checkpoint holds.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// The model's shape, as TOML.
-    pub config: String,
-    /// The tokenizer file.
-    pub tokenizer: Vec<u8>,
-    /// The model's parameters.
+    /// The files that say what the model is: [`CONFIG`] and [`TOKENIZER`], or what it is an
+    /// adapter of.
+    pub described: BTreeMap<String, Vec<u8>>,
+    /// The model's parameters; of an adapter those that changed.
     pub model: Tensors,
     /// The auxiliary heads' parameters.
     pub auxiliary: Tensors,
@@ -87,16 +87,27 @@ pub struct Snapshot {
 pub struct Loaded {
     /// Its folder.
     pub folder: PathBuf,
-    /// The model's shape, as TOML.
-    pub config: String,
-    /// The tokenizer file.
-    pub tokenizer: Vec<u8>,
+    /// The files that say what the model is.
+    pub described: BTreeMap<String, Vec<u8>>,
     /// The model's and the auxiliary heads' parameters.
     pub parameters: HashMap<String, Tensor>,
     /// The optimizer's moments.
     pub optimizer: HashMap<String, Tensor>,
     /// Where the run stands.
     pub state: RunState,
+}
+
+impl Loaded {
+    /// The model's shape as TOML, if it is a whole model.
+    pub fn config(&self) -> Option<String> {
+        let bytes = self.described.get(CONFIG)?;
+        Some(String::from_utf8_lossy(bytes).into_owned())
+    }
+
+    /// The tokenizer file, if it is a whole model.
+    pub fn tokenizer(&self) -> Option<&[u8]> {
+        self.described.get(TOKENIZER).map(Vec::as_slice)
+    }
 }
 
 /// Writes a checkpoint and returns its folder.
@@ -107,14 +118,10 @@ pub fn save(run: &Path, snapshot: &Snapshot) -> Result<PathBuf> {
     std::fs::create_dir_all(&temp).map_err(TrainError::io(&temp))?;
     let mut state = snapshot.state.clone();
     state.checksums.clear();
-    let files = [
-        (CONFIG, snapshot.config.clone().into_bytes()),
-        (TOKENIZER, snapshot.tokenizer.clone()),
-    ];
-    for (file, bytes) in files {
+    for (file, bytes) in &snapshot.described {
         state
             .checksums
-            .insert(file.into(), write(&temp.join(file), &bytes)?);
+            .insert(file.clone(), write(&temp.join(file), bytes)?);
     }
     let tensors = [
         (MODEL, &snapshot.model),
@@ -192,20 +199,28 @@ pub fn load(folder: &Path) -> Result<Loaded> {
         }
         files.insert(file.as_str(), bytes);
     }
+    if !files.contains_key(ADAPTER)
+        && !(files.contains_key(CONFIG) && files.contains_key(TOKENIZER))
+    {
+        let message = format!("lists neither {CONFIG} and {TOKENIZER} nor {ADAPTER}");
+        return Err(TrainError::damaged(&folder.join(STATE), message));
+    }
     let mut take = |file: &str| {
         let missing = || TrainError::damaged(&folder.join(STATE), format!("lists no {file}"));
         files.remove(file).ok_or_else(missing)
     };
     let mut parameters = tensors(&take(MODEL)?)?;
     parameters.extend(tensors(&take(AUXILIARY)?)?);
-    let config = String::from_utf8(take(CONFIG)?)
-        .map_err(|error| TrainError::damaged(&folder.join(CONFIG), error.to_string()))?;
+    let optimizer = tensors(&take(OPTIMIZER)?)?;
+    let described = files.into_iter();
+    let described = described
+        .map(|(file, bytes)| (file.to_owned(), bytes))
+        .collect();
     Ok(Loaded {
         folder: folder.to_path_buf(),
-        config,
-        tokenizer: take(TOKENIZER)?,
+        described,
         parameters,
-        optimizer: tensors(&take(OPTIMIZER)?)?,
+        optimizer,
         state,
     })
 }
@@ -293,8 +308,10 @@ mod tests {
     fn snapshot(step: u64, stage_done: bool) -> Snapshot {
         let tensor = |value: f32| Tensor::full(value, (3, 2), &Device::Cpu).expect("small tensor");
         Snapshot {
-            config: "name = \"x\"".into(),
-            tokenizer: b"{}".to_vec(),
+            described: BTreeMap::from([
+                (CONFIG.into(), b"name = \"x\"".to_vec()),
+                (TOKENIZER.into(), b"{}".to_vec()),
+            ]),
             model: BTreeMap::from([("w".into(), tensor(step as f32))]),
             auxiliary: BTreeMap::new(),
             optimizer: BTreeMap::from([("first.w".into(), tensor(0.5))]),

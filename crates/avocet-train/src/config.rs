@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use avocet_checkpoint::LoraScale;
 use avocet_model::ModelConfig;
 use serde::{Deserialize, Serialize};
 
@@ -131,6 +132,37 @@ impl Default for LossWeights {
     }
 }
 
+/// Low-rank factors for matrices that stand still (LoRA, arXiv:2106.09685).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoraConfig {
+    /// Rows of the first factor.
+    pub rank: usize,
+    /// The product counts `alpha / rank` times.
+    pub alpha: f64,
+    /// Patterns of the names of the matrices.
+    pub layers: Vec<String>,
+}
+
+impl LoraConfig {
+    /// Errors in words if a field is out of range.
+    pub fn validate(&self) -> std::result::Result<(), String> {
+        match self.rank > 0 && self.alpha.is_finite() && !self.layers.is_empty() {
+            true => Ok(()),
+            false => Err("rank must be at least 1, alpha a number, layers not empty".into()),
+        }
+    }
+}
+
+impl From<&LoraConfig> for LoraScale {
+    fn from(config: &LoraConfig) -> Self {
+        Self {
+            rank: config.rank,
+            alpha: config.alpha,
+        }
+    }
+}
+
 /// What the text loss is the mean of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -185,13 +217,25 @@ impl TrainConfig {
         Ok(config)
     }
 
+    /// As it is written in a file.
+    ///
+    /// Errors if a path in it is not Unicode.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).map_err(|error| TrainError::config("settings", error.to_string()))
+    }
+
     /// Errors if a field is out of range, naming it.
     pub fn validate(&self) -> Result<()> {
+        self.validate_over(false)
+    }
+
+    /// As [`TrainConfig::validate`]; a model to start `over` stands for the first stage's.
+    pub(crate) fn validate_over(&self, over: bool) -> Result<()> {
         if self.stages.is_empty() {
             return Err(TrainError::config("stage", "the file lists no [[stage]]"));
         }
         for (index, stage) in self.stages.iter().enumerate() {
-            if index == 0 && stage.model.is_none() && stage.init.is_empty() {
+            if index == 0 && !over && stage.model.is_none() && stage.init.is_empty() {
                 let field = format!("stage {:?}: model", stage.name);
                 return Err(TrainError::config(field, "the first stage names no model"));
             }

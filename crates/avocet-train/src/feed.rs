@@ -8,9 +8,8 @@ use avocet_data::shard::Reader;
 use avocet_data::{
     Batch, BatchShape, BatchSize, Content, DataError, Loader, LoaderSource, Position,
 };
-use avocet_model::ModelConfig;
-use avocet_text::Tokenizer;
 use avocet_text::prompt::IMAGE_MARKER;
+use avocet_text::{Language, Tokenizer};
 
 use crate::checkpoint::RunState;
 use crate::config::{MeanOver, StageConfig, TokenizerRecipe, TrainConfig};
@@ -85,7 +84,7 @@ impl Feed {
 /// Datasets with all that making batches of them needs.
 struct Source {
     sources: Vec<LoaderSource>,
-    tokenizer: Arc<Tokenizer>,
+    language: Arc<Language>,
     shape: BatchShape,
     seed: u64,
     position: Option<Position>,
@@ -103,8 +102,8 @@ impl Source {
         };
         Ok(Self {
             sources: stage.data.iter().map(open).collect::<Result<_>>()?,
-            tokenizer: start.tokenizer.clone(),
-            shape: shape(&start.model),
+            language: start.language.clone(),
+            shape: start.shape.clone(),
             seed,
             position: None,
             loader: None,
@@ -116,8 +115,9 @@ impl Source {
         let loader = match self.loader.take() {
             Some((of, loader)) if of == size => loader,
             _ => {
-                let (tokenizer, sources) = (self.tokenizer.clone(), self.sources.clone());
-                let mut loader = Loader::new(sources, tokenizer, self.shape, size, self.seed)
+                let (language, sources) = (self.language.clone(), self.sources.clone());
+                let shape = self.shape.clone();
+                let mut loader = Loader::new(sources, language, shape, size, self.seed)
                     .map_err(|error| TrainError::Data(error.to_string()))?;
                 if let Some(position) = &self.position {
                     let sought = loader.seek(position.clone());
@@ -184,16 +184,6 @@ fn reader(path: &Path) -> Result<Arc<Reader>> {
     Reader::open(path).map(Arc::new).map_err(failed)
 }
 
-/// What the model can take; a model without eyes is shown nothing larger than a patch.
-fn shape(model: &ModelConfig) -> BatchShape {
-    let vision = model.vision.as_ref();
-    BatchShape {
-        patch_size: vision.map_or(16, |vision| vision.patch_size),
-        max_patches: vision.map_or(1, |vision| vision.max_patches),
-        max_context: model.decoder.max_context,
-    }
-}
-
 /// The held-out data of a stage, always the same samples.
 pub(crate) fn held_out(
     stage: &StageConfig,
@@ -216,8 +206,8 @@ pub(crate) fn held_out(
     let mut loader = if sources.is_empty() {
         None
     } else {
-        let (tokenizer, shape) = (start.tokenizer.clone(), shape(&start.model));
-        let loader = Loader::new(sources, tokenizer, shape, size, 0);
+        let (language, shape) = (start.language.clone(), start.shape.clone());
+        let loader = Loader::new(sources, language, shape, size, 0);
         Some(loader.map_err(|error| TrainError::Data(error.to_string()))?)
     };
     let next = move || loader.as_mut()?.next_batch().map_err(failed).transpose();

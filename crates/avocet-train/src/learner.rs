@@ -16,6 +16,8 @@ use crate::params::{Param, Params};
 use crate::pattern::matches;
 use crate::vision::{AuxiliaryHeads, Names};
 
+mod recompute;
+
 /// Where the auxiliary heads' names begin; the rest belongs to the model.
 pub const AUXILIARY: &str = "auxiliary";
 
@@ -31,6 +33,7 @@ pub struct Learner {
     clip: Option<f64>,
     router_bias_rate: f64,
     vision_trains: bool,
+    recompute: bool,
 }
 
 /// What a step did.
@@ -93,6 +96,16 @@ impl Learner {
         names: Vec<String>,
     ) -> Result<Self> {
         let params = Params::new(seed, stage.selection(), loaded);
+        Self::with(config, stage, params, names)
+    }
+
+    /// A learner over parameters that exist, or that the model asks for now.
+    pub(crate) fn with(
+        config: &ModelConfig,
+        stage: &StageConfig,
+        params: Params,
+        names: Vec<String>,
+    ) -> Result<Self> {
         let model = Avocet::new(config, params.builder())?;
         let losses = &stage.losses;
         let wanted = stage.kind != StageKind::Text && (losses.ctc > 0.0 || losses.names > 0.0);
@@ -140,6 +153,7 @@ impl Learner {
             names: Names::new(names),
             clip: stage.clip,
             router_bias_rate: stage.router_bias_rate,
+            recompute: stage.recompute && stage.kind != StageKind::Vision,
         })
     }
 
@@ -174,6 +188,7 @@ impl Learner {
     /// As many micro-batches as there are threads run side by side; their gradients are added in
     /// order, so that the result does not depend on the threads.
     pub fn step(&mut self, batches: &[Batch], rate: f64, measure: bool) -> Result<StepReport> {
+        self.renew()?;
         let share = Share::of(batches);
         if let Some(heads) = &self.objective.heads {
             for batch in batches {
@@ -207,9 +222,20 @@ impl Learner {
         Ok(report)
     }
 
+    /// Makes the matrices that are sums of still and learning ones anew.
+    fn renew(&mut self) -> Result<()> {
+        if self.params.has_sums() {
+            self.model = Avocet::new(self.model.config(), self.params.builder())?;
+        }
+        Ok(())
+    }
+
     /// What one micro-batch adds to a step.
     fn part(&self, batch: &Batch, share: Share, measure: bool) -> Result<Part> {
         let started = Instant::now();
+        if self.recompute {
+            return self.part_recomputed(batch, share, measure);
+        }
         let losses = self
             .objective
             .losses(&self.model, batch, share, &self.names)?;
@@ -248,6 +274,7 @@ impl Learner {
         &mut self,
         batches: impl IntoIterator<Item = Result<Batch>>,
     ) -> Result<BTreeMap<String, f64>> {
+        self.renew()?;
         let mut figures = KindSums::new();
         for batch in batches {
             let batch = batch?;

@@ -67,13 +67,7 @@ impl Objective {
         share: Share,
         names: &Names,
     ) -> Result<Losses> {
-        let mut losses = Losses {
-            total: None,
-            parts: BTreeMap::new(),
-            loads: Vec::new(),
-            hidden: None,
-            auxiliary: None,
-        };
+        let mut losses = Self::none();
         let latents = self.see(model, batch, share, names, &mut losses)?;
         if self.kind != StageKind::Vision {
             let decoded = model.forward(&self.text(batch), latents.as_ref())?;
@@ -82,8 +76,19 @@ impl Objective {
         Ok(losses)
     }
 
+    /// Losses without parts.
+    pub(crate) fn none() -> Losses {
+        Losses {
+            total: None,
+            parts: BTreeMap::new(),
+            loads: Vec::new(),
+            hidden: None,
+            auxiliary: None,
+        }
+    }
+
     /// Runs the vision tower, adds the auxiliary losses, and gives what the decoder attends to.
-    fn see(
+    pub(crate) fn see(
         &self,
         model: &Avocet,
         batch: &Batch,
@@ -114,7 +119,7 @@ impl Objective {
         }
     }
 
-    fn text(&self, batch: &Batch) -> TextBatch {
+    pub(crate) fn text(&self, batch: &Batch) -> TextBatch {
         let blind = self.kind == StageKind::Text;
         TextBatch {
             ids: batch.ids.clone(),
@@ -122,16 +127,12 @@ impl Objective {
             seen_images: if blind {
                 vec![only(None); batch.ids.len()]
             } else {
-                batch
-                    .latest_image
-                    .iter()
-                    .map(|image| only(*image))
-                    .collect()
+                batch.seen_images.clone()
             },
         }
     }
 
-    fn decode(
+    pub(crate) fn decode(
         &self,
         model: &Avocet,
         batch: &Batch,
@@ -140,13 +141,7 @@ impl Objective {
         losses: &mut Losses,
     ) -> Result<()> {
         let Decoded { hidden, routers } = decoded;
-        let weights: Vec<f32> = batch
-            .weights
-            .iter()
-            .map(|w| w / share.answer_weight)
-            .collect();
-        let text = cross_entropy(&hidden, model.head().tensor()?, &batch.targets, &weights)?;
-        losses.add("text", text, 1.0)?;
+        self.predict(model, batch, share, hidden, losses)?;
         let part = 1.0 / (share.micro_batches * routers.len().max(1)) as f64;
         let mean = |of: Vec<&Tensor>| Tensor::stack(&of, 0)?.sum_all()?.affine(part, 0.0);
         if !routers.is_empty() {
@@ -156,6 +151,25 @@ impl Objective {
             losses.add("z", z, self.weights.z)?;
         }
         losses.loads = routers.into_iter().map(|r| r.load).collect();
+        Ok(())
+    }
+
+    /// Adds the loss of the text by the rows `hidden` that predict it.
+    pub(crate) fn predict(
+        &self,
+        model: &Avocet,
+        batch: &Batch,
+        share: Share,
+        hidden: Tensor,
+        losses: &mut Losses,
+    ) -> Result<()> {
+        let weights: Vec<f32> = batch
+            .weights
+            .iter()
+            .map(|w| w / share.answer_weight)
+            .collect();
+        let text = cross_entropy(&hidden, model.head().tensor()?, &batch.targets, &weights)?;
+        losses.add("text", text, 1.0)?;
         losses.hidden = Some(hidden);
         Ok(())
     }
@@ -240,15 +254,16 @@ pub fn step_flops(
     if kind == StageKind::Vision {
         return seeing * factor;
     }
-    let patches = |text: &[Option<u32>]| {
-        let image = text.last().copied().flatten()?;
-        let (rows, columns) = batch.grids.get(image as usize)?;
-        Some(rows * columns)
+    let patches = |text: &[(u32, u32)]| {
+        let (first, end) = text.last().copied().unwrap_or((0, 0));
+        let seen = batch.grids.get(first as usize..end as usize);
+        let seen = seen.unwrap_or_default().iter();
+        seen.map(|(rows, columns)| rows * columns).sum::<usize>()
     };
     let texts = batch.offsets.windows(2).map(|span| {
         let seen = match kind {
             StageKind::Text => 0,
-            _ => patches(&batch.latest_image[span[0]..span[1]]).unwrap_or(0),
+            _ => patches(&batch.seen_images[span[0]..span[1]]),
         };
         (span[1] - span[0], seen)
     });

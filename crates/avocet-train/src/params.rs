@@ -9,12 +9,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use avocet_kernels::Weight;
+use avocet_checkpoint::{LORA, LoraScale, factor_shapes};
+use avocet_kernels::{Weight, low_rank_sum};
 use avocet_model::{Builder, Parameters, seeded};
 use candle_core::{DType, Shape, Tensor, Var};
 use candle_nn::Init;
 use sha2::{Digest, Sha256};
 
+use crate::config::LoraConfig;
 use crate::error::{Result, TrainError};
 use crate::learner::AUXILIARY;
 use crate::pattern::matches_any;
@@ -70,16 +72,30 @@ impl Param {
 #[derive(Debug, Default)]
 struct Inner {
     params: BTreeMap<String, Param>,
+    /// Weights of a model that is fine-tuned, as they were handed out.
+    still: BTreeMap<String, Weight>,
     fresh: Vec<String>,
     loaded: HashMap<String, Tensor>,
 }
 
 /// The store of parameters behind a model under training.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Params {
     inner: Arc<Mutex<Inner>>,
     seed: u64,
     selection: Selection,
+    base: Option<Builder>,
+    lora: Option<LoraConfig>,
+}
+
+impl std::fmt::Debug for Params {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (inner, selection) = (&self.inner, &self.selection);
+        f.debug_struct("Params")
+            .field("inner", inner)
+            .field("selection", selection)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Params {
@@ -94,7 +110,21 @@ impl Params {
             inner: Arc::new(Mutex::new(inner)),
             seed,
             selection,
+            base: None,
+            lora: None,
         }
+    }
+
+    /// The same over the parameters of a whole model: what does not train is handed out as `base`
+    /// has it, and matrices that `lora` names are sums with factors that learn.
+    pub fn over(mut self, base: Builder, lora: Option<LoraConfig>) -> Self {
+        (self.base, self.lora) = (Some(base), lora);
+        self
+    }
+
+    /// Whether some matrix is a sum, which has to be made anew after each step.
+    pub fn has_sums(&self) -> bool {
+        self.lora.is_some()
     }
 
     /// The builder that a model makes its tensors with.
@@ -143,6 +173,41 @@ impl Params {
         hash(self.tensors(wanted).iter())
     }
 
+    /// SHA-256 over the names and values, as they are now, of all parameters that do not train.
+    pub fn still_hash(&self) -> Result<String> {
+        let inner = self.lock();
+        let mut digest = Sha256::new();
+        let own = inner.params.values().filter(|param| !param.trains);
+        let own = own.map(|param| (&param.name, Weight::from(param.var.as_detached_tensor())));
+        let still = inner
+            .still
+            .iter()
+            .map(|(name, weight)| (name, weight.clone()));
+        let all: BTreeMap<&String, Weight> = still.chain(own).collect();
+        for (name, weight) in all {
+            feed(&mut digest, name, &weight.to_tensor()?)?;
+        }
+        Ok(hex(&digest.finalize()))
+    }
+
+    /// Numbers in all parameters that do not train.
+    pub fn num_still(&self) -> u64 {
+        let inner = self.lock();
+        let own = inner.params.values().filter(|param| !param.trains);
+        let own = own.map(|param| param.var.elem_count());
+        let still = inner
+            .still
+            .values()
+            .map(|weight| weight.dims().iter().product());
+        own.chain(still).map(|count: usize| count as u64).sum()
+    }
+
+    /// Numbers in all parameters that train.
+    pub fn num_trained(&self) -> u64 {
+        let trained = self.trained().into_iter();
+        trained.map(|param| param.var.elem_count() as u64).sum()
+    }
+
     /// Names that were loaded and that nothing asked for, sorted.
     pub fn unused(&self) -> Vec<String> {
         let inner = self.lock();
@@ -173,12 +238,13 @@ impl Params {
             check_shape(name, param.var.dims(), shape.dims())?;
             return Ok(handle(param));
         }
-        let value = match inner.loaded.remove(name) {
-            Some(tensor) => {
+        let value = match (inner.loaded.remove(name), &self.base) {
+            (Some(tensor), _) => {
                 check_shape(name, tensor.dims(), shape.dims())?;
                 tensor.to_dtype(DType::F32)?.contiguous()?.copy()?
             }
-            None => {
+            (None, Some(base)) if !is_own(name) => base.tensor(shape, name, init)?,
+            (None, _) => {
                 inner.fresh.push(name.to_string());
                 seeded(&shape, init, self.seed, name)?
             }
@@ -186,12 +252,63 @@ impl Params {
         let param = Param {
             name: name.to_string(),
             var: Var::from_tensor(&value)?,
-            trains: self.selection.trains(name),
+            trains: is_factor(name) || self.selection.trains(name),
         };
         let tensor = handle(&param);
         inner.params.insert(name.to_string(), param);
         Ok(tensor)
     }
+}
+
+impl Params {
+    /// A matrix of the model that is fine-tuned, as it lies there, or a sum with factors.
+    fn still_matrix(&self, base: &Builder, name: &str, shape: Shape, init: Init) -> Result<Weight> {
+        let lora = self.lora.as_ref();
+        let lora = lora.filter(|lora| matches_any(&lora.layers, name));
+        let known = self.lock().still.get(name).cloned();
+        let weight = match known {
+            Some(weight) => weight,
+            None => {
+                let stored = base.matrix(shape.clone(), name, init)?;
+                // Sums and the output head are computed in f32; other stored matrices as they lie.
+                let weight = match stored {
+                    Weight::Stored(_) if lora.is_none() && !TABLES.contains(&name) => stored,
+                    other => Weight::from(other.to_tensor()?),
+                };
+                let mut inner = self.lock();
+                inner.still.insert(name.to_owned(), weight.clone());
+                weight
+            }
+        };
+        let Some(lora) = lora else {
+            return Ok(weight);
+        };
+        let Some((a, b)) = factor_shapes(&shape, lora.rank) else {
+            return Ok(weight);
+        };
+        let inputs = shape.dims().last().copied().unwrap_or(1).max(1);
+        let random = Init::Randn {
+            mean: 0.0,
+            stdev: (inputs as f64).sqrt().recip(),
+        };
+        // The second factor starts at zero, so that the model starts as it was.
+        let a = self.make(a.into(), &format!("{name}{}", LORA.0), random)?;
+        let b = self.make(b.into(), &format!("{name}{}", LORA.1), Init::Const(0.0))?;
+        let scale = LoraScale::from(lora).factor();
+        Ok(low_rank_sum(weight.tensor()?, &a, &b, scale)?.into())
+    }
+}
+
+/// Read by row and by column, in f32.
+const TABLES: [&str; 2] = ["decoder.embedding", "decoder.head"];
+
+fn is_factor(name: &str) -> bool {
+    name.ends_with(LORA.0) || name.ends_with(LORA.1)
+}
+
+/// Whether no model that is fine-tuned has the parameter.
+fn is_own(name: &str) -> bool {
+    name.starts_with(AUXILIARY) || is_factor(name)
 }
 
 /// What the model computes with: the variable itself, or its value without a gradient.
@@ -216,12 +333,30 @@ fn check_shape(name: &str, found: &[usize], needed: &[usize]) -> Result<()> {
 
 impl Parameters for Params {
     fn tensor(&self, name: &str, shape: Shape, init: Init) -> candle_core::Result<Tensor> {
+        if let Some(base) = &self.base
+            && !is_own(name)
+            && !self.selection.trains(name)
+        {
+            let known = self.lock().still.get(name).cloned();
+            if let Some(known) = known {
+                return known.tensor().cloned();
+            }
+            let tensor = base.tensor(shape, name, init)?;
+            let mut inner = self.lock();
+            inner.still.insert(name.to_owned(), tensor.clone().into());
+            return Ok(tensor);
+        }
         self.make(shape, name, init)
             .map_err(|error| candle_core::Error::Msg(error.to_string()))
     }
 
     fn matrix(&self, name: &str, shape: Shape, init: Init) -> candle_core::Result<Weight> {
-        Ok(self.tensor(name, shape, init)?.into())
+        match &self.base {
+            Some(base) if !is_own(name) && !self.selection.trains(name) => self
+                .still_matrix(base, name, shape, init)
+                .map_err(|error| candle_core::Error::Msg(error.to_string())),
+            _ => Ok(self.tensor(name, shape, init)?.into()),
+        }
     }
 }
 
@@ -230,16 +365,21 @@ pub fn hash<'a>(tensors: impl Iterator<Item = (&'a String, &'a Tensor)>) -> Resu
     let sorted: BTreeMap<&String, &Tensor> = tensors.collect();
     let mut digest = Sha256::new();
     for (name, tensor) in sorted {
-        digest.update(name.as_bytes());
-        digest.update([0]);
-        let values = tensor.flatten_all()?.to_vec1::<f32>()?;
-        let bytes: Vec<u8> = values
-            .iter()
-            .flat_map(|value| value.to_le_bytes())
-            .collect();
-        digest.update(bytes);
+        feed(&mut digest, name, tensor)?;
     }
     Ok(hex(&digest.finalize()))
+}
+
+fn feed(digest: &mut Sha256, name: &str, tensor: &Tensor) -> Result<()> {
+    digest.update(name.as_bytes());
+    digest.update([0]);
+    let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+    let bytes: Vec<u8> = values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect();
+    digest.update(bytes);
+    Ok(())
 }
 
 /// Lower-case hexadecimal digits of `bytes`.

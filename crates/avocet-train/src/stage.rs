@@ -7,8 +7,8 @@ use avocet_data::BatchSize;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{
-    AuxiliaryConfig, InitFrom, LossWeights, MeanOver, ModelSource, Precision, SourceConfig,
-    StageKind, everything,
+    AuxiliaryConfig, InitFrom, LoraConfig, LossWeights, MeanOver, ModelSource, Precision,
+    SourceConfig, StageKind, everything,
 };
 use crate::error::{Result, TrainError};
 use crate::optimizer::AdamWConfig;
@@ -45,6 +45,13 @@ pub struct StageConfig {
     /// Patterns of the names that stay still although `trains` has them.
     #[serde(default)]
     pub freezes: Vec<String>,
+    /// Low-rank factors that learn for matrices that stand still, in fine-tuning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lora: Option<LoraConfig>,
+    /// Keep only what enters each block of the decoder, and compute the block again on the way
+    /// back: less memory for a third more work (arXiv:1604.06174).
+    #[serde(default)]
+    pub recompute: bool,
     /// Samples of a step.
     #[serde(default)]
     pub samples: usize,
@@ -145,6 +152,8 @@ impl StageConfig {
             epochs: None,
             trains: everything(),
             freezes: Vec::new(),
+            lora: None,
+            recompute: false,
             samples,
             rows: None,
             micro_batches: one_part(),
@@ -237,6 +246,9 @@ impl StageConfig {
         }
         if self.kind == StageKind::Vision && losses.ctc == 0.0 && losses.names == 0.0 {
             return fail("losses", "a vision stage needs a weight for ctc or names");
+        }
+        if let Some(lora) = &self.lora {
+            lora.validate().or_else(|reason| fail("lora", &reason))?;
         }
         if self.data.is_empty() {
             return fail("data", "the stage lists no [[stage.data]]");

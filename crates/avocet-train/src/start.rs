@@ -1,24 +1,29 @@
 //! What a stage starts from: the model's shape, the tokenizer and the first values.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
+use avocet_data::BatchShape;
 use avocet_model::ModelConfig;
-use avocet_text::Tokenizer;
+use avocet_text::{Language, Tokenizer};
 use candle_core::{Device, Tensor};
 
 use crate::checkpoint::{self, Loaded, RunState};
 use crate::config::{InitFrom, StageConfig, TrainConfig};
 use crate::error::{Result, TrainError};
 use crate::learner::AUXILIARY;
+use crate::origin::Base;
 use crate::pattern::matches_any;
 use crate::progress;
 
 /// What a stage starts from.
 pub(crate) struct Start {
     pub(crate) model: ModelConfig,
-    pub(crate) tokenizer: Arc<Tokenizer>,
+    pub(crate) language: Arc<Language>,
+    pub(crate) shape: BatchShape,
+    /// The files that say what the model is, in every checkpoint.
+    pub(crate) described: BTreeMap<String, Vec<u8>>,
     pub(crate) values: HashMap<String, Tensor>,
     /// Names in the order of their places in the auxiliary head.
     pub(crate) names: Vec<String>,
@@ -59,12 +64,34 @@ impl Start {
             let message = format!("it has {tokens} tokens, the model's vocab_size is {rows}");
             return Err(TrainError::config(field, message));
         }
+        let described = [
+            (checkpoint::CONFIG, model.to_toml().into_bytes()),
+            (checkpoint::TOKENIZER, tokenizer.to_bytes().to_vec()),
+        ];
+        let described = described.into_iter();
         Ok(Self {
+            shape: shape(&model),
             model,
-            tokenizer: Arc::new(tokenizer),
+            language: Arc::new(Language::own(tokenizer)),
+            described: described
+                .map(|(file, bytes)| (file.to_owned(), bytes))
+                .collect(),
             values,
             names,
         })
+    }
+
+    /// What fine-tuning `base` starts from; `previous` is the checkpoint to go on from.
+    pub(crate) fn over(base: &Base, state: &RunState, previous: Option<&Loaded>) -> Self {
+        let loaded = previous.map(|loaded| loaded.parameters.clone());
+        Self {
+            model: base.files().config().clone(),
+            language: base.language(),
+            shape: base.shape(),
+            described: BTreeMap::new(),
+            values: loaded.unwrap_or_default(),
+            names: state.names.clone(),
+        }
     }
 }
 
@@ -94,12 +121,12 @@ fn taken(
 /// Reads a model folder, a checkpoint, or the newest checkpoint of a run folder.
 fn read(folder: &Path) -> Result<Folder> {
     if checkpoint::is_checkpoint(folder) {
-        return Ok(of_checkpoint(checkpoint::load(folder)?));
+        return of_checkpoint(checkpoint::load(folder)?);
     }
     if !checkpoint::list(folder)?.is_empty() {
         let none = || TrainError::damaged(folder, "none of its checkpoints is whole");
         let newest = checkpoint::newest(folder, progress::line)?;
-        return newest.map(of_checkpoint).ok_or_else(none);
+        return of_checkpoint(newest.ok_or_else(none)?);
     }
     let path = folder.join(checkpoint::CONFIG);
     let config = std::fs::read_to_string(&path).map_err(TrainError::io(&path))?;
@@ -111,13 +138,26 @@ fn read(folder: &Path) -> Result<Folder> {
     })
 }
 
-fn of_checkpoint(loaded: Loaded) -> Folder {
-    Folder {
-        config: loaded.config,
-        tokenizer: Some(loaded.tokenizer),
+/// What the network can take; one without eyes is shown nothing larger than a patch.
+fn shape(model: &ModelConfig) -> BatchShape {
+    let context = model.decoder.max_context;
+    match &model.vision {
+        Some(vision) => BatchShape::native(vision.patch_size, vision.max_patches, context),
+        None => BatchShape::blind(context),
+    }
+}
+
+fn of_checkpoint(loaded: Loaded) -> Result<Folder> {
+    let adapter = || {
+        let message = "is an adapter; write the whole model first, with `avocet models export`";
+        TrainError::damaged(&loaded.folder, message)
+    };
+    Ok(Folder {
+        config: loaded.config().ok_or_else(adapter)?,
+        tokenizer: loaded.tokenizer().map(<[u8]>::to_vec),
         values: loaded.parameters,
         names: loaded.state.names,
-    }
+    })
 }
 
 fn tensors(path: &Path) -> Result<HashMap<String, Tensor>> {
@@ -134,10 +174,10 @@ fn model(
     if let Some(source) = &stage.model {
         return source.resolve();
     }
-    let before = previous.map(|loaded| &loaded.config);
-    let text = before.or(folders.first().map(|folder| &folder.config));
+    let before = previous.and_then(Loaded::config);
+    let text = before.or_else(|| folders.first().map(|folder| folder.config.clone()));
     let none = || TrainError::config(format!("stage {:?}: model", stage.name), "is not given");
-    let parsed = ModelConfig::from_toml(text.ok_or_else(none)?);
+    let parsed = ModelConfig::from_toml(&text.ok_or_else(none)?);
     parsed.map_err(|error| TrainError::Model(error.to_string()))
 }
 
@@ -155,7 +195,8 @@ fn tokenizer(
         return of(&bytes, &path.display().to_string());
     }
     if let Some(loaded) = previous {
-        return of(&loaded.tokenizer, &loaded.folder.display().to_string());
+        let bytes = loaded.tokenizer().unwrap_or_default();
+        return of(bytes, &loaded.folder.display().to_string());
     }
     let mut found = folders.iter().zip(&stage.init);
     let found = found.find_map(|(folder, init)| Some((folder.tokenizer.as_ref()?, init)));

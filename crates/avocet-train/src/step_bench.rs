@@ -160,7 +160,8 @@ pub fn synthetic_batch(config: &ModelConfig, samples: usize, seed: u64) -> Batch
             batch
                 .weights
                 .push(f32::from(u8::from(place + answer >= tokens)));
-            batch.latest_image.push(image.filter(|_| place > 0));
+            let seen = image.filter(|_| place > 0);
+            batch.seen_images.push(avocet_model::only(seen));
         }
         batch.offsets.push(batch.ids.len());
         batch

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use avocet_checkpoint::{ADAPTER, Adapter};
+
 use crate::checkpoint::{self, Loaded, RunState, Snapshot};
 use crate::config::{Precision, StageConfig, TrainConfig};
 use crate::error::{Result, TrainError};
@@ -12,7 +14,8 @@ use crate::feed::{Feed, held_out};
 use crate::learner::{AUXILIARY, Learner};
 use crate::meter::Meter;
 use crate::metrics::MetricsLog;
-use crate::params::hash;
+use crate::origin::Base;
+use crate::params::{Params, hash};
 use crate::progress::{self, Progress};
 use crate::start::Start;
 
@@ -31,6 +34,9 @@ pub struct TrainOptions {
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
+    /// SHA-256 over the names and values of all parameters of a fine-tuned model that do not
+    /// train, as they are at the end; empty for other runs.
+    pub unchanged_hash: String,
     /// Steps done in the run.
     pub step: u64,
     /// False when it was told to stop before its end.
@@ -57,7 +63,29 @@ pub fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
 /// Errors if the run already has checkpoints and `resume` is not set, if none of them is whole, or
 /// if anything that a stage needs is missing.
 pub fn train(config: &TrainConfig, options: &TrainOptions) -> Result<Outcome> {
-    config.validate()?;
+    run_stages(config, None, options)
+}
+
+/// Trains all stages of `config` over a whole model; only what changes is saved.
+///
+/// Errors as [`train`] does, or if what must not change is not what it was when the run began.
+pub fn finetune(config: &TrainConfig, base: &Base, options: &TrainOptions) -> Result<Outcome> {
+    run_stages(config, Some(base), options)
+}
+
+fn run_stages(
+    config: &TrainConfig,
+    base: Option<&Base>,
+    options: &TrainOptions,
+) -> Result<Outcome> {
+    config.validate_over(base.is_some())?;
+    if let (None, Some(stage)) = (
+        base,
+        config.stages.iter().find(|stage| stage.lora.is_some()),
+    ) {
+        let field = format!("stage {:?}: lora", stage.name);
+        return Err(TrainError::config(field, "is for `avocet finetune` alone"));
+    }
     let run = config.run.as_path();
     std::fs::create_dir_all(run).map_err(TrainError::io(run))?;
     checkpoint::clean(run)?;
@@ -72,9 +100,11 @@ pub fn train(config: &TrainConfig, options: &TrainOptions) -> Result<Outcome> {
                 finished: true,
                 folder: loaded.folder.clone(),
                 parameter_hash: hash(loaded.parameters.iter())?,
+                unchanged_hash: unchanged(loaded).unwrap_or_default(),
             });
         }
-        let mut session = Session::begin(config, state.unwrap_or_default(), previous.as_ref())?;
+        let state = state.unwrap_or_default();
+        let mut session = Session::begin(config, base, state, previous.as_ref())?;
         let outcome = session.run(run, &mut log, &options.stop)?;
         let more = session.state.stage + 1 < config.stages.len();
         let finished = outcome.finished && !more;
@@ -101,6 +131,12 @@ fn resume(run: &Path, options: &TrainOptions) -> Result<Option<Loaded>> {
     let newest = checkpoint::newest(run, progress::line)?;
     let none = || TrainError::damaged(run, format!("none of its {count} checkpoints is whole"));
     newest.ok_or_else(none).map(Some)
+}
+
+/// What a checkpoint says that all parameters that do not train hash to.
+fn unchanged(loaded: &Loaded) -> Option<String> {
+    let text = String::from_utf8_lossy(loaded.described.get(ADAPTER)?).into_owned();
+    toml::from_str::<Adapter>(&text).ok()?.unchanged_sha256
 }
 
 /// Where the next steps begin; none when all stages are done.
@@ -141,19 +177,44 @@ struct Session<'a> {
     feed: Feed,
     total: u64,
     state: RunState,
+    base: Option<&'a Base>,
+    unchanged_hash: String,
 }
 
 impl<'a> Session<'a> {
-    fn begin(config: &'a TrainConfig, state: RunState, previous: Option<&Loaded>) -> Result<Self> {
+    fn begin(
+        config: &'a TrainConfig,
+        base: Option<&'a Base>,
+        state: RunState,
+        previous: Option<&Loaded>,
+    ) -> Result<Self> {
         let stage = &config.stages[state.stage];
         avocet_kernels::set_product_precision(match stage.precision {
             Precision::F32 => avocet_kernels::Precision::F32,
             Precision::Bf16 => avocet_kernels::Precision::Bf16,
         });
-        let mut start = Start::of(config, &state, previous)?;
+        let mut start = match base {
+            Some(base) => Start::over(base, &state, previous),
+            None => Start::of(config, &state, previous)?,
+        };
         let values = std::mem::take(&mut start.values);
         let names = std::mem::take(&mut start.names);
-        let mut learner = Learner::new(&start.model, stage, config.seed, values, names)?;
+        let mut params = Params::new(config.seed, stage.selection(), values);
+        if let Some(base) = base {
+            params = params.over(base.builder()?, stage.lora.clone());
+        }
+        let mut learner = Learner::with(&start.model, stage, params, names)?;
+        let mut unchanged_hash = String::new();
+        if let Some(base) = base {
+            unchanged_hash = learner.params().still_hash()?;
+            let before = previous.and_then(unchanged);
+            let same = before.is_none_or(|before| before == unchanged_hash);
+            if !same && state.stage_step > 0 {
+                let message = "is not the model that the run began with";
+                return Err(TrainError::damaged(base.files().path(), message));
+            }
+            start.described = base.described(stage, &unchanged_hash)?;
+        }
         let unused = learner.params().unused();
         if !unused.is_empty() {
             let (count, first) = (unused.len(), &unused[0]);
@@ -173,6 +234,8 @@ impl<'a> Session<'a> {
             feed,
             total,
             state,
+            base,
+            unchanged_hash,
         })
     }
 
@@ -274,9 +337,12 @@ impl<'a> Session<'a> {
         let params = self.learner.params();
         let mut auxiliary = params.carried();
         auxiliary.extend(params.tensors(|name| name.starts_with(AUXILIARY)));
+        if self.base.is_some() && stage_done && params.still_hash()? != self.unchanged_hash {
+            let message = "a parameter that was to stand still has moved; nothing was saved";
+            return Err(TrainError::Model(message.into()));
+        }
         let snapshot = Snapshot {
-            config: self.start.model.to_toml(),
-            tokenizer: self.start.tokenizer.to_bytes().to_vec(),
+            described: self.start.described.clone(),
             model: params.tensors(|name| !name.starts_with(AUXILIARY)),
             auxiliary,
             optimizer: self.learner.optimizer().state()?,
@@ -290,6 +356,7 @@ impl<'a> Session<'a> {
             finished: stage_done,
             folder,
             parameter_hash: hash(snapshot.model.iter().chain(&snapshot.auxiliary))?,
+            unchanged_hash: self.unchanged_hash.clone(),
         })
     }
 }

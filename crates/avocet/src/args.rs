@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::datasets::{DedupArgs, MergeArgs, SplitArgs};
+use crate::eval::EvalArgs;
 
 /// Asks questions about pictures, and trains the model that answers them.
 #[derive(Debug, Parser)]
@@ -41,6 +42,8 @@ pub enum Command {
     Transcribe(crate::transcribe::TranscribeArgs),
     /// Train one stage or a list of stages from a TOML file.
     Train(TrainArgs),
+    /// Let a model learn from your own pictures, questions and answers.
+    Finetune(crate::finetune::FinetuneArgs),
     /// Make training data, or look at it.
     #[command(subcommand)]
     Data(DataCommand),
@@ -133,33 +136,6 @@ pub struct ScoreArgs {
     /// Also append N greedy tokens to each record.
     #[arg(long, value_name = "N")]
     pub greedy: Option<usize>,
-}
-
-/// `avocet eval`.
-#[derive(Debug, Args)]
-pub struct EvalArgs {
-    /// The model: `mini` (built in), a folder, a GGUF file, or a hub id such as owner/name.
-    #[arg(long, value_name = "REF", default_value = "mini")]
-    pub model: String,
-    /// Change a field of the model's configuration, such as
-    /// `cross_attention.without_image=nothing`; may be given many times.
-    #[arg(long = "set", value_name = "FIELD=VALUE")]
-    pub settings: Vec<String>,
-    /// A dataset folder, a name under datasets/, or a file of {"images","question","answer"} lines.
-    #[arg(long, value_name = "TASK")]
-    pub task: String,
-    /// Print the figures as one JSON object.
-    #[arg(long)]
-    pub json: bool,
-    /// Only the first N questions.
-    #[arg(long, value_name = "N")]
-    pub limit: Option<usize>,
-    /// Where every answer is kept; beside the task when absent.
-    #[arg(long, value_name = "FILE.jsonl")]
-    pub answers: Option<PathBuf>,
-    /// The most tokens one answer may have.
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
-    pub max_tokens: u32,
 }
 
 /// `avocet inspect`.

@@ -16,6 +16,7 @@ mod download;
 mod embedded;
 mod eval;
 mod failure;
+mod finetune;
 mod graft;
 mod hear;
 mod inspect;
@@ -90,6 +91,10 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Train(args) => {
             keep_freed_memory();
             train::run(&args)
+        }
+        Command::Finetune(args) => {
+            keep_freed_memory();
+            finetune::run(&args)
         }
         Command::Data(command) => data::run(command),
         Command::Models(command) => models::run(&command),

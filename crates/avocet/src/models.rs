@@ -89,18 +89,18 @@ pub fn run(command: &ModelsCommand) -> Result<()> {
 
 fn export(reference: &str, output: &Path, format: PrecisionFlag) -> Result<()> {
     let files = open(reference)?;
-    let tensors = files.parameters()?;
     let format = match format {
         PrecisionFlag::F32 => WeightFormat::F32,
         PrecisionFlag::Bf16 => WeightFormat::Bf16,
     };
-    save(
-        output,
-        &files.config().to_toml(),
-        files.tokenizer_bytes()?,
-        &tensors,
-        format,
-    )?;
+    match (files.tokenizer_bytes(), files.adapter()) {
+        // A public model keeps its own files; what was trained is written beside them.
+        (Err(_), Some(_)) => files.export_adapter(output, format)?,
+        (tokenizer, _) => {
+            let (config, tokenizer) = (files.config().to_toml(), tokenizer?);
+            save(output, &config, tokenizer, &files.parameters()?, format)?;
+        }
+    }
     let written = ModelFiles::open(output)?;
     output::print(&format!(
         "{}: {} bytes of weights\n",

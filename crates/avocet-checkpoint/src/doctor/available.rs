@@ -5,7 +5,7 @@ use std::path::Path;
 /// Bytes that this process may still take without the system swapping or ending it: what the
 /// kernel calls available, less where a control group allows less. `None` where the kernel does
 /// not say.
-pub(super) fn available_bytes() -> Option<u64> {
+pub fn available_bytes() -> Option<u64> {
     let meminfo = std::fs::read_to_string("/proc/meminfo").ok()?;
     let machine = mem_available(&meminfo)?;
     Some(group_room().map_or(machine, |room| room.min(machine)))

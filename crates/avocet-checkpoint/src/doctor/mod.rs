@@ -4,6 +4,7 @@
 //! tokenizer and adds up what answering needs in memory. [`memory`] is the last part alone.
 
 mod available;
+pub use available::available_bytes;
 mod memory;
 mod prompts;
 #[cfg(test)]

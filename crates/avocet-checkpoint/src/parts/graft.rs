@@ -49,6 +49,7 @@ pub fn graft(
     output: &Path,
 ) -> Result<ModelFiles> {
     place::check_output(output)?;
+    vision.check_whole()?;
     let decoder_files = decoder.open()?;
     decoder_files.check()?;
     let vision_files = match *vision {

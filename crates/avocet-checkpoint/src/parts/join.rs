@@ -166,6 +166,7 @@ pub(super) fn grafted(
             processor: Some(vision.processor),
             speech,
             copied: Copied(copied),
+            tuned: None,
         },
         store,
     })
@@ -210,6 +211,7 @@ pub(super) fn upcycled(folder: &Path, config: &ModelConfig, decoder: ModelFiles)
             processor: decoder.processor,
             speech: decoder.speech,
             copied: decoder.copied,
+            tuned: None,
         },
         store,
     })

@@ -20,6 +20,7 @@ use std::path::{Component, Path, PathBuf};
 
 pub use graft::{GraftOptions, graft};
 pub use place::PartSource;
+pub(crate) use place::check_output;
 pub use upcycle::{UpcycleOptions, upcycle};
 pub use vision::{VisionFiles, VisionShape};
 
@@ -28,7 +29,7 @@ pub(crate) const PARTS: &str = "parts.toml";
 
 const MAX_PARTS: u64 = 1 << 16;
 /// How deep parts may have parts.
-const DEEPEST: usize = 4;
+pub(crate) const DEEPEST: usize = 4;
 
 type Result<T> = std::result::Result<T, CheckpointError>;
 

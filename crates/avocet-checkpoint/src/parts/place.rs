@@ -1,6 +1,7 @@
 //! Where parts come from, and how they come into the folder of the whole.
 
 use super::{DEEPEST, PARTS, PartList, Result, refuse};
+use crate::adapter::ADAPTER;
 use crate::error::CheckpointError;
 use crate::files::{self, CONFIG, ModelFiles, TOKENIZER, WEIGHTS};
 use crate::save;
@@ -41,6 +42,7 @@ const MAX_INDEX: u64 = 64 << 20;
 
 impl PartSource<'_> {
     pub(super) fn open(&self) -> Result<ModelFiles> {
+        self.check_whole()?;
         match *self {
             Self::Path(path) => ModelFiles::open(path),
             Self::Carried {
@@ -51,8 +53,21 @@ impl PartSource<'_> {
         }
     }
 
+    /// Errors if it is an adapter, which is not a model by itself.
+    pub(super) fn check_whole(&self) -> Result<()> {
+        match *self {
+            Self::Path(path) if path.join(ADAPTER).is_file() => {
+                let reason = "was fine-tuned and is an adapter of another model; only a whole \
+                              model can be a part";
+                Err(refuse(path, reason.into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Puts the files into `folder` below the name `part`: where they then are, from `folder`.
-    pub(super) fn place(&self, folder: &Path, part: &str) -> Result<PathBuf> {
+    pub(crate) fn place(&self, folder: &Path, part: &str) -> Result<PathBuf> {
+        self.check_whole()?;
         let below = folder.join(part);
         match *self {
             Self::Path(file) if file.is_file() => {
@@ -85,7 +100,7 @@ impl PartSource<'_> {
 }
 
 /// Errors unless a model can be written to `folder`: it is not there, or empty.
-pub(super) fn check_output(folder: &Path) -> Result<()> {
+pub(crate) fn check_output(folder: &Path) -> Result<()> {
     match fs::read_dir(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(CheckpointError::io(folder)(error)),

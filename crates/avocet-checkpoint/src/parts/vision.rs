@@ -138,7 +138,7 @@ impl VisionFiles {
             });
         }
         let (store, recipes) = (Arc::clone(&self.store), Arc::clone(&self.recipes));
-        Ok(backend::builder(store, recipes, self.copied.clone()))
+        Ok(backend::builder(store, recipes, self.copied.clone(), None))
     }
 }
 

@@ -1,17 +1,12 @@
-//! What `avocet eval` asks: a dataset of our shards, or a JSONL file of questions.
+//! What `avocet eval` asks: a dataset of our shards, or rows of questions beside pictures.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use avocet_data::rows::{self, Row};
 use avocet_data::shard::Reader;
 use avocet_data::{Content, Sample};
 use avocet_text::{Role, Turn};
-use serde::Deserialize;
-
-use crate::ask::with_markers;
-use crate::media;
 
 /// Where tasks called by name are looked for.
 const DATASETS: &str = "datasets";
@@ -21,11 +16,11 @@ const DATASETS: &str = "datasets";
 pub enum Task {
     /// A finished dataset.
     Dataset(PathBuf),
-    /// A file of [`Line`]s.
-    Jsonl(PathBuf),
+    /// A folder of pictures with a table, or a file of rows.
+    Rows(PathBuf),
 }
 
-/// One question with its right answer.
+/// One question with its right answers.
 #[derive(Debug, Clone)]
 pub struct Asked {
     /// Names it in the answers file.
@@ -36,58 +31,41 @@ pub struct Asked {
     pub images: Vec<Vec<u8>>,
     /// The conversation up to the question.
     pub turns: Vec<Turn>,
-    /// What should be answered.
-    pub reference: String,
+    /// What should be answered, one at least.
+    pub references: Vec<String>,
 }
 
-/// A line of a JSONL task. The table always shows both metrics; `metric` names the one that
-/// counts, for the reader.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line {
-    id: Option<String>,
-    #[serde(default)]
-    images: Vec<PathBuf>,
-    question: String,
-    answer: String,
-    kind: Option<String>,
-    metric: Option<Metric>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Metric {
-    Exact,
-    Cer,
-}
+/// What a task holds, one after another.
+pub type Items<T> = Box<dyn Iterator<Item = Result<T>>>;
 
 impl Task {
-    /// Finds what `name` means: a folder, a file, or a folder under `datasets`.
-    pub fn find(name: &str) -> Result<Self> {
-        for path in [PathBuf::from(name), Path::new(DATASETS).join(name)] {
+    /// Finds what `name`, given by `flag`, means: a folder, a file, or a folder under `datasets`.
+    pub fn find(flag: &str, name: &Path) -> Result<Self> {
+        for path in [name.to_owned(), Path::new(DATASETS).join(name)] {
+            if path.is_file() || (path.is_dir() && rows::table(&path).is_some()) {
+                return Ok(Self::Rows(path));
+            }
             if path.is_dir() {
                 return Ok(Self::Dataset(path));
             }
-            if path.is_file() {
-                return Ok(Self::Jsonl(path));
-            }
         }
-        bail!("--task {name}: no such folder or file, nor one under {DATASETS}/");
+        let name = name.display();
+        bail!("{flag} {name}: no such folder or file, nor one under {DATASETS}/");
     }
 
     /// Where the answers of a model called `model` are kept: beside the task.
     pub fn answers_path(&self, model: &str) -> PathBuf {
-        let (Self::Dataset(path) | Self::Jsonl(path)) = self;
-        let stem = match self {
-            Self::Dataset(path) => path.file_name(),
-            Self::Jsonl(path) => path.file_stem(),
+        let (Self::Dataset(path) | Self::Rows(path)) = self;
+        let stem = match path.is_file() {
+            true => path.file_stem(),
+            false => path.file_name(),
         };
         let stem = stem.map_or("task".into(), |stem| stem.to_string_lossy());
         path.with_file_name(format!("{stem}.answers-{model}.jsonl"))
     }
 
     /// The questions, in order, at most `limit` of them.
-    pub fn questions(&self, limit: usize) -> Result<Box<dyn Iterator<Item = Result<Asked>>>> {
+    pub fn questions(&self, limit: usize) -> Result<Items<Asked>> {
         Ok(match self {
             Self::Dataset(path) => {
                 let reader = Reader::open(path)?;
@@ -98,77 +76,85 @@ impl Task {
                         .take(limit),
                 )
             }
-            Self::Jsonl(path) => Box::new(jsonl(path)?.take(limit)),
+            Self::Rows(path) => {
+                let name = path.display().to_string();
+                let asked = rows::read(path)?.flat_map(move |row| {
+                    let row = row.map_err(anyhow::Error::from);
+                    expand(row.and_then(|row| asked_of_row(&row, &name)))
+                });
+                Box::new(asked.take(limit))
+            }
+        })
+    }
+
+    /// The samples, in order, at most `limit` of them.
+    pub fn samples(&self, limit: usize) -> Result<Items<Sample>> {
+        Ok(match self {
+            Self::Dataset(path) => {
+                let reader = Reader::open(path)?;
+                let samples = (0..reader.len()).map(move |index| Ok(reader.get(index)?));
+                Box::new(samples.take(limit))
+            }
+            Self::Rows(path) => {
+                let name = path.display().to_string();
+                let samples = rows::read(path)?.map(move |row| {
+                    let row = row?;
+                    let sample = row.sample(&name);
+                    sample.map_err(|reason| anyhow!("{name}, line {}: {reason}", row.line))
+                });
+                Box::new(samples.take(limit))
+            }
         })
     }
 }
 
-fn expand(list: Result<Vec<Asked>>) -> Box<dyn Iterator<Item = Result<Asked>>> {
+fn expand(list: Result<Vec<Asked>>) -> Items<Asked> {
     match list {
         Ok(list) => Box::new(list.into_iter().map(Ok)),
         Err(error) => Box::new(std::iter::once(Err(error))),
     }
 }
 
-/// Each answer of a sample is asked for, given the turns before it; a document asks nothing.
+/// Each answer of a conversation is asked for, given the turns before it.
+fn asked_in<'a>(
+    id: &'a str,
+    kind: &'a str,
+    turns: &'a [Turn],
+    images: &'a [Vec<u8>],
+) -> impl Iterator<Item = Asked> + 'a {
+    let answers = (0..).zip(turns);
+    let answers = answers.filter(|(_, turn)| turn.role == Role::Assistant);
+    answers.map(|(place, answer): (usize, &Turn)| {
+        let before = turns[..place].to_vec();
+        let seen = before.iter().map(Turn::num_images).sum();
+        Asked {
+            id: id.to_owned(),
+            kind: kind.to_owned(),
+            images: images.iter().take(seen).cloned().collect(),
+            turns: before,
+            references: vec![answer.text.clone()],
+        }
+    })
+}
+
+/// A document asks nothing.
 fn asked_of(sample: Sample) -> Vec<Asked> {
     let Content::Turns(turns) = &sample.content else {
         return Vec::new();
     };
-    let answers = turns
-        .iter()
-        .enumerate()
-        .filter(|(_, turn)| turn.role == Role::Assistant);
-    answers
-        .map(|(place, answer)| {
-            let before = turns[..place].to_vec();
-            let images = before.iter().map(Turn::num_images).sum();
-            Asked {
-                id: sample.id.clone(),
-                kind: sample.kind.clone(),
-                images: sample.images.iter().take(images).cloned().collect(),
-                turns: before,
-                reference: answer.text.clone(),
-            }
-        })
-        .collect()
+    asked_in(&sample.id, &sample.kind, turns, &sample.images).collect()
 }
 
-fn jsonl(path: &Path) -> Result<impl Iterator<Item = Result<Asked>> + use<>> {
-    let name = path.display().to_string();
-    let file = File::open(path).with_context(|| name.clone())?;
-    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    let lines = BufReader::new(file).lines().enumerate();
-    let lines = lines
-        .filter(|(_, line)| line.as_ref().is_ok_and(|l| !l.trim().is_empty()) || line.is_err());
-    Ok(lines.map(move |(index, line)| {
-        let at = || format!("{name}, line {}", index + 1);
-        let line: Line = serde_json::from_str(&line.with_context(at)?).with_context(at)?;
-        asked_of_line(line, index + 1, &folder).with_context(at)
-    }))
-}
-
-fn asked_of_line(line: Line, number: usize, folder: &Path) -> Result<Asked> {
-    let images = line
-        .images
-        .iter()
-        .map(|path| {
-            media::read_file(&media::beside(path, folder))
-                .with_context(|| path.display().to_string())
-        })
-        .collect::<Result<Vec<_>>>()?;
-    let kind = line.kind.unwrap_or_else(|| match line.metric {
-        Some(Metric::Exact) => "exact".into(),
-        Some(Metric::Cer) => "cer".into(),
-        None => "questions".into(),
-    });
-    Ok(Asked {
-        id: line.id.unwrap_or_else(|| number.to_string()),
-        kind,
-        turns: vec![Turn::user(with_markers(&line.question, images.len()))],
-        images,
-        reference: line.answer,
-    })
+fn asked_of_row(row: &Row, name: &str) -> Result<Vec<Asked>> {
+    let images = row.read_images().map_err(|reason| anyhow!(reason));
+    let images = images.with_context(|| format!("{name}, line {}", row.line))?;
+    let id = row.id.clone().unwrap_or_else(|| row.line.to_string());
+    let kind = row.kind.as_deref().unwrap_or("questions");
+    let mut asked: Vec<Asked> = asked_in(&id, kind, &row.turns, &images).collect();
+    if let Some(last) = asked.last_mut() {
+        last.references.clone_from(&row.answers);
+    }
+    Ok(asked)
 }
 
 #[cfg(test)]
@@ -189,18 +175,19 @@ mod tests {
         let asked = asked_of(sample);
         let seen: Vec<_> = asked
             .iter()
-            .map(|a| (a.images.len(), a.turns.len(), a.reference.as_str()))
+            .map(|a| (a.images.len(), a.turns.len(), a.references[0].as_str()))
             .collect();
         assert_eq!(seen, [(1, 1, "a cat"), (2, 3, "a dog")]);
     }
 
     #[test]
     fn answers_lie_beside_their_task() {
-        let path = |task: Task| task.answers_path("mini").display().to_string();
-        assert_eq!(
-            path(Task::Jsonl("a/b.jsonl".into())),
-            "a/b.answers-mini.jsonl"
-        );
-        assert_eq!(path(Task::Dataset("a/b".into())), "a/b.answers-mini.jsonl");
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("b.jsonl");
+        std::fs::write(&file, "").expect("written");
+        let path = |task: Task| task.answers_path("mini");
+        let beside = folder.path().join("b.answers-mini.jsonl");
+        assert_eq!(path(Task::Rows(file)), beside);
+        assert_eq!(path(Task::Dataset(folder.path().join("b"))), beside);
     }
 }
