@@ -116,6 +116,11 @@ fn only_what_is_asked_to_learn_changes_and_the_result_answers() -> Result<()> {
     ];
     for (name, flags, learns) in cases {
         let run = folder.path().join(name);
+        // A run's own dataset is one as any other.
+        let data = match name {
+            "lora" => folder.path().join("cross/data"),
+            _ => data.clone(),
+        };
         let report = finetune(&model, &data, &run, flags).context(name)?;
         let newest = PathBuf::from(report["model"].as_str().context("a folder")?);
         let names = changed(&model, &newest)?;
@@ -134,7 +139,7 @@ fn only_what_is_asked_to_learn_changes_and_the_result_answers() -> Result<()> {
             let only = |name: &String| name.ends_with("query") || name.ends_with("down");
             ensure!(names.iter().all(only), "{names:?}");
         }
-        let one = text(&data.join("0.png"));
+        let one = text(&folder.path().join("squares/0.png"));
         succeeds([
             "ask",
             "--model",
@@ -155,6 +160,47 @@ fn only_what_is_asked_to_learn_changes_and_the_result_answers() -> Result<()> {
             changed(&newest, &moved)?.is_empty(),
             "{name}: the export differs"
         );
+    }
+    Ok(())
+}
+
+#[test]
+fn conversations_with_several_pictures_are_learned_from() -> Result<()> {
+    let folder = TempDir::new()?;
+    pictures(folder.path())?;
+    let row = serde_json::json!({
+        "images": ["squares/0.png", "squares/1.png"],
+        "messages": [
+            {"role": "user", "content": "<image> and <image>: which is green?"},
+            {"role": "assistant", "content": "the second"},
+            {"role": "user", "content": "And the first?"},
+            {"role": "assistant", "content": "red"},
+        ],
+    });
+    let path = folder.path().join("talk.jsonl");
+    std::fs::write(&path, format!("{row}\n"))?;
+    let model = grafted(folder.path())?;
+    for (model, run) in [(&model, "public"), (&PathBuf::from("mini"), "mini")] {
+        let run = folder.path().join(run);
+        let report = finetune(model, &path, &run, &["--precision", "bf16"])?;
+        ensure!(report["samples"] == 1, "{report}");
+        let both = ["squares/0.png", "squares/1.png"].map(|name| text(&folder.path().join(name)));
+        let question = "<image> and <image>: which is green?";
+        let run = text(&run);
+        let ask = [
+            "ask",
+            "--model",
+            &run,
+            "--max-tokens",
+            "8",
+            &both[0],
+            &both[1],
+            question,
+        ];
+        let answer = succeeds(ask)?;
+        if run.ends_with("mini") {
+            ensure!(answer.trim() == "the second", "{answer}");
+        }
     }
     Ok(())
 }

@@ -379,7 +379,6 @@ mod tests {
 
     #[test]
     fn a_conversation_is_cut_off_at_the_context() {
-        let tokenizer = tokenizer();
         let long = question(3, &"z".repeat(500));
         let batch = Batch::from_samples(&[long], &language(), &SHAPE).unwrap();
         assert_eq!(batch.offsets, [0, 40]);

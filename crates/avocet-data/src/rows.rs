@@ -9,6 +9,8 @@
 //!
 //! `kind` names the row of a table that a question counts in, `id` the question.
 
+mod records;
+
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Component, Path, PathBuf};
@@ -17,6 +19,7 @@ use avocet_text::prompt::IMAGE_MARKER;
 use avocet_text::{Role, Turn};
 use serde_json::{Map, Value};
 
+use crate::rows::records::Records;
 use crate::{Content, DataError, Sample};
 
 /// Names of the table in a folder of pictures.
@@ -131,10 +134,7 @@ impl Iterator for Lines {
 }
 
 fn csv_rows(file: File, place: Place) -> Result<Rows, DataError> {
-    let mut records = Records {
-        input: BufReader::new(file),
-        reader: csv_core::Reader::new(),
-    };
+    let mut records = Records::new(file);
     let path = PathBuf::from(&place.name);
     let names = records
         .next()
@@ -157,51 +157,6 @@ fn csv_rows(file: File, place: Place) -> Result<Rows, DataError> {
         });
         place.row(line, fields)
     })))
-}
-
-/// Records of a CSV file (RFC 4180), with the lines that they begin in.
-struct Records {
-    input: BufReader<File>,
-    reader: csv_core::Reader,
-}
-
-impl Iterator for Records {
-    type Item = (usize, Result<Vec<String>, String>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let line = self.reader.line() as usize;
-        let (mut output, mut ends) = (vec![0; 1024], vec![0; 16]);
-        let (mut written, mut num_ends) = (0, 0);
-        loop {
-            let input = match self.input.fill_buf() {
-                Ok(input) => input,
-                Err(error) => return Some((line, Err(error.to_string()))),
-            };
-            let (into, of) = (&mut output[written..], &mut ends[num_ends..]);
-            let (result, read, wrote, ended) = self.reader.read_record(input, into, of);
-            self.input.consume(read);
-            (written, num_ends) = (written + wrote, num_ends + ended);
-            match result {
-                csv_core::ReadRecordResult::End => return None,
-                csv_core::ReadRecordResult::Record => break,
-                csv_core::ReadRecordResult::InputEmpty => {}
-                csv_core::ReadRecordResult::OutputFull => output.resize(2 * output.len(), 0),
-                csv_core::ReadRecordResult::OutputEndsFull => ends.resize(2 * ends.len(), 0),
-            }
-            if output.len() as u64 > MAX_ROW_BYTES || ends.len() as u64 > MAX_ROW_BYTES / 8 {
-                // Without the end of the record nobody knows where the next begins.
-                let _ = std::io::copy(&mut self.input, &mut std::io::sink());
-                self.reader.reset();
-                return Some((line, Err(format!("is longer than {MAX_ROW_BYTES} bytes"))));
-            }
-        }
-        let starts = std::iter::once(0).chain(ends[..num_ends].iter().copied());
-        let cells = starts.zip(&ends[..num_ends]).map(|(start, &end)| {
-            let cell = String::from_utf8(output[start..end].to_vec());
-            cell.map_err(|_| "is not UTF-8".to_owned())
-        });
-        Some((line, cells.collect()))
-    }
 }
 
 /// Where rows come from.
@@ -283,7 +238,7 @@ impl Place {
         let inside = path
             .components()
             .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-        if self.within && !(inside && !name.is_empty()) {
+        if self.within && (!inside || name.is_empty()) {
             return Err(format!("file_name {name:?} is not in the folder"));
         }
         // A path in a file of rows may also be one from where the program runs.
@@ -433,6 +388,13 @@ mod tests {
             "{error}"
         );
         assert_eq!(rows[2].as_ref().unwrap().answers, ["7"]);
+        fs::write(
+            folder.path().join("metadata.csv"),
+            csv.replace('\n', "\r\n"),
+        )
+        .unwrap();
+        let error = all(folder.path())[1].as_ref().unwrap_err().clone();
+        assert!(error.contains("line 4"), "{error}");
     }
 
     #[test]

@@ -52,4 +52,4 @@ pub use rope::{RopeAngles, RopeFrequencies, RopeLayout, rope};
 pub use router::{RouterKind, Routing, route, route_by, router_losses};
 pub use stored::{StoredFormat, StoredMatrix, StoredRows};
 pub use swiglu::{swiglu, swiglu_ffn};
-pub use weight::{Weight, linear_each, weighted_expert_ffn, weighted_swiglu_ffn};
+pub use weight::{AdaptedWeight, Weight, linear_each, weighted_expert_ffn, weighted_swiglu_ffn};

@@ -24,6 +24,43 @@ pub enum Weight {
     Tensor(Tensor),
     /// Rows as a checkpoint stores them, read on the CPU.
     Stored(Arc<StoredMatrix>),
+    /// A matrix that stands still beside a product of two small ones that learn.
+    Adapted(Arc<AdaptedWeight>),
+}
+
+/// `still + scale * b a`, never added up: `still` (O, I), `b` (O, r), `a` (r, I).
+///
+/// LoRA, arXiv:2106.09685, section 4.1.
+#[derive(Debug)]
+pub struct AdaptedWeight {
+    still: Weight,
+    a: Tensor,
+    b: Tensor,
+    scale: f64,
+}
+
+impl AdaptedWeight {
+    /// The matrix `still` with factors `a` and `b`.
+    ///
+    /// Errors if the shapes disagree.
+    pub fn new(still: Weight, a: Tensor, b: Tensor, scale: f64) -> Result<Self> {
+        let (outputs, inputs) = still.dims2("adapted weight")?;
+        let rank = a.dim(0)?;
+        if a.dims() != [rank, inputs] || b.dims() != [outputs, rank] {
+            bail!(
+                "adapted weight: factors of shape {:?} and {:?} for {:?}",
+                a.dims(),
+                b.dims(),
+                still.dims()
+            );
+        }
+        Ok(Self { still, a, b, scale })
+    }
+
+    fn linear(&self, x: &Tensor) -> Result<Tensor> {
+        let learned = crate::linear(&crate::linear(x, &self.a)?, &self.b)?;
+        self.still.linear(x)? + learned.affine(self.scale, 0.0)?
+    }
 }
 
 impl From<Tensor> for Weight {
@@ -44,6 +81,7 @@ impl Weight {
         match self {
             Self::Tensor(tensor) => tensor.dims(),
             Self::Stored(matrix) => matrix.shape(),
+            Self::Adapted(adapted) => adapted.still.dims(),
         }
     }
 
@@ -52,6 +90,7 @@ impl Weight {
         match self {
             Self::Tensor(tensor) => tensor.device().clone(),
             Self::Stored(_) => Device::Cpu,
+            Self::Adapted(adapted) => adapted.still.device(),
         }
     }
 
@@ -65,6 +104,7 @@ impl Weight {
                 let (outputs, _) = self.dims2("linear")?;
                 stored_linear(x, w, 0, outputs)
             }
+            Self::Adapted(adapted) => adapted.linear(x),
         }
     }
 
@@ -74,7 +114,7 @@ impl Weight {
     pub fn linear_bias(&self, x: &Tensor, bias: &Tensor) -> Result<Tensor> {
         match self {
             Self::Tensor(w) => crate::linear_bias(x, w, bias),
-            Self::Stored(_) => {
+            Self::Stored(_) | Self::Adapted(_) => {
                 let (outputs, _) = self.dims2("linear_bias")?;
                 if bias.dims() != [outputs] {
                     bail!(
@@ -94,6 +134,7 @@ impl Weight {
         let table = match self {
             Self::Tensor(table) => return crate::embedding(table, ids),
             Self::Stored(table) => table,
+            Self::Adapted(_) => bail!("embedding: an adapted matrix is no table"),
         };
         let (rows, width) = self.dims2("embedding")?;
         if let Some((i, id)) = ids.iter().enumerate().find(|(_, id)| **id as usize >= rows) {
@@ -112,7 +153,7 @@ impl Weight {
     pub fn tensor(&self) -> Result<&Tensor> {
         match self {
             Self::Tensor(tensor) => Ok(tensor),
-            Self::Stored(_) => bail!("a stored matrix cannot be trained"),
+            Self::Stored(_) | Self::Adapted(_) => bail!("a stored matrix cannot be trained"),
         }
     }
 
@@ -123,6 +164,10 @@ impl Weight {
         match self {
             Self::Tensor(tensor) => tensor.to_dtype(DType::F32),
             Self::Stored(matrix) => matrix.to_tensor(&Device::Cpu),
+            Self::Adapted(adapted) => {
+                let still = adapted.still.to_tensor()?;
+                crate::low_rank_sum(&still, &adapted.a, &adapted.b, adapted.scale)
+            }
         }
     }
 
@@ -153,7 +198,7 @@ pub fn linear_each<const N: usize>(x: &Tensor, weights: [&Weight; N]) -> Result<
     }
     let matrices = weights.iter().filter_map(|w| match w {
         Weight::Stored(w) => Some((&**w, 0..w.shape()[0])),
-        Weight::Tensor(_) => None,
+        Weight::Tensor(_) | Weight::Adapted(_) => None,
     });
     let matrices: Vec<_> = matrices.collect();
     let outs = with_f32(x, "linear_each", |x| Ok(stored::row_products(&matrices, x)))?;

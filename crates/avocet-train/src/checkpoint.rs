@@ -199,9 +199,8 @@ pub fn load(folder: &Path) -> Result<Loaded> {
         }
         files.insert(file.as_str(), bytes);
     }
-    if !files.contains_key(ADAPTER)
-        && !(files.contains_key(CONFIG) && files.contains_key(TOKENIZER))
-    {
+    let whole = files.contains_key(CONFIG) && files.contains_key(TOKENIZER);
+    if !whole && !files.contains_key(ADAPTER) {
         let message = format!("lists neither {CONFIG} and {TOKENIZER} nor {ADAPTER}");
         return Err(TrainError::damaged(&folder.join(STATE), message));
     }

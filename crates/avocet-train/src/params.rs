@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use avocet_checkpoint::{LORA, LoraScale, factor_shapes};
-use avocet_kernels::{Weight, low_rank_sum};
+use avocet_kernels::{AdaptedWeight, Weight, low_rank_sum};
 use avocet_model::{Builder, Parameters, seeded};
 use candle_core::{DType, Shape, Tensor, Var};
 use candle_nn::Init;
@@ -74,6 +74,8 @@ struct Inner {
     params: BTreeMap<String, Param>,
     /// Weights of a model that is fine-tuned, as they were handed out.
     still: BTreeMap<String, Weight>,
+    /// Whether some matrix is the sum of a still one and a product of factors.
+    has_sums: bool,
     fresh: Vec<String>,
     loaded: HashMap<String, Tensor>,
 }
@@ -122,9 +124,9 @@ impl Params {
         self
     }
 
-    /// Whether some matrix is a sum, which has to be made anew after each step.
+    /// Whether some matrix is added up with its factors, which has to be done anew at each step.
     pub fn has_sums(&self) -> bool {
-        self.lora.is_some()
+        self.lock().has_sums
     }
 
     /// The builder that a model makes its tensors with.
@@ -265,6 +267,9 @@ impl Params {
     fn still_matrix(&self, base: &Builder, name: &str, shape: Shape, init: Init) -> Result<Weight> {
         let lora = self.lora.as_ref();
         let lora = lora.filter(|lora| matches_any(&lora.layers, name));
+        let factors = lora.and_then(|lora| factor_shapes(&shape, lora.rank));
+        // A table is read by row as well, and of a stack of experts few are read.
+        let summed = factors.is_some() && (shape.rank() != 2 || TABLES.contains(&name));
         let known = self.lock().still.get(name).cloned();
         let weight = match known {
             Some(weight) => weight,
@@ -272,18 +277,16 @@ impl Params {
                 let stored = base.matrix(shape.clone(), name, init)?;
                 // Sums and the output head are computed in f32; other stored matrices as they lie.
                 let weight = match stored {
-                    Weight::Stored(_) if lora.is_none() && !TABLES.contains(&name) => stored,
+                    Weight::Stored(_) if !summed && !TABLES.contains(&name) => stored,
                     other => Weight::from(other.to_tensor()?),
                 };
                 let mut inner = self.lock();
+                inner.has_sums |= summed;
                 inner.still.insert(name.to_owned(), weight.clone());
                 weight
             }
         };
-        let Some(lora) = lora else {
-            return Ok(weight);
-        };
-        let Some((a, b)) = factor_shapes(&shape, lora.rank) else {
+        let (Some(lora), Some((a, b))) = (lora, factors) else {
             return Ok(weight);
         };
         let inputs = shape.dims().last().copied().unwrap_or(1).max(1);
@@ -295,7 +298,11 @@ impl Params {
         let a = self.make(a.into(), &format!("{name}{}", LORA.0), random)?;
         let b = self.make(b.into(), &format!("{name}{}", LORA.1), Init::Const(0.0))?;
         let scale = LoraScale::from(lora).factor();
-        Ok(low_rank_sum(weight.tensor()?, &a, &b, scale)?.into())
+        if summed {
+            return Ok(low_rank_sum(weight.tensor()?, &a, &b, scale)?.into());
+        }
+        let adapted = AdaptedWeight::new(weight, a, b, scale)?;
+        Ok(Weight::Adapted(Arc::new(adapted)))
     }
 }
 

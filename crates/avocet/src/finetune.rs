@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use avocet_checkpoint::{ModelFiles, PartSource, place_base};
 use avocet_data::shard::Reader;
 use avocet_model::{ModelConfig, WithoutImage};
-use avocet_train::config::{LossWeights, MeanOver, ModelSource, SourceConfig};
+use avocet_train::config::{LossWeights, MeanOver, ModelSource, Precision, SourceConfig};
 use avocet_train::memory::{Fit, TrainMemory};
 use avocet_train::{
     Base, LoraConfig, Outcome, StageConfig, StageKind, TrainConfig, TrainOptions, stop_on_interrupt,
@@ -19,6 +19,7 @@ use serde::Serialize;
 
 pub use self::args::FinetuneArgs;
 use self::args::Trained;
+use crate::args::PrecisionFlag;
 use crate::{embedded, models, output};
 
 /// The settings that a run was begun with.
@@ -248,6 +249,10 @@ fn settings(
         },
         checkpoint_every: (steps / 10).clamp(10, 200),
         keep: 2,
+        precision: match args.precision {
+            PrecisionFlag::F32 => Precision::F32,
+            PrecisionFlag::Bf16 => Precision::Bf16,
+        },
         data: vec![source],
         ..StageConfig::new("finetune", kind, ModelSource::Preset("mini".into()), batch)
     };

@@ -28,7 +28,9 @@ fn saved(model: &Model, format: WeightFormat) -> tempfile::TempDir {
 fn given(builder: &Builder, name: &str, dims: &[usize]) -> Tensor {
     match builder.matrix(dims, name, Init::Const(0.0)).unwrap() {
         Weight::Tensor(tensor) => tensor,
-        Weight::Stored(_) => panic!("{name}: our own models are copied"),
+        Weight::Stored(_) | Weight::Adapted(_) => {
+            panic!("{name}: our own models are copied")
+        }
     }
 }
 

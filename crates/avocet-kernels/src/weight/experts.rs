@@ -124,6 +124,7 @@ fn one_expert(x: &Tensor, w: &Weight, expert: usize) -> Result<Tensor> {
             let outputs = w.shape()[1];
             stored_linear(x, w, expert * outputs, outputs)
         }
+        Weight::Adapted(_) => bail!("expert_ffn: an adapted matrix is no stack of experts"),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::gradient_check::{
 use crate::router::route;
 use crate::stored::tests::{FORMATS, random_rows};
 use crate::stored::{StoredFormat, StoredRows};
+use candle_core::Var;
 
 /// Parts of all formats, one after another, with an odd number of rows each but the last.
 fn mixed(shape: &[usize]) -> Result<Weight> {
@@ -58,6 +59,41 @@ fn one_row_gives_the_same_through_several_matrices_at_once() -> Result<()> {
         }
     }
     assert!(linear_each(&random((1, 500), 1).detach(), [&dense, &stored[0]]).is_err());
+    Ok(())
+}
+
+#[test]
+fn an_adapted_layer_is_that_of_the_sum_and_its_factors_learn() -> Result<()> {
+    let random = |shape: (usize, usize)| Tensor::randn(0f32, 1.0, shape, &Device::Cpu);
+    let (x, still) = (Var::from_tensor(&random((5, 6))?)?, random((4, 6))?);
+    let (a, b) = (
+        Var::from_tensor(&random((2, 6))?)?,
+        Var::from_tensor(&random((4, 2))?)?,
+    );
+    let adapted = AdaptedWeight::new(
+        still.into(),
+        a.as_tensor().clone(),
+        b.as_tensor().clone(),
+        0.5,
+    )?;
+    let adapted = Weight::Adapted(Arc::new(adapted));
+    let (fused, plain) = (
+        adapted.linear(&x)?,
+        crate::linear(&x, &adapted.to_tensor()?)?,
+    );
+    let worst = |x: &Tensor, y: &Tensor| -> Result<f32> {
+        (x - y)?.abs()?.flatten_all()?.max(0)?.to_scalar()
+    };
+    assert!(worst(&fused, &plain)? < 1e-5, "f32 sums in another order");
+    let up = random((5, 4))?;
+    let (fused, plain) = (
+        (fused * &up)?.sum_all()?.backward()?,
+        (plain * &up)?.sum_all()?.backward()?,
+    );
+    for var in [&x, &a, &b] {
+        let (ours, theirs) = (fused.get(var).expect("one"), plain.get(var).expect("one"));
+        assert!(worst(ours, theirs)? < 1e-4);
+    }
     Ok(())
 }
 

@@ -157,7 +157,7 @@ pub fn caption_words(text: &str) -> Vec<String> {
             .windows(3)
             .any(|w| matches!(w[1], '.' | ',') && !in_number(w));
         if odd || word.contains("--") {
-            let parts = word.split(|c: char| matches!(c, '.' | ',') || c == '-');
+            let parts = word.split(['.', ',', '-']);
             words.extend(parts.filter(|part| !part.is_empty()).map(str::to_owned));
             continue;
         }

@@ -205,9 +205,18 @@ fn negative_log_likelihood(logits: &[f32], target: u32) -> f64 {
     sum.ln() - f64::from(target - most)
 }
 
+/// What was counted of one kind.
+#[derive(Default)]
+struct Sum {
+    samples: usize,
+    tokens: usize,
+    loss: f64,
+    loads: Vec<Vec<u64>>,
+}
+
 #[derive(Default)]
 struct Tally {
-    kinds: BTreeMap<String, (usize, usize, f64, Vec<Vec<u64>>)>,
+    kinds: BTreeMap<String, Sum>,
     /// Tokens and sum of losses of places with the same number of binary digits.
     positions: BTreeMap<u32, (usize, f64)>,
 }
@@ -237,12 +246,12 @@ impl Tally {
             (*tokens, *sum) = (*tokens + 1, *sum + loss);
         }
         for kind in [kind, "all"] {
-            let (known, tokens, sum, loads) = self.kinds.entry(kind.to_owned()).or_default();
-            *known += samples;
-            *tokens += rows.len();
-            *sum += losses.iter().sum::<f64>();
-            loads.resize_with(read.loads.len(), Vec::new);
-            for (total, load) in loads.iter_mut().zip(&read.loads) {
+            let sum = self.kinds.entry(kind.to_owned()).or_default();
+            sum.samples += samples;
+            sum.tokens += rows.len();
+            sum.loss += losses.iter().sum::<f64>();
+            sum.loads.resize_with(read.loads.len(), Vec::new);
+            for (total, load) in sum.loads.iter_mut().zip(&read.loads) {
                 total.resize(load.len(), 0);
                 total
                     .iter_mut()
@@ -261,38 +270,34 @@ impl Tally {
             };
             loads.iter().map(layer).collect()
         };
-        let all = self
-            .kinds
-            .get("all")
-            .map(|(.., loads)| shares(loads))
-            .unwrap_or_default();
-        let kind =
-            |(name, (samples, tokens, sum, loads)): (String, (usize, usize, f64, Vec<_>))| {
-                let loss = sum / tokens.max(1) as f64;
-                let own = shares(&loads);
-                let mean = |of: &dyn Fn(usize) -> f64| {
-                    let sum: f64 = (0..own.len()).map(of).sum();
-                    (!own.is_empty()).then(|| sum / own.len() as f64)
-                };
-                let busiest = |layer: usize| {
-                    let most = own[layer].iter().copied().fold(0.0, f64::max);
-                    most * own[layer].len() as f64
-                };
-                let apart = |layer: usize| {
-                    let pairs = own[layer].iter().zip(&all[layer]);
-                    pairs.map(|(a, b)| (a - b).abs()).sum::<f64>() / 2.0
-                };
-                let figures = KindLoss {
-                    samples,
-                    tokens,
-                    loss,
-                    perplexity: loss.exp(),
-                    busiest_load: mean(&busiest),
-                    specialisation: mean(&apart),
-                    expert_shares: own.clone(),
-                };
-                (name, figures)
+        let all = self.kinds.get("all").map(|sum| shares(&sum.loads));
+        let all = all.unwrap_or_default();
+        let kind = |(name, sum): (String, Sum)| {
+            let loss = sum.loss / sum.tokens.max(1) as f64;
+            let own = shares(&sum.loads);
+            let mean = |of: &dyn Fn(usize) -> f64| {
+                let total: f64 = (0..own.len()).map(of).sum();
+                (!own.is_empty()).then(|| total / own.len() as f64)
             };
+            let busiest = |layer: usize| {
+                let most = own[layer].iter().copied().fold(0.0, f64::max);
+                most * own[layer].len() as f64
+            };
+            let apart = |layer: usize| {
+                let pairs = own[layer].iter().zip(&all[layer]);
+                pairs.map(|(a, b)| (a - b).abs()).sum::<f64>() / 2.0
+            };
+            let figures = KindLoss {
+                samples: sum.samples,
+                tokens: sum.tokens,
+                loss,
+                perplexity: loss.exp(),
+                busiest_load: mean(&busiest),
+                specialisation: mean(&apart),
+                expert_shares: own.clone(),
+            };
+            (name, figures)
+        };
         let position = |(digits, (tokens, sum)): (u32, (usize, f64))| PositionLoss {
             from: 1 << digits,
             to: 2 << digits,
@@ -330,7 +335,13 @@ mod tests {
             ("all", vec![vec![10, 10]]),
         ];
         for (kind, loads) in kinds {
-            tally.kinds.insert(kind.into(), (1, 4, 4.0, loads));
+            let sum = Sum {
+                samples: 1,
+                tokens: 4,
+                loss: 4.0,
+                loads,
+            };
+            tally.kinds.insert(kind.into(), sum);
         }
         let report = tally.report();
         assert_eq!(report.kinds["a"].specialisation, Some(0.5));

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::args::PrecisionFlag;
+
 /// `avocet finetune`.
 #[derive(Debug, Args)]
 pub struct FinetuneArgs {
@@ -45,6 +47,9 @@ pub struct FinetuneArgs {
     /// Compute each block again on the way back: a third more time, much less memory.
     #[arg(long)]
     pub recompute: bool,
+    /// Number format of the large products; what learns is f32 always.
+    #[arg(long, value_enum, default_value_t = PrecisionFlag::F32)]
+    pub precision: PrecisionFlag,
     /// Highest learning rate [default: 1e-3, 3e-4 with --train all].
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub learning_rate: Option<f64>,
