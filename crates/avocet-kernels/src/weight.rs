@@ -58,8 +58,9 @@ impl AdaptedWeight {
     }
 
     fn linear(&self, x: &Tensor) -> Result<Tensor> {
-        let learned = crate::linear(&crate::linear(x, &self.a)?, &self.b)?;
-        self.still.linear(x)? + learned.affine(self.scale, 0.0)?
+        // The small factor is scaled, not what it makes: that would be kept for the way back.
+        let b = self.b.affine(self.scale, 0.0)?;
+        self.still.linear(x)? + crate::linear(&crate::linear(x, &self.a)?, &b)?
     }
 }
 

@@ -63,8 +63,13 @@ impl TrainMemory {
         let rows = largest(base, stage)?;
         let config = base.files().config();
         let side_by_side = stage.micro_batches.min(rayon::current_num_threads()) as u64;
-        let mut memory = weights(base, stage, side_by_side)?;
-        memory.kept_bytes = side_by_side * (kept(config, stage, rows) * F32 + LOGITS);
+        let (mut memory, of_factors) = weights(base, stage, side_by_side)?;
+        let blocks = match stage.recompute {
+            true => config.decoder.num_layers as u64,
+            false => 1,
+        };
+        let kept = kept(config, stage, rows) + of_factors * rows.tokens / blocks;
+        memory.kept_bytes = side_by_side * (kept * F32 + LOGITS);
         // Each micro-batch has gradients of its own until they are added up.
         memory.trained_bytes += memory.trained * F32 * (side_by_side + 1);
         memory.available_bytes = available_bytes();
@@ -103,8 +108,9 @@ impl TrainMemory {
     }
 }
 
-/// The weights' part: values, and the moments of what learns.
-fn weights(base: &Base, stage: &StageConfig, side_by_side: u64) -> Result<TrainMemory> {
+/// The weights' part: values, and the moments of what learns; and the numbers that factors keep of
+/// each token.
+fn weights(base: &Base, stage: &StageConfig, side_by_side: u64) -> Result<(TrainMemory, u64)> {
     let files = base.files();
     let shapes = parameter_shapes(files.config())?;
     let selection = stage.selection();
@@ -116,6 +122,7 @@ fn weights(base: &Base, stage: &StageConfig, side_by_side: u64) -> Result<TrainM
         kept_bytes: 0,
         available_bytes: None,
     };
+    let mut of_factors = 0;
     let all: u64 = shapes.values().map(|shape| shape.elem_count() as u64).sum();
     let stored_bytes = files.weight_bytes() as f64 / all.max(1) as f64;
     for (name, shape) in &shapes {
@@ -144,14 +151,17 @@ fn weights(base: &Base, stage: &StageConfig, side_by_side: u64) -> Result<TrainM
         };
         let stack: usize = stack.iter().product();
         memory.trained += (stack * lora.rank * (inputs + outputs)) as u64;
-        if shape.rank() != 2 || table {
+        if shape.rank() == 2 && !table {
+            // What the factors make of a token, and the sum with what the matrix makes of it.
+            of_factors += 2 * *outputs as u64;
+        } else {
             // The matrix in f32, its sum with the factors, now and at the step before, and the
             // gradients of the sum in the micro-batches side by side.
             memory.still_bytes += (3 + side_by_side) * count * F32;
         }
     }
     memory.trained_bytes = memory.trained * F32 * 3;
-    Ok(memory)
+    Ok((memory, of_factors))
 }
 
 /// Rows of the largest micro-batch: its samples times the longest of those looked at.

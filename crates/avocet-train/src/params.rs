@@ -380,12 +380,15 @@ pub fn hash<'a>(tensors: impl Iterator<Item = (&'a String, &'a Tensor)>) -> Resu
 fn feed(digest: &mut Sha256, name: &str, tensor: &Tensor) -> Result<()> {
     digest.update(name.as_bytes());
     digest.update([0]);
-    let values = tensor.flatten_all()?.to_vec1::<f32>()?;
-    let bytes: Vec<u8> = values
-        .iter()
-        .flat_map(|value| value.to_le_bytes())
-        .collect();
-    digest.update(bytes);
+    /// Numbers that are copied at once.
+    const AT_ONCE: usize = 1 << 18;
+    let all = tensor.flatten_all()?;
+    for start in (0..all.elem_count()).step_by(AT_ONCE) {
+        let count = AT_ONCE.min(all.elem_count() - start);
+        let values = all.narrow(0, start, count)?.to_vec1::<f32>()?;
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes());
+        digest.update(bytes.collect::<Vec<u8>>());
+    }
     Ok(())
 }
 
