@@ -75,7 +75,6 @@ pub fn run(args: &FinetuneArgs) -> Result<()> {
             args.model
         );
     }
-    output::note(&format!("{}\n", memory.words()));
     if memory.fit() == Fit::No {
         let advice = match (args.recompute, args.parts < args.batch) {
             (false, _) => "; --recompute needs less",
@@ -84,6 +83,7 @@ pub fn run(args: &FinetuneArgs) -> Result<()> {
         };
         bail!("{}{advice}", memory.words());
     }
+    output::note(&format!("{}\n", memory.words()));
     let path = run.join(SETTINGS);
     std::fs::write(&path, begun).with_context(|| path.display().to_string())?;
     let outcome = avocet_train::finetune(&train, &base, &options)?;
