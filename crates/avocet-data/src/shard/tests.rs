@@ -111,6 +111,22 @@ fn any_interruption_ends_with_the_same_bytes() {
 }
 
 #[test]
+fn scratch_outlives_a_kill_and_goes_with_the_finish() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = Writer::open(dir.path(), recipe()).unwrap();
+    fs::write(writer.scratch().unwrap().join("heard"), b"words").unwrap();
+    feed(&mut writer, 30);
+    // Dropped without `finish`, as a killed process leaves it.
+    drop(writer);
+    let writer = Writer::open(dir.path(), recipe()).unwrap();
+    let kept = writer.scratch().unwrap().join("heard");
+    assert_eq!(fs::read(&kept).unwrap(), b"words");
+    drop(writer);
+    make(dir.path(), 30);
+    assert!(!kept.exists());
+}
+
+#[test]
 fn truncated_leftovers_are_made_again() {
     let whole = tempfile::tempdir().unwrap();
     make(whole.path(), 60);
