@@ -2,11 +2,12 @@
 //! and down, until nothing gets better. The rows that are fitted on are half of those there are; the
 //! others stay for the tests.
 
-use avocet_plan::{
-    Attention, FeedForward, Gpu, Layout, ModelShape, Rates, Recompute, Sharding, Workload,
-    known_model, layer_time, published,
-};
+use avocet_plan::{Gpu, Rates, layer_time, published};
+use llama_layer::llama_layer;
 use serde_json::Value;
+
+#[path = "../measured/llama_layer.rs"]
+mod llama_layer;
 
 /// A rate's name, its place, and the range it may take.
 type Knob = (&'static str, fn(&mut Rates) -> &mut f64, f64, f64);
@@ -64,35 +65,6 @@ fn mean_square(errors: impl IntoIterator<Item = f64>) -> f64 {
         (sum + e * e, count + 1.0)
     });
     sum / count
-}
-
-fn llama_layer(row: &Value) -> (ModelShape, Layout, Workload) {
-    let get = |name: &str| row[name].as_u64().expect("a number");
-    let model = ModelShape {
-        dim: get("dim"),
-        attention: Attention::Heads {
-            num_heads: get("num_heads"),
-            num_kv_heads: get("num_kv_heads"),
-            head_dim: 128,
-        },
-        feed_forward: Some(FeedForward {
-            width: get("ff_dim"),
-            matrices: 3,
-        }),
-        ..known_model("llama-3-405b").expect("it is known")
-    };
-    let layout = Layout {
-        tensor: 1,
-        pipeline: 1,
-        data: 1,
-        expert: 1,
-        chunks: 1,
-        micro_batch: get("batch"),
-        sharding: Sharding::None,
-        recompute: Recompute::None,
-        sequence_parallel: false,
-    };
-    (model, layout, Workload::modern(get("tokens")))
 }
 
 fn main() {

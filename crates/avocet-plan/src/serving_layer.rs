@@ -199,9 +199,7 @@ fn decode_exchange(
         return 0.0;
     }
     let sent = rows * mixture.top_k as f64 * model.dim as f64;
-    let (out, back) = interpolated(&DECODE_EXCHANGE, layout.expert as f64);
-    let scale = gpu.network / (EXCHANGE_NETWORK * 1e9);
-    (sent / out + 2.0 * sent / back) / 1e9 / scale
+    exchange_s(gpu, &DECODE_EXCHANGE, layout, sent)
 }
 
 /// The same for prompts: a token goes once to each node that has experts of it.
@@ -217,7 +215,13 @@ fn prefill_exchange(
     }
     let nodes = (layout.expert as f64 / gpu.per_node as f64).ceil();
     let sent = rows * nodes_visited(mixture, nodes) * model.dim as f64;
-    let (out, back) = interpolated(&PREFILL_EXCHANGE, layout.expert as f64);
+    exchange_s(gpu, &PREFILL_EXCHANGE, layout, sent)
+}
+
+/// Seconds of sending that many numbers in 8 bits and getting as many back in 16, at the rates
+/// measured for groups of that size.
+fn exchange_s(gpu: &Gpu, rates: &[(f64, f64, f64)], layout: &ServeLayout, sent: f64) -> f64 {
+    let (out, back) = interpolated(rates, layout.expert as f64);
     let scale = gpu.network / (EXCHANGE_NETWORK * 1e9);
     (sent / out + 2.0 * sent / back) / 1e9 / scale
 }

@@ -1,9 +1,10 @@
 //! The planner against what was published and measured: every row within its tolerance, fitted or not.
 
-use avocet_plan::{
-    Attention, FeedForward, Gpu, Layout, ModelShape, Recompute, Result, Sharding, Workload,
-    known_model, layer_activations, layer_time, machine, published,
-};
+use avocet_plan::{Gpu, Recompute, Result, layer_activations, layer_time, machine, published};
+use llama_layer::llama_layer;
+
+#[path = "../measured/llama_layer.rs"]
+mod llama_layer;
 
 fn gpu(name: &str) -> Gpu {
     Gpu::named(name).expect("it is known")
@@ -73,7 +74,7 @@ fn what_layers_kept_on_an_h100_is_counted() -> std::result::Result<(), serde_jso
     let measured: serde_json::Value = serde_json::from_str(include_str!("../measured/h100.json"))?;
     for row in measured["layers"].as_array().expect("rows") {
         let get = |name: &str| row[name].as_u64().expect("a number");
-        let (model, layout, work) = layer(&get);
+        let (model, layout, work) = llama_layer(row);
         let tokens = get("batch") * get("tokens");
         let counted =
             layer_activations(&model, &layout, &work, Recompute::None, false) * tokens as f64;
@@ -93,9 +94,8 @@ fn what_layers_kept_on_an_h100_is_counted() -> std::result::Result<(), serde_jso
 fn layers_timed_on_an_h100_are_planned() -> std::result::Result<(), serde_json::Error> {
     let measured: serde_json::Value = serde_json::from_str(include_str!("../measured/h100.json"))?;
     for row in measured["layers"].as_array().expect("rows") {
-        let get = |name: &str| row[name].as_u64().expect("a number");
         let seconds = |name: &str| row[name].as_f64().expect("a number");
-        let (model, layout, work) = layer(&get);
+        let (model, layout, work) = llama_layer(row);
         let time = layer_time(&gpu("h100"), &model, &layout, &work, false);
         let forward = time.forward.total() / seconds("forward_s") - 1.0;
         let both = (time.forward.total() + time.backward.total()) / seconds("both_s") - 1.0;
@@ -105,32 +105,4 @@ fn layers_timed_on_an_h100_are_planned() -> std::result::Result<(), serde_json::
         );
     }
     Ok(())
-}
-
-fn layer(get: &dyn Fn(&str) -> u64) -> (ModelShape, Layout, Workload) {
-    let model = ModelShape {
-        dim: get("dim"),
-        attention: Attention::Heads {
-            num_heads: get("num_heads"),
-            num_kv_heads: get("num_kv_heads"),
-            head_dim: 128,
-        },
-        feed_forward: Some(FeedForward {
-            width: get("ff_dim"),
-            matrices: 3,
-        }),
-        ..known_model("llama-3-405b").expect("it is known")
-    };
-    let layout = Layout {
-        tensor: 1,
-        pipeline: 1,
-        data: 1,
-        expert: 1,
-        chunks: 1,
-        micro_batch: get("batch"),
-        sharding: Sharding::None,
-        recompute: Recompute::None,
-        sequence_parallel: false,
-    };
-    (model, layout, Workload::modern(get("tokens")))
 }
