@@ -1,6 +1,5 @@
 //! The stream of batches that a training run reads: datasets, mixed, packed, ahead of time.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
@@ -30,11 +29,51 @@ pub struct LoaderSource {
     pub weight: f64,
     /// After this many passes it is used up; none means it never is.
     pub epochs: Option<u32>,
+    /// Kinds of its samples that are used; none means all.
+    pub kinds: Option<Vec<String>>,
+}
+
+impl LoaderSource {
+    /// Places of the samples used in the dataset; none means all.
+    fn places(&self) -> Option<Vec<u32>> {
+        let kinds = self.kinds.as_ref()?;
+        let used = |place: &usize| kinds.iter().any(|kind| kind == self.reader.kind(*place));
+        let places = (0..self.reader.len()).filter(used);
+        Some(places.map(|place| place as u32).collect())
+    }
+
+    /// Number of samples used.
+    pub fn len(&self) -> usize {
+        let places = self.places();
+        places.map_or(self.reader.len(), |places| places.len())
+    }
+
+    /// Whether no sample is used.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Last two names of the folder, which tell datasets apart wherever they lie, and the kinds.
+    fn name(&self) -> String {
+        let path = self.reader.folder().iter();
+        let names: Vec<_> = path.map(|part| part.to_string_lossy()).collect();
+        let name = names[names.len().saturating_sub(2)..].join("/");
+        match &self.kinds {
+            None => name,
+            Some(kinds) => format!("{name} ({})", kinds.join(", ")),
+        }
+    }
+}
+
+/// A dataset that is read, and which of its samples.
+struct Opened {
+    reader: Arc<Reader>,
+    places: Option<Vec<u32>>,
 }
 
 /// Makes batches one after another; the same seed gives the same batches.
 pub struct Loader {
-    readers: Vec<Arc<Reader>>,
+    datasets: Vec<Opened>,
     mixture: Mixture,
     language: Arc<Language>,
     shape: BatchShape,
@@ -46,7 +85,7 @@ pub struct Loader {
 impl Loader {
     /// Mixes datasets from the beginning.
     ///
-    /// Errors if they cannot be mixed; sources are named by their folders.
+    /// Errors if they cannot be mixed; sources are named by their folders and kinds.
     pub fn new(
         sources: Vec<LoaderSource>,
         language: Arc<Language>,
@@ -54,16 +93,23 @@ impl Loader {
         size: BatchSize,
         seed: u64,
     ) -> Result<Self, MixtureError> {
-        let describe = |source: &LoaderSource| MixtureSource {
-            name: name_of(source.reader.folder()),
-            samples: source.reader.len(),
-            weight: source.weight,
-            epochs: source.epochs,
-        };
-        let mixture = Mixture::new(sources.iter().map(describe).collect(), seed)?;
-        let readers = sources.into_iter().map(|source| source.reader).collect();
+        let (mut described, mut datasets) = (Vec::new(), Vec::new());
+        for source in sources {
+            let (name, places) = (source.name(), source.places());
+            described.push(MixtureSource {
+                name,
+                samples: places.as_ref().map_or(source.reader.len(), Vec::len),
+                weight: source.weight,
+                epochs: source.epochs,
+            });
+            datasets.push(Opened {
+                reader: source.reader,
+                places,
+            });
+        }
+        let mixture = Mixture::new(described, seed)?;
         Ok(Self {
-            readers,
+            datasets,
             mixture,
             language,
             shape,
@@ -134,15 +180,15 @@ impl Loader {
         let Some(draw) = self.mixture.draw() else {
             return Ok(None);
         };
-        let reader = &self.readers[draw.source];
-        let sample = reader.get(draw.sample)?;
+        let Opened { reader, places } = &self.datasets[draw.source];
+        let index = match places {
+            Some(places) => places[draw.sample] as usize,
+            None => draw.sample,
+        };
+        let sample = reader.get(index)?;
         let prepared = Prepared::new(&sample, &self.language, &self.shape).map_err(|cause| {
             let path = reader.folder().to_path_buf();
-            DataError::Sample {
-                path,
-                index: draw.sample,
-                cause,
-            }
+            DataError::Sample { path, index, cause }
         })?;
         self.mixture
             .count_tokens(draw, prepared.num_tokens() as u64);
@@ -172,12 +218,6 @@ impl Loader {
             ended: false,
         }
     }
-}
-
-/// Last two names of the path: enough to tell datasets apart, wherever they lie.
-fn name_of(folder: &Path) -> String {
-    let names: Vec<_> = folder.iter().map(|part| part.to_string_lossy()).collect();
-    names[names.len().saturating_sub(2)..].join("/")
 }
 
 type Next = Result<Option<(Batch, Position, Vec<SourceReport>)>, DataError>;
@@ -226,6 +266,7 @@ mod tests {
     use crate::shard::{Recipe, Writer};
     use avocet_media::{ImageProcessor, Picture};
     use avocet_text::{Tokenizer, Turn};
+    use std::path::Path;
 
     const SHAPE: BatchShape = BatchShape {
         processor: ImageProcessor::Native {
@@ -245,7 +286,8 @@ mod tests {
                 .to_png()
                 .unwrap();
             let answer = Turn::assistant("x".repeat(1 + n % 13));
-            let from = ("vqa", "made-up", "CC0-1.0");
+            let kind = if n % 3 == 0 { "third" } else { "vqa" };
+            let from = (kind, "made-up", "CC0-1.0");
             let sample = Sample::question(from, image, None, "?", answer).unwrap();
             writer.keep(&n.to_string(), &[sample]).unwrap();
         }
@@ -263,11 +305,13 @@ mod tests {
                 reader: open("a", 40),
                 weight: 2.0,
                 epochs: Some(2),
+                kinds: None,
             },
             LoaderSource {
                 reader: open("b", 9),
                 weight: 1.0,
                 epochs: Some(5),
+                kinds: None,
             },
         ];
         let language = Language::own(Tokenizer::train_bpe(["xyz ?"], 262).unwrap());
@@ -302,6 +346,32 @@ mod tests {
                 assert_eq!(resumed.next_batch().unwrap(), None);
             }
         }
+    }
+
+    #[test]
+    fn a_source_may_be_narrowed_to_some_kinds() {
+        let dir = tempfile::tempdir().unwrap();
+        let reader = dataset(&dir.path().join("a"), 40);
+        let source = |kinds: &[&str]| LoaderSource {
+            reader: reader.clone(),
+            weight: 1.0,
+            epochs: Some(1),
+            kinds: Some(kinds.iter().map(|kind| (*kind).to_owned()).collect()),
+        };
+        let language = Arc::new(Language::own(Tokenizer::train_bpe(["xyz ?"], 262).unwrap()));
+        let open =
+            |sources| Loader::new(sources, language.clone(), SHAPE, BatchSize::Samples(5), 3);
+        // The same folder may come twice, its kinds at weights of their own.
+        let mut loader = open(vec![source(&["third"]), source(&["vqa", "other"])]).unwrap();
+        let mut counts = std::collections::BTreeMap::new();
+        while let Some(batch) = loader.next_batch().unwrap() {
+            for kind in batch.kinds {
+                *counts.entry(kind).or_insert(0) += 1;
+            }
+        }
+        assert_eq!(counts, [("third".into(), 14), ("vqa".into(), 26)].into());
+        let none = open(vec![source(&["other"])]).unwrap_err().to_string();
+        assert!(none.contains("a (other)"), "{none}");
     }
 
     #[test]

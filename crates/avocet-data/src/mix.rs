@@ -238,7 +238,7 @@ impl Mixture {
 }
 
 /// How much of a source has been seen, and how much of that was new.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SourceReport {
     /// Name of the source.
     pub name: String,

@@ -82,6 +82,41 @@ impl ModelSource {
     }
 }
 
+/// What a stage changes of its model's shape. No parameter is made, dropped or resized by it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ShapeChange {
+    /// Longest text in tokens, from here on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_context: Option<usize>,
+    /// Base of the decoder's rotary angles. A larger one turns them more slowly, so that a longer
+    /// context stays within the angles of a shorter one (arXiv:2309.16039).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rope_theta: Option<f64>,
+    /// Most patches that a picture is cut into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_patches: Option<usize>,
+}
+
+impl ShapeChange {
+    /// The shape with the change, validated.
+    pub fn applied(self, mut model: ModelConfig) -> Result<ModelConfig> {
+        let none = || TrainError::config("shape.max_patches", "the model has no vision tower");
+        if let Some(max_context) = self.max_context {
+            model.decoder.max_context = max_context;
+        }
+        if let Some(rope_theta) = self.rope_theta {
+            model.decoder.rope_theta = rope_theta;
+        }
+        if let Some(max_patches) = self.max_patches {
+            model.vision.as_mut().ok_or_else(none)?.max_patches = max_patches;
+        }
+        let valid = model.validate();
+        valid.map_err(|error| TrainError::config("shape", error.to_string()))?;
+        Ok(model)
+    }
+}
+
 /// Where a stage takes first values from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -99,12 +134,16 @@ pub struct InitFrom {
 pub struct SourceConfig {
     /// A dataset folder.
     pub path: PathBuf,
-    /// Share of the samples, relative to the other sources.
-    #[serde(default = "one")]
-    pub weight: f64,
+    /// Share of the samples, relative to the other sources; absent means 1, or, where the sources'
+    /// epochs decide the stage's length, so much that all run dry together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<f64>,
     /// Passes over the source before it runs dry; absent means without end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epochs: Option<u32>,
+    /// Kinds of its samples that are used; absent means all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kinds: Option<Vec<String>>,
 }
 
 /// Weights of the parts of the loss, next to the text's 1.
@@ -199,10 +238,6 @@ pub(crate) fn everything() -> Vec<String> {
 
 fn fifty_thousand() -> usize {
     50_000
-}
-
-fn one() -> f64 {
-    1.0
 }
 
 impl TrainConfig {

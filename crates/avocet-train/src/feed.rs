@@ -6,13 +6,13 @@ use std::sync::mpsc::{Receiver, sync_channel};
 
 use avocet_data::shard::Reader;
 use avocet_data::{
-    Batch, BatchShape, BatchSize, Content, DataError, Loader, LoaderSource, Position,
+    Batch, BatchShape, BatchSize, Content, DataError, Loader, LoaderSource, Position, SourceReport,
 };
 use avocet_text::prompt::IMAGE_MARKER;
 use avocet_text::{Language, Tokenizer};
 
 use crate::checkpoint::RunState;
-use crate::config::{MeanOver, StageConfig, TokenizerRecipe, TrainConfig};
+use crate::config::{MeanOver, SourceConfig, StageConfig, TokenizerRecipe, TrainConfig};
 use crate::error::{Result, TrainError};
 use crate::start::Start;
 
@@ -28,6 +28,8 @@ pub(crate) struct Fed {
     pub(crate) samples: u64,
     /// Where the loader stands after them.
     pub(crate) position: serde_json::Value,
+    /// What has been seen of each source of the stage, with them.
+    pub(crate) sources: Vec<SourceReport>,
 }
 
 /// Makes the data of a stage's steps on a thread of its own.
@@ -50,8 +52,10 @@ impl Feed {
             source.position = Some(position);
         }
         // The first loader is made here, so that mistakes are reported before anything runs.
-        source.loader(stage.size_at(state.stage_step))?;
-        let epoch_samples = source.sources.iter().map(|s| s.reader.len()).sum::<usize>() as f64;
+        let loader = source.loader(stage.size_at(state.stage_step))?;
+        let samples = loader.report().into_iter().zip(&stage.data);
+        let samples = samples.map(|(report, source)| report.samples * stage.passes(source));
+        let epoch_samples = samples.sum::<u64>() as f64;
         let (sender, receiver) = sync_channel(AHEAD);
         let first = state.stage_step;
         std::thread::spawn(move || {
@@ -75,7 +79,8 @@ impl Feed {
         self.receiver.recv().unwrap_or_else(|_| gone())
     }
 
-    /// Samples of one pass over all sources.
+    /// Samples of one pass over all sources; of all the passes that each may make, where these
+    /// decide the stage's length.
     pub(crate) fn epoch_samples(&self) -> f64 {
         self.epoch_samples
     }
@@ -93,12 +98,18 @@ struct Source {
 
 impl Source {
     fn open(stage: &StageConfig, start: &Start, seed: u64) -> Result<Self> {
-        let open = |source: &crate::config::SourceConfig| {
-            Ok(LoaderSource {
+        let open = |source: &SourceConfig| {
+            let mut opened = LoaderSource {
                 reader: reader(&source.path)?,
-                weight: source.weight,
+                weight: source.weight.unwrap_or(1.0),
                 epochs: source.epochs,
-            })
+                kinds: source.kinds.clone(),
+            };
+            if source.weight.is_none() && stage.lasts_as_its_sources() {
+                // All run dry together.
+                opened.weight = (stage.passes(source) * opened.len() as u64).max(1) as f64;
+            }
+            Ok(opened)
         };
         Ok(Self {
             sources: stage.data.iter().map(open).collect::<Result<_>>()?,
@@ -152,8 +163,10 @@ impl Source {
         let samples = samples_in(&position) - before;
         let json = serde_json::to_value(&position)
             .map_err(|error| TrainError::Data(format!("position: {error}")))?;
+        let sources = loader.report();
         self.position = Some(position);
         Ok(Some(Fed {
+            sources,
             batches,
             samples,
             position: json,
@@ -194,6 +207,7 @@ pub(crate) fn held_out(
             reader: reader(path)?,
             weight: 1.0,
             epochs: Some(1),
+            kinds: None,
         })
     };
     let sources = stage

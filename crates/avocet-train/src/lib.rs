@@ -10,6 +10,7 @@
 
 pub mod checkpoint;
 pub mod config;
+pub mod data_seen;
 pub mod error;
 pub mod eval;
 mod feed;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::data_seen::DataSeen;
 use crate::error::{Result, TrainError};
 
 /// The measurements of one step, and of the steps since the line before where it says so.
@@ -65,6 +66,9 @@ pub struct StepMetrics {
     pub samples_seen: u64,
     /// Floating-point operations of the model since the start of the run.
     pub flops: f64,
+    /// What the stage has read; in its last line, and where held-out data is measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<DataSeen>,
 }
 
 /// JSON has no NaN: what was not finite is written as null.

@@ -50,7 +50,7 @@ pub fn report(run: &Path) -> Result<String> {
          <meta name=\"viewport\" content=\"width=device-width\"><title>{name}</title>\
          <style>{STYLE}</style></head><body><h1>{name}</h1>{summary}<main>{body}</main></body></html>\n",
         name = escaped(&name),
-        summary = summary(last, checkpoints.len()),
+        summary = summary(last, checkpoints.len()) + &data_seen(&metrics),
     ))
 }
 
@@ -82,6 +82,28 @@ fn summary(last: &StepMetrics, checkpoints: usize) -> String {
     ];
     let cells = rows.map(|(name, value)| format!("<tr><td>{name}</td><td>{value}</td></tr>"));
     format!("<table>{}</table>", cells.concat())
+}
+
+/// What each stage has read, in the order of the stages.
+fn data_seen(metrics: &[StepMetrics]) -> String {
+    let mut stages: Vec<&StepMetrics> = Vec::new();
+    for line in metrics.iter().filter(|line| line.data.is_some()) {
+        stages.retain(|earlier| earlier.stage != line.stage);
+        stages.push(line);
+    }
+    let table = |line: &StepMetrics| {
+        let data = line.data.as_ref()?;
+        let row = |cells: [String; 5]| {
+            let cells = cells.map(|cell| format!("<td>{}</td>", escaped(&cell)));
+            format!("<tr>{}</tr>", cells.concat())
+        };
+        let rows: String = data.rows().into_iter().map(row).collect();
+        let (stage, line) = (escaped(&line.stage), data.chinchilla());
+        Some(format!(
+            "<h2>Data of {stage}</h2><p>{line}</p><table>{rows}</table>"
+        ))
+    };
+    stages.into_iter().filter_map(table).collect()
 }
 
 fn escaped(text: &str) -> String {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{
     AuxiliaryConfig, InitFrom, LoraConfig, LossWeights, MeanOver, ModelSource, Precision,
-    SourceConfig, StageKind, everything,
+    ShapeChange, SourceConfig, StageKind, everything,
 };
 use crate::error::{Result, TrainError};
 use crate::optimizer::AdamWConfig;
@@ -26,6 +26,9 @@ pub struct StageConfig {
     /// The model; a stage after the first may leave it out and keep the one before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelSource>,
+    /// What it changes of the model's shape.
+    #[serde(default)]
+    pub shape: ShapeChange,
     /// Where first values come from; a later entry wins. Empty: fresh values in the first stage,
     /// the stage before in the others.
     #[serde(default)]
@@ -36,7 +39,8 @@ pub struct StageConfig {
     /// Optimizer steps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
-    /// Passes over the data instead of `steps`.
+    /// Passes over the data instead of `steps`. With neither, the stage lasts until every source
+    /// has made the epochs that it names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epochs: Option<f64>,
     /// Patterns of the names that train.
@@ -146,6 +150,7 @@ impl StageConfig {
             name: name.to_string(),
             kind,
             model: Some(model),
+            shape: ShapeChange::default(),
             init: Vec::new(),
             tokenizer: None,
             steps: Some(1),
@@ -189,7 +194,9 @@ impl StageConfig {
         };
         match (self.steps, self.epochs) {
             (Some(0), _) => return fail("steps", "must be at least 1"),
-            (None, None) => return fail("steps", "give steps or epochs"),
+            (None, None) if !self.lasts_as_its_sources() => {
+                return fail("steps", "give steps, epochs, or the epochs of every source");
+            }
             (Some(_), Some(_)) => return fail("epochs", "give steps or epochs, not both"),
             (None, Some(epochs)) if !(epochs.is_finite() && epochs > 0.0) => {
                 return fail("epochs", "must be above 0");
@@ -199,7 +206,9 @@ impl StageConfig {
         match (self.samples, self.rows) {
             (0, None | Some(0)) => return fail("samples", "must be at least 1"),
             (1.., Some(_)) => return fail("rows", "give samples or rows, not both"),
-            (0, Some(_)) if self.steps.is_none() => return fail("epochs", "needs samples"),
+            (0, Some(_)) if self.steps.is_none() => {
+                return fail("rows", "a stage of so many epochs needs samples");
+            }
             (0, Some(_)) if self.batch_ramp.is_some() => {
                 return fail("batch_ramp", "needs samples");
             }
@@ -254,7 +263,10 @@ impl StageConfig {
             return fail("data", "the stage lists no [[stage.data]]");
         }
         for source in &self.data {
-            if !(source.weight.is_finite() && source.weight > 0.0) {
+            if !source
+                .weight
+                .is_none_or(|weight| weight.is_finite() && weight > 0.0)
+            {
                 return fail("data.weight", "must be above 0");
             }
         }
@@ -262,6 +274,20 @@ impl StageConfig {
             ramp.validate(&format!("stage {:?}: batch_ramp", self.name), self.samples)?;
         }
         Ok(())
+    }
+
+    /// Whether its length is what its sources' epochs add up to.
+    pub(crate) fn lasts_as_its_sources(&self) -> bool {
+        let limited = self.data.iter().all(|source| source.epochs.is_some());
+        self.steps.is_none() && self.epochs.is_none() && limited
+    }
+
+    /// How often a pass over the stage's data goes over `source`.
+    pub(crate) fn passes(&self, source: &SourceConfig) -> u64 {
+        match source.epochs {
+            Some(epochs) if self.lasts_as_its_sources() => u64::from(epochs),
+            _ => 1,
+        }
     }
 
     /// Which parameters train.

@@ -172,13 +172,14 @@ fn model(
     folders: &[Folder],
 ) -> Result<ModelConfig> {
     if let Some(source) = &stage.model {
-        return source.resolve();
+        return stage.shape.applied(source.resolve()?);
     }
     let before = previous.and_then(Loaded::config);
     let text = before.or_else(|| folders.first().map(|folder| folder.config.clone()));
     let none = || TrainError::config(format!("stage {:?}: model", stage.name), "is not given");
     let parsed = ModelConfig::from_toml(&text.ok_or_else(none)?);
-    parsed.map_err(|error| TrainError::Model(error.to_string()))
+    let parsed = parsed.map_err(|error| TrainError::Model(error.to_string()))?;
+    stage.shape.applied(parsed)
 }
 
 fn tokenizer(

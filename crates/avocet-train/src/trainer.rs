@@ -9,6 +9,7 @@ use avocet_checkpoint::{ADAPTER, Adapter};
 
 use crate::checkpoint::{self, Loaded, RunState, Snapshot};
 use crate::config::{Precision, StageConfig, TrainConfig};
+use crate::data_seen::DataSeen;
 use crate::error::{Result, TrainError};
 use crate::feed::{Feed, held_out};
 use crate::learner::{AUXILIARY, Learner};
@@ -268,8 +269,12 @@ impl<'a> Session<'a> {
             if due {
                 let mut line = meter.line(&self.state, &report, rate.at(done));
                 line.gates = self.gates()?;
-                if self.eval_due() || (last && self.stage.eval_every > 0) {
+                let measured = self.eval_due() || (last && self.stage.eval_every > 0);
+                if measured {
                     line.held_out = self.measure()?;
+                }
+                if measured || last {
+                    line.data = Some(DataSeen::new(&fed.sources, &self.start.model)?);
                 }
                 log.write(&line)?;
             }
@@ -277,6 +282,14 @@ impl<'a> Session<'a> {
             let stopping = stop.load(Ordering::SeqCst);
             if last || stopping || (done + 1).is_multiple_of(self.stage.checkpoint_every) {
                 let outcome = self.save(run, log, last)?;
+                if last {
+                    let seen = DataSeen::new(&fed.sources, &self.start.model)?;
+                    progress.say(&format!(
+                        "what stage {:?} read:\n{}",
+                        self.stage.name,
+                        seen.text()
+                    ));
+                }
                 if last || stopping {
                     return Ok(outcome);
                 }

@@ -220,8 +220,9 @@ fn settings(
     });
     let source = SourceConfig {
         path: data,
-        weight: 1.0,
+        weight: None,
         epochs: None,
+        kinds: None,
     };
     let stage = StageConfig {
         steps: Some(steps),

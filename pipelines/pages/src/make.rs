@@ -11,6 +11,7 @@ use avocet_data::shard::{Manifest, Recipe, Writer};
 use avocet_media::web::{Fetcher, WebLimits};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rand::SeedableRng;
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -249,14 +250,20 @@ impl Job {
                     Ok(rendered) => rendered,
                     Err(error) => return Ok(Err(error.reason())),
                 };
-                let asked = questions::about_made(&made.asks, &rendered.seen, &mut rng);
+                let mut asked = questions::about_made(&made.asks, &rendered.seen, &mut rng);
                 let Ok(picture) = rendered.picture.to_png() else {
                     return Ok(Err("the page crashed"));
                 };
                 if asked.is_empty() {
                     return Ok(Err("nothing to read on it"));
                 }
-                questions::samples(OURS, &picture, &asked, |one| one.kind)
+                // Any question may come first, and be the one asked of a picture just shown.
+                asked.shuffle(&mut rng);
+                let kind_of = match split {
+                    Split::Train => conversation,
+                    Split::Test => |one: &Asked| one.kind,
+                };
+                questions::samples(OURS, &picture, &asked, kind_of)
                     .map(Ok)
                     .map_err(named)
             }
@@ -293,7 +300,7 @@ impl Job {
                     let asked = questions::about_given(&seen, &mut rng);
                     let from = (source.as_str(), self.args.licence.as_str());
                     samples.extend(
-                        questions::samples(from, &picture, &asked, given_kind).map_err(named)?,
+                        questions::samples(from, &picture, &asked, conversation).map_err(named)?,
                     );
                 }
                 Ok(if samples.is_empty() {
@@ -350,8 +357,9 @@ impl Job {
     }
 }
 
-/// A given page's questions are one conversation; its text and its elements stand alone.
-fn given_kind(asked: &Asked) -> &'static str {
+/// A page's questions are one conversation, so that learning from them looks at the picture once;
+/// its text and its elements stand alone, and so do made-up pages' test questions.
+fn conversation(asked: &Asked) -> &'static str {
     match asked.kind {
         "page-text" | "page-elements" => asked.kind,
         _ => "page",

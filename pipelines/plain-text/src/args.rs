@@ -20,6 +20,10 @@ pub struct Args {
     /// Take in only the files, not WordNet and the Python documentation.
     #[arg(long, requires = "files")]
     pub files_only: bool,
+    /// The longest document; a text goes over into the next. The default is about what the
+    /// smallest model reads in a context of 512 tokens.
+    #[arg(long, value_name = "BYTES", default_value_t = 1200, value_parser = clap::value_parser!(u32).range(64..=16_777_216))]
+    pub longest: u32,
     /// Licence of the files.
     #[arg(long, default_value = "unstated")]
     pub licence: String,

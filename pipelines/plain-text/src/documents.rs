@@ -1,16 +1,15 @@
 //! Blocks of text joined into documents of a length that is read at once.
 
-/// Longest document in bytes; about what the smallest model reads in one context.
-pub(crate) const MAX_BYTES: usize = 1200;
 /// A shorter text teaches nothing.
 pub(crate) const MIN_BYTES: usize = 40;
 
-/// Joins `blocks` in their order; a block longer than a document is cut between words.
-pub(crate) fn join(blocks: &[String]) -> Vec<String> {
+/// Joins `blocks` in their order to documents of at most `longest` bytes; a block longer than that
+/// is cut between words.
+pub(crate) fn join(blocks: &[String], longest: usize) -> Vec<String> {
     let mut documents = Vec::new();
     let mut document = String::new();
-    for piece in blocks.iter().flat_map(|block| pieces(block)) {
-        if !document.is_empty() && document.len() + 1 + piece.len() > MAX_BYTES {
+    for piece in blocks.iter().flat_map(|block| pieces(block, longest)) {
+        if !document.is_empty() && document.len() + 1 + piece.len() > longest {
             documents.push(std::mem::take(&mut document));
         }
         if !document.is_empty() {
@@ -23,12 +22,12 @@ pub(crate) fn join(blocks: &[String]) -> Vec<String> {
     documents
 }
 
-/// `block` in pieces of at most [`MAX_BYTES`].
-fn pieces(block: &str) -> Vec<&str> {
+/// `block` in pieces of at most `longest` bytes, 4 at least.
+fn pieces(block: &str, longest: usize) -> Vec<&str> {
     let mut pieces = Vec::new();
     let mut rest = block;
-    while rest.len() > MAX_BYTES {
-        let most = rest.floor_char_boundary(MAX_BYTES);
+    while rest.len() > longest {
+        let most = rest.floor_char_boundary(longest);
         let at = rest[..most]
             .rfind(char::is_whitespace)
             .filter(|&at| at > 0)
@@ -91,8 +90,9 @@ mod tests {
                 .to_owned()
         };
         let blocks: Vec<String> = (0..9).map(block).collect();
-        let documents = join(&blocks);
-        assert!(documents.iter().all(|document| document.len() <= MAX_BYTES));
+        let documents = join(&blocks, 1200);
+        assert!(documents.iter().all(|document| document.len() <= 1200));
+        assert!(join(&blocks, 100_000).len() == 1);
         let words = |texts: &[String]| -> Vec<String> {
             texts
                 .iter()
@@ -104,15 +104,15 @@ mod tests {
 
     #[test]
     fn a_block_without_spaces_is_cut_between_characters() {
-        let documents = join(&["日".repeat(1000)]);
+        let documents = join(&["日".repeat(1000)], 1200);
         assert_eq!(documents.concat().replace('\n', ""), "日".repeat(1000));
-        assert!(documents.iter().all(|document| document.len() <= MAX_BYTES));
+        assert!(documents.iter().all(|document| document.len() <= 1200));
     }
 
     #[test]
     fn short_texts_are_left_out() {
-        assert!(join(&["too short".into()]).is_empty());
-        assert!(join(&[]).is_empty());
+        assert!(join(&["too short".into()], 1200).is_empty());
+        assert!(join(&[], 1200).is_empty());
     }
 
     #[test]

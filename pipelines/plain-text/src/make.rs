@@ -47,6 +47,7 @@ pub fn make(args: &Args) -> Result<Manifest, PlainTextError> {
     let files = inputs::files(&args.files)?;
     let mut maker = Maker {
         seed: args.seed,
+        longest: args.longest as usize,
         kinds: Kinds::default(),
         origins: Vec::new(),
     };
@@ -68,7 +69,7 @@ pub fn make(args: &Args) -> Result<Manifest, PlainTextError> {
     let names: Vec<&str> = args.files.iter().filter_map(|path| path.to_str()).collect();
     let settings = json!({
         "files": names, "files_only": args.files_only, "licence": args.licence,
-        "origins": maker.origins, "rank": rank, "world": world,
+        "longest": args.longest, "origins": maker.origins, "rank": rank, "world": world,
     });
     let folder = match world {
         1 => args.output.clone(),
@@ -126,6 +127,8 @@ fn hash(text: &str) -> u64 {
 
 struct Maker {
     seed: u64,
+    /// Bytes of the longest document.
+    longest: usize,
     kinds: Kinds,
     /// Licences by the first part of inputs' names.
     origins: Vec<(String, String)>,
@@ -155,7 +158,7 @@ impl Maker {
             Ok(text) => text,
             Err(reason) => return Ok(Err(reason)),
         };
-        let documents = join(&blocks(&keyboard(&text)));
+        let documents = join(&blocks(&keyboard(&text)), self.longest);
         if documents.is_empty() {
             return Ok(Err("hardly any text"));
         }
@@ -175,7 +178,7 @@ impl Maker {
             .iter()
             .map(|synset| questions::entry(speech, synset))
             .collect();
-        let documents = join(&entries).into_iter();
+        let documents = join(&entries, self.longest).into_iter();
         let mut samples: Vec<Sample> = documents
             .map(|document| self.document(input, "gloss", document))
             .collect::<Result<_, _>>()?;
@@ -244,6 +247,7 @@ mod tests {
             folder,
             Maker {
                 seed: 7,
+                longest: 1200,
                 kinds,
                 origins,
             },
@@ -325,6 +329,7 @@ mod tests {
             seed: 1,
             split: Split::Train,
             files_only: true,
+            longest: 1200,
             licence: "CC0-1.0".into(),
             manifest: Some("none.toml".into()),
             rank: 0,
