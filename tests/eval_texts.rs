@@ -54,8 +54,9 @@ fn learned(folder: &Path) -> Result<String> {
     model.decoder.max_context = 96;
     let source = SourceConfig {
         path: data.clone(),
-        weight: 1.0,
+        weight: None,
         epochs: None,
+        kinds: None,
     };
     let config = TrainConfig {
         run: folder.join("run"),

@@ -16,7 +16,7 @@ use avocet_media::Picture;
 use avocet_text::Turn;
 use avocet_train::checkpoint;
 use avocet_train::config::{
-    InitFrom, LossWeights, ModelSource, Precision, SourceConfig, TokenizerRecipe,
+    InitFrom, LossWeights, ModelSource, Precision, ShapeChange, SourceConfig, TokenizerRecipe,
 };
 use avocet_train::metrics::{MetricsLog, StepMetrics, read_metrics};
 use avocet_train::{StageConfig, StageKind, TrainConfig, TrainOptions, train};
@@ -67,8 +67,9 @@ fn config(folder: &Path, run: &str, steps: u64) -> TrainConfig {
     model.decoder.moe.as_mut().unwrap().loss_free_bias = true;
     let source = SourceConfig {
         path: folder.join("data"),
-        weight: 1.0,
+        weight: None,
         epochs: None,
+        kinds: None,
     };
     let stage = |name: &str, kind, steps| StageConfig {
         steps: Some(steps),
@@ -107,6 +108,40 @@ fn config(folder: &Path, run: &str, steps: u64) -> TrainConfig {
             stage("all", StageKind::Joint, steps - steps / 3),
         ],
     }
+}
+
+/// Every stage of the described recipe: seeing, text, a longer context, joining a decoder that
+/// stands still, and everything.
+fn recipe(folder: &Path, run: &str, steps: u64) -> TrainConfig {
+    let mut recipe = config(folder, run, steps);
+    let all = recipe.stages.pop().unwrap();
+    let mut see = recipe.stages.pop().unwrap();
+    let share = steps / 5;
+    see.steps = Some(share);
+    see.losses.contrast = 0.5;
+    let stage = |name: &str, kind| StageConfig {
+        name: name.into(),
+        kind,
+        steps: Some(share),
+        model: None,
+        losses: LossWeights::default(),
+        ..all.clone()
+    };
+    let mut text = stage("text", StageKind::Text);
+    text.trains = vec!["decoder.*".into()];
+    text.data[0].kinds = Some(vec!["text".into()]);
+    let mut context = stage("context", StageKind::Text);
+    context.shape = ShapeChange {
+        max_context: Some(128),
+        rope_theta: Some(50_000.0),
+        max_patches: None,
+    };
+    let mut join = stage("join", StageKind::Joint);
+    join.trains = vec!["cross_attention.*".into(), "resampler.*".into()];
+    let mut last = stage("all", StageKind::Joint);
+    last.steps = Some(steps - 4 * share);
+    recipe.stages = vec![see, text, context, join, last];
+    recipe
 }
 
 fn resuming() -> TrainOptions {
@@ -189,11 +224,13 @@ fn a_run_killed_at_any_point_equals_an_unbroken_one() {
     dataset(&folder.path().join("data"));
     let kills = kills();
     let steps = 3 * kills + 9;
-    let unbroken = config(folder.path(), "unbroken", steps);
+    let unbroken = recipe(folder.path(), "unbroken", steps);
     let expected = train(&unbroken, &TrainOptions::default()).unwrap();
     assert!(expected.finished && expected.step == steps);
+    let lengthened = std::fs::read_to_string(expected.folder.join(checkpoint::CONFIG)).unwrap();
+    assert!(lengthened.contains("max_context = 128") && lengthened.contains("50000"));
 
-    let broken = config(folder.path(), "broken", steps);
+    let broken = recipe(folder.path(), "broken", steps);
     let mut killed = 0;
     for kill in 0..kills {
         let mut child = spawn(&broken, 1 + kill % 2);

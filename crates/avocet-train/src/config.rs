@@ -158,6 +158,8 @@ pub struct LossWeights {
     pub ctc: f64,
     /// Naming the picture by its mean feature.
     pub names: f64,
+    /// Finding the picture's answer among those of the part of the batch, and the other way round.
+    pub contrast: f64,
 }
 
 impl Default for LossWeights {
@@ -167,6 +169,7 @@ impl Default for LossWeights {
             z: 0.001,
             ctc: 0.0,
             names: 0.0,
+            contrast: 0.0,
         }
     }
 }
@@ -336,6 +339,54 @@ mod tests {
         for pair in recipes.windows(2) {
             assert_eq!(pair[1].stages[0].init[0].from, pair[0].run);
         }
+    }
+
+    #[test]
+    fn a_stage_changes_the_shape_of_its_model_within_what_is_valid() {
+        let change = ShapeChange {
+            max_context: Some(2048),
+            rope_theta: Some(50_000.0),
+            max_patches: Some(99),
+        };
+        let tiny = avocet_model::preset("tiny").expect("a preset");
+        let changed = change.applied(tiny.clone()).expect("valid");
+        assert_eq!(changed.decoder.max_context, 2048);
+        assert_eq!(changed.decoder.rope_theta, 50_000.0);
+        assert_eq!(changed.vision.expect("eyes").max_patches, 99);
+        assert_eq!(ShapeChange::default().applied(tiny.clone()).expect("valid"), tiny);
+
+        let none = ShapeChange {
+            max_context: Some(0),
+            ..ShapeChange::default()
+        };
+        let error = none.applied(tiny.clone()).expect_err("no context").to_string();
+        assert!(error.contains("max_context"), "{error}");
+        let blind = ModelConfig {
+            vision: None,
+            cross_attention: None,
+            resampler: None,
+            ..tiny
+        };
+        let error = change.applied(blind).expect_err("no eyes").to_string();
+        assert!(error.contains("max_patches"), "{error}");
+    }
+
+    #[test]
+    fn a_stage_without_steps_lasts_as_the_epochs_of_its_sources() {
+        let mut config: TrainConfig = toml::from_str(MINIMAL).expect("valid");
+        let stage = &mut config.stages[0];
+        stage.steps = None;
+        assert!(stage.validate().is_err());
+        let source = |epochs| SourceConfig {
+            epochs: Some(epochs),
+            ..stage.data[0].clone()
+        };
+        stage.data = vec![source(2), source(4)];
+        stage.validate().expect("valid");
+        assert_eq!(stage.passes(&stage.data[1]), 4);
+        assert_eq!(stage.total_steps(2.0 * 100.0 + 4.0 * 50.0), 100);
+        stage.steps = Some(3);
+        assert_eq!(stage.passes(&stage.data[1]), 1);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor};
 use rayon::prelude::*;
 
 use crate::config::{StageConfig, StageKind};
+use crate::contrast::Contrast;
 use crate::error::{Result, TrainError};
 use crate::objective::{KindSums, Losses, Objective, Share, step_flops};
 use crate::optimizer::{AdamW, Gradients};
@@ -123,6 +124,13 @@ impl Learner {
             }
             _ => None,
         };
+        let contrast = match &config.vision {
+            Some(vision) if stage.kind != StageKind::Text && losses.contrast > 0.0 => {
+                let builder = params.builder().pp(AUXILIARY);
+                Some(Contrast::new(vision.dim, config.decoder.dim, builder)?)
+            }
+            _ => None,
+        };
         let trained = params.trained();
         if trained.is_empty() {
             let field = format!("stage {:?}: trains", stage.name);
@@ -146,6 +154,7 @@ impl Learner {
                 kind: stage.kind,
                 weights: *losses,
                 heads,
+                contrast,
             },
             model,
             params,
@@ -247,6 +256,7 @@ impl Learner {
                     self.objective.kind,
                     batch,
                     self.vision_trains,
+                    self.objective.contrast.is_some(),
                 ),
                 ..StepReport::default()
             },

@@ -10,6 +10,7 @@
 
 pub mod checkpoint;
 pub mod config;
+pub mod contrast;
 pub mod data_seen;
 pub mod error;
 pub mod eval;
@@ -39,6 +40,6 @@ pub use learner::{Learner, StepReport};
 pub use optimizer::{AdamW, AdamWConfig, Gradients};
 pub use origin::Base;
 pub use params::{Param, Params, Selection};
-pub use report::report;
+pub use report::{compare, report};
 pub use step_bench::{StepBench, step_bench};
 pub use trainer::{Outcome, TrainOptions, finetune, stop_on_interrupt, train};

@@ -8,6 +8,7 @@ use avocet_model::{Avocet, Decoded, Images, Latents, ModelConfig, TextBatch, onl
 use candle_core::{Device, Tensor};
 
 use crate::config::{LossWeights, StageKind};
+use crate::contrast::{Answers, Contrast};
 use crate::error::Result;
 use crate::vision::{AuxiliaryAccuracy, AuxiliaryHeads, AuxiliaryLosses, Names};
 
@@ -20,6 +21,8 @@ pub struct Objective {
     pub weights: LossWeights,
     /// The auxiliary heads, if any weight asks for them.
     pub heads: Option<AuxiliaryHeads>,
+    /// The projections that pictures and answers are compared by, if a weight asks for it.
+    pub contrast: Option<Contrast>,
 }
 
 /// A micro-batch's place in its step.
@@ -100,23 +103,55 @@ impl Objective {
             return Ok(None);
         }
         let images = images(batch)?;
-        let Some(heads) = &self.heads else {
+        if self.heads.is_none() && self.contrast.is_none() {
             return Ok(Some(model.encode_images(&images)?));
-        };
+        }
         let features = model.encode_patches(&images)?;
-        let auxiliary = heads.losses(&features.rows, &batch.grids, &batch.truths, names)?;
         let part = 1.0 / share.micro_batches as f64;
-        if let Some(ctc) = &auxiliary.ctc {
-            losses.add("ctc", ctc.affine(part, 0.0)?, self.weights.ctc)?;
+        if let Some(heads) = &self.heads {
+            let auxiliary = heads.losses(&features.rows, &batch.grids, &batch.truths, names)?;
+            if let Some(ctc) = &auxiliary.ctc {
+                losses.add("ctc", ctc.affine(part, 0.0)?, self.weights.ctc)?;
+            }
+            if let Some(naming) = &auxiliary.names {
+                losses.add("names", naming.affine(part, 0.0)?, self.weights.names)?;
+            }
+            losses.auxiliary = Some(auxiliary);
         }
-        if let Some(naming) = &auxiliary.names {
-            losses.add("names", naming.affine(part, 0.0)?, self.weights.names)?;
+        if let Some(contrast) = &self.contrast {
+            self.compare(contrast, model, batch, &features.rows, part, losses)?;
         }
-        losses.auxiliary = Some(auxiliary);
         match self.kind {
             StageKind::Vision => Ok(None),
             _ => Ok(Some(model.resample(features)?)),
         }
+    }
+
+    /// Adds the loss of pictures that find their answers, and of the experts that read these.
+    fn compare(
+        &self,
+        contrast: &Contrast,
+        model: &Avocet,
+        batch: &Batch,
+        features: &Tensor,
+        part: f64,
+        losses: &mut Losses,
+    ) -> Result<()> {
+        let answers = Answers::of(batch);
+        if answers.is_empty() {
+            return Ok(());
+        }
+        let Decoded { hidden, routers } = model.forward(&answers.texts(), None)?;
+        let loss = contrast.loss(features, &batch.grids, &hidden, &answers)?;
+        losses.add("contrast", loss.affine(part, 0.0)?, self.weights.contrast)?;
+        if self.kind == StageKind::Vision && !routers.is_empty() {
+            let part = part / routers.len() as f64;
+            let balance: Vec<&Tensor> = routers.iter().map(|router| &router.balance).collect();
+            let balance = Tensor::stack(&balance, 0)?.sum_all()?.affine(part, 0.0)?;
+            losses.add("balance", balance, self.weights.balance)?;
+            losses.loads = routers.into_iter().map(|router| router.load).collect();
+        }
+        Ok(())
     }
 
     pub(crate) fn text(&self, batch: &Batch) -> TextBatch {
@@ -243,6 +278,7 @@ pub fn step_flops(
     kind: StageKind,
     batch: &Batch,
     vision_trains: bool,
+    contrast: bool,
 ) -> f64 {
     use avocet_model::{TRAINING_FACTOR, forward_flops, vision_flops};
     let seeing = if kind == StageKind::Text {
@@ -251,8 +287,14 @@ pub fn step_flops(
         vision_flops(config, &batch.grids)
     };
     let factor = if vision_trains { TRAINING_FACTOR } else { 1.0 };
+    let mut reading = 0.0;
+    if contrast {
+        let answers = Answers::of(batch);
+        let texts = answers.lengths().map(|length| (length, 0));
+        reading = forward_flops(config, &[], texts) * TRAINING_FACTOR;
+    }
     if kind == StageKind::Vision {
-        return seeing * factor;
+        return seeing * factor + reading;
     }
     let patches = |text: &[(u32, u32)]| {
         let (first, end) = text.last().copied().unwrap_or((0, 0));
@@ -273,5 +315,5 @@ pub fn step_flops(
         &batch.grids
     };
     let decoding = forward_flops(config, grids, texts) - seeing;
-    seeing * factor + decoding * TRAINING_FACTOR
+    seeing * factor + decoding * TRAINING_FACTOR + reading
 }

@@ -1,5 +1,7 @@
 //! A run as one HTML page: its figures drawn as inline SVG, nothing loaded from elsewhere.
 
+mod compare;
+
 use std::path::Path;
 
 use plotters::prelude::*;
@@ -7,6 +9,8 @@ use plotters::prelude::*;
 use crate::checkpoint;
 use crate::error::{Result, TrainError};
 use crate::metrics::{StepMetrics, read_metrics};
+
+pub use self::compare::compare;
 
 /// One line of a plot.
 struct Series {
@@ -17,6 +21,8 @@ struct Series {
 /// One plot.
 struct Plot {
     title: &'static str,
+    /// What runs from left to right.
+    axis: &'static str,
     note: &'static str,
     log_scale: bool,
     series: Vec<Series>,
@@ -174,6 +180,7 @@ fn plots(metrics: &[StepMetrics]) -> Vec<Plot> {
     };
     let plot = |title, note, log_scale, series| Plot {
         title,
+        axis: "step",
         note,
         log_scale,
         series,
@@ -318,8 +325,8 @@ fn draw_on(svg: &mut String, plot: &Plot) -> std::result::Result<(), Box<dyn std
             chart
                 .configure_mesh()
                 .light_line_style(WHITE)
-                .x_desc("step")
-                .x_label_formatter(&|step| format!("{step:.0}"))
+                .x_desc(plot.axis)
+                .x_label_formatter(&|at| if *at < 1e6 { format!("{at:.0}") } else { format!("{at:.1e}") })
                 .y_labels(if plot.log_scale { 5 } else { 8 })
                 .y_label_formatter(&|value| short(*value))
                 .draw()?;

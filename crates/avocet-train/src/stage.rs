@@ -246,6 +246,7 @@ impl StageConfig {
             ("losses.z", losses.z),
             ("losses.ctc", losses.ctc),
             ("losses.names", losses.names),
+            ("losses.contrast", losses.contrast),
             ("router_bias_rate", self.router_bias_rate),
         ];
         for (field, amount) in amounts {
@@ -253,8 +254,12 @@ impl StageConfig {
                 return fail(field, "must be a number of at least 0");
             }
         }
-        if self.kind == StageKind::Vision && losses.ctc == 0.0 && losses.names == 0.0 {
-            return fail("losses", "a vision stage needs a weight for ctc or names");
+        let seen = [losses.ctc, losses.names, losses.contrast];
+        if self.kind == StageKind::Vision && seen.iter().all(|&weight| weight == 0.0) {
+            return fail("losses", "a vision stage needs a weight for ctc, names or contrast");
+        }
+        if self.recompute && losses.contrast > 0.0 {
+            return fail("recompute", "goes without losses.contrast");
         }
         if let Some(lora) = &self.lora {
             lora.validate().or_else(|reason| fail("lora", &reason))?;

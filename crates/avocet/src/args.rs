@@ -153,6 +153,10 @@ pub struct InspectArgs {
     /// Write the report page of a training run to FILE (report.html in the run when absent).
     #[arg(long, value_name = "FILE")]
     pub html: Option<Option<PathBuf>>,
+    /// Other training runs: the page compares their held-out losses with the run's; may be given
+    /// many times.
+    #[arg(long, value_name = "RUN", requires = "html")]
+    pub against: Vec<PathBuf>,
 }
 
 /// `avocet doctor`.
@@ -295,6 +299,9 @@ pub struct GraftArgs {
     /// One new layer for N decoder layers; the largest divisor of their number up to 4 when absent.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub every: Option<u16>,
+    /// Width of the new layers' feed-forward; the decoder's own when absent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub ff_dim: Option<u16>,
     /// A new resampler that makes M latents of a picture.
     #[arg(long, value_name = "M", value_parser = clap::value_parser!(u16).range(1..))]
     pub latents: Option<u16>,

@@ -19,6 +19,7 @@ pub fn graft(args: &GraftArgs) -> Result<()> {
     let options = GraftOptions {
         every: args.every.map(usize::from),
         latents: args.latents.map(usize::from),
+        ff_dim: args.ff_dim.map(usize::from),
         seed: args.seed,
     };
     let written = graft_models(&source(&decoder), &source(&vision), &options, &args.output)?;

@@ -219,7 +219,13 @@ fn text(report: &Report) -> String {
 
 fn inspect_run(folder: &Path, args: &InspectArgs) -> Result<()> {
     if let Some(file) = &args.html {
-        let page = avocet_train::report(folder)?;
+        let page = if args.against.is_empty() {
+            avocet_train::report(folder)?
+        } else {
+            let mut runs = vec![folder.to_owned()];
+            runs.extend(args.against.iter().cloned());
+            avocet_train::compare(&runs)?
+        };
         let path = file.clone().unwrap_or_else(|| folder.join("report.html"));
         std::fs::write(&path, page).with_context(|| path.display().to_string())?;
         return output::print(&format!("{}\n", path.display()));

@@ -30,6 +30,8 @@ pub struct GraftOptions {
     /// Latents that a new resampler makes of an image; absent, text attends to what the vision
     /// part hands on.
     pub latents: Option<usize>,
+    /// Width of the new layers' feed-forward; absent, the decoder's own.
+    pub ff_dim: Option<usize>,
     /// Seed of the new layers' values.
     pub seed: u64,
 }
@@ -65,7 +67,11 @@ pub fn graft(
     let asked = ModelConfig {
         name: families::name_of(output),
         decoder: decoder_files.config.decoder.clone(),
-        cross_attention: Some(cross_attention(&decoder_files.config.decoder, every)),
+        cross_attention: Some(cross_attention(
+            &decoder_files.config.decoder,
+            every,
+            options.ff_dim,
+        )),
         vision: None,
         clip: None,
         tiled_vision: None,
@@ -152,7 +158,11 @@ pub(super) fn shape(
     Ok(config)
 }
 
-fn cross_attention(decoder: &DecoderConfig, every: usize) -> CrossAttentionConfig {
+fn cross_attention(
+    decoder: &DecoderConfig,
+    every: usize,
+    ff_dim: Option<usize>,
+) -> CrossAttentionConfig {
     let experts = decoder.moe.as_ref();
     let visited = experts.map(|moe| moe.top_k.saturating_mul(moe.expert_dim));
     CrossAttentionConfig {
@@ -161,7 +171,10 @@ fn cross_attention(decoder: &DecoderConfig, every: usize) -> CrossAttentionConfi
         num_heads: decoder.num_heads,
         num_kv_heads: decoder.num_kv_heads,
         head_dim: decoder.head_dim,
-        ff_dim: decoder.ff_dim.or(visited).unwrap_or(decoder.dim),
+        ff_dim: ff_dim
+            .or(decoder.ff_dim)
+            .or(visited)
+            .unwrap_or(decoder.dim),
         initial_gate: 0.0,
         norm: NormKind::Rms,
         norm_eps: None,

@@ -100,6 +100,7 @@ impl Learner {
                 objective.kind,
                 batch,
                 self.vision_trains,
+                false,
             ),
             ..StepReport::default()
         };

@@ -1,0 +1,215 @@
+//! Several runs side by side: held-out loss against tokens, time and operations.
+
+use std::path::{Path, PathBuf};
+
+use super::{Plot, STYLE, Series, draw, escaped};
+use crate::error::{Result, TrainError};
+use crate::metrics::{StepMetrics, read_metrics};
+
+/// One measurement of held-out data.
+#[derive(Debug, Clone, Copy)]
+struct Point {
+    /// Mean over the kinds of held-out data.
+    loss: f64,
+    /// Text tokens read so far, all stages counted.
+    tokens: f64,
+    seconds: f64,
+    flops: f64,
+}
+
+/// A run's measurements of held-out data.
+struct Measured {
+    name: String,
+    points: Vec<Point>,
+    active_parameters: u64,
+    total_parameters: u64,
+}
+
+/// The page that compares `runs`, as HTML.
+///
+/// Errors if one of them has not measured held-out data.
+pub fn compare(runs: &[PathBuf]) -> Result<String> {
+    let measured: Vec<Measured> = runs
+        .iter()
+        .map(|run| Measured::of(run))
+        .collect::<Result<_>>()?;
+    let axes: [(&'static str, &'static str, fn(&Point) -> f64); 3] = [
+        ("Loss against tokens", "text tokens", |point| point.tokens),
+        ("Loss against time", "seconds", |point| point.seconds),
+        ("Loss against operations", "FLOP", |point| point.flops),
+    ];
+    let mut body = String::new();
+    for (title, axis, of) in axes {
+        let series = |run: &Measured| Series {
+            label: run.name.clone(),
+            points: run.points.iter().map(|p| (of(p), p.loss)).collect(),
+        };
+        let plot = Plot {
+            title,
+            axis,
+            note: "Held-out data: mean over its kinds of the loss of an answer token.",
+            log_scale: false,
+            series: measured.iter().map(series).collect(),
+        };
+        let svg = draw(&plot)?;
+        body.push_str(&format!(
+            "<section><h2>{title}</h2><p>{}</p>{svg}</section>\n",
+            plot.note
+        ));
+    }
+    Ok(format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width\"><title>Runs compared</title>\
+         <style>{STYLE}</style></head><body><h1>Runs compared</h1>{}<main>{body}</main></body></html>\n",
+        table(&measured)
+    ))
+}
+
+fn table(runs: &[Measured]) -> String {
+    let head = [
+        "run",
+        "parameters",
+        "active",
+        "text tokens",
+        "seconds",
+        "FLOP",
+        "held-out loss",
+    ];
+    let row = |cells: Vec<String>| {
+        let cells: String = cells
+            .iter()
+            .map(|cell| format!("<td>{}</td>", escaped(cell)))
+            .collect();
+        format!("<tr>{cells}</tr>")
+    };
+    let mut rows = row(head.map(str::to_owned).to_vec());
+    for run in runs {
+        let last = run.points.last();
+        let of = |write: fn(&Point) -> String| last.map(write).unwrap_or_default();
+        rows += &row(vec![
+            run.name.clone(),
+            run.total_parameters.to_string(),
+            run.active_parameters.to_string(),
+            of(|p| format!("{:.0}", p.tokens)),
+            of(|p| format!("{:.0}", p.seconds)),
+            of(|p| format!("{:.3e}", p.flops)),
+            of(|p| format!("{:.4}", p.loss)),
+        ]);
+    }
+    format!("<table>{rows}</table>")
+}
+
+impl Measured {
+    fn of(run: &Path) -> Result<Self> {
+        let metrics = read_metrics(run)?;
+        let mut measured = Self {
+            name: run.file_name().map_or_else(
+                || run.display().to_string(),
+                |name| name.to_string_lossy().into(),
+            ),
+            points: Vec::new(),
+            active_parameters: 0,
+            total_parameters: 0,
+        };
+        // Text tokens of the stages before, and of the one at hand.
+        let (mut before, mut stage, mut here) = (0.0, None, 0.0);
+        for line in &metrics {
+            let Some(data) = &line.data else {
+                continue;
+            };
+            if stage.is_some_and(|earlier| earlier != &line.stage) {
+                before += here;
+            }
+            (stage, here) = (Some(&line.stage), data.tokens().0 as f64);
+            measured.active_parameters = data.active_parameters;
+            measured.total_parameters = data.total_parameters;
+            if let Some(loss) = mean(line) {
+                measured.points.push(Point {
+                    loss,
+                    tokens: before + here,
+                    seconds: line.seconds,
+                    flops: line.flops,
+                });
+            }
+        }
+        if measured.points.is_empty() {
+            let message = format!("{} has not measured held-out data", run.display());
+            return Err(TrainError::Report(message));
+        }
+        Ok(measured)
+    }
+}
+
+/// Mean over the kinds of held-out data; the auxiliary heads' figures are no losses of text.
+fn mean(line: &StepMetrics) -> Option<f64> {
+    let heads = ["character_error_rate", "name_accuracy"];
+    let losses = line.held_out.iter();
+    let losses: Vec<f64> = losses
+        .filter(|(name, _)| !heads.contains(&name.as_str()))
+        .map(|(_, &loss)| loss)
+        .collect();
+    let count = losses.len() as f64;
+    (count > 0.0).then(|| losses.iter().sum::<f64>() / count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data_seen::DataSeen;
+    use crate::metrics::MetricsLog;
+    use avocet_data::SourceReport;
+    use std::collections::BTreeMap;
+
+    fn line(step: u64, stage: &str, tokens: u64, loss: Option<f64>) -> StepMetrics {
+        let source = SourceReport {
+            name: "text/train".into(),
+            samples: 5,
+            seen_samples: 5,
+            unique_samples: 5,
+            epochs: 1.0,
+            seen_tokens: tokens,
+            unique_tokens: tokens,
+        };
+        let held_out = loss.map(|loss| ("document".to_owned(), loss));
+        StepMetrics {
+            step,
+            stage: stage.into(),
+            seconds: step as f64,
+            held_out: held_out.into_iter().collect::<BTreeMap<_, _>>(),
+            data: Some(DataSeen {
+                sources: vec![source],
+                active_parameters: 7,
+                total_parameters: 70,
+            }),
+            ..StepMetrics::default()
+        }
+    }
+
+    #[test]
+    fn tokens_add_up_over_stages_and_runs_without_measurements_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = dir.path().join("few<experts");
+        std::fs::create_dir(&run).unwrap();
+        let mut log = MetricsLog::open(&run, 0).unwrap();
+        for line in [
+            line(1, "first", 100, Some(3.0)),
+            line(2, "first", 200, None),
+            line(3, "second", 50, Some(2.0)),
+        ] {
+            log.write(&line).unwrap();
+        }
+        let measured = Measured::of(&run).unwrap();
+        let tokens: Vec<f64> = measured.points.iter().map(|p| p.tokens).collect();
+        assert_eq!(tokens, [100.0, 250.0]);
+        let page = compare(&[run.clone(), run]).unwrap();
+        assert!(page.contains("few&lt;experts") && page.contains("2.0000"));
+        assert_eq!(page.matches("<svg").count(), 3);
+
+        let empty = dir.path().join("empty");
+        std::fs::create_dir(&empty).unwrap();
+        let mut log = MetricsLog::open(&empty, 0).unwrap();
+        log.write(&line(1, "first", 1, None)).unwrap();
+        let refused = compare(&[empty]).unwrap_err().to_string();
+        assert!(refused.contains("has not measured held-out data"), "{refused}");
+    }
+}
