@@ -29,9 +29,15 @@ demo: build ## ask the built-in model about the bundled pictures, and caption th
 	@printf '\n%s\n' assets/samples/clip.mp4; sed 's/^/  /' target/demo/clip.txt
 	@printf '\nthe same as a page, with the film: target/demo/clip.html\n'
 
-data: build ## the training and held-out data of mini, under datasets/
-	$(AVOCET) data text -o datasets/plain-text/train
-	$(AVOCET) data text --split test -o datasets/plain-text/test
+data: setup build ## the training and held-out data of mini, under datasets/
+	for split in train test; do \
+		$(AVOCET) data text --split $$split -o datasets/plain-text/$$split || exit 1; \
+		$(AVOCET) data text --split $$split --longest 7000 -o datasets/long-text/$$split || exit 1; \
+	done
+	$(AVOCET) data formulas --kind formula --count 300000 --seed 1 -o datasets/formulas/train
+	$(AVOCET) data formulas --kind formula --count 2000 --split test --seed 2 -o datasets/formulas/test
+	$(AVOCET) data pages --synthetic 2500 --seed 1 -o datasets/pages/train
+	$(AVOCET) data pages --synthetic 300 --split test --seed 2 -o datasets/pages/test
 	$(DRAW) --kind text --max-chars 6 --count 60000 --seed 11 -o datasets/text-short/train
 	$(DRAW) --kind text --max-chars 12 --count 100000 --seed 12 -o datasets/text-medium/train
 	$(DRAW) --kind text --count 300000 --seed 1 -o datasets/text/train
@@ -45,7 +51,7 @@ data: build ## the training and held-out data of mini, under datasets/
 
 mini: data ## the whole recipe of the built-in model: data, then every stage; goes on where it stopped
 	for stage in assets/recipes/mini/*.toml; do $(AVOCET) train $$stage --resume || exit 1; done
-	$(AVOCET) models export runs/mini/5-even -o assets/mini
+	$(AVOCET) models export runs/mini/8-pages -o assets/mini
 
 test: setup ## every test; offline once the dependencies are fetched
 	$(CARGO) test --workspace --locked
