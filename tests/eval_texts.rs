@@ -57,6 +57,7 @@ fn learned(folder: &Path) -> Result<String> {
         weight: None,
         epochs: None,
         kinds: None,
+        enlarged: 0.0,
     };
     let config = TrainConfig {
         run: folder.join("run"),

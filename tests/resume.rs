@@ -70,6 +70,7 @@ fn config(folder: &Path, run: &str, steps: u64) -> TrainConfig {
         weight: None,
         epochs: None,
         kinds: None,
+        enlarged: 0.4,
     };
     let stage = |name: &str, kind, steps| StageConfig {
         steps: Some(steps),

@@ -3,10 +3,13 @@
 //! Texts and pictures of different lengths are laid one after another without padding;
 //! `offsets` says where each text begins. Row i predicts `targets[i]`, weighed by `weights[i]`.
 
-use avocet_media::{ImageProcessor, Limits, decode, decode_transparent};
+use avocet_media::{ImageProcessor, Limits, Picture, decode, decode_transparent};
 use avocet_text::{Language, Prompt};
 
 use crate::{Content, Sample, SampleError, Truth};
+
+/// A picture enlarged further is a blur.
+const MOST_ENLARGED: f32 = 3.0;
 
 /// What the network can take.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,6 +73,21 @@ impl BatchShape {
         }
     }
 
+    /// How many times its own size a picture may have before it is shrunk again; 1 for networks
+    /// that show every picture at one size.
+    fn most_enlarged(&self, picture: &Picture) -> f32 {
+        let ImageProcessor::Native {
+            patch_size,
+            max_patches,
+        } = self.processor
+        else {
+            return 1.0;
+        };
+        let room = (patch_size * patch_size * max_patches) as f32;
+        let area = (picture.width * picture.height) as f32;
+        (room / area).sqrt().clamp(1.0, MOST_ENLARGED)
+    }
+
     /// Of a network without eyes, which is shown nothing larger than a patch.
     pub fn blind(max_context: usize) -> Self {
         Self::native(16, 1, max_context)
@@ -104,6 +122,19 @@ impl Prepared {
         sample: &Sample,
         language: &Language,
         shape: &BatchShape,
+    ) -> Result<Self, SampleError> {
+        Self::larger(sample, language, shape, 0.0)
+    }
+
+    /// As [`Prepared::new`], its pictures larger: 0 is their own size, 1 the largest that the
+    /// network takes without shrinking them.
+    ///
+    /// Errors as [`Prepared::new`] does.
+    pub fn larger(
+        sample: &Sample,
+        language: &Language,
+        shape: &BatchShape,
+        zoom: f32,
     ) -> Result<Self, SampleError> {
         let max = shape.max_context.max(1);
         let unsaid = |error: avocet_text::TokenizerError| SampleError::Unsaid(error.to_string());
@@ -149,6 +180,8 @@ impl Prepared {
                 Some(transparent) => shape.processor.patches_without_alpha(transparent),
                 None => {
                     let picture = decode(image, &limits).map_err(broken)?;
+                    let most = shape.most_enlarged(&picture);
+                    let picture = picture.enlarged(1.0 + zoom * (most - 1.0));
                     shape.processor.patches(&picture)
                 }
             };
@@ -243,7 +276,6 @@ impl Batch {
 mod tests {
     use super::*;
     use crate::Piece;
-    use avocet_media::Picture;
     use avocet_text::{Special, Tokenizer, Turn, prompt};
 
     const FROM: (&str, &str, &str) = ("vqa", "made-up", "CC0-1.0");
@@ -275,6 +307,21 @@ mod tests {
         let truth = Some(Truth::Name(answer.into()));
         let image = picture(8, 4, shade);
         Sample::question(FROM, image, truth, "What?", Turn::assistant(answer)).unwrap()
+    }
+
+    #[test]
+    fn a_small_picture_may_be_shown_as_large_as_the_network_takes() {
+        let grid = |zoom: f32, width, height| {
+            let image = picture(width, height, 90);
+            let sample = Sample::question(FROM, image, None, "What?", Turn::assistant("cat"));
+            let prepared = Prepared::larger(&sample.unwrap(), &language(), &SHAPE, zoom).unwrap();
+            assert!(prepared.patches.iter().all(|value| value.is_finite()));
+            prepared.grids[0]
+        };
+        assert_eq!(grid(0.0, 4, 4), (1, 1));
+        assert_eq!(grid(1.0, 4, 4), (2, 2)); // 2.4 times as large is cut to whole patches that fit
+        assert_eq!(grid(1.0, 8, 12), (3, 2));
+        assert_eq!(grid(1.0, 80, 40), grid(0.0, 80, 40));
     }
 
     #[test]

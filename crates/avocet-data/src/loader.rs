@@ -7,7 +7,8 @@ use std::thread;
 use avocet_text::Language;
 
 use crate::batch::{Batch, BatchShape, Prepared};
-use crate::mix::{Mixture, MixtureSource, Position, SourceReport};
+use crate::digest::sha256;
+use crate::mix::{Draw, Mixture, MixtureSource, Position, SourceReport};
 use crate::shard::Reader;
 use crate::{DataError, MixtureError};
 
@@ -31,6 +32,8 @@ pub struct LoaderSource {
     pub epochs: Option<u32>,
     /// Kinds of its samples that are used; none means all.
     pub kinds: Option<Vec<String>>,
+    /// Share of its samples whose pictures are enlarged, by chance and to chance sizes.
+    pub enlarged: f32,
 }
 
 impl LoaderSource {
@@ -69,10 +72,28 @@ impl LoaderSource {
 struct Opened {
     reader: Arc<Reader>,
     places: Option<Vec<u32>>,
+    enlarged: f32,
+}
+
+impl Opened {
+    /// How far the pictures of a draw are enlarged, from 0 to 1; the same for the same draw.
+    fn zoom(&self, draw: Draw, seed: u64) -> f32 {
+        if self.enlarged <= 0.0 {
+            return 0.0;
+        }
+        let numbers = [seed, draw.source as u64, draw.sample as u64, draw.epoch];
+        let hash = sha256(&numbers.map(u64::to_le_bytes).concat());
+        let part = |at: usize| f32::from(u16::from_le_bytes([hash[at], hash[at + 1]])) / 65_536.0;
+        match part(0) < self.enlarged {
+            true => part(2),
+            false => 0.0,
+        }
+    }
 }
 
 /// Makes batches one after another; the same seed gives the same batches.
 pub struct Loader {
+    seed: u64,
     datasets: Vec<Opened>,
     mixture: Mixture,
     language: Arc<Language>,
@@ -105,10 +126,12 @@ impl Loader {
             datasets.push(Opened {
                 reader: source.reader,
                 places,
+                enlarged: source.enlarged,
             });
         }
         let mixture = Mixture::new(described, seed)?;
         Ok(Self {
+            seed,
             datasets,
             mixture,
             language,
@@ -180,13 +203,16 @@ impl Loader {
         let Some(draw) = self.mixture.draw() else {
             return Ok(None);
         };
-        let Opened { reader, places } = &self.datasets[draw.source];
-        let index = match places {
+        let dataset = &self.datasets[draw.source];
+        let reader = &dataset.reader;
+        let index = match &dataset.places {
             Some(places) => places[draw.sample] as usize,
             None => draw.sample,
         };
         let sample = reader.get(index)?;
-        let prepared = Prepared::new(&sample, &self.language, &self.shape).map_err(|cause| {
+        let zoom = dataset.zoom(draw, self.seed);
+        let prepared = Prepared::larger(&sample, &self.language, &self.shape, zoom);
+        let prepared = prepared.map_err(|cause| {
             let path = reader.folder().to_path_buf();
             DataError::Sample { path, index, cause }
         })?;
@@ -306,12 +332,14 @@ mod tests {
                 weight: 2.0,
                 epochs: Some(2),
                 kinds: None,
+                enlarged: 0.5,
             },
             LoaderSource {
                 reader: open("b", 9),
                 weight: 1.0,
                 epochs: Some(5),
                 kinds: None,
+                enlarged: 0.0,
             },
         ];
         let language = Language::own(Tokenizer::train_bpe(["xyz ?"], 262).unwrap());
@@ -357,6 +385,7 @@ mod tests {
             weight: 1.0,
             epochs: Some(1),
             kinds: Some(kinds.iter().map(|kind| (*kind).to_owned()).collect()),
+            enlarged: 0.0,
         };
         let language = Arc::new(Language::own(Tokenizer::train_bpe(["xyz ?"], 262).unwrap()));
         let open =

@@ -65,6 +65,22 @@ fn fit(width: usize, height: usize, patch_size: usize, max_patches: usize) -> Fi
 }
 
 impl Picture {
+    /// The picture, each side `factor` times as long; at least 1, or nothing changes.
+    pub fn enlarged(self, factor: f32) -> Self {
+        let side = |side: usize| (side as f32 * factor.max(1.0)).round() as usize;
+        let (width, height) = (side(self.width), side(self.height));
+        if (width, height) == (self.width, self.height) {
+            return self;
+        }
+        let rgb = resize(&self.rgb, (self.width, self.height), (width, height));
+        let rgb = rgb.iter().map(|value| value.round().clamp(0.0, 255.0) as u8);
+        Self {
+            width,
+            height,
+            rgb: rgb.collect(),
+        }
+    }
+
     /// The (rows, cols) that [`Picture::patches`] would give, without making them.
     pub fn patch_grid(&self, patch_size: usize, max_patches: usize) -> (usize, usize) {
         let fit = fit(

@@ -144,6 +144,10 @@ pub struct SourceConfig {
     /// Kinds of its samples that are used; absent means all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kinds: Option<Vec<String>>,
+    /// Share of its samples whose pictures are shown larger than they are, up to the most patches
+    /// that the model takes: what was drawn small is met large as well.
+    #[serde(default)]
+    pub enlarged: f32,
 }
 
 /// Weights of the parts of the loss, next to the text's 1.

@@ -104,6 +104,7 @@ impl Source {
                 weight: source.weight.unwrap_or(1.0),
                 epochs: source.epochs,
                 kinds: source.kinds.clone(),
+                enlarged: source.enlarged,
             };
             if source.weight.is_none() && stage.lasts_as_its_sources() {
                 // All run dry together.
@@ -208,6 +209,7 @@ pub(crate) fn held_out(
             weight: 1.0,
             epochs: Some(1),
             kinds: None,
+            enlarged: 0.0,
         })
     };
     let sources = stage

@@ -275,6 +275,10 @@ impl StageConfig {
                 return fail("data.weight", "must be above 0");
             }
         }
+        let share = |source: &SourceConfig| (0.0..=1.0).contains(&source.enlarged);
+        if !self.data.iter().all(share) {
+            return fail("data.enlarged", "must be a share, from 0 to 1");
+        }
         if let Some(ramp) = &self.batch_ramp {
             ramp.validate(&format!("stage {:?}: batch_ramp", self.name), self.samples)?;
         }

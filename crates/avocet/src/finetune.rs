@@ -223,6 +223,7 @@ fn settings(
         weight: None,
         epochs: None,
         kinds: None,
+        enlarged: 0.0,
     };
     let stage = StageConfig {
         steps: Some(steps),
