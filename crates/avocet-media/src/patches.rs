@@ -73,7 +73,9 @@ impl Picture {
             return self;
         }
         let rgb = resize(&self.rgb, (self.width, self.height), (width, height));
-        let rgb = rgb.iter().map(|value| value.round().clamp(0.0, 255.0) as u8);
+        let rgb = rgb
+            .iter()
+            .map(|value| value.round().clamp(0.0, 255.0) as u8);
         Self {
             width,
             height,

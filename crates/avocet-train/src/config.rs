@@ -357,13 +357,19 @@ mod tests {
         assert_eq!(changed.decoder.max_context, 2048);
         assert_eq!(changed.decoder.rope_theta, 50_000.0);
         assert_eq!(changed.vision.expect("eyes").max_patches, 99);
-        assert_eq!(ShapeChange::default().applied(tiny.clone()).expect("valid"), tiny);
+        assert_eq!(
+            ShapeChange::default().applied(tiny.clone()).expect("valid"),
+            tiny
+        );
 
         let none = ShapeChange {
             max_context: Some(0),
             ..ShapeChange::default()
         };
-        let error = none.applied(tiny.clone()).expect_err("no context").to_string();
+        let error = none
+            .applied(tiny.clone())
+            .expect_err("no context")
+            .to_string();
         assert!(error.contains("max_context"), "{error}");
         let blind = ModelConfig {
             vision: None,

@@ -162,7 +162,9 @@ mod tests {
             for at in 0..all.len() - 1 {
                 batch.ids.push(all[at]);
                 batch.targets.push(all[at + 1]);
-                batch.weights.push(f32::from(u8::from(at + 1 >= question.len())));
+                batch
+                    .weights
+                    .push(f32::from(u8::from(at + 1 >= question.len())));
                 batch.seen_images.push((picture, picture + 1));
             }
             batch.offsets.push(batch.ids.len());

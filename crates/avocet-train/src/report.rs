@@ -326,7 +326,13 @@ fn draw_on(svg: &mut String, plot: &Plot) -> std::result::Result<(), Box<dyn std
                 .configure_mesh()
                 .light_line_style(WHITE)
                 .x_desc(plot.axis)
-                .x_label_formatter(&|at| if *at < 1e6 { format!("{at:.0}") } else { format!("{at:.1e}") })
+                .x_label_formatter(&|at| {
+                    if *at < 1e6 {
+                        format!("{at:.0}")
+                    } else {
+                        format!("{at:.1e}")
+                    }
+                })
                 .y_labels(if plot.log_scale { 5 } else { 8 })
                 .y_label_formatter(&|value| short(*value))
                 .draw()?;

@@ -256,7 +256,10 @@ impl StageConfig {
         }
         let seen = [losses.ctc, losses.names, losses.contrast];
         if self.kind == StageKind::Vision && seen.iter().all(|&weight| weight == 0.0) {
-            return fail("losses", "a vision stage needs a weight for ctc, names or contrast");
+            return fail(
+                "losses",
+                "a vision stage needs a weight for ctc, names or contrast",
+            );
         }
         if self.recompute && losses.contrast > 0.0 {
             return fail("recompute", "goes without losses.contrast");

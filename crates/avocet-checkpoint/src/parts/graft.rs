@@ -171,10 +171,7 @@ fn cross_attention(
         num_heads: decoder.num_heads,
         num_kv_heads: decoder.num_kv_heads,
         head_dim: decoder.head_dim,
-        ff_dim: ff_dim
-            .or(decoder.ff_dim)
-            .or(visited)
-            .unwrap_or(decoder.dim),
+        ff_dim: ff_dim.or(decoder.ff_dim).or(visited).unwrap_or(decoder.dim),
         initial_gate: 0.0,
         norm: NormKind::Rms,
         norm_eps: None,

@@ -25,6 +25,31 @@ struct Measured {
     total_parameters: u64,
 }
 
+/// What held-out loss is drawn against.
+struct Axis {
+    title: &'static str,
+    axis: &'static str,
+    of: fn(&Point) -> f64,
+}
+
+const AXES: [Axis; 3] = [
+    Axis {
+        title: "Loss against tokens",
+        axis: "text tokens",
+        of: |point| point.tokens,
+    },
+    Axis {
+        title: "Loss against time",
+        axis: "seconds",
+        of: |point| point.seconds,
+    },
+    Axis {
+        title: "Loss against operations",
+        axis: "FLOP",
+        of: |point| point.flops,
+    },
+];
+
 /// The page that compares `runs`, as HTML.
 ///
 /// Errors if one of them has not measured held-out data.
@@ -33,13 +58,8 @@ pub fn compare(runs: &[PathBuf]) -> Result<String> {
         .iter()
         .map(|run| Measured::of(run))
         .collect::<Result<_>>()?;
-    let axes: [(&'static str, &'static str, fn(&Point) -> f64); 3] = [
-        ("Loss against tokens", "text tokens", |point| point.tokens),
-        ("Loss against time", "seconds", |point| point.seconds),
-        ("Loss against operations", "FLOP", |point| point.flops),
-    ];
     let mut body = String::new();
-    for (title, axis, of) in axes {
+    for Axis { title, axis, of } in AXES {
         let series = |run: &Measured| Series {
             label: run.name.clone(),
             points: run.points.iter().map(|p| (of(p), p.loss)).collect(),
@@ -210,6 +230,9 @@ mod tests {
         let mut log = MetricsLog::open(&empty, 0).unwrap();
         log.write(&line(1, "first", 1, None)).unwrap();
         let refused = compare(&[empty]).unwrap_err().to_string();
-        assert!(refused.contains("has not measured held-out data"), "{refused}");
+        assert!(
+            refused.contains("has not measured held-out data"),
+            "{refused}"
+        );
     }
 }
