@@ -399,7 +399,8 @@ mod tests {
             }
         }
         assert_eq!(counts, [("third".into(), 14), ("vqa".into(), 26)].into());
-        let none = open(vec![source(&["other"])]).unwrap_err().to_string();
+        let none = open(vec![source(&["other"])]);
+        let none = none.err().expect("no sample is left").to_string();
         assert!(none.contains("a (other)"), "{none}");
     }
 

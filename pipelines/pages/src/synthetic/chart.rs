@@ -14,7 +14,7 @@ struct Data {
 /// Different values, so that the largest and smallest are clear.
 fn data(sketch: &mut Sketch, most: usize) -> Data {
     let count = sketch.rng.random_range(3..=most);
-    let measure = sketch.pick(words::MEASURES);
+    let measure = sketch.phrase(words::MEASURES);
     let title = format!(
         "{measure} {}",
         sketch.any(&["by city", "in 2024", "last week", "per team", "so far"])

@@ -7,6 +7,7 @@
 mod amounts;
 mod chart;
 mod look;
+mod made_up;
 mod pages;
 mod reading;
 mod shop;
@@ -147,6 +148,20 @@ impl Sketch {
         *words::pick(list, self.split, &mut self.rng)
     }
 
+    /// As [`Sketch::pick`], often made up in training.
+    fn phrase(&mut self, list: &[&str]) -> String {
+        let known: &&str = words::pick(list, self.split, &mut self.rng);
+        made_up::phrase(known, self.split, &mut self.rng)
+    }
+
+    /// As several [`Sketch::phrase`]s of different entries.
+    fn phrases(&mut self, list: &[&str], count: usize) -> Vec<String> {
+        let known = words::several(list, count, self.split, &mut self.rng);
+        let (split, rng) = (self.split, &mut self.rng);
+        let known = known.into_iter();
+        known.map(|one| made_up::phrase(one, split, rng)).collect()
+    }
+
     /// One of several wordings, or layouts; these are the same in both splits.
     fn any<'a>(&mut self, list: &[&'a str]) -> &'a str {
         list.choose(&mut self.rng).copied().unwrap_or_default()
@@ -184,11 +199,11 @@ impl Sketch {
 
     /// A button, marked by its number.
     fn button(&mut self, mark: &str, second: bool) -> String {
-        let label = self.pick(words::BUTTONS);
+        let label = self.phrase(words::BUTTONS);
         let class = if second { " class=\"second\"" } else { "" };
         format!(
             "<button{class} data-fact=\"{mark}\">{}</button>",
-            escaped(label)
+            escaped(&label)
         )
     }
 

@@ -8,7 +8,7 @@ use super::{Sketch, escaped};
 
 /// A form with filled and empty fields.
 pub(super) fn form(sketch: &mut Sketch) {
-    let title = sketch.pick(words::PURPOSES);
+    let title = sketch.phrase(words::PURPOSES);
     let count = sketch.rng.random_range(1..4);
     let fields: Vec<(&str, &[&str])> = several(words::FIELDS, count, sketch.split, &mut sketch.rng)
         .into_iter()
@@ -172,15 +172,12 @@ pub(super) fn table(sketch: &mut Sketch) {
 /// A message with two buttons.
 pub(super) fn notice(sketch: &mut Sketch) {
     let title = match sketch.rng.random_range(0..3) {
-        0 => format!("{}?", sketch.pick(words::BUTTONS)),
-        1 => sketch.pick(words::PURPOSES).to_owned(),
+        0 => format!("{}?", sketch.phrase(words::BUTTONS)),
+        1 => sketch.phrase(words::PURPOSES),
         _ => headline(sketch.split, &mut sketch.rng),
     };
     let said = sentences(sketch.rng.random_range(1..3), sketch.split, &mut sketch.rng);
-    let mut labels: Vec<&str> = several(words::BUTTONS, 2, sketch.split, &mut sketch.rng)
-        .into_iter()
-        .copied()
-        .collect();
+    let mut labels = sketch.phrases(words::BUTTONS, 2);
     labels.shuffle(&mut sketch.rng);
     let shadow = sketch.any(&["none", "0 6px 24px rgba(0,0,0,.35)"]);
     let top = sketch.rng.random_range(0..sketch.height / 4);
@@ -189,8 +186,8 @@ pub(super) fn notice(sketch: &mut Sketch) {
         "<div class=\"{class}\" style=\"margin: {top}px auto 0; max-width: 340px; box-shadow: {shadow}\"><h1 data-fact=\"title\">{}</h1><p data-fact=\"said\">{said}</p>\
          <div class=\"row\" style=\"flex-wrap: nowrap\"><button class=\"second\" data-fact=\"left\">{}</button><button data-fact=\"right\">{}</button></div></div>",
         escaped(&title),
-        escaped(labels[0]),
-        escaped(labels[1])
+        escaped(&labels[0]),
+        escaped(&labels[1])
     ));
     sketch.ask_title();
     sketch.ask(
@@ -223,12 +220,9 @@ pub(super) fn notice(sketch: &mut Sketch) {
 
 /// The front page of a firm: a menu, a claim, a button.
 pub(super) fn site(sketch: &mut Sketch) {
-    let brand = sketch.pick(words::BRANDS);
+    let brand = sketch.phrase(words::BRANDS);
     let count = if sketch.width < 320 { 2 } else { 3 };
-    let menu: Vec<&str> = several(words::MENU, count, sketch.split, &mut sketch.rng)
-        .into_iter()
-        .copied()
-        .collect();
+    let menu = sketch.phrases(words::MENU, count);
     let links: String = menu
         .iter()
         .enumerate()
@@ -240,13 +234,13 @@ pub(super) fn site(sketch: &mut Sketch) {
         })
         .collect();
     let claim = match sketch.rng.random_range(0..3) {
-        0 => format!("The {} for everyone", sketch.pick(words::THINGS)),
+        0 => format!("The {} for everyone", sketch.phrase(words::THINGS)),
         1 => headline(sketch.split, &mut sketch.rng),
         _ => format!(
             "{} {}s, made in {}",
-            sketch.pick(words::QUALITIES),
-            sketch.pick(words::THINGS),
-            sketch.pick(words::PLACES)
+            sketch.phrase(words::QUALITIES),
+            sketch.phrase(words::THINGS),
+            sketch.phrase(words::PLACES)
         ),
     };
     let said = sentences(1, sketch.split, &mut sketch.rng);

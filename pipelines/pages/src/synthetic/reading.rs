@@ -12,7 +12,7 @@ pub(super) fn article(sketch: &mut Sketch) {
     let (author, day) = (sketch.pick(words::NAMES), date(&mut sketch.rng));
     let mut html = String::from("<article>");
     if sketch.chance(0.3) {
-        html += &format!("<p class=\"soft\">{}</p>", sketch.pick(words::MENU));
+        html += &format!("<p class=\"soft\">{}</p>", sketch.phrase(words::MENU));
     }
     html += &format!("<h1 data-fact=\"title\">{}</h1>", escaped(&title));
     let by = sketch.any(&["by ", "By ", "", "Text: "]);

@@ -197,7 +197,7 @@ pub(super) fn receipt(sketch: &mut Sketch) {
 /// Two plans side by side, or one above the other.
 pub(super) fn plans(sketch: &mut Sketch) {
     let money = currency(&mut sketch.rng);
-    let brand = sketch.pick(words::BRANDS);
+    let brand = sketch.phrase(words::BRANDS);
     let mut names = [
         "Basic", "Plus", "Team", "Family", "Pro", "Solo", "Studio", "Starter",
     ];

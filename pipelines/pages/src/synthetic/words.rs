@@ -4,6 +4,7 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
+use super::made_up;
 use crate::args::Split;
 
 /// Things that are sold.
@@ -421,7 +422,11 @@ pub fn several<'a, T>(
 
 /// A thing for sale, such as "Nordic lamp" or "Compact kettle K420".
 pub fn product(split: Split, rng: &mut ChaCha8Rng) -> String {
-    let (quality, thing) = (pick(QUALITIES, split, rng), pick(THINGS, split, rng));
+    let mut one = |list: &[&str]| {
+        let known: &&str = pick(list, split, rng);
+        made_up::phrase(known, split, rng)
+    };
+    let (quality, thing, brand) = (one(QUALITIES), one(THINGS), one(BRANDS));
     match rng.random_range(0..10) {
         0 => format!(
             "{quality} {thing} {}{}",
@@ -429,16 +434,19 @@ pub fn product(split: Split, rng: &mut ChaCha8Rng) -> String {
             rng.random_range(10..990)
         ),
         1..4 => upper(&format!("{quality} {thing}")),
-        4 => upper(&format!("{} {thing}", pick(BRANDS, split, rng))),
+        4 => upper(&format!("{} {thing}", brand)),
         _ => format!("{quality} {thing}"),
     }
 }
 
 /// A headline about a place.
 pub fn headline(split: Split, rng: &mut ChaCha8Rng) -> String {
-    let headline: &&str = pick(HEADLINES, split, rng);
-    let place: &&str = pick(PLACES, split, rng);
-    headline.replace("{}", place)
+    let mut one = |list: &[&str]| {
+        let known: &&str = pick(list, split, rng);
+        made_up::phrase(known, split, rng)
+    };
+    let (headline, place) = (one(HEADLINES), one(PLACES));
+    headline.replace("{}", &place)
 }
 
 /// Some sentences of running text.
