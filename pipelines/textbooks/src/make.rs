@@ -261,7 +261,7 @@ impl Maker<'_> {
         let Some(again) = self.said(&prompts::answer(Step::Check, passage, &question))? else {
             return Ok(Made::Rejected(TOO_LONG, question));
         };
-        if let Err(reason) = filters::agree(&answer, &again) {
+        if let Err(reason) = filters::agree(&question, &answer, &again) {
             let said = format!("{question} {answer} | {again}");
             return Ok(Made::Rejected(reason, said));
         }

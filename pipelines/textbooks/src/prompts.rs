@@ -145,12 +145,12 @@ pub(crate) fn question(passage: &str, beginning: usize, seed: u64) -> Ask {
 }
 
 /// Asks for the answer to `question` in `passage`, in the words of `step`.
+///
+/// Both put the text first: behind the question, SmolLM2-135M repeats its beginning whatever is
+/// asked.
 pub(crate) fn answer(step: Step, passage: &str, question: &str) -> Ask {
     let asked = |text: &str, question: &str| match step {
-        Step::Check => format!(
-            "Question: {question}\n\nCopy the words that answer it from this text, and nothing \
-             else:\n{text}"
-        ),
+        Step::Check => format!("Text: {text}\n\nQuestion: {question}\nAnswer:"),
         Step::Question | Step::Answer => {
             format!("{text}\n\nAnswer with a few words of the text: {question}")
         }
