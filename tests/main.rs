@@ -32,6 +32,7 @@ mod public_models;
 mod quantised;
 mod resume;
 mod sound_files;
+mod textbooks;
 mod tidy;
 mod tiny_model;
 mod transcripts;

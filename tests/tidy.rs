@@ -70,6 +70,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "plain-text",
         ],
     ),
+    ("textbooks", &["avocet-text", "avocet-data", "plain-text"]),
     (
         "avocet",
         &[
@@ -88,6 +89,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "plain-text",
             "video",
             "formulas",
+            "textbooks",
         ],
     ),
 ];
@@ -103,6 +105,7 @@ const KEPT_OUT: &[(&str, &[&str])] = &[
             "video",
             "pages",
             "formulas",
+            "textbooks",
         ],
     ),
     (

@@ -198,6 +198,8 @@ pub enum DataCommand {
     Pages(pages::Args),
     /// Plain text and questions about words, for the text stage.
     Text(plain_text::Args),
+    /// Questions and answers about long texts, written by a language model and held against them.
+    Textbooks(textbooks::Args),
     /// Pictures of videos and the words spoken around them.
     Video(video::Args),
     /// What a dataset holds.

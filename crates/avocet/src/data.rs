@@ -10,7 +10,7 @@ use avocet_data::shard::{Manifest, Reader};
 use avocet_data::{Content, Sample, Truth};
 
 use crate::args::{DataCommand, DataInspectArgs};
-use crate::{datasets, output};
+use crate::{datasets, output, textbooks};
 
 /// Samples that a page shows.
 const ON_A_PAGE: usize = 96;
@@ -22,6 +22,7 @@ pub fn run(command: DataCommand) -> Result<()> {
         DataCommand::Formulas(args) => made(&args.output, &formulas::make(&args)?),
         DataCommand::Pages(args) => made(&args.output, &pages::make(&args)?),
         DataCommand::Text(args) => made(&args.output, &plain_text::make(&args)?),
+        DataCommand::Textbooks(args) => textbooks::run(&args),
         DataCommand::Video(args) => made(&args.output, &video::make(&args)?),
         DataCommand::Inspect(args) => inspect(&args),
         DataCommand::Merge(args) => datasets::merge(&args),

@@ -6,7 +6,8 @@ use avocet_checkpoint::{CheckpointError, ModelFiles, PartSource};
 pub const NAME: &str = "mini";
 
 const CONFIG: &str = include_str!("../../../assets/mini/config.toml");
-const WEIGHTS: &[u8] = include_bytes!("../../../assets/mini/model.safetensors");
+/// Its weights.
+pub const WEIGHTS: &[u8] = include_bytes!("../../../assets/mini/model.safetensors");
 /// Its tokenizer.
 pub const TOKENIZER: &[u8] = include_bytes!("../../../assets/mini/tokenizer.json");
 

@@ -27,6 +27,7 @@ mod plan;
 mod quantise;
 mod score;
 mod stages;
+mod textbooks;
 mod train;
 mod transcribe;
 mod whisper;

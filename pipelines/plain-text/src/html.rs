@@ -2,6 +2,10 @@
 //!
 //! Made for the regular pages of documentation generators; any input gives some text.
 
+use std::ops::Range;
+
+use crate::documents::Block;
+
 /// Elements whose content nobody reads.
 const UNREAD: [&str; 6] = ["script", "style", "head", "nav", "svg", "footer"];
 /// Elements that stand in a line of text; all others begin a block.
@@ -16,19 +20,26 @@ const MAIN: &str = "role=\"main\"";
 
 /// The blocks of text of the main part of `page`, or of all of it if none is marked.
 pub fn blocks(page: &str) -> Vec<String> {
+    let texts = placed_blocks(page).into_iter().map(|block| block.text);
+    texts.collect()
+}
+
+/// As [`blocks`], each with its place in `page`.
+pub fn placed_blocks(page: &str) -> Vec<Block> {
     let mut reader = Reader::default();
     let main = page.find(MAIN).and_then(|at| page[..at].rfind('<'));
     let mut rest = &page[main.unwrap_or(0)..];
     let mut depth = 0usize;
     while let Some(at) = rest.find('<') {
-        reader.text(&rest[..at]);
+        // What is left is always the end of the page.
+        reader.text_at(&rest[..at], page.len() - rest.len());
         rest = &rest[at..];
         if let Some(comment) = rest.strip_prefix("<!--") {
             rest = comment.split_once("-->").map_or("", |(_, after)| after);
             continue;
         }
         let Some(tag) = Tag::parse(rest) else {
-            reader.text("<");
+            reader.text_at("<", page.len() - rest.len());
             rest = &rest[1..];
             continue;
         };
@@ -53,7 +64,7 @@ pub fn blocks(page: &str) -> Vec<String> {
         }
         reader.tag(&tag);
     }
-    reader.text(rest);
+    reader.text_at(rest, page.len() - rest.len());
     reader.finish()
 }
 
@@ -118,13 +129,26 @@ fn after_element<'a>(text: &'a str, name: &str) -> &'a str {
 
 #[derive(Default)]
 struct Reader {
-    blocks: Vec<String>,
+    blocks: Vec<Block>,
     block: String,
+    /// Where the block stands in the page, once some of it was read.
+    bytes: Option<Range<usize>>,
     /// Whether line breaks are the author's.
     preformatted: bool,
 }
 
 impl Reader {
+    /// Text that stands at byte `at` of the page.
+    fn text_at(&mut self, raw: &str, at: usize) {
+        let seen = raw.trim();
+        if !seen.is_empty() {
+            let start = at + raw.len() - raw.trim_start().len();
+            let first = self.bytes.as_ref().map_or(start, |bytes| bytes.start);
+            self.bytes = Some(first..start + seen.len());
+        }
+        self.text(raw);
+    }
+
     fn text(&mut self, raw: &str) {
         for letter in unescape(raw).chars() {
             match letter {
@@ -154,6 +178,7 @@ impl Reader {
 
     fn end_block(&mut self) {
         let block = std::mem::take(&mut self.block);
+        let bytes = self.bytes.take().unwrap_or_default();
         let lines: Vec<&str> = block.lines().map(str::trim_end).collect();
         let text = lines.join("\n");
         let text = if self.preformatted {
@@ -162,11 +187,12 @@ impl Reader {
             text.trim()
         };
         if !text.trim().is_empty() {
-            self.blocks.push(text.to_owned());
+            let text = text.to_owned();
+            self.blocks.push(Block { text, bytes });
         }
     }
 
-    fn finish(mut self) -> Vec<String> {
+    fn finish(mut self) -> Vec<Block> {
         self.end_block();
         self.blocks
     }
@@ -245,6 +271,19 @@ mod tests {
             "two",
         ];
         assert_eq!(found, wanted);
+    }
+
+    #[test]
+    fn a_block_knows_where_in_the_page_it_stands() {
+        let placed = placed_blocks(PAGE);
+        let wanted = ["Title", "Some <em>plain", ">>> </span>", "one", "two"];
+        assert_eq!(placed.len(), wanted.len());
+        for (block, beginning) in placed.iter().zip(wanted) {
+            let raw = &PAGE[block.bytes.clone()];
+            let beginning = beginning.replace(">>>", "&gt;&gt;&gt;");
+            assert!(raw.starts_with(&beginning), "{raw:?}");
+        }
+        assert!(PAGE[placed[1].bytes.clone()].ends_with("&lt; y</span></code>."));
     }
 
     #[test]

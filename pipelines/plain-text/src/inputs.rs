@@ -121,8 +121,10 @@ pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<Input>, PlainTextError> {
     paths.iter().map(input).collect()
 }
 
-/// The text of a file, or why it is rejected.
-pub(crate) fn read(path: &Path) -> Result<Result<String, &'static str>, PlainTextError> {
+/// The text of a file, or why it is rejected: larger than 64 MiB, or not UTF-8.
+///
+/// Errors if it cannot be read at all.
+pub fn read(path: &Path) -> Result<Result<String, &'static str>, PlainTextError> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(PlainTextError::io(path))?;
     file.take(MAX_FILE + 1)

@@ -17,8 +17,8 @@ mod questions;
 mod wordnet;
 
 pub use args::{Args, Split};
-pub use documents::{keyboard, paragraphs};
+pub use documents::{Block, keyboard, paragraphs, placed_paragraphs};
 pub use error::PlainTextError;
-pub use html::blocks;
-pub use inputs::Input;
-pub use make::{make, run};
+pub use html::{blocks, placed_blocks};
+pub use inputs::{Input, read};
+pub use make::{make, run, split_of};

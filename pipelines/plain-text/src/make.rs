@@ -110,7 +110,8 @@ fn write(
     Ok(writer.finish()?)
 }
 
-fn split_of(name: &str) -> Split {
+/// The part to which the input called `name` belongs, for good.
+pub fn split_of(name: &str) -> Split {
     if hash(name).is_multiple_of(TEST_SHARE) {
         Split::Test
     } else {

@@ -1,0 +1,37 @@
+//! Long text to questions and answers, written by a language model and held against the text.
+//!
+//! files -> [passages] -> question, answer, answer again by the model -> filters -> `avocet-data`
+//! shards, every question accounted for.
+//!
+//! Self-Instruct (arXiv:2212.10560) lets a model write the samples that a model learns from, and
+//! leaves out what is malformed or near what there is; questions whose answer is a few words of a
+//! passage are those of SQuAD (arXiv:1606.05250); an answer is kept only if the model, asked again,
+//! agrees with itself: the round trip of arXiv:1906.05416. Departures: the question comes before
+//! the answer, and both asking again and answering are done by the one model, with other words and
+//! other examples.
+//!
+//! - `books`: files with their places and checksums; `passages`: texts cut to 100 to 180 words; `prompts`: what the model is asked.
+//! - `filters`: what is wrong with a question, an answer, or both; `words` counts and compares;
+//!   `near` knows the questions kept so far.
+//! - `remembered`: what the model said outlives a kill.
+//! - [`make`]: the whole pipeline. It knows no engine: whoever calls it lends a [`Model`] and a
+//!   function that answers an [`Ask`].
+
+mod args;
+mod books;
+mod error;
+mod filters;
+mod make;
+mod model;
+mod near;
+mod passages;
+mod prompts;
+mod remembered;
+mod words;
+
+pub use args::Args;
+pub use error::TextbooksError;
+pub use make::make;
+pub use model::{AskError, Model};
+pub use plain_text::Split;
+pub use prompts::{Ask, Step};

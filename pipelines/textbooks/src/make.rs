@@ -1,0 +1,326 @@
+//! The pipeline: every passage to questions, every question that passes into a shard.
+
+use std::time::Duration;
+
+use avocet_data::shard::{Manifest, Recipe, Writer};
+use avocet_data::{Content, Sample};
+use avocet_text::Turn;
+use indicatif::{ProgressBar, ProgressStyle};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde_json::json;
+
+use crate::args::Args;
+use crate::books::{Book, books};
+use crate::error::TextbooksError;
+use crate::filters;
+use crate::model::{AskError, Model};
+use crate::near::Kept;
+use crate::passages::Passage;
+use crate::prompts::{self, Step};
+use crate::remembered::Remembered;
+
+/// A shard is closed once it has so many bytes.
+const SHARD_BYTES: u64 = 64 << 20;
+/// Why a question is rejected whose prompt the model cannot take.
+const TOO_LONG: &str = "passage: longer than the model's context";
+/// Why a question is rejected that was asked before.
+const REPEATED: &str = "question: nearly an earlier one";
+
+/// Makes the dataset, or the rest of one that was begun; `ask` answers for `model`, always the same
+/// for the same [`Ask`](crate::Ask).
+///
+/// Every question tried is an input: its name, such as `file/alice.txt/0012@8101-8956/2`, says the
+/// file, which of its passages, its bytes in the file, and which question about it. A passage or
+/// file that is not asked about is one input too.
+///
+/// Errors if a file cannot be read, the model fails, or the dataset cannot be written.
+pub fn make(
+    args: &Args,
+    model: &Model,
+    ask: &mut dyn FnMut(&prompts::Ask) -> Result<String, AskError>,
+) -> Result<Manifest, TextbooksError> {
+    make_in_shards(args, model, ask, SHARD_BYTES)
+}
+
+fn make_in_shards(
+    args: &Args,
+    model: &Model,
+    ask: &mut dyn FnMut(&prompts::Ask) -> Result<String, AskError>,
+    shard_bytes: u64,
+) -> Result<Manifest, TextbooksError> {
+    let (rank, world) = (args.rank, args.world);
+    if rank >= world {
+        return Err(TextbooksError::Rank { rank, world });
+    }
+    if args.licence.trim().is_empty() {
+        return Err(TextbooksError::Licence);
+    }
+    let books = books(&args.files, args.split)?;
+    let folder = match world {
+        1 => args.output.clone(),
+        _ => args.output.join(format!("part-{rank}-of-{world}")),
+    };
+    let settings = settings(args, model, &books);
+    let recipe = Recipe {
+        shard_bytes,
+        ..Recipe::new("textbooks", args.split.name(), args.seed, settings)
+    };
+    let mut writer = Writer::open(&folder, recipe)?;
+    if writer.is_finished() {
+        return Ok(writer.finish()?);
+    }
+    let remembered = Remembered::open(&writer.scratch()?)?;
+    let done = writer.num_inputs();
+    let mut maker = Maker {
+        args,
+        model,
+        ask,
+        remembered,
+        kept: Kept::default(),
+    };
+    let mut ledger = Ledger {
+        writer: &mut writer,
+        done,
+        place: 0,
+    };
+    maker.run(&share(units(&books), rank, world), &mut ledger)?;
+    Ok(writer.finish()?)
+}
+
+/// All that the bytes depend on.
+fn settings(args: &Args, model: &Model, books: &[Book]) -> serde_json::Value {
+    let files: Vec<_> = books
+        .iter()
+        .map(|book| json!({ "name": book.name, "sha256": book.sha256 }))
+        .collect();
+    json!({
+        "files": files, "model": { "name": model.name, "sha256": model.sha256 },
+        "prompts": prompts::VERSION, "questions": args.questions,
+        "closed_book": args.closed_book, "licence": args.licence,
+        "rank": args.rank, "world": args.world,
+    })
+}
+
+/// What is shared out among ranks.
+#[derive(Clone, Copy)]
+enum Unit<'a> {
+    /// A file, and why it is rejected.
+    Rejected(&'a Book, &'static str),
+    /// A passage and its number in its file.
+    Passage(&'a Book, usize, &'a Passage),
+}
+
+fn units(books: &[Book]) -> Vec<Unit<'_>> {
+    let mut units = Vec::new();
+    for book in books {
+        match &book.passages {
+            Err(reason) => units.push(Unit::Rejected(book, reason)),
+            Ok(passages) => {
+                let passage = |(number, passage)| Unit::Passage(book, number, passage);
+                units.extend(passages.iter().enumerate().map(passage));
+            }
+        }
+    }
+    units
+}
+
+/// The units of a rank: neighbours, so that the ranks laid one after another are a single run.
+fn share(mut units: Vec<Unit<'_>>, rank: u64, world: u64) -> Vec<Unit<'_>> {
+    let count = units.len() as u128;
+    let start = |rank: u64| (count * u128::from(rank) / u128::from(world)) as usize;
+    units.truncate(start(rank + 1));
+    units.split_off(start(rank))
+}
+
+/// Accounts for inputs in their order, and skips those that an earlier run accounted for.
+struct Ledger<'a> {
+    writer: &'a mut Writer,
+    done: u64,
+    place: u64,
+}
+
+/// What became of one question.
+enum Made {
+    /// It passed.
+    Sample(Box<Sample>),
+    /// Why it did not, and what the model said.
+    Rejected(&'static str, String),
+    /// It is nearly that of the sample of this name.
+    Repeats(String),
+}
+
+impl Ledger<'_> {
+    fn account(&mut self, input: &str, made: &Made) -> Result<(), TextbooksError> {
+        self.place += 1;
+        if self.place <= self.done {
+            return Ok(());
+        }
+        match made {
+            Made::Sample(sample) => {
+                let _ = self.writer.keep(input, std::slice::from_ref(&**sample))?;
+            }
+            Made::Rejected(reason, said) if said.is_empty() => self.writer.reject(input, reason)?,
+            Made::Rejected(reason, said) => {
+                self.writer.reject_with_detail(input, reason, said)?;
+            }
+            Made::Repeats(id) => self.writer.reject_for(input, REPEATED, id)?,
+        }
+        Ok(())
+    }
+}
+
+struct Maker<'a> {
+    args: &'a Args,
+    model: &'a Model,
+    ask: &'a mut dyn FnMut(&prompts::Ask) -> Result<String, AskError>,
+    remembered: Remembered,
+    kept: Kept,
+}
+
+impl Maker<'_> {
+    fn run(&mut self, units: &[Unit<'_>], ledger: &mut Ledger<'_>) -> Result<(), TextbooksError> {
+        let bar = progress(units.len());
+        let mut samples = 0u64;
+        for unit in units {
+            let asked = self.remembered.num_asked();
+            match *unit {
+                Unit::Rejected(book, reason) => {
+                    ledger.account(&book.name, &Made::Rejected(reason, String::new()))?;
+                }
+                Unit::Passage(book, number, passage) => {
+                    samples += self.passage(book, number, passage, ledger)?;
+                }
+            }
+            bar.inc(1);
+            bar.set_message(format!("{samples} kept"));
+            // The time left follows from what is asked now, not from what is remembered.
+            if self.remembered.num_asked() == asked {
+                bar.reset_eta();
+            }
+        }
+        bar.finish_and_clear();
+        Ok(())
+    }
+
+    /// Tries all questions about a passage, and says how many are kept.
+    fn passage(
+        &mut self,
+        book: &Book,
+        number: usize,
+        passage: &Passage,
+        ledger: &mut Ledger<'_>,
+    ) -> Result<u64, TextbooksError> {
+        let (start, end) = (passage.bytes.start, passage.bytes.end);
+        let name = format!("{}/{number:04}@{start}-{end}", book.name);
+        if let Some(reason) = filters::passage(&passage.text) {
+            ledger.account(&name, &Made::Rejected(reason, String::new()))?;
+            return Ok(0);
+        }
+        // A question with its passage may come again about another passage.
+        if !self.args.closed_book {
+            self.kept.clear();
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(self.args.seed ^ hash(&name));
+        let mut kept = 0;
+        let beginnings = prompts::beginnings(self.args.questions as usize, &mut rng);
+        for (question, beginning) in beginnings.into_iter().enumerate() {
+            let input = format!("{name}/{question}");
+            let ask = prompts::question(&passage.text, beginning, rng.random());
+            let made = self.question(&input, &book.name, &passage.text, &ask)?;
+            kept += u64::from(matches!(made, Made::Sample(_)));
+            ledger.account(&input, &made)?;
+        }
+        Ok(kept)
+    }
+
+    fn question(
+        &mut self,
+        input: &str,
+        source: &str,
+        passage: &str,
+        ask: &prompts::Ask,
+    ) -> Result<Made, TextbooksError> {
+        let Some(said) = self.said(ask)? else {
+            return Ok(Made::Rejected(TOO_LONG, String::new()));
+        };
+        let question = match filters::question(&said, passage, self.args.closed_book) {
+            Ok(question) => question,
+            Err(reason) => return Ok(Made::Rejected(reason, said)),
+        };
+        if let Some(id) = self.kept.find(&question) {
+            return Ok(Made::Repeats(id.to_owned()));
+        }
+        let Some(said) = self.said(&prompts::answer(Step::Answer, passage, &question))? else {
+            return Ok(Made::Rejected(TOO_LONG, question));
+        };
+        let answer = match filters::answer(&said, &question, passage) {
+            Ok(answer) => answer,
+            Err(reason) => return Ok(Made::Rejected(reason, format!("{question} {said}"))),
+        };
+        let Some(again) = self.said(&prompts::answer(Step::Check, passage, &question))? else {
+            return Ok(Made::Rejected(TOO_LONG, question));
+        };
+        if let Err(reason) = filters::agree(&question, &answer, &again) {
+            let said = format!("{question} {answer} | {again}");
+            return Ok(Made::Rejected(reason, said));
+        }
+        let sample = self.sample(input, source, passage, (&question, answer))?;
+        self.kept.add(&question, &sample.id);
+        Ok(Made::Sample(Box::new(sample)))
+    }
+
+    /// What the model says; nothing if the prompt is too long for it.
+    fn said(&mut self, ask: &prompts::Ask) -> Result<Option<String>, TextbooksError> {
+        match self.remembered.ask(ask, self.ask)? {
+            Ok(said) => Ok(Some(said)),
+            Err(AskError::TooLong) => Ok(None),
+            Err(AskError::Failed(reason)) => Err(TextbooksError::Model {
+                model: self.model.name.clone(),
+                reason,
+            }),
+        }
+    }
+
+    fn sample(
+        &self,
+        input: &str,
+        source: &str,
+        passage: &str,
+        (question, answer): (&str, String),
+    ) -> Result<Sample, TextbooksError> {
+        let (kind, asked) = match self.args.closed_book {
+            true => ("closed-book", question.to_owned()),
+            false => ("reading", format!("{passage}\n\n{question}")),
+        };
+        let turns = vec![Turn::user(asked), Turn::assistant(answer)];
+        let licence = self.args.licence.trim();
+        let made = Sample::new(kind, source, licence, Vec::new(), Content::Turns(turns));
+        made.map_err(|cause| TextbooksError::Sample {
+            input: input.to_owned(),
+            cause,
+        })
+    }
+}
+
+/// FNV-1a, the same on every machine.
+fn hash(text: &str) -> u64 {
+    text.bytes().fold(0xCBF2_9CE4_8422_2325, |state, byte| {
+        (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+    })
+}
+
+/// A bar with the time left, on a terminal only.
+fn progress(length: usize) -> ProgressBar {
+    let style = "{bar:30} {pos}/{len} passages, {msg}, {elapsed}, {eta} left";
+    let bar = ProgressBar::new(length as u64);
+    if let Ok(style) = ProgressStyle::with_template(style) {
+        bar.set_style(style);
+    }
+    bar.set_message("0 kept");
+    bar.enable_steady_tick(Duration::from_millis(500));
+    bar
+}
+
+#[cfg(test)]
+mod tests;
