@@ -42,8 +42,8 @@ fn say(ask: &Ask) -> String {
             let asked = last.split("What does Person").nth(1).unwrap();
             let person: usize = asked.split(' ').next().unwrap().parse().unwrap();
             match ask.step {
-                Step::Answer if person % 5 == 0 => "a purple whale".into(),
-                Step::Check if person % 7 == 0 => "the old harbour".into(),
+                Step::Answer if person.is_multiple_of(5) => "a purple whale".into(),
+                Step::Check if person.is_multiple_of(7) => "the old harbour".into(),
                 _ => format!("one lantern{person}"),
             }
         }
