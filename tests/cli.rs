@@ -323,8 +323,8 @@ fn a_reader_that_leaves_is_no_error() -> Result<()> {
 
 #[test]
 fn a_chat_longer_than_the_context_forgets_its_oldest_turns() -> Result<()> {
-    let line = format!("{}\n", "why is it so? ".repeat(12));
-    let output = avocet_reading(&["chat", "--max-tokens", "2"], line.repeat(12).as_bytes())?;
+    let line = format!("{}\n", "why is it so? ".repeat(40));
+    let output = avocet_reading(&["chat", "--max-tokens", "2"], line.repeat(14).as_bytes())?;
     assert!(output.status.success(), "{}", stderr(&output));
     let said = stderr(&output);
     assert!(

@@ -128,10 +128,7 @@ impl ModelFiles {
     ) -> Result<Self, CheckpointError> {
         let shapes = parameter_shapes(&config)?;
         let recipes = shapes.keys().map(|name| (name.clone(), Recipe::same(name)));
-        let processor = config.vision.as_ref().map(|tower| ImageProcessor::Native {
-            patch_size: tower.patch_size,
-            max_patches: tower.max_patches,
-        });
+        let processor = native(&config);
         Ok(Self {
             weights: path.join(WEIGHTS),
             path,
@@ -221,6 +218,9 @@ impl ModelFiles {
         *place = value;
         let text = toml::to_string(&whole).map_err(|error| refuse(error.to_string()))?;
         self.config = ModelConfig::from_toml(&text).map_err(|error| refuse(error.to_string()))?;
+        if let Some(ImageProcessor::Native { .. }) = &self.processor {
+            self.processor = native(&self.config);
+        }
         Ok(())
     }
 
@@ -340,6 +340,15 @@ impl ModelFiles {
             self.tuned.clone(),
         ))
     }
+}
+
+/// How pictures are prepared for a vision tower of our own.
+fn native(config: &ModelConfig) -> Option<ImageProcessor> {
+    let tower = config.vision.as_ref()?;
+    Some(ImageProcessor::Native {
+        patch_size: tower.patch_size,
+        max_patches: tower.max_patches,
+    })
 }
 
 impl ModelFiles {

@@ -325,7 +325,7 @@ mod tests {
         assert!(refused(|s| s.epochs = Some(1.0)).contains("epochs"));
         assert!(refused(|s| s.learning_rate = f64::NAN).contains("learning_rate"));
         assert!(refused(|s| s.micro_batches = 5).contains("5 parts of 4"));
-        assert!(refused(|s| s.kind = StageKind::Vision).contains("ctc or names"));
+        assert!(refused(|s| s.kind = StageKind::Vision).contains("ctc, names or contrast"));
         assert!(refused(|s| s.data.clear()).contains("data"));
     }
 

@@ -18,7 +18,11 @@ pub use args::CaptionArgs;
 use args::CaptionFormat;
 
 use crate::stages::Stage;
-use crate::{hear, models, output};
+use crate::{embedded, hear, models, output};
+
+/// What `mini` has learned to name fills its picture; in the wide frame of a film a thing is known
+/// again where the frame is shrunk to so many patches.
+const MINI_FRAME: &str = "vision.max_patches=144";
 
 /// Captions the video.
 pub fn run(args: &CaptionArgs) -> Result<()> {
@@ -32,7 +36,12 @@ pub fn run(args: &CaptionArgs) -> Result<()> {
         );
     }
     // What cannot be had is said before anybody waits for the rest.
-    let engine = models::load(&args.model, &args.settings)?;
+    let mut settings = Vec::new();
+    if args.model == embedded::NAME {
+        settings.push(MINI_FRAME.to_owned());
+    }
+    settings.extend(args.settings.iter().cloned());
+    let engine = models::load(&args.model, &settings)?;
     let describer = describe::Describer::new(&engine, args)?;
     let heard = hear_it(args, &info)?;
     let (chosen, budget, length_s) = watch(path, &info, &heard.segments, args, &engine)?;

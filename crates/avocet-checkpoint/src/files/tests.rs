@@ -255,6 +255,10 @@ fn a_field_is_set_or_named() {
     files.set("decoder.max_context=17").unwrap();
     let config = files.config();
     assert_eq!(config.decoder.max_context, 17);
+    files.set("vision.max_patches=7").unwrap();
+    let prepared = format!("{:?}", files.processor());
+    assert!(prepared.contains("max_patches: 7"), "{prepared}");
+    let config = files.config();
     let rule = config.cross_attention.as_ref().unwrap().without_image;
     assert_eq!(rule, avocet_model::WithoutImage::Nothing);
     for wrong in [
