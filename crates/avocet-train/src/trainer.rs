@@ -282,7 +282,7 @@ impl<'a> Session<'a> {
             let stopping = stop.load(Ordering::SeqCst);
             if last || stopping || (done + 1).is_multiple_of(self.stage.checkpoint_every) {
                 let outcome = self.save(run, log, last)?;
-                if last {
+                if last && self.base.is_none() {
                     let seen = DataSeen::new(&fed.sources, &self.start.model)?;
                     progress.say(&format!(
                         "what stage {:?} read:\n{}",
