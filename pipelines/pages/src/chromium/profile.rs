@@ -25,9 +25,7 @@ pub(super) struct Profile {
 impl Profile {
     pub(super) fn new() -> io::Result<Self> {
         remove_abandoned(&std::env::temp_dir());
-        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir()?;
-        let lock = File::create(folder.path().join(LOCK))?;
-        lock.lock()?;
+        let (folder, lock) = held()?;
         // The text is fixed and the folder a parameter: nothing of it is read as a command. The
         // wait lets a browser that dies with us finish writing.
         let guard = Command::new("/bin/sh")
@@ -70,6 +68,19 @@ impl Drop for Profile {
     }
 }
 
+/// A new folder and its lock; another one where somebody took it for abandoned before it was locked.
+fn held() -> io::Result<(TempDir, File)> {
+    loop {
+        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir()?;
+        let path = folder.path().join(LOCK);
+        let lock = File::create(&path)?;
+        lock.lock()?;
+        if path.exists() {
+            return Ok((folder, lock));
+        }
+    }
+}
+
 /// Removes our folders that nobody holds locked.
 fn remove_abandoned(folder: &Path) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -82,8 +93,11 @@ fn remove_abandoned(folder: &Path) {
         name.starts_with(PREFIX) && fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
     };
     for path in entries.map(|entry| entry.path()).filter(ours) {
-        let lock = File::open(path.join(LOCK));
-        if lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
+        let Ok(lock) = File::open(path.join(LOCK)) else {
+            continue;
+        };
+        // Held until the folder is gone: who has made it just now and waits for the lock sees that.
+        if lock.try_lock().is_ok() {
             // Another user's folder refuses, and stays.
             let _ = fs::remove_dir_all(&path);
         }
