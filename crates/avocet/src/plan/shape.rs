@@ -346,7 +346,9 @@ mod tests {
             );
         }
         let config = preset("mini").unwrap();
-        let theirs = avocet_model::vision_flops(&config, &[(12, 12)]);
+        // The planner takes every picture as large as the model allows.
+        let patches = config.vision.as_ref().unwrap().max_patches;
+        let theirs = avocet_model::vision_flops(&config, &[(16, patches / 16)]);
         let ours = image_flops(&of(&config));
         assert!(
             (ours / theirs - 1.0).abs() < 0.2,
