@@ -28,7 +28,7 @@ fn every_question_is_accounted_for_and_a_finished_dataset_stays() -> Result<()> 
         "{said}"
     );
     assert!(
-        said.contains("3 rejected: passage: longer than the model's context"),
+        said.contains("3 rejected: passage: the model cannot take it"),
         "{said}"
     );
     let ledger = fs::read_to_string(folder.path().join("out/ledger.jsonl"))?;

@@ -285,18 +285,54 @@ impl Engine {
         images: &[Image],
         turns: &[Turn],
         options: &SamplingOptions,
-        mut on_text: impl FnMut(&str) -> ControlFlow<()>,
+        on_text: impl FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Answer, InferError> {
         let start = Instant::now();
         let prompt = self.prompt(turns, images.len())?;
+        self.generate(start, prompt.ids, images, options, on_text)
+    }
+
+    /// Goes on with `text` as it is written, without the frame of a conversation; otherwise as
+    /// [`answer`](Self::answer).
+    ///
+    /// Errors before any work if the text is empty, holds a marker of an image, or does not fit into
+    /// the context.
+    pub fn complete(
+        &self,
+        text: &str,
+        options: &SamplingOptions,
+        on_text: impl FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<Answer, InferError> {
+        let start = Instant::now();
+        let ids = self.encode_as_written(text)?;
+        if ids.is_empty() {
+            return Err(InferError::EmptyQuestion);
+        }
+        self.check_ids(&ids)?;
+        let (markers, images) = (self.language.num_images(&ids), 0);
+        if markers != images {
+            return Err(InferError::MarkerCount { markers, images });
+        }
+        self.check_length(ids.len() + 1)?;
+        self.generate(start, ids, &[], options, on_text)
+    }
+
+    /// Goes on behind `ids` (T), which were checked and began at `start`.
+    fn generate(
+        &self,
+        start: Instant,
+        mut ids: Vec<u32>,
+        images: &[Image],
+        options: &SamplingOptions,
+        mut on_text: impl FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<Answer, InferError> {
         let (keys, vision_tokens) = self.keys(images)?;
         let vision = start.elapsed();
 
-        let room = self.config.decoder.max_context - prompt.ids.len();
+        let room = self.config.decoder.max_context - ids.len();
         let most = options.max_tokens.min(room);
-        let mut cache = self.model.new_cache(prompt.ids.len() + most)?;
-        let mut seen = self.language.seen_images(&prompt.ids);
-        let mut ids = prompt.ids.clone();
+        let mut cache = self.model.new_cache(ids.len() + most)?;
+        let mut seen = self.language.seen_images(&ids);
         let mut sampler = Sampler::new(options);
         let mut stream = self.language.stream();
         let mut answer = Answer {

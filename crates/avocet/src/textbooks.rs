@@ -24,15 +24,23 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn answer(engine: &Engine, ask: &Ask) -> Result<String, AskError> {
-    let options = SamplingOptions {
-        max_tokens: ask.max_tokens,
-        temperature: ask.temperature,
-        top_p: ask.top_p,
-        seed: ask.seed,
+    let options = SamplingOptions::greedy(ask.max_tokens);
+    let mut said = String::new();
+    // What is asked for is the rest of a line; small models go on with another text.
+    let line = |piece: &str| {
+        said.push_str(piece);
+        match said.contains('\n') {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
     };
-    match engine.answer(&[], &ask.turns, &options, |_| ControlFlow::Continue(())) {
-        Ok(answer) => Ok(answer.text),
-        Err(InferError::TooLong { .. } | InferError::FarTooLong { .. }) => Err(AskError::TooLong),
+    match engine.complete(&ask.text, &options, line) {
+        Ok(answer) => Ok(answer.text.lines().next().unwrap_or_default().to_owned()),
+        Err(
+            InferError::TooLong { .. }
+            | InferError::FarTooLong { .. }
+            | InferError::MarkerCount { .. },
+        ) => Err(AskError::Unfit),
         Err(error) => Err(AskError::Failed(error.to_string())),
     }
 }

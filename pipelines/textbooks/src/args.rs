@@ -17,7 +17,7 @@ pub struct Args {
     /// id such as owner/name.
     #[arg(long, value_name = "REF")]
     pub model: String,
-    /// Questions tried on each passage; those that pass every filter are kept.
+    /// Phrases of each passage that a question is tried for; those that pass every filter are kept.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub questions: u32,
     /// Leave the passage out of the question, and keep only questions that can be understood

@@ -6,7 +6,8 @@ use avocet_data::shard::{Manifest, Recipe, Writer};
 use avocet_data::{Content, Sample};
 use avocet_text::Turn;
 use indicatif::{ProgressBar, ProgressStyle};
-use rand::{Rng, SeedableRng};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 
@@ -17,13 +18,16 @@ use crate::filters;
 use crate::model::{AskError, Model};
 use crate::near::Kept;
 use crate::passages::Passage;
-use crate::prompts::{self, Step};
+use crate::prompts;
 use crate::remembered::Remembered;
+use crate::spans::{Span, spans};
 
 /// A shard is closed once it has so many bytes.
 const SHARD_BYTES: u64 = 64 << 20;
 /// Why a question is rejected whose prompt the model cannot take.
-const TOO_LONG: &str = "passage: longer than the model's context";
+const UNFIT: &str = "passage: the model cannot take it";
+/// Why a passage is rejected that has no phrase to ask for.
+const NOTHING: &str = "passage: no name, number or thing to ask for";
 /// Why a question is rejected that was asked before.
 const REPEATED: &str = "question: nearly an earlier one";
 
@@ -223,11 +227,18 @@ impl Maker<'_> {
         }
         let mut rng = ChaCha8Rng::seed_from_u64(self.args.seed ^ hash(&name));
         let mut kept = 0;
-        let beginnings = prompts::beginnings(self.args.questions as usize, &mut rng);
-        for (question, beginning) in beginnings.into_iter().enumerate() {
+        let mut spans = spans(&passage.text);
+        spans.shuffle(&mut rng);
+        spans.truncate(self.args.questions as usize);
+        if spans.is_empty() {
+            ledger.account(&name, &Made::Rejected(NOTHING, String::new()))?;
+        }
+        for (question, span) in spans.iter().enumerate() {
             let input = format!("{name}/{question}");
-            let ask = prompts::question(&passage.text, beginning, rng.random());
-            let made = self.question(&input, &book.name, &passage.text, &ask)?;
+            let beginning = prompts::beginning(span, &mut rng);
+            let ask = prompts::question(span, beginning);
+            let asked = (beginning, &ask);
+            let made = self.question(&input, &book.name, (&passage.text, span), asked)?;
             kept += u64::from(matches!(made, Made::Sample(_)));
             ledger.account(&input, &made)?;
         }
@@ -238,33 +249,32 @@ impl Maker<'_> {
         &mut self,
         input: &str,
         source: &str,
-        passage: &str,
-        ask: &prompts::Ask,
+        (passage, span): (&str, &Span),
+        (beginning, ask): (&str, &prompts::Ask),
     ) -> Result<Made, TextbooksError> {
         let Some(said) = self.said(ask)? else {
-            return Ok(Made::Rejected(TOO_LONG, String::new()));
+            return Ok(Made::Rejected(UNFIT, String::new()));
         };
-        let question = match filters::question(&said, passage, self.args.closed_book) {
+        let said = format!("{beginning}{said}");
+        let question = match filters::question(&said, &span.around, self.args.closed_book) {
             Ok(question) => question,
             Err(reason) => return Ok(Made::Rejected(reason, said)),
         };
         if let Some(id) = self.kept.find(&question) {
             return Ok(Made::Repeats(id.to_owned()));
         }
-        let Some(said) = self.said(&prompts::answer(Step::Answer, passage, &question))? else {
-            return Ok(Made::Rejected(TOO_LONG, question));
-        };
-        let answer = match filters::answer(&said, &question, passage) {
-            Ok(answer) => answer,
-            Err(reason) => return Ok(Made::Rejected(reason, format!("{question} {said}"))),
-        };
-        let Some(again) = self.said(&prompts::answer(Step::Check, passage, &question))? else {
-            return Ok(Made::Rejected(TOO_LONG, question));
-        };
-        if let Err(reason) = filters::agree(&question, &answer, &again) {
-            let said = format!("{question} {answer} | {again}");
+        if let Some(reason) = filters::answer(&question, &span.text) {
+            let said = format!("{question} {}", span.text);
             return Ok(Made::Rejected(reason, said));
         }
+        let Some(said) = self.said(&prompts::answer(&span.around, &question))? else {
+            return Ok(Made::Rejected(UNFIT, question));
+        };
+        if let Err(reason) = filters::agree(&question, &span.text, &said) {
+            let said = format!("{question} {} | {said}", span.text);
+            return Ok(Made::Rejected(reason, said));
+        }
+        let answer = span.text.clone();
         let sample = self.sample(input, source, passage, (&question, answer))?;
         self.kept.add(&question, &sample.id);
         Ok(Made::Sample(Box::new(sample)))
@@ -274,7 +284,7 @@ impl Maker<'_> {
     fn said(&mut self, ask: &prompts::Ask) -> Result<Option<String>, TextbooksError> {
         match self.remembered.ask(ask, self.ask)? {
             Ok(said) => Ok(Some(said)),
-            Err(AskError::TooLong) => Ok(None),
+            Err(AskError::Unfit) => Ok(None),
             Err(AskError::Failed(reason)) => Err(TextbooksError::Model {
                 model: self.model.name.clone(),
                 reason,

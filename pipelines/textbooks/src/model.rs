@@ -19,8 +19,9 @@ pub struct Model {
 /// Why the model did not answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AskError {
-    /// The prompt does not fit into its context: the passage is rejected.
-    TooLong,
+    /// The prompt does not fit into its context, or spells marks of its own: the passage is
+    /// rejected.
+    Unfit,
     /// Anything else ends the run.
     Failed(String),
 }

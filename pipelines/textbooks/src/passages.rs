@@ -91,7 +91,7 @@ fn pieces(text: &str) -> Vec<&str> {
 }
 
 /// The words of `text` with their places.
-fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(crate) fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let place = |word: &str| word.as_ptr() as usize - text.as_ptr() as usize;
     text.split_whitespace().map(move |word| (place(word), word))
 }

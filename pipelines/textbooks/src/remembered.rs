@@ -98,14 +98,14 @@ impl Remembered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prompts::{Step, answer};
+    use crate::prompts::answer;
 
     #[test]
     fn what_was_said_is_asked_for_once_even_after_a_kill() {
         let folder = tempfile::tempdir().unwrap();
         let say = |question: &str, said: &str| {
             let mut remembered = Remembered::open(folder.path()).unwrap();
-            let ask = answer(Step::Answer, "A text.", question);
+            let ask = answer("A text.", question);
             let mut model = |_: &Ask| Ok(said.to_owned());
             let said = remembered.ask(&ask, &mut model).unwrap().unwrap();
             (said, remembered.num_asked())
@@ -124,7 +124,7 @@ mod tests {
         // Nor twice in one run.
         let mut remembered = Remembered::open(folder.path()).unwrap();
         for _ in 0..2 {
-            let ask = answer(Step::Check, "A text.", "Why?");
+            let ask = answer("A text.", "Where?");
             let said = remembered.ask(&ask, &mut |_| Ok("once".into())).unwrap();
             assert_eq!((said.unwrap(), remembered.num_asked()), ("once".into(), 1));
         }

@@ -1,7 +1,7 @@
 //! Words as answers are compared by them: without case, punctuation and endings.
 
 /// Words that say nothing by themselves.
-const STOP_WORDS: &[&str] = &[
+pub(crate) const STOP_WORDS: &[&str] = &[
     "a", "about", "after", "again", "all", "also", "am", "an", "and", "any", "are", "as", "at",
     "be", "because", "been", "before", "being", "but", "by", "can", "could", "did", "do", "does",
     "doing", "for", "from", "had", "has", "have", "having", "he", "her", "hers", "him", "his",

@@ -9,14 +9,14 @@ use plain_text::{Split, split_of};
 use serde_json::Value;
 
 use super::*;
-use crate::prompts::Ask;
+use crate::prompts::{Ask, Step};
 
 /// Passages of 110 words: ten people, each of whom carries something somewhere.
 fn story(passages: usize) -> String {
     let colours = ["green", "yellow", "silver", "wooden", "heavy"];
     let person = |n: usize| {
         let colour = colours[n % colours.len()];
-        format!("Person{n} carries one {colour} lantern{n} to the old harbour every day.")
+        format!("Person{n} carries the {colour} lantern{n} to the harbour of Town{n} today.")
     };
     let passage = |n: usize| {
         (10 * n..10 * n + 10)
@@ -27,27 +27,50 @@ fn story(passages: usize) -> String {
     (0..passages).map(passage).collect::<Vec<_>>().join("\n\n")
 }
 
-/// Asks and answers well, badly or not at all, as the seed and the person have it.
+/// The number behind the first `name` in `text`.
+fn number(text: &str, name: &str) -> Option<usize> {
+    let rest = text.split_once(name)?.1;
+    let digits = rest.find(|letter: char| !letter.is_ascii_digit());
+    rest[..digits.unwrap_or(rest.len())].parse().ok()
+}
+
+/// Asks and answers well, badly or not at all, as the length of the text and the person have it.
 fn say(ask: &Ask) -> String {
-    let last = &ask.turns.last().unwrap().text;
-    let people: Vec<usize> = last
-        .split_whitespace()
-        .filter_map(|word| word.strip_prefix("Person")?.parse().ok())
-        .collect();
-    let person = people[(ask.seed >> 8) as usize % people.len().min(4)];
-    match ask.step {
-        Step::Question if ask.seed.is_multiple_of(5) => "A text about a harbour.".into(),
-        Step::Question => format!("What does Person{person} carry to the harbour?"),
-        Step::Answer | Step::Check => {
-            let asked = last.split("What does Person").nth(1).unwrap();
-            let person: usize = asked.split(' ').next().unwrap().parse().unwrap();
-            match ask.step {
-                Step::Answer if person.is_multiple_of(5) => "a purple whale".into(),
-                Step::Check if person.is_multiple_of(7) => "the old harbour".into(),
-                _ => format!("one lantern{person}"),
+    let last = ask.text.rsplit_once("Text: ").unwrap().1;
+    let asked = match ask.step {
+        Step::Question => {
+            let wanted = last.split_once("Answer: ").unwrap().1;
+            match (number(wanted, "lantern"), number(wanted, "Town")) {
+                _ if last.len().is_multiple_of(5) => "A text about a harbour.".into(),
+                (Some(n), _) => {
+                    let n = n - usize::from(n > 0 && last.len().is_multiple_of(4));
+                    format!("What does Person{n} carry to the harbour?")
+                }
+                (_, Some(n)) => format!("Where does Person{n} carry lantern{n}?"),
+                _ => format!(
+                    "What is the harbour of Town{}?",
+                    number(last, "Town").unwrap()
+                ),
             }
         }
-    }
+        Step::Answer => {
+            let asked = last.split_once("Question: ").unwrap().1;
+            return match number(asked, "Person") {
+                Some(n) if n.is_multiple_of(7) => " the old harbour".into(),
+                Some(n) if n.is_multiple_of(5) => " It is not mentioned.".into(),
+                Some(n) if asked.contains("carry to") => format!(" one lantern{n}. It is old."),
+                Some(n) => format!(" Town{n}"),
+                None => String::new(),
+            };
+        }
+    };
+    // The first word, or two, stand in the prompt.
+    let begun = last.rsplit_once("Question: ").unwrap().1;
+    let words = begun.split(' ').count();
+    asked
+        .split_inclusive(' ')
+        .skip(words)
+        .fold(String::from(" "), |all, word| all + word)
 }
 
 struct Folder(tempfile::TempDir);
@@ -124,14 +147,19 @@ fn every_question_is_accounted_for_and_every_sample_can_be_traced() {
     let folder = Folder::new();
     let text = story(20);
     let files = vec![folder.file("story.txt", &text)];
-    let manifest = made(&folder.args(files, "out"));
-    assert_eq!(manifest.inputs, 60);
+    let mut args = folder.args(files, "out");
+    args.questions = 64;
+    let manifest = made(&args);
+    // A passage has ten lanterns, ten towns, and one harbour.
+    assert_eq!(manifest.inputs, 420);
     let rejected: u64 = manifest.rejected.values().sum();
     assert_eq!(manifest.inputs, manifest.kept + rejected);
     let reasons: Vec<&str> = manifest.rejected.keys().map(String::as_str).collect();
     let wanted = [
-        "answer: another one when asked again",
-        "answer: words that the passage does not have",
+        "answer: none found by the model",
+        "answer: repeats the question",
+        "answer: the model finds another",
+        "question: names what the passage does not",
         "question: nearly an earlier one",
         "question: not one sentence with a question mark",
     ];
@@ -166,11 +194,8 @@ fn every_question_is_accounted_for_and_every_sample_can_be_traced() {
         };
         let (before, question) = turns[0].text.split_once("\n\n").unwrap();
         assert_eq!(before, passage);
-        assert!(question.starts_with("What does Person"), "{question}");
-        assert!(
-            passage.contains(turns[1].text.strip_prefix("one ").unwrap()),
-            "{turns:?}"
-        );
+        assert!(question.contains(" does Person"), "{question}");
+        assert!(passage.contains(&turns[1].text), "{turns:?}");
     }
 }
 
@@ -232,7 +257,7 @@ fn without_the_book_questions_stand_alone_and_come_once() {
     // The same passage twice.
     let text = format!("{}\n\n{}", story(1), story(1));
     let mut args = folder.args(vec![folder.file("story.txt", &text)], "out");
-    (args.closed_book, args.questions) = (true, 6);
+    (args.closed_book, args.questions) = (true, 64);
     made(&args);
     let reader = Reader::open(&folder.at("out")).unwrap();
     let mut questions = std::collections::BTreeSet::new();
@@ -242,7 +267,7 @@ fn without_the_book_questions_stand_alone_and_come_once() {
         let Content::Turns(turns) = &sample.content else {
             panic!("{sample:?}")
         };
-        assert!(turns[0].text.starts_with("What does Person"));
+        assert!(turns[0].text.contains(" does Person"));
         assert!(questions.insert(turns[0].text.clone()), "{:?}", turns[0]);
     }
     let ledger = folder.ledger("out");
@@ -314,8 +339,8 @@ fn a_passage_that_the_model_cannot_take_is_rejected_and_a_broken_model_ends_the_
         error.contains("fake") && error.contains("no weights"),
         "{error}"
     );
-    let long = make(&args, &model(), &mut |_| Err(AskError::TooLong)).unwrap();
-    assert_eq!(long.rejected[TOO_LONG], 6);
+    let long = make(&args, &model(), &mut |_| Err(AskError::Unfit)).unwrap();
+    assert_eq!(long.rejected[UNFIT], 6);
 }
 
 #[test]
