@@ -35,6 +35,20 @@ impl Picture {
         Ok(Self { width, height, rgb })
     }
 
+    /// The part between `[left, top, right, bottom]`, in pixels, as a picture of its own; none if
+    /// it is empty or reaches over the edge.
+    pub fn part(&self, [left, top, right, bottom]: [usize; 4]) -> Option<Self> {
+        if left >= right || top >= bottom || right > self.width || bottom > self.height {
+            return None;
+        }
+        let row = |y: usize| &self.rgb[3 * (y * self.width + left)..3 * (y * self.width + right)];
+        Some(Self {
+            width: right - left,
+            height: bottom - top,
+            rgb: (top..bottom).flat_map(row).copied().collect(),
+        })
+    }
+
     /// Names the picture by what it shows: SHA-256 over its size and pixels, so two files with
     /// the same pixels share one hash.
     pub fn content_hash(&self) -> [u8; 32] {
@@ -85,6 +99,17 @@ mod tests {
             .to_string();
         assert!(error.contains("12") && error.contains("11"), "{error}");
         assert_eq!(Picture::from_rgb(0, 2, vec![]), Err(ImageError::Empty));
+    }
+
+    #[test]
+    fn a_part_has_the_pixels_of_its_place() {
+        let whole = Picture::from_rgb(3, 2, (0..18).collect()).unwrap();
+        let part = whole.part([1, 0, 3, 2]).unwrap();
+        let wanted = vec![3, 4, 5, 6, 7, 8, 12, 13, 14, 15, 16, 17];
+        assert_eq!(part, Picture::from_rgb(2, 2, wanted).unwrap());
+        for outside in [[1, 0, 4, 2], [1, 0, 1, 2], [2, 0, 1, 2], [0, 0, 3, 3]] {
+            assert_eq!(whole.part(outside), None, "{outside:?}");
+        }
     }
 
     #[test]

@@ -12,19 +12,27 @@ use crate::args::Split;
 const TRAIN: &[&str] = &[
     "fonts-cabin",
     "fonts-cantarell",
+    "fonts-comfortaa",
     "fonts-comic-neue",
     "fonts-courier-prime",
     "fonts-crosextra-caladea",
     "fonts-crosextra-carlito",
     "fonts-dejavu-core",
+    "fonts-dosis",
     "fonts-ebgaramond",
     "fonts-hack",
+    "fonts-inconsolata",
+    "fonts-jetbrains-mono",
     "fonts-lato",
     "fonts-liberation2",
+    "fonts-linuxlibertine",
     "fonts-open-sans",
+    "fonts-play",
     "fonts-quattrocento",
     "fonts-roboto-slab",
     "fonts-roboto-unhinted",
+    "fonts-sil-gentium-basic",
+    "fonts-yanone-kaffeesatz",
 ];
 /// Families kept for the test.
 const TEST: &[&str] = &[

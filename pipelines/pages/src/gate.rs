@@ -37,6 +37,8 @@ pub enum Gate {
         media_type: &'static str,
         /// Typefaces that a page of our own making may load.
         fonts: Arc<Fonts>,
+        /// We made it, so that it may share a browser's context with others that we made.
+        ours: bool,
     },
     /// A folder's files, and nothing outside it.
     Folder {
@@ -88,7 +90,13 @@ impl Gate {
             html,
             media_type,
             fonts: Arc::default(),
+            ours: false,
         })
+    }
+
+    /// Whether the page needs no browser context of its own.
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Self::Page { ours: true, .. })
     }
 
     /// The URL under which the browser is told to open the page.

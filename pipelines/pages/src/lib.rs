@@ -5,10 +5,12 @@
 //! [`Seen`] on it) -> `questions` -> `avocet-data` shards.
 //!
 //! - [`run`], [`make`]: the whole pipeline. [`address`]: one page for `avocet ask`.
-//! - [`chromium`]: the browser process; `render`: one page in it; [`synthetic`]: made-up pages.
+//! - [`chromium`]: the browser process; `render`: one page in it; [`synthetic`]: made-up pages;
+//!   `closer`: parts of them.
 
 mod args;
 pub mod chromium;
+mod closer;
 mod error;
 mod fonts;
 mod gate;

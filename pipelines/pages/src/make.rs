@@ -17,6 +17,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::args::{Args, Split};
+use crate::closer;
 use crate::error::{PagesError, RenderError};
 use crate::fonts::Fonts;
 use crate::gate::{self, Gate};
@@ -240,11 +241,12 @@ impl Job {
             What::Synthetic(number) => {
                 let split = self.args.split.unwrap_or(Split::Train);
                 let made = synthetic::draw(self.args.seed, *number, split, &self.names);
-                let (html, fonts) = (made.html.into_bytes(), Arc::clone(&self.fonts));
+                let (html, fonts) = (made.html.clone().into_bytes(), Arc::clone(&self.fonts));
                 let gate = Gate::Page {
                     html,
                     media_type: "text/html",
                     fonts,
+                    ours: true,
                 };
                 let rendered = match renderer.render(&Arc::new(gate), made.view, made.extent) {
                     Ok(rendered) => rendered,
@@ -263,9 +265,18 @@ impl Job {
                     Split::Train => conversation,
                     Split::Test => |one: &Asked| one.kind,
                 };
-                questions::samples(OURS, &picture, &asked, kind_of)
-                    .map(Ok)
-                    .map_err(named)
+                let mut samples =
+                    questions::samples(OURS, &picture, &asked, kind_of).map_err(named)?;
+                if split == Split::Train {
+                    for closer in closer::looks(&made, &rendered, &mut rng) {
+                        let Ok(picture) = closer.picture.to_png() else {
+                            continue;
+                        };
+                        let more = questions::samples(OURS, &picture, &closer.asked, conversation);
+                        samples.extend(more.map_err(named)?);
+                    }
+                }
+                Ok(Ok(samples))
             }
             What::Page {
                 source,
@@ -348,10 +359,9 @@ impl Job {
             if bottom <= top {
                 return None;
             }
-            let row = 3 * picture.width;
-            let rgb = picture.rgb[top * row..bottom * row].to_vec();
-            let part = avocet_media::Picture::from_rgb(picture.width, bottom - top, rgb).ok()?;
-            Some((part.to_png().ok()?, seen.rows(top as f64, bottom as f64)))
+            let part = picture.part([0, top, picture.width, bottom])?;
+            let seen = seen.part([0.0, top as f64, seen.width, bottom as f64]);
+            Some((part.to_png().ok()?, seen))
         };
         cuts.windows(2).filter_map(piece).collect()
     }

@@ -102,22 +102,33 @@ impl Seen {
         self
     }
 
-    /// What is seen between the rows `top` and `bottom`, as a picture of its own.
-    pub fn rows(&self, top: f64, bottom: f64) -> Self {
+    /// What is seen inside `cut`, as a picture of its own.
+    pub fn part(&self, cut: Box) -> Self {
+        let [left, top, right, bottom] = cut;
         // Half a pixel of a box may round over the edge.
-        let within = |place: &Box| place[1] >= top - 0.6 && place[3] <= bottom + 0.6;
+        let within = |place: &Box| {
+            place[0] >= left - 0.6
+                && place[1] >= top - 0.6
+                && place[2] <= right + 0.6
+                && place[3] <= bottom + 0.6
+        };
         let cut = |place: &Box| {
             [
-                place[0],
+                place[0].max(left) - left,
                 place[1].max(top) - top,
-                place[2],
+                place[2].min(right) - left,
                 place[3].min(bottom) - top,
             ]
         };
-        let touches = |place: &Box| place[3] > top + 0.6 && place[1] < bottom - 0.6;
+        let touches = |place: &Box| {
+            place[2] > left + 0.6
+                && place[0] < right - 0.6
+                && place[3] > top + 0.6
+                && place[1] < bottom - 0.6
+        };
         let mut part = Self {
             title: self.title.clone(),
-            width: self.width,
+            width: right - left,
             height: bottom - top,
             frames: self.frames,
             ..Self::default()
@@ -233,7 +244,7 @@ pub(crate) mod tests {
         );
         let parts: Vec<Seen> = cuts
             .windows(2)
-            .map(|pair| seen.rows(pair[0], pair[1]))
+            .map(|pair| seen.part([0.0, pair[0], seen.width, pair[1]]))
             .collect();
         let lines: usize = parts.iter().map(|part| part.lines.len()).sum();
         assert_eq!(lines, 20);
@@ -249,7 +260,17 @@ pub(crate) mod tests {
         let seen = page(&[(0.0, 250.0)]);
         let cuts = seen.cuts(100.0);
         assert_eq!(cuts, [0.0, 100.0, 200.0, 260.0]);
-        assert!(seen.rows(0.0, 100.0).text().is_empty());
+        assert!(seen.part([0.0, 0.0, 100.0, 100.0]).text().is_empty());
+    }
+
+    #[test]
+    fn a_line_cut_at_its_side_is_known_to_be() {
+        let seen = page(&[(0.0, 10.0), (20.0, 30.0)]);
+        let part = seen.part([50.0, 15.0, 100.0, 40.0]);
+        assert_eq!((part.width, part.height), (50.0, 25.0));
+        assert_eq!(part.lines.len(), 1);
+        assert_eq!(part.lines[0].place, [0.0, 5.0, 40.0, 15.0]);
+        assert!(!part.lines[0].whole && part.text().is_empty());
     }
 
     #[test]

@@ -46,5 +46,6 @@ fn page(html: impl Into<Vec<u8>>) -> Gate {
         html: html.into(),
         media_type: "text/html",
         fonts: Arc::default(),
+        ours: false,
     }
 }
