@@ -5,6 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use crate::continents::Continents;
 use crate::drawn::Drawn;
 use crate::easy_vqa::EasyVqa;
 use crate::error::NamedPicturesError;
@@ -37,6 +38,7 @@ pub struct Artist {
 enum Subject {
     Shapes,
     Named(NamedSprites),
+    Continents(Continents),
     Texts(Texts),
     EasyVqa(EasyVqa),
 }
@@ -64,6 +66,11 @@ impl Artist {
                 let (set, dropped) = flags::load(package)?;
                 left_out = dropped;
                 Subject::Named(set)
+            }
+            (Kind::Continents, [package, ..]) => {
+                let (continents, dropped) = Continents::load(package, split)?;
+                left_out = dropped;
+                Subject::Continents(continents)
             }
             (Kind::Emoji, [package, ..]) => {
                 let (set, dropped) = emoji::load(package)?;
@@ -125,6 +132,7 @@ impl Artist {
         Ok(Drawing::Done(match &self.subject {
             Subject::Shapes => shapes::draw(self.split, &mut rng)?,
             Subject::Named(set) => set.draw(self.split, &mut rng)?,
+            Subject::Continents(continents) => continents.draw(self.split, &mut rng)?,
             Subject::EasyVqa(questions) => questions.question(index),
             Subject::Texts(texts) => return texts.draw(self.split, &mut rng),
         }))

@@ -16,8 +16,8 @@ pub struct Fixture {
 }
 
 const COUNTRIES: &str = r#"[
-  {"code": "aa", "name": "Redland", "flag_4x3": "flags/4x3/aa.svg", "iso": true},
-  {"code": "bb", "name": "Isle of Blue", "flag_4x3": "flags/4x3/bb.svg", "iso": true},
+  {"code": "aa", "name": "Redland", "continent": "Asia", "flag_4x3": "flags/4x3/aa.svg", "iso": true},
+  {"code": "bb", "name": "Isle of Blue", "continent": "Oceania", "flag_4x3": "flags/4x3/bb.svg", "iso": true},
   {"code": "bc", "name": "Blue Rock", "flag_4x3": "flags/4x3/bb.svg", "iso": true},
   {"code": "un", "name": "All of Us", "flag_4x3": "flags/4x3/bb.svg", "iso": false}
 ]"#;

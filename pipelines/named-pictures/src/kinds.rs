@@ -9,6 +9,8 @@ pub enum Kind {
     Shapes,
     /// The flags of countries.
     Flags,
+    /// Flags again, asked for the continent of their country.
+    Continents,
     /// Emoji.
     Emoji,
     /// Lines of text in the faces seen in training.
@@ -65,9 +67,10 @@ pub const UNSEEN_FAMILIES: [&str; 4] = [
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Shapes,
         Self::Flags,
+        Self::Continents,
         Self::Emoji,
         Self::Text,
         Self::TextUnseen,
@@ -79,6 +82,7 @@ impl Kind {
         match self {
             Self::Shapes => "shapes",
             Self::Flags => "flags",
+            Self::Continents => "continents",
             Self::Emoji => "emoji",
             Self::Text => "text",
             Self::TextUnseen => "text-unseen",
@@ -104,7 +108,7 @@ impl Kind {
     pub fn packages(self) -> Vec<&'static str> {
         let own: &[&str] = match self {
             Self::Shapes => &[],
-            Self::Flags => &["flag-icons"],
+            Self::Flags | Self::Continents => &["flag-icons"],
             Self::Emoji => &["emoji-google"],
             Self::Text | Self::TextUnseen => &["american-english", "wordnet"],
             Self::EasyVqa => &["easy-vqa"],

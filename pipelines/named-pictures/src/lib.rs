@@ -7,13 +7,14 @@
 //! - [`run`], [`make`]: the whole pipeline; [`Kind`], [`Split`]: what can be made.
 //! - `canvas`, `background`, `sprite`, `fonts`: painting.
 //!   Other pipelines that draw paint with the same ones.
-//! - `shapes`, `easy_vqa`, `flags`, `emoji`, `text`: the kinds; `wording`,
+//! - `shapes`, `easy_vqa`, `flags`, `continents`, `emoji`, `text`: the kinds; `wording`,
 //!   `shape_questions`, `lines`: what is asked and written.
 
 mod args;
 mod artist;
 mod background;
 mod canvas;
+mod continents;
 mod drawn;
 mod easy_vqa;
 mod emoji;

@@ -80,11 +80,7 @@ impl NamedSprites {
     ///
     /// Errors if the picture cannot be written as PNG.
     pub fn draw(&self, split: Split, rng: &mut ChaCha8Rng) -> Result<Drawn, NamedPicturesError> {
-        let thing = self
-            .things
-            .choose(rng)
-            .expect("the set was checked to have things");
-        let image = self.picture(thing, split, rng)?;
+        let (thing, image) = self.show(split, rng)?;
         let (question, answer) = self.ask(thing, split, rng);
         Ok(Drawn {
             image,
@@ -94,6 +90,21 @@ impl NamedSprites {
             source: self.source.clone(),
             licence: self.licence.clone(),
         })
+    }
+
+    /// One of the things, and a picture of it as a PNG file.
+    ///
+    /// Errors if the picture cannot be written.
+    pub fn show(
+        &self,
+        split: Split,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<(&Named, Vec<u8>), NamedPicturesError> {
+        let thing = self
+            .things
+            .choose(rng)
+            .expect("the set was checked to have things");
+        Ok((thing, self.picture(thing, split, rng)?))
     }
 
     fn picture(

@@ -31,6 +31,18 @@ pub const IS_FLAG: [&str; 6] = [
     "Is {} the country of this flag?",
 ];
 
+/// Asks for the continent of a flag's country.
+pub const CONTINENT: [&str; 8] = [
+    "Which continent is the country of this flag in?",
+    "On which continent is this country?",
+    "What continent does this flag's country belong to?",
+    "Which continent is this flag from?",
+    "The country of this flag lies on which continent?",
+    "Name the continent of this country.",
+    "In what continent is the country with this flag?",
+    "Tell me the continent of the flag in the picture.",
+];
+
 /// Asks for the name of an emoji.
 pub const EMOJI: [&str; 12] = [
     "Which emoji is this?",
@@ -120,7 +132,7 @@ mod tests {
 
     #[test]
     fn every_wording_ends_in_a_mark_that_may_be_left_out() {
-        let lists: [&[&str]; 5] = [&FLAG, &IS_FLAG, &EMOJI, &IS_EMOJI, &TEXT];
+        let lists: [&[&str]; 6] = [&FLAG, &IS_FLAG, &CONTINENT, &EMOJI, &IS_EMOJI, &TEXT];
         for wording in lists.concat() {
             assert!(wording.ends_with(['?', '.']), "{wording}");
         }
@@ -131,7 +143,7 @@ mod tests {
         for wording in IS_FLAG.iter().chain(&IS_EMOJI) {
             assert_eq!(wording.matches("{}").count(), 1, "{wording}");
         }
-        for wording in FLAG.iter().chain(&EMOJI).chain(&TEXT) {
+        for wording in FLAG.iter().chain(&CONTINENT).chain(&EMOJI).chain(&TEXT) {
             assert!(!wording.contains('{'), "{wording}");
         }
     }
