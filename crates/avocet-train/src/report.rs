@@ -293,6 +293,17 @@ fn short(value: f64) -> String {
     }
 }
 
+/// Lines that colour-blind readers tell apart too, all dark enough on white (Okabe and Ito).
+const COLOURS: [RGBColor; 7] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(80, 80, 80),
+];
+
 fn draw(plot: &Plot) -> Result<String> {
     let mut svg = String::new();
     let drawn = draw_on(&mut svg, plot);
@@ -327,8 +338,12 @@ fn draw_on(svg: &mut String, plot: &Plot) -> std::result::Result<(), Box<dyn std
                 .light_line_style(WHITE)
                 .x_desc(plot.axis)
                 .x_label_formatter(&|at| {
-                    if *at < 1e6 {
+                    if *at < 1e4 {
                         format!("{at:.0}")
+                    } else if *at < 1e6 {
+                        format!("{:.0} k", at / 1e3)
+                    } else if *at < 1e9 {
+                        format!("{:.1} M", at / 1e6)
                     } else {
                         format!("{at:.1e}")
                     }
@@ -337,7 +352,7 @@ fn draw_on(svg: &mut String, plot: &Plot) -> std::result::Result<(), Box<dyn std
                 .y_label_formatter(&|value| short(*value))
                 .draw()?;
             for (index, series) in plot.series.iter().enumerate() {
-                let colour = Palette99::pick(index).to_rgba();
+                let colour = COLOURS[index % COLOURS.len()];
                 let points: Vec<_> = series.points.iter().filter(usable).copied().collect();
                 chart
                     .draw_series(LineSeries::new(points, colour.stroke_width(1)))?

@@ -108,15 +108,19 @@ fn table(runs: &[Measured]) -> String {
         let of = |write: fn(&Point) -> String| last.map(write).unwrap_or_default();
         rows += &row(vec![
             run.name.clone(),
-            run.total_parameters.to_string(),
-            run.active_parameters.to_string(),
-            of(|p| format!("{:.0}", p.tokens)),
+            millions(run.total_parameters as f64),
+            millions(run.active_parameters as f64),
+            of(|p| millions(p.tokens)),
             of(|p| format!("{:.0}", p.seconds)),
             of(|p| format!("{:.3e}", p.flops)),
             of(|p| format!("{:.4}", p.loss)),
         ]);
     }
     format!("<table>{rows}</table>")
+}
+
+fn millions(count: f64) -> String {
+    format!("{:.2} M", count / 1e6)
 }
 
 impl Measured {
