@@ -38,6 +38,7 @@ data: setup build ## the training and held-out data of mini, under datasets/
 	$(AVOCET) data formulas --kind formula --count 2000 --split test --seed 2 -o datasets/formulas/test
 	$(AVOCET) data pages --synthetic 2500 --seed 1 -o datasets/pages/train
 	$(AVOCET) data pages --synthetic 1300 --seed 3 -o datasets/pages-words/train
+	$(AVOCET) data pages --synthetic 2000 --seed 4 -o datasets/pages-near/train
 	$(AVOCET) data pages --synthetic 300 --split test --seed 2 -o datasets/pages/test
 	$(DRAW) --kind text --max-chars 6 --count 60000 --seed 11 -o datasets/text-short/train
 	$(DRAW) --kind text --max-chars 12 --count 100000 --seed 12 -o datasets/text-medium/train
@@ -51,8 +52,8 @@ data: setup build ## the training and held-out data of mini, under datasets/
 	for kind in flags text text-unseen; do $(DRAW) --kind $$kind --split test --count 1000 --seed 2 -o datasets/$$kind/test || exit 1; done
 
 mini: data ## the whole recipe of the built-in model: data, then every stage; goes on where it stopped
-	for stage in assets/recipes/mini/*.toml; do $(AVOCET) train $$stage --resume || exit 1; done
-	$(AVOCET) models export runs/mini/9-words -o assets/mini
+	for stage in $$(ls assets/recipes/mini/*.toml | sort -V); do $(AVOCET) train $$stage --resume || exit 1; done
+	$(AVOCET) models export runs/mini/10-near -o assets/mini
 
 test: setup ## every test; offline once the dependencies are fetched
 	$(CARGO) test --workspace --locked

@@ -3,7 +3,7 @@
 #
 #   sh assets/samples/make_clip.sh EMOJI_DIR
 #
-# EMOJI_DIR holds img/google/64 of npm's emoji-datasource-google 16.0.0 (Noto Emoji). Needs
+# EMOJI_DIR is img/google/64 of npm's emoji-datasource-google 16.0.0 (Noto Emoji). Needs
 # espeak-ng, ffmpeg and the DejaVu fonts. The words were chosen so that tiny.en hears them right:
 # espeak-ng swallows the first consonant of "the", "then" and "here" after a silence.
 set -eu
@@ -30,12 +30,12 @@ draw() { # number, emoji, ground
 
 say 1 "Hello there, and welcome to this film."
 say 2 "First we see a penguin, walking home."
-say 3 "Next comes a rocket. It flies to the moon."
+say 3 "Next comes a dragon. It flies to the moon."
 say 4 "Finally, we see an owl, looking for a mouse."
 say 5 "Good day, and thank you for watching."
 card 1 "Hello there" 0xf4efe6 0x333333 48
 draw 2 1f427 0xf4efe6
-draw 3 1f680 0xdfe9f5
+draw 3 1f409 0xdfe9f5
 draw 4 1f989 0xeef0f5
 card 5 "Good day" 0xf4efe6 0x333333 52
 for number in 1 2 3 4 5; do

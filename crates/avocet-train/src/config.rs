@@ -334,7 +334,11 @@ mod tests {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/recipes/mini");
         let entries = std::fs::read_dir(folder).expect("the recipes");
         let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("entry").path()).collect();
-        paths.sort();
+        paths.sort_by_key(|path| {
+            let name = path.file_name().expect("a name").to_string_lossy();
+            let number = name.split('-').next().expect("a number first");
+            number.parse::<u32>().expect("a number first")
+        });
         let recipes = paths
             .iter()
             .map(|path| TrainConfig::read(path).expect("valid"));
