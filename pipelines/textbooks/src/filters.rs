@@ -3,7 +3,7 @@
 use avocet_text::prompt::IMAGE_MARKER;
 
 use crate::passages::{count, ends_a_sentence};
-use crate::spans::ABBREVIATIONS;
+use crate::spans::is_last;
 use crate::words::{content, f1, is_number, words};
 
 /// A passage has at least so many words.
@@ -85,10 +85,7 @@ pub(crate) fn question(
     let question = bare(said, "Question:");
     let mut before = question.split_whitespace().rev();
     let ends = before.next().is_some_and(|last| last.ends_with('?'));
-    let breaks = |word: &str| {
-        ends_a_sentence(word) && !ABBREVIATIONS.contains(&word.to_lowercase().as_str())
-    };
-    if !ends || question.contains('\n') || before.any(breaks) || question.contains(IMAGE_MARKER) {
+    if !ends || question.contains('\n') || before.any(is_last) || question.contains(IMAGE_MARKER) {
         return Err("question: not one sentence with a question mark");
     }
     if !QUESTION_WORDS.contains(&count(question)) {
@@ -158,10 +155,7 @@ pub(crate) fn agree(question: &str, wanted: &str, said: &str) -> Result<(), &'st
 /// A small model often goes on when it has answered.
 fn first_sentence(said: &str) -> &str {
     let line = said.lines().next().unwrap_or_default();
-    let ends = |word: &&str| {
-        ends_a_sentence(word) && !ABBREVIATIONS.contains(&word.to_lowercase().as_str())
-    };
-    match line.split_whitespace().find(ends) {
+    match line.split_whitespace().find(|word| is_last(word)) {
         Some(last) => &line[..last.as_ptr() as usize - line.as_ptr() as usize + last.len()],
         None => line,
     }

@@ -14,7 +14,7 @@ use crate::prompts::Ask;
 
 const FILE: &str = "replies.jsonl";
 
-/// Asks once, and never again for the same words with the same seed.
+/// Asks once, and never again for the same words.
 #[derive(Debug)]
 pub(crate) struct Remembered {
     path: PathBuf,

@@ -10,7 +10,7 @@ use crate::passages::{ends_a_sentence, words};
 use crate::words::STOP_WORDS;
 
 /// Abbreviations that end no sentence.
-pub(crate) const ABBREVIATIONS: &[&str] = &[
+const ABBREVIATIONS: &[&str] = &[
     "mr.", "mrs.", "ms.", "dr.", "st.", "vs.", "e.g.", "i.e.", "etc.", "no.",
 ];
 /// What a thing's name begins with.
@@ -180,7 +180,7 @@ fn bare_words(sentence: &str) -> Vec<Word<'_>> {
             let last: &mut Word<'_> = last;
             last.ends = true;
         }
-        let abbreviated = ABBREVIATIONS.contains(&front.to_lowercase().as_str());
+        let abbreviated = is_abbreviation(front);
         all.push(Word {
             bare,
             start: start + before,
@@ -192,6 +192,15 @@ fn bare_words(sentence: &str) -> Vec<Word<'_>> {
     all
 }
 
+fn is_abbreviation(word: &str) -> bool {
+    ABBREVIATIONS.contains(&word.to_lowercase().as_str())
+}
+
+/// Whether a word is the last of its sentence: it ends like one and is no abbreviation.
+pub(crate) fn is_last(word: &str) -> bool {
+    ends_a_sentence(word) && !is_abbreviation(word)
+}
+
 /// The places of the sentences of `text`.
 fn sentences(text: &str) -> Vec<Range<usize>> {
     let mut all = Vec::new();
@@ -199,7 +208,7 @@ fn sentences(text: &str) -> Vec<Range<usize>> {
     for (place, word) in words(text) {
         let from = *start.get_or_insert(place);
         last = place + word.len();
-        if ends_a_sentence(word) && !ABBREVIATIONS.contains(&word.to_lowercase().as_str()) {
+        if is_last(word) {
             all.push(from..last);
             start = None;
         }
