@@ -327,6 +327,12 @@ fn a_run_is_not_started_over_by_mistake_and_a_later_stage_may_start_from_a_folde
         .unwrap_err()
         .to_string();
     assert!(error.contains("--resume"), "{error}");
+    let other = std::fs::File::open(&first.run).unwrap();
+    other.lock().unwrap();
+    let error = train(&first, &resuming()).unwrap_err().to_string();
+    assert!(error.contains("another process"), "{error}");
+    drop(other);
+    assert_eq!(train(&first, &resuming()).unwrap().step, outcome.step);
 
     let mut second = config(folder.path(), "second", 6);
     second.tokenizer = None;

@@ -57,6 +57,12 @@ pub enum TrainError {
         /// How many checkpoints it holds.
         count: usize,
     },
+    /// Another process trains in the run folder.
+    #[error("{path}: another process is training in this folder")]
+    Busy {
+        /// The run folder.
+        path: PathBuf,
+    },
     /// Training cannot go on because the numbers are no longer finite.
     #[error(
         "step {step}: the gradient was not finite {count} times in a row; lower the learning rate"

@@ -1,5 +1,6 @@
 //! The loop: stages one after another, steps, measurements, checkpoints, and resuming.
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -89,6 +90,7 @@ fn run_stages(
     }
     let run = config.run.as_path();
     std::fs::create_dir_all(run).map_err(TrainError::io(run))?;
+    let _lock = lock(run)?;
     checkpoint::clean(run)?;
     let mut previous = resume(run, options)?;
     let step = previous.as_ref().map_or(0, |loaded| loaded.state.step);
@@ -116,6 +118,18 @@ fn run_stages(
             });
         }
         previous = Some(checkpoint::load(&outcome.folder)?);
+    }
+}
+
+/// Keeps other processes out of the run folder until it is dropped or the process ends.
+fn lock(run: &Path) -> Result<File> {
+    let folder = File::open(run).map_err(TrainError::io(run))?;
+    match folder.try_lock() {
+        Ok(()) => Ok(folder),
+        Err(TryLockError::WouldBlock) => Err(TrainError::Busy {
+            path: run.to_path_buf(),
+        }),
+        Err(TryLockError::Error(error)) => Err(TrainError::io(run)(error)),
     }
 }
 
