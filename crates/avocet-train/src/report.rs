@@ -64,7 +64,8 @@ const STYLE: &str = "body{font:15px/1.4 system-ui,sans-serif;margin:2rem;color:#
 main{display:grid;grid-template-columns:repeat(auto-fill,minmax(34rem,1fr));gap:1.5rem}\
 h1{margin:0 0 .5rem}h2{font-size:1.05rem;margin:0}p{margin:.1rem 0 .3rem;color:#666}\
 svg{width:100%;height:auto;border:1px solid #ddd}table{border-collapse:collapse;margin-bottom:1.5rem}\
-td{padding:.1rem 1.2rem .1rem 0}td+td{font-variant-numeric:tabular-nums}";
+td{padding:.1rem 1.2rem .1rem 0}td+td{font-variant-numeric:tabular-nums}\
+td+td:not(:last-child),td+td+td{text-align:right}";
 
 fn summary(last: &StepMetrics, checkpoints: usize) -> String {
     let rows = [
