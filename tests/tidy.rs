@@ -50,7 +50,13 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     (
         "pages",
-        &["avocet-text", "avocet-media", "avocet-data", "avocet-infer"],
+        &[
+            "avocet-text",
+            "avocet-media",
+            "avocet-data",
+            "avocet-infer",
+            "named-pictures",
+        ],
     ),
     (
         "plain-text",

@@ -190,7 +190,7 @@ pub struct TrainArgs {
 /// `avocet data ...`.
 #[derive(Debug, Subcommand)]
 pub enum DataCommand {
-    /// Shapes, flags, emoji and lines of text with questions and short answers.
+    /// Shapes, flags, emoji, lines of text and prices with questions and short answers.
     NamedPictures(named_pictures::Args),
     /// Formulas with their LaTeX, paragraphs and small pages with their text.
     Formulas(formulas::Args),

@@ -13,7 +13,7 @@ use crate::kinds::{Kind, Split};
 use crate::named_sprites::NamedSprites;
 use crate::packages::Package;
 use crate::text::Texts;
-use crate::{emoji, flags, fonts, shapes, words};
+use crate::{emoji, flags, fonts, prices, shapes, words};
 
 /// What came of drawing a sample.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +40,7 @@ enum Subject {
     Named(NamedSprites),
     Continents(Continents),
     Texts(Texts),
+    Prices(Texts),
     EasyVqa(EasyVqa),
 }
 
@@ -78,7 +79,7 @@ impl Artist {
                 Subject::Named(set)
             }
             (Kind::EasyVqa, [package, ..]) => Subject::EasyVqa(EasyVqa::load(package, split)?),
-            (Kind::Text | Kind::TextUnseen, [list, wordnet, families @ ..])
+            (Kind::Text | Kind::TextUnseen | Kind::Prices, [list, wordnet, families @ ..])
                 if !families.is_empty() =>
             {
                 let families = families
@@ -86,11 +87,15 @@ impl Artist {
                     .map(fonts::family)
                     .collect::<Result<Vec<_>, _>>()?;
                 let lines = words::load(list, wordnet)?;
-                Subject::Texts(Texts {
+                let texts = Texts {
                     families,
                     lines,
                     max_chars,
-                })
+                };
+                match kind {
+                    Kind::Prices => Subject::Prices(texts),
+                    _ => Subject::Texts(texts),
+                }
             }
             (Kind::Shapes, _) => Subject::Shapes,
             (kind, packages) => {
@@ -135,6 +140,7 @@ impl Artist {
             Subject::Continents(continents) => continents.draw(self.split, &mut rng)?,
             Subject::EasyVqa(questions) => questions.question(index),
             Subject::Texts(texts) => return texts.draw(self.split, &mut rng),
+            Subject::Prices(texts) => return prices::draw(texts, self.split, &mut rng),
         }))
     }
 

@@ -1,6 +1,7 @@
 //! A small RGB picture under construction: what backgrounds, shapes, sprites and
 //! glyphs are painted on before it becomes a PNG.
 
+use ab_glyph_rasterizer::Rasterizer;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder, ImageError};
 use rand::Rng;
@@ -56,6 +57,16 @@ impl Canvas {
             let mixed = f32::from(*below) + (f32::from(above) - f32::from(*below)) * coverage;
             *below = (mixed + 0.5).clamp(0.0, 255.0) as u8;
         }
+    }
+
+    /// Lays `colour` over what is drawn in a raster of the picture's size.
+    pub fn fill(&mut self, raster: &Rasterizer, colour: Rgb) {
+        let width = self.width;
+        raster.for_each_pixel(|index, coverage| {
+            if coverage > 0.0 {
+                self.cover(index % width, index / width, colour, coverage.min(1.0));
+            }
+        });
     }
 
     /// Softens the picture: each pixel keeps `1 - amount` of itself and takes the

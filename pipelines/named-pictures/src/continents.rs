@@ -76,6 +76,7 @@ impl Continents {
             image,
             question: wording::ask(&wording::CONTINENT, rng),
             answer: self.continents[&thing.name].clone(),
+            more: Vec::new(),
             truth: Some(Truth::Name(thing.name.clone())),
             source: self.flags.source.clone(),
             licence: self.flags.licence.clone(),

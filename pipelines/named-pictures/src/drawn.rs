@@ -17,6 +17,8 @@ pub struct Drawn {
     pub question: String,
     /// The answer.
     pub answer: String,
+    /// Further questions about the same picture, with their answers.
+    pub more: Vec<(String, String)>,
     /// What the picture shows, for the vision tower's own training.
     pub truth: Option<Truth>,
     /// Where the thing shown comes from.

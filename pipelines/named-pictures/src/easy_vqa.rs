@@ -60,6 +60,7 @@ impl EasyVqa {
             image: self.images[*image].clone(),
             question: question.clone(),
             answer: answer.clone(),
+            more: Vec::new(),
             truth: self.truths.get(image).cloned(),
             source: self.source.clone(),
             licence: self.licence.clone(),

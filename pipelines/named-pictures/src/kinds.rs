@@ -17,6 +17,8 @@ pub enum Kind {
     Text,
     /// Lines of text in the four families kept for the test.
     TextUnseen,
+    /// Lists of things with their prices, as shops set them.
+    Prices,
     /// Easy-VQA's own pictures and questions.
     EasyVqa,
 }
@@ -67,13 +69,14 @@ pub const UNSEEN_FAMILIES: [&str; 4] = [
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Shapes,
         Self::Flags,
         Self::Continents,
         Self::Emoji,
         Self::Text,
         Self::TextUnseen,
+        Self::Prices,
         Self::EasyVqa,
     ];
 
@@ -86,6 +89,7 @@ impl Kind {
             Self::Emoji => "emoji",
             Self::Text => "text",
             Self::TextUnseen => "text-unseen",
+            Self::Prices => "prices",
             Self::EasyVqa => "easy-vqa",
         }
     }
@@ -98,7 +102,7 @@ impl Kind {
     /// The font packages it draws with.
     pub fn families(self) -> &'static [&'static str] {
         match self {
-            Self::Text => &FAMILIES,
+            Self::Text | Self::Prices => &FAMILIES,
             Self::TextUnseen => &UNSEEN_FAMILIES,
             _ => &[],
         }
@@ -110,7 +114,7 @@ impl Kind {
             Self::Shapes => &[],
             Self::Flags | Self::Continents => &["flag-icons"],
             Self::Emoji => &["emoji-google"],
-            Self::Text | Self::TextUnseen => &["american-english", "wordnet"],
+            Self::Text | Self::TextUnseen | Self::Prices => &["american-english", "wordnet"],
             Self::EasyVqa => &["easy-vqa"],
         };
         [own, self.families()].concat()

@@ -1,4 +1,4 @@
-//! Pictures with names: shapes, flags, emoji and lines of text, each with a question
+//! Pictures with names: shapes, flags, emoji, lines of text and of prices, each with a question
 //! about it and a short answer, seeded and in any number.
 //!
 //! packages (fetched by `avocet-media`) -> [`Artist`] per kind (sprites, outlines and
@@ -7,9 +7,10 @@
 //! - [`run`], [`make`]: the whole pipeline; [`Kind`], [`Split`]: what can be made.
 //! - `canvas`, `background`, `sprite`, `fonts`: painting.
 //!   Other pipelines that draw paint with the same ones.
-//! - `shapes`, `easy_vqa`, `flags`, `continents`, `emoji`, `text`: the kinds; `wording`,
-//!   `shape_questions`, `lines`: what is asked and written.
+//! - `shapes`, `easy_vqa`, `flags`, `continents`, `emoji`, `text`, `prices`: the kinds;
+//!   [`wording`], `shape_questions`, `lines`, `amounts`: what is asked and written.
 
+mod amounts;
 mod args;
 mod artist;
 mod background;
@@ -24,17 +25,20 @@ mod fixture;
 mod flags;
 mod fonts;
 mod kinds;
+mod layout;
 mod lines;
 mod named_sprites;
 mod packages;
+mod prices;
 mod run;
 mod shape_questions;
 mod shapes;
 mod sprite;
 mod text;
-mod wording;
+pub mod wording;
 mod words;
 
+pub use amounts::{Currency, currency, price};
 pub use args::Args;
 pub use artist::{Artist, Drawing};
 pub use background::Background;

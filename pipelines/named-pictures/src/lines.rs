@@ -67,23 +67,29 @@ impl Lines {
 
     /// A line of 1 to `max_chars` characters that belongs to `split`.
     pub fn draw(&self, split: Split, max_chars: usize, rng: &mut ChaCha8Rng) -> String {
-        loop {
-            let line = match rng.random_range(0..100) {
-                0..32 => self.words(max_chars, rng),
-                32..42 => cased(self.phrases.choose(rng).expect("not empty"), rng),
-                42..62 => self.piece(max_chars, rng),
-                62..69 => number(rng),
-                69..76 => date(rng),
-                76..82 => price(rng),
-                82..89 => code(rng),
-                _ => random_string(max_chars, rng),
-            };
-            let length = line.chars().count();
-            let fits = (1..=max_chars).contains(&length) && line.trim() == line;
-            if fits && is_held_out(&line) == (split == Split::Test) {
-                return line;
-            }
-        }
+        let line = |rng: &mut ChaCha8Rng| match rng.random_range(0..100) {
+            0..32 => self.words(max_chars, rng),
+            32..42 => self.phrase(rng),
+            42..62 => self.piece(max_chars, rng),
+            62..69 => number(rng),
+            69..76 => date(rng),
+            76..82 => price(rng),
+            82..89 => code(rng),
+            _ => random_string(max_chars, rng),
+        };
+        of_split(split, max_chars, rng, line)
+    }
+
+    /// Words or a phrase of 1 to `max_chars` characters, as a thing may be called.
+    pub fn name(&self, split: Split, max_chars: usize, rng: &mut ChaCha8Rng) -> String {
+        of_split(split, max_chars, rng, |rng| match rng.random_bool(0.7) {
+            true => self.words(max_chars, rng),
+            false => self.phrase(rng),
+        })
+    }
+
+    fn phrase(&self, rng: &mut ChaCha8Rng) -> String {
+        cased(self.phrases.choose(rng).expect("not empty"), rng)
     }
 
     /// One to three words.
@@ -124,6 +130,23 @@ impl Lines {
             upper_first(&line)
         } else {
             line
+        }
+    }
+}
+
+/// The first of the lines drawn by `draw` that fits and belongs to `split`.
+fn of_split(
+    split: Split,
+    max_chars: usize,
+    rng: &mut ChaCha8Rng,
+    mut draw: impl FnMut(&mut ChaCha8Rng) -> String,
+) -> String {
+    loop {
+        let line = draw(rng);
+        let length = line.chars().count();
+        let fits = (1..=max_chars).contains(&length) && line.trim() == line;
+        if fits && is_held_out(&line) == (split == Split::Test) {
+            return line;
         }
     }
 }

@@ -86,6 +86,7 @@ impl NamedSprites {
             image,
             question,
             answer,
+            more: Vec::new(),
             truth: Some(Truth::Name(thing.name.clone())),
             source: self.source.clone(),
             licence: self.licence.clone(),

@@ -3,17 +3,17 @@
 use std::io::Write;
 use std::ops::Range;
 
-use avocet_data::Sample;
 use avocet_data::shard::{Manifest, Recipe, Writer};
+use avocet_data::{Content, Sample};
 use avocet_media::Sources;
 use avocet_text::Turn;
+use avocet_text::prompt::IMAGE_MARKER;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 use serde_json::json;
 
 use crate::args::Args;
 use crate::artist::{Artist, Drawing};
-use crate::drawn::Drawn;
 use crate::error::NamedPicturesError;
 use crate::kinds::Kind;
 use crate::packages::Package;
@@ -167,24 +167,27 @@ enum Made {
 }
 
 fn sample(artist: &Artist, seed: u64, index: usize) -> Result<Made, NamedPicturesError> {
-    let Drawn {
-        image,
-        question,
-        answer,
-        truth,
-        source,
-        licence,
-    } = match artist.draw(seed, index)? {
+    let drawn = match artist.draw(seed, index)? {
         Drawing::Done(drawn) => drawn,
         Drawing::Unfit(_) => return Ok(Made::Rejected("the face lacks a character of the line")),
     };
-    let answer = match artist.kind() {
-        Kind::Text | Kind::TextUnseen => Turn::transcription(answer),
-        _ => Turn::assistant(answer),
-    };
-    let from = (artist.kind().name(), source.as_str(), licence.as_str());
-    Ok(Made::Sample(Sample::question(
-        from, image, truth, &question, answer,
+    let kind = artist.kind();
+    let asked = std::iter::once((drawn.question, drawn.answer)).chain(drawn.more);
+    let mut turns = Vec::new();
+    for (number, (question, answer)) in asked.enumerate() {
+        let marker = if number == 0 { IMAGE_MARKER } else { "" };
+        turns.push(Turn::user(format!("{marker}{question}")));
+        turns.push(match kind {
+            Kind::Text | Kind::TextUnseen | Kind::Prices => Turn::transcription(answer),
+            _ => Turn::assistant(answer),
+        });
+    }
+    Ok(Made::Sample(Sample::new(
+        kind.name(),
+        &drawn.source,
+        &drawn.licence,
+        vec![(drawn.image, drawn.truth)],
+        Content::Turns(turns),
     )?))
 }
 
@@ -192,7 +195,6 @@ fn sample(artist: &Artist, seed: u64, index: usize) -> Result<Made, NamedPicture
 mod tests {
     use super::*;
     use crate::{Split, fixture};
-    use avocet_data::Content;
     use avocet_data::shard::Reader;
     use std::collections::BTreeMap;
     use std::fs;
@@ -341,7 +343,7 @@ mod tests {
             };
             assert_eq!(
                 turns[1].spelled,
-                sample.kind.starts_with("text"),
+                sample.kind.starts_with("text") || sample.kind == "prices",
                 "{}",
                 sample.kind
             );

@@ -70,6 +70,7 @@ pub fn draw(split: Split, rng: &mut ChaCha8Rng) -> Result<Drawn, NamedPicturesEr
         image: canvas.to_png()?,
         question,
         answer,
+        more: Vec::new(),
         truth,
         source: "drawn by named-pictures".to_owned(),
         licence: "MIT OR Apache-2.0".to_owned(),

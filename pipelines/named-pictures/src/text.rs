@@ -2,7 +2,7 @@
 //! a field, and a slight turn and blur.
 
 use ab_glyph::Point;
-use ab_glyph_rasterizer::{Point as Dot, Rasterizer};
+use ab_glyph_rasterizer::Rasterizer;
 use avocet_data::Truth;
 use rand::Rng;
 use rand::seq::IndexedRandom;
@@ -15,6 +15,7 @@ use crate::canvas::{Canvas, Rgb, between, luminance};
 use crate::drawn::Drawn;
 use crate::error::NamedPicturesError;
 use crate::fonts::{Curve, Face};
+use crate::layout::Layout;
 use crate::lines::Lines;
 use crate::wording;
 
@@ -49,12 +50,18 @@ impl Texts {
             let reason = format!("{line:?}: {} has no {missing:?}", face.name);
             return Ok(Drawing::Unfit(reason));
         }
-        let layout = Layout::new(face, &line, rng);
+        let spacing = if rng.random_bool(0.15) {
+            rng.random_range(0.02..0.15)
+        } else {
+            0.0
+        };
+        let layout = Layout::new(face, &line, spacing);
         let image = picture(&layout, rng).to_png()?;
         Ok(Drawing::Done(Drawn {
             image,
             question: wording::ask(&wording::TEXT, rng),
             answer: line.clone(),
+            more: Vec::new(),
             truth: Some(Truth::Text(line)),
             source: format!("{}/{}", face.family, face.name),
             licence: face.licence.clone(),
@@ -62,7 +69,7 @@ impl Texts {
     }
 
     /// A family, then its plain weight or any of its weights.
-    fn face(&self, rng: &mut ChaCha8Rng) -> &Face {
+    pub(crate) fn face(&self, rng: &mut ChaCha8Rng) -> &Face {
         let family = self.families.choose(rng).expect("there are families");
         let plain = rng.random_bool(0.4);
         let regular: Vec<&Face> = family
@@ -76,32 +83,7 @@ impl Texts {
     }
 }
 
-/// A line set in a face, in units of the size, the pen starting at (0, 0).
-struct Layout {
-    curves: Vec<Curve>,
-}
-
 impl Layout {
-    fn new(face: &Face, line: &str, rng: &mut ChaCha8Rng) -> Self {
-        let spacing = if rng.random_bool(0.15) {
-            rng.random_range(0.02..0.15)
-        } else {
-            0.0
-        };
-        let mut pen = 0.0;
-        let mut curves = Vec::new();
-        for glyph in line.chars().filter_map(|c| face.glyph(c)) {
-            curves.extend(glyph.curves.iter().map(|curve| {
-                curve.map(|p| Point {
-                    x: p.x + pen,
-                    y: p.y,
-                })
-            }));
-            pen += glyph.advance + spacing;
-        }
-        Self { curves }
-    }
-
     /// Left, top, right and bottom after `turn`, which keeps room for a capital and,
     /// so that "o" and "O" alone differ, never less.
     fn bounds(&self, turn: &Turn) -> [f32; 4] {
@@ -190,22 +172,8 @@ fn picture(layout: &Layout, rng: &mut ChaCha8Rng) -> Canvas {
     };
     let mut canvas = field.paint(width, height, a, b, rng);
     let mut raster = Rasterizer::new(width, height);
-    for curve in &layout.curves {
-        let dot = |p: Point| {
-            let Point { x, y } = turn.apply(p);
-            Dot { x, y }
-        };
-        match *curve {
-            Curve::Line([p, q]) => raster.draw_line(dot(p), dot(q)),
-            Curve::Quad([p, q, r]) => raster.draw_quad(dot(p), dot(q), dot(r)),
-            Curve::Cubic([p, q, r, s]) => raster.draw_cubic(dot(p), dot(q), dot(r), dot(s)),
-        }
-    }
-    raster.for_each_pixel(|index, coverage| {
-        if coverage > 0.0 {
-            canvas.cover(index % width, index / width, ink, coverage.min(1.0));
-        }
-    });
+    layout.trace(&mut raster, |p| turn.apply(p));
+    canvas.fill(&raster, ink);
     blemish(&mut canvas, size, rng);
     canvas
 }

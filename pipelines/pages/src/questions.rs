@@ -59,11 +59,12 @@ pub(crate) fn about_made(asks: &[Ask], seen: &Seen, rng: &mut ChaCha8Rng) -> Vec
             continue;
         };
         match &ask.answer {
-            Some(answer) => all.push(Asked::told(ask.kind, ask.question.clone(), answer.clone())),
-            None if !fact.text.is_empty() => {
-                all.push(Asked::read(ask.kind, ask.question.clone(), &fact.text))
+            // What its maker wrote there is read like anything else.
+            Some(answer) if *answer != fact.text => {
+                all.push(Asked::told(ask.kind, ask.question.clone(), answer.clone()))
             }
-            None => {}
+            _ if fact.text.is_empty() => {}
+            _ => all.push(Asked::read(ask.kind, ask.question.clone(), &fact.text)),
         }
     }
     places(seen, 1, rng, &mut all);
@@ -78,7 +79,7 @@ pub(crate) fn about_given(seen: &Seen, rng: &mut ChaCha8Rng) -> Vec<Asked> {
     if let Some(first) = headings.iter().find(|heading| heading.level == 1) {
         all.push(Asked::read(
             "page-title",
-            one_of(wording::TITLE, rng),
+            one_of(&wording::TITLE, rng),
             &first.text,
         ));
     }
@@ -101,7 +102,7 @@ pub(crate) fn about_given(seen: &Seen, rng: &mut ChaCha8Rng) -> Vec<Asked> {
     if let [button] = buttons[..] {
         all.push(Asked::read(
             "page-button",
-            one_of(wording::BUTTON, rng),
+            one_of(&wording::BUTTON, rng),
             &button.text,
         ));
     }
@@ -128,7 +129,7 @@ pub(crate) fn about_given(seen: &Seen, rng: &mut ChaCha8Rng) -> Vec<Asked> {
     if let [price] = prices[..] {
         all.push(Asked::read(
             "page-price",
-            one_of(wording::PRICE, rng),
+            one_of(&wording::PRICE, rng),
             price,
         ));
     }
@@ -353,6 +354,7 @@ pub(crate) fn is_empty(seen: &Seen) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seen::Fact;
     use rand::SeedableRng;
 
     fn element(kind: ElementKind, text: &str, href: &str, place: [f64; 4]) -> Element {
@@ -400,6 +402,39 @@ mod tests {
             elements,
             facts: vec![],
         }
+    }
+
+    #[test]
+    fn an_answer_that_stands_at_the_mark_is_read_and_another_told() {
+        let fact = |name: &str, text: &str| Fact {
+            name: name.into(),
+            text: text.into(),
+            place: [10.0, 10.0, 60.0, 30.0],
+            whole: true,
+        };
+        let facts = vec![fact("price0", "63,24 \u{20ac}"), fact("chart", "")];
+        let seen = Seen { facts, ..page() };
+        let ask = |mark: &str, answer: Option<&str>| Ask {
+            kind: "page-price",
+            question: "?".into(),
+            mark: mark.into(),
+            answer: answer.map(str::to_owned),
+        };
+        let asks = [
+            ask("price0", None),
+            ask("price0", Some("63,24 \u{20ac}")),
+            ask("price0", Some("less than 70")),
+            ask("chart", Some("March")),
+            ask("chart", None),
+        ];
+        let asked = about_made(&asks, &seen, &mut ChaCha8Rng::seed_from_u64(3));
+        let prices = asked.iter().filter(|one| one.kind == "page-price");
+        let got: Vec<(&str, bool)> = prices.map(|one| (&*one.answer, one.read)).collect();
+        let price = ("63,24 \u{20ac}", true);
+        assert_eq!(
+            got,
+            [price, price, ("less than 70", false), ("March", false)]
+        );
     }
 
     #[test]

@@ -1,40 +1,6 @@
 //! How questions are put: several wordings of each. Tests ask with the same wordings.
 
-/// Asks for the title that can be read on the page.
-pub const TITLE: &[&str] = &[
-    "What is the title?",
-    "What is the title of the page?",
-    "What does the main heading say?",
-    "What is the page called?",
-    "Read the title.",
-    "What is the heading at the top?",
-];
-
-/// Asks what the only button says.
-pub const BUTTON: &[&str] = &[
-    "What does the button say?",
-    "Read the button.",
-    "What is written on the button?",
-    "What is the label of the button?",
-    "Which button is there?",
-];
-
-/// Asks for the only price.
-pub const PRICE: &[&str] = &[
-    "What is the price?",
-    "How much does it cost?",
-    "What does it cost?",
-    "How much is it?",
-    "Read the price.",
-];
-
-/// Asks for the price of `{}`.
-pub const PRICE_OF: &[&str] = &[
-    "How much is the {}?",
-    "What does the {} cost?",
-    "What is the price of {}?",
-    "How much for the {}?",
-];
+pub use named_pictures::wording::{BUTTON, PRICE, PRICE_OF, PRICED, TITLE, TOTAL};
 
 /// Asks for all text.
 pub const TEXT: &[&str] = &[

@@ -4,8 +4,8 @@
 //! The answer to a question is what the rendered page shows at the mark, so it is as exact as the
 //! picture: a part that is cut off or covered is not asked about.
 
-mod amounts;
 mod chart;
+mod dates;
 mod look;
 mod made_up;
 mod pages;
@@ -194,7 +194,7 @@ impl Sketch {
 
     /// Asks for the title, which is marked `title`.
     fn ask_title(&mut self) {
-        self.ask("page-title", "title", crate::wording::TITLE);
+        self.ask("page-title", "title", &crate::wording::TITLE);
     }
 
     /// A button, marked by its number.
@@ -209,7 +209,7 @@ impl Sketch {
 
     /// One button, asked about.
     fn lone_button(&mut self) -> String {
-        self.ask("page-button", "button", crate::wording::BUTTON);
+        self.ask("page-button", "button", &crate::wording::BUTTON);
         self.button("button", false)
     }
 

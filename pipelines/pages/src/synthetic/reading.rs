@@ -2,7 +2,7 @@
 
 use rand::Rng;
 
-use super::amounts::date;
+use super::dates::date;
 use super::words::{self, headline, sentences};
 use super::{Sketch, escaped};
 

@@ -1,9 +1,9 @@
 //! Pages that sell: a card, a list of products, a receipt, plans.
 
+use named_pictures::{currency, price};
 use rand::Rng;
 use rand::seq::SliceRandom;
 
-use super::amounts::{currency, price};
 use super::words::{self, product, sentences};
 use super::{Sketch, escaped};
 use crate::wording;
@@ -69,7 +69,7 @@ pub(super) fn card(sketch: &mut Sketch) {
     html += &(parts.concat() + &button + "</main>");
     sketch.put(&html);
     sketch.ask_title();
-    sketch.ask("page-price", "price", wording::PRICE);
+    sketch.ask("page-price", "price", &wording::PRICE);
 }
 
 /// Several products, each with a price.
@@ -130,15 +130,11 @@ pub(super) fn listing(sketch: &mut Sketch) {
     sketch.put(&(html + "</div>"));
     sketch.ask_title();
     let asked = sketch.rng.random_range(0..count);
-    let question = sketch.any(wording::PRICE_OF).replace("{}", &sold[asked].0);
+    let question = sketch.any(&wording::PRICE_OF).replace("{}", &sold[asked].0);
     let mark = format!("price{asked}");
     sketch.ask_for("page-price", &mark, question, money.write(sold[asked].1));
     let other = sketch.rng.random_range(0..count);
-    let question = sketch.any(&[
-        "What costs {}?",
-        "Which product costs {}?",
-        "What is sold for {}?",
-    ]);
+    let question = sketch.any(&wording::PRICED);
     let question = question.replace("{}", &money.write(sold[other].1));
     sketch.ask("page-price", &format!("name{other}"), &[question.as_str()]);
 }
@@ -170,7 +166,7 @@ pub(super) fn receipt(sketch: &mut Sketch) {
             money.write(cents)
         );
         if index == 0 {
-            let question = sketch.any(wording::PRICE_OF).replace("{}", &name);
+            let question = sketch.any(&wording::PRICE_OF).replace("{}", &name);
             sketch.ask("page-price", "item0", &[question.as_str()]);
         }
     }
@@ -182,15 +178,7 @@ pub(super) fn receipt(sketch: &mut Sketch) {
     );
     html += &sketch.lone_button();
     sketch.put(&(html + "</main>"));
-    sketch.ask(
-        "page-price",
-        "total",
-        &[
-            "What is the total?",
-            "How much is to be paid?",
-            "What does it cost altogether?",
-        ],
-    );
+    sketch.ask("page-price", "total", &wording::TOTAL);
     sketch.ask_title();
 }
 

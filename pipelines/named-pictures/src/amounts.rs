@@ -1,4 +1,4 @@
-//! Prices and dates, written in the usual ways.
+//! Prices, written in the usual ways.
 
 use rand::Rng;
 use rand::seq::IndexedRandom;
@@ -50,32 +50,6 @@ pub fn price(rng: &mut ChaCha8Rng) -> u32 {
         .choose(rng)
         .expect("there are some");
     whole * 100 + cents
-}
-
-/// A date in one of the usual forms.
-pub fn date(rng: &mut ChaCha8Rng) -> String {
-    const MONTHS: [&str; 12] = [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ];
-    let (day, month) = (rng.random_range(1..29), rng.random_range(0..12usize));
-    let year = rng.random_range(1998..2027);
-    match rng.random_range(0..4) {
-        0 => format!("{day} {} {year}", MONTHS[month]),
-        1 => format!("{} {day}, {year}", MONTHS[month]),
-        2 => format!("{year}-{:02}-{day:02}", month + 1),
-        _ => format!("{day} {} {year}", &MONTHS[month][..3]),
-    }
 }
 
 #[cfg(test)]
