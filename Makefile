@@ -39,10 +39,12 @@ data: setup build ## the training and held-out data of mini, under datasets/
 	$(AVOCET) data pages --synthetic 2500 --seed 1 -o datasets/pages/train
 	$(AVOCET) data pages --synthetic 1300 --seed 3 -o datasets/pages-words/train
 	$(AVOCET) data pages --synthetic 2000 --seed 4 -o datasets/pages-near/train
+	$(AVOCET) data pages --synthetic 2400 --seed 5 -o datasets/pages-more/train
 	$(AVOCET) data pages --synthetic 300 --split test --seed 2 -o datasets/pages/test
 	$(DRAW) --kind text --max-chars 6 --count 60000 --seed 11 -o datasets/text-short/train
 	$(DRAW) --kind text --max-chars 12 --count 100000 --seed 12 -o datasets/text-medium/train
 	$(DRAW) --kind text --count 300000 --seed 1 -o datasets/text/train
+	$(DRAW) --kind prices --count 90000 --seed 1 -o datasets/prices/train
 	$(DRAW) --kind emoji --count 200000 --seed 1 -o datasets/emoji/train
 	$(DRAW) --kind flags --count 80000 --seed 1 -o datasets/flags/train
 	$(DRAW) --kind shapes --count 100000 --seed 1 -o datasets/shapes/train
@@ -53,7 +55,7 @@ data: setup build ## the training and held-out data of mini, under datasets/
 
 mini: data ## the whole recipe of the built-in model: data, then every stage; goes on where it stopped
 	for stage in $$(ls assets/recipes/mini/*.toml | sort -V); do $(AVOCET) train $$stage --resume || exit 1; done
-	$(AVOCET) models export runs/mini/10-near -o assets/mini
+	$(AVOCET) models export runs/mini/11-prices -o assets/mini
 
 test: setup ## every test; offline once the dependencies are fetched
 	$(CARGO) test --workspace --locked
