@@ -4,12 +4,15 @@ use avocet_text::prompt::IMAGE_MARKER;
 
 use crate::passages::{count, ends_a_sentence};
 use crate::spans::is_last;
-use crate::words::{content, f1, is_number, words};
+use crate::words::{content, f1, is_number, is_section, words};
 
 /// A passage has at least so many words.
 const LEAST_PASSAGE_WORDS: usize = 40;
 /// And such a share of words of letters alone: less is a table or a program.
 const LEAST_LETTERS: f64 = 0.7;
+/// Numbers such as 4.13.2, for each of which there are at least so many words: with fewer it is a
+/// list of contents.
+const LEAST_WORDS_A_SECTION: usize = 20;
 /// Words of a question.
 const QUESTION_WORDS: std::ops::RangeInclusive<usize> = 4..=30;
 /// The answer wanted and the one given must agree this well.
@@ -67,7 +70,11 @@ pub(crate) fn passage(passage: &str) -> Option<&'static str> {
     let sentences = passage
         .split_whitespace()
         .filter(|word| ends_a_sentence(word));
-    if (plain as f64) < LEAST_LETTERS * all as f64 || sentences.count() < 2 {
+    let sections = passage.split_whitespace().filter(|word| is_section(word));
+    if (plain as f64) < LEAST_LETTERS * all as f64
+        || sentences.count() < 2
+        || sections.count() * LEAST_WORDS_A_SECTION > all
+    {
         return Some("passage: hardly any sentences");
     }
     passage
@@ -177,6 +184,16 @@ mod tests {
 
     const PASSAGE: &str = "Alice took down a jar from one of the shelves in 1865. It was labelled \
                            orange marmalade, but to her great disappointment it was empty.";
+
+    #[test]
+    fn a_list_of_contents_is_no_passage() {
+        let entry = "4.13.12. August 2010: Frans Pop died. ";
+        assert_eq!(
+            passage(&entry.repeat(9)),
+            Some("passage: hardly any sentences")
+        );
+        assert_eq!(passage(&format!("{entry}{}", PASSAGE.repeat(2))), None);
+    }
 
     #[test]
     fn questions_are_kept_or_rejected_for_what_is_wrong_with_them() {

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use crate::passages::{ends_a_sentence, words};
-use crate::words::STOP_WORDS;
+use crate::words::{STOP_WORDS, is_section};
 
 /// Abbreviations that end no sentence.
 const ABBREVIATIONS: &[&str] = &[
@@ -24,6 +24,23 @@ const NUMBERS: &[&str] = &[
     "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
     "twenty", "thirty", "forty", "fifty", "sixty", "hundred", "thousand", "million", "both",
 ];
+/// Months, as they are written within a sentence.
+const MONTHS: &[&str] = &[
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+/// What stands before the name of a place.
+const BEFORE_PLACES: &[&str] = &["in", "at", "from", "to", "near", "into"];
 /// The longest phrase, in words.
 const MOST_WORDS: usize = 6;
 /// Sentences before the phrase's own are shown until there are so many words.
@@ -43,8 +60,12 @@ pub(crate) struct Span {
 /// What a phrase seems to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Of a person, place or work.
+    /// Of a person or a work.
     Name,
+    /// A name behind a word such as "in".
+    Place,
+    /// A year, a month, or a date.
+    Time,
     /// A number, with or without what it counts.
     Amount,
     /// Something with an article.
@@ -89,8 +110,17 @@ fn phrase(words: &[Word<'_>], at: usize) -> Option<(Kind, usize)> {
     let word = &words[at];
     // The first word of a sentence has a capital whatever it is.
     let alone = !word.begins || !word.ends && words.get(at + 1).is_some_and(is_name);
-    let (kind, end) = if is_name(word) && alone {
-        (Kind::Name, name(words, at))
+    let before = at.checked_sub(1).map(|before| &words[before]);
+    let (kind, end) = if let Some(end) = time(words, at) {
+        (Kind::Time, end)
+    } else if is_name(word) && alone {
+        let behind = |before: &Word<'_>| {
+            !before.ends && BEFORE_PLACES.contains(&before.bare.to_lowercase().as_str())
+        };
+        match before.is_some_and(behind) {
+            true => (Kind::Place, name(words, at)),
+            false => (Kind::Name, name(words, at)),
+        }
     } else if is_amount(word.bare) {
         (Kind::Amount, thing(words, at, 2)?)
     } else if ARTICLES.contains(&word.bare.to_lowercase().as_str()) && !word.ends {
@@ -106,6 +136,30 @@ fn phrase(words: &[Word<'_>], at: usize) -> Option<(Kind, usize)> {
         return None;
     };
     (end - at <= MOST_WORDS).then_some((kind, end))
+}
+
+/// The end of a date, if one begins here: a day, month and year, or what there is of them.
+fn time(words: &[Word<'_>], at: usize) -> Option<usize> {
+    let goes_on = |end: usize| end < words.len() && !words[end - 1].ends;
+    let is_month = |at: usize| MONTHS.contains(&words[at].bare);
+    let number = |at: usize| words[at].bare.parse::<u32>().ok();
+    let year = |at: usize| number(at).filter(|year| (1000..2100).contains(year));
+    let day = number(at).is_some_and(|day| (1..=31).contains(&day));
+    let mut end = at;
+    if day && goes_on(at + 1) && is_month(at + 1) {
+        end = at + 2;
+    } else if is_month(at) {
+        end = at + 1;
+    }
+    if end == at {
+        return year(at).map(|_| at + 1);
+    }
+    match goes_on(end) {
+        true if year(end).is_some() => Some(end + 1),
+        // April Hill is somebody's name.
+        true if !day && is_name(&words[end]) => None,
+        _ => Some(end),
+    }
 }
 
 /// The end of a name: words with capitals, and `of` between them.
@@ -148,7 +202,7 @@ fn is_name(word: &Word<'_>) -> bool {
 }
 
 fn is_amount(bare: &str) -> bool {
-    bare.starts_with(|letter: char| letter.is_ascii_digit())
+    bare.starts_with(|letter: char| letter.is_ascii_digit()) && !is_section(bare)
         || NUMBERS.contains(&bare.to_lowercase().as_str())
 }
 
@@ -257,6 +311,26 @@ mod tests {
         }
         assert!(!found.iter().any(|span| span.contains("quickly")));
         assert!(!found.iter().any(|span| span.starts_with("She")));
+    }
+
+    #[test]
+    fn a_phrase_is_told_by_what_stands_before_and_within_it() {
+        let text = "It was 4.13.12 then. On 21 April 1999 the firm moved from Lisbon to Rome, where April Hill \
+                    had lived since June 1890 with 12 cats, until 1895.";
+        let spans = spans(text);
+        let kind = |text: &str| spans.iter().find(|span| span.text == text).map(|s| s.kind);
+        for (text, wanted) in [
+            ("21 April 1999", Some(Kind::Time)),
+            ("June 1890", Some(Kind::Time)),
+            ("1895", Some(Kind::Time)),
+            ("Lisbon", Some(Kind::Place)),
+            ("Rome", Some(Kind::Place)),
+            ("12 cats", Some(Kind::Amount)),
+            ("April Hill", Some(Kind::Name)),
+            ("4.13.12", None),
+        ] {
+            assert_eq!(kind(text), wanted, "{text}: {spans:?}");
+        }
     }
 
     #[test]

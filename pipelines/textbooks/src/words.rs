@@ -54,6 +54,12 @@ fn stem(word: &str) -> &str {
     word.strip_suffix('e').unwrap_or(word)
 }
 
+/// Whether a word is the number of a section or a version, such as 4.13.2.
+pub(crate) fn is_section(word: &str) -> bool {
+    let bare = word.trim_end_matches(|letter: char| !letter.is_alphanumeric());
+    bare.starts_with(|letter: char| letter.is_ascii_digit()) && bare.matches('.').count() > 1
+}
+
 /// Whether a word holds a digit: such words must agree exactly.
 pub(crate) fn is_number(word: &str) -> bool {
     word.chars().any(|letter| letter.is_ascii_digit())

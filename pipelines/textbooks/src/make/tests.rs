@@ -43,7 +43,7 @@ fn say(ask: &Ask) -> String {
             match (number(wanted, "lantern"), number(wanted, "Town")) {
                 _ if last.len().is_multiple_of(5) => "A text about a harbour.".into(),
                 (Some(n), _) => {
-                    let n = n - usize::from(n > 0 && last.len().is_multiple_of(4));
+                    let n = n - usize::from(n > 0 && last.len().is_multiple_of(3));
                     format!("What does Person{n} carry to the harbour?")
                 }
                 (_, Some(n)) => format!("Where does Person{n} carry lantern{n}?"),
