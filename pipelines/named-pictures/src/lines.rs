@@ -80,11 +80,18 @@ impl Lines {
         of_split(split, max_chars, rng, line)
     }
 
-    /// Words or a phrase of 1 to `max_chars` characters, as a thing may be called.
+    /// Words or a phrase of 1 to `max_chars` characters, as a thing may be called: mostly with a
+    /// capital.
     pub fn name(&self, split: Split, max_chars: usize, rng: &mut ChaCha8Rng) -> String {
-        of_split(split, max_chars, rng, |rng| match rng.random_bool(0.7) {
-            true => self.words(max_chars, rng),
-            false => self.phrase(rng),
+        of_split(split, max_chars, rng, |rng| {
+            let line = match rng.random_bool(0.7) {
+                true => self.words(max_chars, rng),
+                false => self.phrase(rng),
+            };
+            match rng.random_bool(0.7) {
+                true => upper_first(&line),
+                false => line,
+            }
         })
     }
 
@@ -296,6 +303,8 @@ mod tests {
         assert!(train.is_disjoint(&test));
         assert!(train.iter().all(|line| !is_held_out(line)));
         assert!(test.iter().all(|line| is_held_out(line)));
+        let mut rng = ChaCha8Rng::seed_from_u64(8);
+        assert!((0..2000).all(|_| !is_held_out(&lines.name(Split::Train, 22, &mut rng))));
     }
 
     #[test]

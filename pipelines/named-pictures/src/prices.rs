@@ -22,7 +22,7 @@ use crate::fonts::Face;
 use crate::layout::Layout;
 use crate::lines::Lines;
 use crate::text::{Texts, ink_and_field};
-use crate::wording::{self, ask, ask_about, upper_first};
+use crate::wording::{self, ask, ask_about};
 
 /// A list too large for this many patches of 8 pixels a side is set smaller.
 const MOST_PATCHES: usize = 640;
@@ -83,16 +83,9 @@ impl List {
             .choose(rng)
             .expect("not empty");
         let (name, heading, label) = LENGTHS;
-        let called = |chars: usize, rng: &mut ChaCha8Rng| {
-            let line = lines.name(split, chars, rng);
-            match rng.random_bool(0.7) {
-                true => upper_first(&line),
-                false => line,
-            }
-        };
         let mut rows: Vec<(String, u32)> = Vec::new();
         while rows.len() < count {
-            let row = (called(name, rng), price(rng));
+            let row = (lines.name(split, name, rng), price(rng));
             // One name within another would make a question of two answers.
             let other = |(known, cents): &(String, u32)| {
                 !known.contains(&row.0) && !row.0.contains(known) && *cents != row.1
@@ -110,8 +103,10 @@ impl List {
         Self {
             rows: rows.into_iter().map(written).collect(),
             sum,
-            heading: rng.random_bool(0.35).then(|| called(heading, rng)),
-            button: rng.random_bool(0.5).then(|| called(label, rng)),
+            heading: rng
+                .random_bool(0.35)
+                .then(|| lines.name(split, heading, rng)),
+            button: rng.random_bool(0.5).then(|| lines.name(split, label, rng)),
         }
     }
 
