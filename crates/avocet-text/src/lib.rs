@@ -35,5 +35,5 @@ pub use prompt::{Prompt, Role, Turn};
 pub use seen::ImageRule;
 pub use special::Special;
 pub use stream::StreamDecoder;
-pub use template::{ChatTemplate, Content};
+pub use template::{ChatTemplate, Content, MONTHS};
 pub use tokenizer::Tokenizer;

@@ -1,6 +1,7 @@
 //! What the lines of text say: words, phrases, numbers, dates, prices, codes and
 //! random strings, and which of them are kept for the test.
 
+use avocet_text::MONTHS;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
@@ -15,20 +16,6 @@ const HELD_OUT_OF_256: u8 = 6;
 /// Signs in random strings; those that look like others alone are left out.
 const SIGNS: &[u8] = b".,:;!?'\"()-+/&#%@$*=";
 
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 const DAYS: [&str; 7] = [
     "Monday",
     "Tuesday",

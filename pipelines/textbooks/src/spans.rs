@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use avocet_text::MONTHS;
+
 use crate::passages::{ends_a_sentence, words};
 use crate::words::{STOP_WORDS, is_section};
 
@@ -23,21 +25,6 @@ const OF_NAMES: &[&str] = &["of", "de", "von", "van"];
 const NUMBERS: &[&str] = &[
     "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
     "twenty", "thirty", "forty", "fifty", "sixty", "hundred", "thousand", "million", "both",
-];
-/// Months, as they are written within a sentence.
-const MONTHS: &[&str] = &[
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
 ];
 /// What stands before the name of a place.
 const BEFORE_PLACES: &[&str] = &["in", "at", "from", "to", "near", "into"];

@@ -4,7 +4,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use minijinja::{Error, ErrorKind};
 
-const MONTHS: [&str; 12] = [
+/// The months of the year.
+pub const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",

@@ -16,6 +16,8 @@ use minijinja::{Environment, Error, ErrorKind, Value, context};
 use crate::error::TokenizerError;
 use crate::prompt::{IMAGE_MARKER, Role, Turn};
 
+pub use clock::MONTHS;
+
 /// Longest template in bytes; public ones stay below 20 kB.
 const MAX_SOURCE: usize = 256 << 10;
 /// Longest rendered conversation in bytes.

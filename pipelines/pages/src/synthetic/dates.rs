@@ -1,24 +1,11 @@
 //! Dates, written in the usual ways.
 
+use avocet_text::MONTHS;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 /// A date in one of the usual forms.
 pub fn date(rng: &mut ChaCha8Rng) -> String {
-    const MONTHS: [&str; 12] = [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ];
     let (day, month) = (rng.random_range(1..29), rng.random_range(0..12usize));
     let year = rng.random_range(1998..2027);
     match rng.random_range(0..4) {
