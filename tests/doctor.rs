@@ -144,6 +144,38 @@ fn a_missing_tensor_does_not_run() -> Result<()> {
 }
 
 #[test]
+fn an_output_head_that_should_be_there_is_missed() -> Result<()> {
+    let folder = copy("llama")?;
+    let config = folder.path().join(CONFIG);
+    let (name, other) = ("lm_head.weight", "lm_haed.weight");
+    rename_tensor(&folder.path().join(WEIGHTS), name, other)?;
+    set(&config, "tie_word_embeddings", json!(false))?;
+    let report = refused(folder.path(), &[name, "missing"])?;
+    ensure!(report["tensors"]["missing"] == 1, "{report}");
+    // What a file does not say, or says to be the embedding, is no fault of its own.
+    set(&config, "tie_word_embeddings", json!(true))?;
+    let report = refused(folder.path(), &[other, "is not used"])?;
+    ensure!(report["tensors"]["missing"] == 0, "{report}");
+    Ok(())
+}
+
+#[test]
+fn weights_in_one_piece_beside_an_index_of_others_do_not_run() -> Result<()> {
+    let folder = copy("llama")?;
+    let index = folder.path().join("model.safetensors.index.json");
+    let shards = |file: &str| json!({"weight_map": {"model.norm.weight": file}}).to_string();
+    fs::write(&index, shards("model-00001-of-00001.safetensors"))?;
+    refused(
+        folder.path(),
+        &["model.safetensors.index.json", "beside it"],
+    )?;
+    fs::write(&index, shards(WEIGHTS))?;
+    let folder = folder.path().to_str().context("a path")?;
+    ensure!(succeeds(["doctor", folder])?.contains("fits"));
+    Ok(())
+}
+
+#[test]
 fn another_shape_in_the_configuration_does_not_run() -> Result<()> {
     let folder = copy("llama")?;
     let config = folder.path().join(CONFIG);

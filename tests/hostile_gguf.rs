@@ -36,8 +36,9 @@ fn list(kind: u32, items: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-/// A llama of one layer whose weights are all 1, with the frequency factors 1 and 8.
-fn llama() -> (Vec<u8>, usize) {
+/// A llama of one layer whose weights are all 1, with the frequency factors 1 and 8: the file, and
+/// how many bytes of it come before the tensors.
+pub fn llama() -> (Vec<u8>, usize) {
     let each = |item: fn(usize) -> Vec<u8>| (0..TOKENS.len()).map(item).collect::<Vec<_>>();
     let tokens = list(8, &each(|i| text(TOKENS[i])));
     let scores = list(6, &each(|i| (-(i as f32)).to_le_bytes().to_vec()));

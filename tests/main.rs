@@ -32,6 +32,7 @@ mod public_models;
 mod quantised;
 mod resume;
 mod sound_files;
+mod split_gguf;
 mod textbooks;
 mod tidy;
 mod tiny_model;

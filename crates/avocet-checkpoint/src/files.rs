@@ -87,7 +87,7 @@ impl ModelFiles {
         let config = read_config(path)?;
         let (weights, blocks) = (path.join(WEIGHTS), path.join(QUANTISED));
         let store = match !weights.exists() && blocks.is_file() {
-            true => Store::gguf(&blocks, Gguf::open(&blocks)?)?,
+            true => Store::gguf(&blocks, vec![Gguf::open(&blocks)?])?,
             false => Store::safetensors(&weights)?,
         };
         let tokenizer = path.join(TOKENIZER);

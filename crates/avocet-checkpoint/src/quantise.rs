@@ -9,7 +9,7 @@ use crate::error::CheckpointError;
 use crate::files::{CONFIG, ModelFiles, TOKENIZER};
 use crate::folder::{self, Staged};
 use crate::gguf::dequantize::numbers;
-use crate::gguf::{GgmlType, GgufTensor, Value, quantize, write_gguf};
+use crate::gguf::{GgmlType, GgufTensor, SPLIT_KEYS, Value, quantize, write_gguf};
 use crate::recipe::cols;
 use crate::save;
 use crate::store::{Origin, QUANTISED};
@@ -200,6 +200,8 @@ impl ModelFiles {
                 (FILE_TYPE.to_owned(), Value::U32(0)),
             ])
         });
+        // The parts become one file.
+        metadata.retain(|key, _| !SPLIT_KEYS.contains(&key.as_str()));
         if let Some(value) = metadata.get_mut(FILE_TYPE) {
             *value = Value::U32(file_type);
         }

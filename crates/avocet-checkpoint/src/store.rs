@@ -153,9 +153,13 @@ impl Store {
         Self::of([(path.to_owned(), Source::Pickle(Pickle::open(path)?))])
     }
 
-    /// The tensors of the GGUF file `path`, which was opened as `file`.
-    pub fn gguf(path: &Path, file: Gguf) -> std::result::Result<Self, CheckpointError> {
-        Self::of([(path.to_owned(), Source::Gguf(file))])
+    /// The tensors of the GGUF file `path`, which was opened as `parts`; they go by its path.
+    pub fn gguf(path: &Path, parts: Vec<Gguf>) -> std::result::Result<Self, CheckpointError> {
+        Self::of(
+            parts
+                .into_iter()
+                .map(|part| (path.to_owned(), Source::Gguf(part))),
+        )
     }
 
     /// The tensors of a folder: `model.safetensors`, or the shards that its index lists, or the
@@ -164,43 +168,54 @@ impl Store {
     /// Errors if there is none of them, or a shard is missing.
     pub fn folder(folder: &Path) -> std::result::Result<Self, CheckpointError> {
         let index = |name: &str| Some(folder.join(name)).filter(|path| path.is_file());
-        if let Some(path) = index("model.safetensors") {
-            return Self::safetensors(&path);
+        let safetensors = |file: &Path| Ok(Source::Safetensors(Weights::map(file)?));
+        let pickle = |file: &Path| Ok(Source::Pickle(Pickle::open(file)?));
+        if let Some(store) = Self::whole_or_shards(folder, "model.safetensors", safetensors)? {
+            return Ok(store);
         }
-        if let Some(path) = index("model.safetensors.index.json") {
-            let open = |shard: &Path| Ok(Source::Safetensors(Weights::map(shard)?));
-            return Self::shards(&path, open);
-        }
-        if let Some(path) = index("pytorch_model.bin") {
-            return Self::pickle(&path);
-        }
-        if let Some(path) = index("pytorch_model.bin.index.json") {
-            return Self::shards(&path, |shard| Ok(Source::Pickle(Pickle::open(shard)?)));
+        if let Some(store) = Self::whole_or_shards(folder, "pytorch_model.bin", pickle)? {
+            return Ok(store);
         }
         if let Some(path) = index(QUANTISED) {
-            return Self::gguf(&path, Gguf::open(&path)?);
+            return Self::gguf(&path, vec![Gguf::open(&path)?]);
         }
         Err(CheckpointError::NoWeights {
             folder: folder.to_owned(),
         })
     }
 
-    fn shards(
-        index: &Path,
+    /// The tensors of the file `name` in `folder`, or of the shards that its index lists; `None` if
+    /// there is neither.
+    ///
+    /// Errors if there are both and the index does not name the file: only one of them is the
+    /// model, and nothing says which.
+    fn whole_or_shards(
+        folder: &Path,
+        name: &str,
         open: impl Fn(&Path) -> std::result::Result<Source, CheckpointError>,
-    ) -> std::result::Result<Self, CheckpointError> {
-        #[derive(serde::Deserialize)]
-        struct Index {
-            weight_map: BTreeMap<String, String>,
+    ) -> std::result::Result<Option<Self>, CheckpointError> {
+        let whole = folder.join(name);
+        let index = folder.join(format!("{name}.index.json"));
+        if !index.is_file() {
+            if !whole.is_file() {
+                return Ok(None);
+            }
+            let source = open(&whole)?;
+            return Self::of([(whole, source)]).map(Some);
         }
         let refuse = |reason: String| CheckpointError::Index {
-            path: index.to_owned(),
+            path: index.clone(),
             reason,
         };
-        let bytes = crate::files::read(index, MAX_INDEX)?;
-        let Index { weight_map } =
-            serde_json::from_slice(&bytes).map_err(|error| refuse(error.to_string()))?;
+        let weight_map = weight_map(&index)?;
         let names: std::collections::BTreeSet<&String> = weight_map.values().collect();
+        if whole.is_file() && !names.iter().any(|shard| *shard == name) {
+            return Err(refuse(format!(
+                "lists {} shards, and {name} stands beside it, which is none of them: \
+                 take away the one that is not the model",
+                names.len()
+            )));
+        }
         if names.len() > MOST_FILES {
             return Err(refuse(format!(
                 "{} shards, at most {MOST_FILES} are read",
@@ -216,17 +231,15 @@ impl Store {
             {
                 return Err(refuse(format!("shard {name:?} is not a file name")));
             }
-            let path = index.with_file_name(name);
+            let path = folder.join(name);
             let source = open(&path)?;
             sources.push((path, source));
         }
         let store = Self::of(sources)?;
-        match weight_map
-            .keys()
-            .find(|name| !store.places.contains_key(*name))
-        {
+        let is_absent = |name: &&String| !store.places.contains_key(*name);
+        match weight_map.keys().find(is_absent) {
             Some(name) => Err(refuse(format!("tensor {name:?} is in none of the shards"))),
-            None => Ok(store),
+            None => Ok(Some(store)),
         }
     }
 
@@ -417,6 +430,23 @@ impl Store {
         };
         runs.into_iter().map(run).collect()
     }
+}
+
+/// Which shard holds which tensor, as the file `index` says.
+pub(crate) fn weight_map(
+    index: &Path,
+) -> std::result::Result<BTreeMap<String, String>, CheckpointError> {
+    #[derive(serde::Deserialize)]
+    struct Index {
+        weight_map: BTreeMap<String, String>,
+    }
+    let bytes = crate::files::read(index, MAX_INDEX)?;
+    let read: std::result::Result<Index, _> = serde_json::from_slice(&bytes);
+    read.map(|index| index.weight_map)
+        .map_err(|error| CheckpointError::Index {
+            path: index.to_owned(),
+            reason: error.to_string(),
+        })
 }
 
 fn mapped(

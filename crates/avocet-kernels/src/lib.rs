@@ -48,7 +48,7 @@ pub use machine::{memory_bandwidth, product_peak, product_speed};
 pub use norm::{layer_norm, layer_norm_unbiased, rms_norm};
 pub use precision::{Precision, product_precision, set_product_precision};
 pub use ranges::KeyRanges;
-pub use rope::{RopeAngles, RopeFrequencies, RopeLayout, rope};
+pub use rope::{RopeAngles, RopeFrequencies, RopeLayout, Yarn, rope};
 pub use router::{RouterKind, Routing, route, route_by, router_losses};
 pub use stored::{StoredFormat, StoredMatrix, StoredRows};
 pub use swiglu::{swiglu, swiglu_ffn};

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use crate::simd::vectorised;
 use crate::slices::{f32_slice, with_f32};
 pub use angles::{RopeAngles, RopeLayout};
-pub use frequencies::RopeFrequencies;
+pub use frequencies::{RopeFrequencies, Yarn};
 
 /// Rows one task rotates; fixed, so that results do not depend on the threads.
 const CHUNK_ROWS: usize = 64;

@@ -1,6 +1,8 @@
 //! Where tokens stand, and which tokens they see.
 
-use avocet_kernels::{KeyRanges, RopeAngles, RopeFrequencies, RopeLayout, alibi_slopes};
+use std::borrow::Cow;
+
+use avocet_kernels::{KeyRanges, RopeAngles, RopeFrequencies, RopeLayout, Yarn, alibi_slopes};
 use candle_core::Result;
 
 use crate::config::{DecoderConfig, RopeScaling};
@@ -13,10 +15,48 @@ enum Scheme {
     Rotary {
         layout: RopeLayout,
         frequencies: RopeFrequencies,
-        /// Other ones for texts longer than so many tokens.
-        beyond: Option<(usize, RopeFrequencies)>,
+        beyond: Beyond,
     },
     Slopes(Vec<f32>),
+}
+
+/// The frequencies of texts that are longer than the first ones trained on.
+#[derive(Debug, Clone)]
+enum Beyond {
+    /// The same.
+    Same,
+    /// Other ones for texts longer than so many tokens.
+    Other(usize, RopeFrequencies),
+    /// Those of a base that grows with the text (dynamic NTK).
+    Growing {
+        original: usize,
+        factor: f64,
+        dims: usize,
+        theta: f64,
+    },
+}
+
+impl Beyond {
+    /// The frequencies of a text of `length` tokens, if they are not the usual ones.
+    fn of(&self, length: usize) -> Result<Option<Cow<'_, RopeFrequencies>>> {
+        match self {
+            Self::Other(original, frequencies) if length > *original => {
+                Ok(Some(Cow::Borrowed(frequencies)))
+            }
+            Self::Growing {
+                original,
+                factor,
+                dims,
+                theta,
+            } if length > *original => {
+                let stretch = factor * length as f64 / *original as f64 - (factor - 1.0);
+                let power = *dims as f64 / (*dims as f64 - 2.0);
+                let theta = theta * stretch.powf(power);
+                RopeFrequencies::plain(*dims, theta).map(|grown| Some(Cow::Owned(grown)))
+            }
+            _ => Ok(None),
+        }
+    }
 }
 
 /// Gives the tokens of a text their positions and the range of tokens that each sees.
@@ -102,8 +142,8 @@ impl Places {
                 frequencies,
                 beyond,
             } => {
-                let long = beyond.as_ref().filter(|(original, _)| length > *original);
-                let frequencies = long.map_or(frequencies, |(_, frequencies)| frequencies);
+                let beyond = beyond.of(length)?;
+                let frequencies = beyond.as_deref().unwrap_or(frequencies);
                 let angles = RopeAngles::with(positions, frequencies, *layout);
                 Ok(Marks::Angles(angles))
             }
@@ -124,10 +164,40 @@ fn rotary(config: &DecoderConfig) -> Result<Scheme> {
         RopeLayout::Halves
     };
     let plain = RopeFrequencies::plain(config.rope_dims(), config.rope_theta)?;
-    let mut beyond = None;
+    let mut beyond = Beyond::Same;
     let frequencies = match &config.rope.scaling {
         None => plain,
         Some(RopeScaling::Linear { factor }) => plain.linear(*factor),
+        Some(RopeScaling::Dynamic {
+            factor,
+            original_max_position,
+        }) => {
+            beyond = Beyond::Growing {
+                original: *original_max_position,
+                factor: *factor,
+                dims: config.rope_dims(),
+                theta: config.rope_theta,
+            };
+            plain
+        }
+        Some(RopeScaling::Yarn {
+            factor,
+            beta_fast,
+            beta_slow,
+            truncate,
+            magnitude,
+            original_max_position,
+        }) => plain.yarn(
+            Yarn {
+                factor: *factor,
+                fast: *beta_fast,
+                slow: *beta_slow,
+                truncate: *truncate,
+                magnitude: *magnitude,
+                original: *original_max_position as f64,
+            },
+            config.rope_theta,
+        ),
         Some(RopeScaling::Llama3 {
             factor,
             low_freq_factor,
@@ -147,7 +217,7 @@ fn rotary(config: &DecoderConfig) -> Result<Scheme> {
             original_max_position,
         }) => {
             let long = plain.clone().scaled_by(long_factors, *long_magnitude)?;
-            beyond = Some((*original_max_position, long));
+            beyond = Beyond::Other(*original_max_position, long);
             plain.scaled_by(short_factors, *short_magnitude)?
         }
     };
@@ -156,4 +226,35 @@ fn rotary(config: &DecoderConfig) -> Result<Scheme> {
         frequencies,
         beyond,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Made with `_compute_dynamic_ntk_parameters` of version 5 of the transformers library.
+    #[test]
+    fn a_base_that_grows_is_that_of_the_reference_implementation() -> Result<()> {
+        let beyond = Beyond::Growing {
+            original: 2048,
+            factor: 2.0,
+            dims: 16,
+            theta: 10_000.0,
+        };
+        assert!(beyond.of(2048)?.is_none(), "as trained");
+        let grown = beyond.of(3000)?.expect("longer than trained");
+        let inverse: Vec<f32> = grown.inverse.iter().map(|&f| f as f32).collect();
+        let expected = [
+            1.0,
+            0.287_883_07,
+            0.082_876_67,
+            0.023_858_791,
+            0.006_868_542_6,
+            0.001_977_337,
+            0.000_569_241_9,
+            0.000_163_875_13,
+        ];
+        assert_eq!(inverse, expected);
+        Ok(())
+    }
 }

@@ -2,11 +2,12 @@
 
 use super::fields::Fields;
 use super::names;
+use super::rope::{context, scaling, theta};
 use crate::error::CheckpointError;
 use crate::recipe::Section;
 use avocet_model::{
     AttentionConfig, DecoderConfig, FeedForwardKind, MoeConfig, Multipliers, NormKind, QkNorm,
-    RopeConfig, RopeScaling, Routing,
+    RopeConfig, Routing,
 };
 use std::collections::BTreeSet;
 
@@ -66,6 +67,8 @@ pub(super) fn llama(fields: &Fields) -> Result<DecoderConfig> {
     };
     let head_dim = fields.size_or("head_dim", unsaid)?;
     let bias = fields.flag_or("attention_bias", false)?;
+    let scaling = scaling(fields, head_dim)?;
+    let max_position = fields.size_or("max_position_embeddings", DEFAULT_CONTEXT)?;
     Ok(DecoderConfig {
         vocab_size: fields.width("vocab_size")?,
         dim,
@@ -74,7 +77,7 @@ pub(super) fn llama(fields: &Fields) -> Result<DecoderConfig> {
         num_kv_heads: kv_heads(fields, num_heads)?,
         head_dim,
         rope_theta: theta(fields, 10_000.0)?,
-        max_context: fields.size_or("max_position_embeddings", DEFAULT_CONTEXT)?,
+        max_context: context(max_position, scaling.as_ref()),
         norm_eps: fields.number_or("rms_norm_eps", 1e-6)?,
         tied_embeddings: fields.flag_or("tie_word_embeddings", false)?,
         ff_dim: Some(fields.size("intermediate_size")?),
@@ -84,7 +87,7 @@ pub(super) fn llama(fields: &Fields) -> Result<DecoderConfig> {
             ..AttentionConfig::default()
         },
         rope: RopeConfig {
-            scaling: scaling(fields, head_dim)?,
+            scaling,
             ..RopeConfig::default()
         },
         ..plain()
@@ -132,81 +135,6 @@ pub(super) fn plain() -> DecoderConfig {
         rope: RopeConfig::default(),
         multipliers: Multipliers::default(),
         moe: None,
-    }
-}
-
-/// The base of the frequencies, which newer files keep among the parameters of the scaling.
-pub(super) fn theta(fields: &Fields, default: f64) -> Result<f64> {
-    let inner = fields.inner("rope_parameters")?;
-    let inner = inner
-        .map(|rope| rope.number_if_there("rope_theta"))
-        .transpose()?
-        .flatten();
-    fields.number_or("rope_theta", inner.unwrap_or(default))
-}
-
-fn scaling(fields: &Fields, head_dim: usize) -> Result<Option<RopeScaling>> {
-    let old = fields.inner("rope_scaling")?;
-    let Some(rope) = old.map_or_else(|| fields.inner("rope_parameters"), |rope| Ok(Some(rope)))?
-    else {
-        return Ok(None);
-    };
-    let kind = rope
-        .text_if_there("rope_type")?
-        .map_or_else(|| rope.text_or("type", "default"), Ok)?;
-    let original = || -> Result<usize> {
-        let inner = rope.size_if_there("original_max_position_embeddings")?;
-        let outer = fields.size_if_there("original_max_position_embeddings")?;
-        inner
-            .or(outer)
-            .map_or_else(|| fields.size("max_position_embeddings"), Ok)
-    };
-    let factor = || -> Result<f64> {
-        rope.number_if_there("factor")?
-            .ok_or_else(|| rope.refuse("factor", "is missing"))
-    };
-    match kind.as_str() {
-        "default" => Ok(None),
-        "linear" => Ok(Some(RopeScaling::Linear { factor: factor()? })),
-        "llama3" => Ok(Some(RopeScaling::Llama3 {
-            factor: factor()?,
-            low_freq_factor: rope.number_or("low_freq_factor", 1.0)?,
-            high_freq_factor: rope.number_or("high_freq_factor", 4.0)?,
-            original_max_position: original()?,
-        })),
-        "longrope" => {
-            let original_max_position = original()?;
-            let longest = fields.size_or("max_position_embeddings", original_max_position)?;
-            let stretch = longest as f64 / original_max_position.max(1) as f64;
-            // The attention factor of LongRoPE, where the file does not give one.
-            let magnitude = match stretch > 1.0 {
-                true => (1.0 + stretch.ln() / (original_max_position as f64).ln()).sqrt(),
-                false => 1.0,
-            };
-            let magnitude = rope.number_or("attention_factor", magnitude)?;
-            let short_factors = rope.numbers("short_factor")?;
-            let long_factors = rope.numbers("long_factor")?;
-            if short_factors.len() != head_dim / 2 || long_factors.len() != head_dim / 2 {
-                let reason = format!(
-                    "{} and {} factors for {} pairs",
-                    short_factors.len(),
-                    long_factors.len(),
-                    head_dim / 2
-                );
-                return Err(rope.refuse("short_factor, long_factor", reason));
-            }
-            Ok(Some(RopeScaling::Long {
-                short_factors,
-                long_factors,
-                short_magnitude: rope.number_or("short_mscale", magnitude)?,
-                long_magnitude: rope.number_or("long_mscale", magnitude)?,
-                original_max_position,
-            }))
-        }
-        other => Err(rope.refuse(
-            "rope_type",
-            format!("is {other:?}; default, linear, llama3 and longrope are computed"),
-        )),
     }
 }
 
@@ -394,6 +322,8 @@ fn gpt_neox(fields: &Fields) -> Result<DecoderConfig> {
         other => return Err(fields.refuse("hidden_act", format!("is {other:?}"))),
     };
     let theta = theta(fields, fields.number_or("rotary_emb_base", 10_000.0)?)?;
+    let scaling = scaling(fields, turning)?;
+    let max_position = fields.size_or("max_position_embeddings", DEFAULT_CONTEXT)?;
     Ok(DecoderConfig {
         vocab_size: fields.width("vocab_size")?,
         dim,
@@ -402,7 +332,7 @@ fn gpt_neox(fields: &Fields) -> Result<DecoderConfig> {
         num_kv_heads: num_heads,
         head_dim,
         rope_theta: theta,
-        max_context: fields.size_or("max_position_embeddings", DEFAULT_CONTEXT)?,
+        max_context: context(max_position, scaling.as_ref()),
         norm_eps: fields.number_or("layer_norm_eps", 1e-5)?,
         tied_embeddings: fields.flag_or("tie_word_embeddings", false)?,
         ff_dim: Some(fields.size("intermediate_size")?),
@@ -417,7 +347,7 @@ fn gpt_neox(fields: &Fields) -> Result<DecoderConfig> {
         },
         rope: RopeConfig {
             dims: (turning != head_dim).then_some(turning),
-            scaling: scaling(fields, turning)?,
+            scaling,
             ..RopeConfig::default()
         },
         ..plain()

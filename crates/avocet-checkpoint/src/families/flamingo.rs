@@ -151,7 +151,7 @@ fn open_clip_weights(folder: &Path) -> Result<Store> {
 fn either(path: &Path, read: fn(&Path) -> Result<Store>) -> Result<Store> {
     let blocks = path.with_extension("gguf");
     match !path.is_file() && blocks.is_file() {
-        true => Store::gguf(&blocks, Gguf::open(&blocks)?),
+        true => Store::gguf(&blocks, vec![Gguf::open(&blocks)?]),
         false => read(path),
     }
 }

@@ -2,9 +2,10 @@
 
 use super::decoders::plain;
 use super::names;
+use super::rope;
 use super::{Family, Interface};
 use crate::error::CheckpointError;
-use crate::gguf::{Gguf, Value};
+use crate::gguf::{self, Gguf, Value};
 use crate::recipe::Numbers;
 use crate::speech::{GgufSpeech, Speech};
 use crate::store::Store;
@@ -96,24 +97,30 @@ impl<'a> Metadata<'a> {
     }
 }
 
+/// Context of a file that does not say.
+const UNSAID_CONTEXT: usize = 2048;
+
 /// What divides the frequency of each rotary pair: llama.cpp's form of Llama 3.1's scaling.
 const FREQUENCY_FACTORS: &str = "rope_freqs.weight";
 
-fn frequency_factors(file: &Gguf) -> Result<Option<Vec<f64>>> {
-    let Some(factors) = file.tensor(FREQUENCY_FACTORS, &Device::Cpu)? else {
-        return Ok(None);
-    };
-    let factors = factors.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
-    Ok(Some(factors))
+fn frequency_factors(parts: &[Gguf]) -> Result<Option<Vec<f64>>> {
+    for part in parts {
+        if let Some(factors) = part.tensor(FREQUENCY_FACTORS, &Device::Cpu)? {
+            let factors = factors.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
+            return Ok(Some(factors));
+        }
+    }
+    Ok(None)
 }
 
-/// The model in the file `path`.
+/// The model in the file `path`, and in those beside it that are parts of the same.
 pub(super) fn read(path: &Path) -> Result<Family> {
-    let file = Gguf::open(path)?;
-    let metadata = Metadata::new(path, file.metadata());
-    let tensors: BTreeMap<String, Vec<usize>> = file.tensors().map(|t| (t.name, t.shape)).collect();
+    let parts = gguf::open_all(path)?;
+    let metadata = Metadata::new(path, parts[0].metadata());
+    let tensors = parts.iter().flat_map(Gguf::tensors);
+    let tensors: BTreeMap<String, Vec<usize>> = tensors.map(|t| (t.name, t.shape)).collect();
     let mut decoder = decoder(&metadata, &tensors)?;
-    if let Some(factors) = frequency_factors(&file)? {
+    if let Some(factors) = frequency_factors(&parts)? {
         if decoder.rope.scaling.is_some() {
             let reason = "stands beside rope.scaling.type";
             return Err(metadata.refuse(FREQUENCY_FACTORS, reason));
@@ -143,7 +150,7 @@ pub(super) fn read(path: &Path) -> Result<Family> {
             tiled_vision: None,
             resampler: None,
         },
-        store: Store::gguf(path, file)?,
+        store: Store::gguf(path, parts)?,
         names: names::GGUF.to_vec(),
         numbers,
         interface: Interface {
@@ -214,6 +221,9 @@ fn decoder(
     };
     let multiplier =
         |name: &str| -> Result<f64> { Ok(metadata.number(&key(name))?.unwrap_or(1.0)) };
+    let scaling = scaling(metadata, &architecture)?;
+    let max_position = metadata.size(&key("context_length"))?;
+    let max_position = max_position.unwrap_or(UNSAID_CONTEXT);
     Ok(DecoderConfig {
         vocab_size,
         dim,
@@ -222,7 +232,7 @@ fn decoder(
         num_kv_heads,
         head_dim,
         rope_theta: metadata.number(&key("rope.freq_base"))?.unwrap_or(10_000.0),
-        max_context: metadata.size(&key("context_length"))?.unwrap_or(2048),
+        max_context: rope::context(max_position, scaling.as_ref()),
         norm_eps: metadata
             .number(&key("attention.layer_norm_rms_epsilon"))?
             .unwrap_or(1e-5),
@@ -238,7 +248,7 @@ fn decoder(
         rope: RopeConfig {
             dims: (turning != head_dim).then_some(turning),
             interleaved,
-            scaling: scaling(metadata, &architecture)?,
+            scaling,
         },
         multipliers: Multipliers {
             embedding: multiplier("embedding_scale")?,
@@ -251,16 +261,29 @@ fn decoder(
 }
 
 fn scaling(metadata: &Metadata<'_>, architecture: &str) -> Result<Option<RopeScaling>> {
-    let key = format!("{architecture}.rope.scaling.type");
-    match metadata.text(&key)?.as_deref() {
+    let key = |name: &str| format!("{architecture}.rope.scaling.{name}");
+    let number = |name: &str| metadata.number(&key(name));
+    let factor = number("factor")?.unwrap_or(1.0);
+    match metadata.text(&key("type"))?.as_deref() {
         None | Some("none") => Ok(None),
-        Some("linear") => {
-            let factor = metadata.number(&format!("{architecture}.rope.scaling.factor"))?;
-            Ok(Some(RopeScaling::Linear {
-                factor: factor.unwrap_or(1.0),
+        Some("linear") => Ok(Some(RopeScaling::Linear { factor })),
+        Some("yarn") => {
+            let original = metadata.size(&key("original_context_length"))?;
+            let trained = metadata.size(&format!("{architecture}.context_length"))?;
+            let given = number("yarn_attn_factor")?.or(number("attn_factor")?);
+            Ok(Some(RopeScaling::Yarn {
+                factor,
+                beta_fast: number("yarn_beta_fast")?.unwrap_or(rope::BETA_FAST),
+                beta_slow: number("yarn_beta_slow")?.unwrap_or(rope::BETA_SLOW),
+                truncate: true,
+                magnitude: given.unwrap_or(1.0) * rope::attention_factor(factor, 1.0),
+                original_max_position: original.or(trained).unwrap_or(UNSAID_CONTEXT),
             }))
         }
-        Some(other) => Err(metadata.refuse(&key, format!("is {other:?}; linear is computed"))),
+        Some(other) => {
+            let reason = format!("is {other:?}; linear and yarn are computed");
+            Err(metadata.refuse(&key("type"), reason))
+        }
     }
 }
 

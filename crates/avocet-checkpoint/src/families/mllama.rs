@@ -3,6 +3,7 @@
 use super::decoders;
 use super::fields::Fields;
 use super::names;
+use super::rope;
 use super::vision::{CLIP_MEAN, CLIP_STD, activation, normalisation};
 use super::{Family, Interface};
 use crate::error::CheckpointError;
@@ -46,7 +47,7 @@ pub(super) fn read(folder: &Path, fields: &Fields) -> Result<Family> {
     decoder.vocab_size = rows("model.embed_tokens.weight").unwrap_or(decoder.vocab_size + 8);
     decoder.head_size = (outputs != decoder.vocab_size).then_some(outputs);
     decoder.norm_eps = text.number_or("rms_norm_eps", 1e-5)?;
-    decoder.rope_theta = decoders::theta(&text, 500_000.0)?;
+    decoder.rope_theta = rope::theta(&text, 500_000.0)?;
     let tiled = vision(&fields.need_inner("vision_config")?, decoder.dim)?;
     let cross = cross_attention(&decoder, before);
     let processor = processor(folder, &tiled)?;

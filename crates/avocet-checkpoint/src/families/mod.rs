@@ -11,6 +11,7 @@ pub(crate) mod gguf;
 mod idefics;
 mod mllama;
 mod names;
+mod rope;
 mod vision;
 
 use crate::error::CheckpointError;
@@ -169,6 +170,8 @@ fn text(
         Some(outputs) if !decoder.tied_embeddings => {
             decoder.head_size = (outputs != decoder.vocab_size).then_some(outputs);
         }
+        // A head that should be there and is not is missing; files that say nothing mean the other.
+        None if fields.get("tie_word_embeddings") == Some(&false.into()) => {}
         _ => decoder.tied_embeddings = true,
     }
     // Files of `torch.save` keep a tied head as well.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use hf_hub::{Cache, Repo, RepoType};
 use serde::Deserialize;
 
-use super::choose::{MAX_TEXT_BYTES, index, weights};
+use super::choose::{MAX_TEXT_BYTES, index, parts, weights};
 use super::id::is_safe_file;
 use super::{HubError, HubId, io};
 
@@ -84,8 +84,8 @@ impl Cached {
     /// Errors if the folder or its index of shards cannot be read.
     pub(super) fn missing(&self, folder: &Path, id: &HubId) -> Result<Vec<String>, HubError> {
         if let Some(file) = &id.file {
-            let missing = !folder.join(file).is_file();
-            return Ok(missing.then(|| file.clone()).into_iter().collect());
+            let is_absent = |part: &String| !folder.join(part).is_file();
+            return Ok(parts(file).into_iter().filter(is_absent).collect());
         }
         let names = names(folder)?;
         let names: Vec<&str> = names.iter().map(String::as_str).collect();

@@ -1,6 +1,7 @@
 //! Which files of a repository a model needs.
 
 use super::{HubError, HubId};
+use crate::gguf::part_names;
 
 /// Longest configuration, tokenizer or index that is fetched.
 pub(super) const MAX_TEXT_BYTES: u64 = 256 << 20;
@@ -53,6 +54,21 @@ pub(super) fn weights<'a>(files: &[&'a str]) -> Vec<&'a str> {
         .unwrap_or_default()
 }
 
+/// The file that an id names, with all parts of the same model if it is one of several.
+pub(super) fn parts(file: &str) -> Vec<String> {
+    let (folder, name) = file
+        .rsplit_once('/')
+        .map_or(("", file), |(folder, name)| (folder, name));
+    match part_names(name) {
+        Some(names) if folder.is_empty() => names,
+        Some(names) => names
+            .iter()
+            .map(|name| format!("{folder}/{name}"))
+            .collect(),
+        None => vec![file.to_owned()],
+    }
+}
+
 /// The index that belongs to those weights, if `files` has it.
 pub(super) fn index<'a>(files: &[&'a str], weights: &[&str]) -> Option<&'a str> {
     let kind = match weights.first()? {
@@ -83,10 +99,16 @@ pub(super) fn choose(files: &[String], id: &HubId) -> Result<Vec<String>, HubErr
     };
     let mut chosen: Vec<&str> = top.iter().copied().filter(|file| is_text(file)).collect();
     if let Some(file) = &id.file {
-        if !files.contains(file) {
-            return Err(incomplete(file.clone()));
+        let parts = parts(file);
+        if let Some(absent) = parts.iter().find(|part| !files.contains(part)) {
+            return Err(incomplete(absent.clone()));
         }
-        chosen.push(file);
+        chosen.extend(
+            files
+                .iter()
+                .map(String::as_str)
+                .filter(|one| parts.iter().any(|part| part == one)),
+        );
     } else {
         let weights = weights(&top);
         if weights.is_empty() {

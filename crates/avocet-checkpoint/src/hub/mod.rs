@@ -70,8 +70,8 @@ impl Hub {
     /// The snapshot folder of `id`, fetched where the cache lacks it.
     ///
     /// Fetches the configuration, the tokenizer, the chat template and the weights (safetensors;
-    /// where there are none `pytorch_model*.bin`, where there are none of those `*.pt`; or the one
-    /// GGUF file that `id` names), and none of what the cache has. A commit that is cached whole
+    /// where there are none `pytorch_model*.bin`, where there are none of those `*.pt`; or the
+    /// GGUF file that `id` names, with all its parts), and none of what the cache has. A commit that is cached whole
     /// is used without asking; for a branch or tag the hub is asked for its commit, and what is
     /// cached is used when the hub cannot be reached. A transfer that is cut or stalls is
     /// continued, and nothing enters the cache whose checksum is not what the hub promised.

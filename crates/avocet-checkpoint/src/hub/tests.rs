@@ -313,6 +313,14 @@ fn only_what_a_model_needs_is_chosen() {
     };
     let wanted = ["chat_template.jinja", "tokenizer_config.json", "w.gguf"];
     assert_eq!(choose(&files(&texts), &named).unwrap(), wanted);
+    let split = ["q-00001-of-00002.gguf", "q-00002-of-00002.gguf"];
+    let named = HubId {
+        file: Some(split[1].into()),
+        ..id()
+    };
+    assert_eq!(choose(&files(&split), &named).unwrap(), split);
+    let error = choose(&files(&split[1..]), &named).unwrap_err().to_string();
+    assert!(error.contains(split[0]), "{error}");
     let error = choose(&files(&texts), &id()).unwrap_err().to_string();
     assert!(
         error.contains("weights") && error.contains(".gguf"),

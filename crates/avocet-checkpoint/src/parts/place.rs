@@ -3,8 +3,10 @@
 use super::{DEEPEST, PARTS, PartList, Result, refuse};
 use crate::adapter::ADAPTER;
 use crate::error::CheckpointError;
-use crate::files::{self, CONFIG, ModelFiles, TOKENIZER, WEIGHTS};
+use crate::files::{CONFIG, ModelFiles, TOKENIZER, WEIGHTS};
+use crate::gguf::part_paths;
 use crate::save;
+use crate::store::weight_map;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,7 +40,6 @@ const SETTINGS: &[&str] = &[
     "generation_config.json",
     "preprocessor_config.json",
 ];
-const MAX_INDEX: u64 = 64 << 20;
 
 impl PartSource<'_> {
     pub(super) fn open(&self) -> Result<ModelFiles> {
@@ -74,7 +75,10 @@ impl PartSource<'_> {
                 let Some(name) = file.file_name() else {
                     return Err(refuse(file, "has no name".into()));
                 };
-                bring(file, &below.join(name))?;
+                for part in part_paths(file) {
+                    let to = below.join(part.file_name().unwrap_or(name));
+                    bring(&part, &to)?;
+                }
                 return Ok(Path::new(part).join(name));
             }
             Self::Path(path) => {
@@ -142,14 +146,18 @@ fn needed(folder: &Path, depth: usize) -> Result<Vec<PathBuf>> {
     };
     found.push(weights.into());
     if weights.ends_with(".index.json") {
-        found.extend(shards(&folder.join(weights))?);
+        // Opening the model has proved that they lie beside it.
+        let shards: BTreeSet<String> = weight_map(&folder.join(weights))?.into_values().collect();
+        found.extend(shards.into_iter().map(PathBuf::from));
     }
     if there(PARTS) && depth < DEEPEST {
         let list = PartList::read(folder)?;
         for part in [Some(list.decoder), list.vision].into_iter().flatten() {
             let path = folder.join(&part);
             if path.is_file() {
-                found.push(part);
+                let names = part_paths(&path).into_iter();
+                let names = names.filter_map(|file| Some(part.with_file_name(file.file_name()?)));
+                found.extend(names);
             } else {
                 let files = needed(&path, depth + 1)?;
                 found.extend(files.into_iter().map(|file| part.join(file)));
@@ -157,18 +165,4 @@ fn needed(folder: &Path, depth: usize) -> Result<Vec<PathBuf>> {
         }
     }
     Ok(found)
-}
-
-/// The files that an index names; opening the model has proved that they lie beside it.
-fn shards(index: &Path) -> Result<BTreeSet<PathBuf>> {
-    #[derive(serde::Deserialize)]
-    struct Index {
-        weight_map: std::collections::BTreeMap<String, String>,
-    }
-    let bytes = files::read(index, MAX_INDEX)?;
-    let index: Index = serde_json::from_slice(&bytes).map_err(|error| CheckpointError::Index {
-        path: index.to_owned(),
-        reason: error.to_string(),
-    })?;
-    Ok(index.weight_map.into_values().map(PathBuf::from).collect())
 }

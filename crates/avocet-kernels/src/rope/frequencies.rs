@@ -14,6 +14,23 @@ pub struct RopeFrequencies {
     pub magnitude: f64,
 }
 
+/// How YaRN stretches frequencies; see [`RopeFrequencies::yarn`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Yarn {
+    /// What slow pairs are divided by, 1 or more.
+    pub factor: f64,
+    /// Turns within `original` above which a pair is kept.
+    pub fast: f64,
+    /// Turns within `original` below which it is divided.
+    pub slow: f64,
+    /// Whether the bounds of blending are whole pairs.
+    pub truncate: bool,
+    /// What cosines and sines are multiplied by.
+    pub magnitude: f64,
+    /// The longest text of the pretraining, in positions.
+    pub original: f64,
+}
+
 impl RopeFrequencies {
     /// `theta^(-2i/K)` for pair i of the `head_dim` components K that turn (RoFormer,
     /// arXiv:2104.09864).
@@ -59,6 +76,39 @@ impl RopeFrequencies {
             let kept = (original as f32 / wavelength - low as f32) / (high - low) as f32;
             (1.0 - kept) * inverse / factor + kept * inverse
         })
+    }
+
+    /// Slows the pairs that turn fewer than `slow` times within `original` positions down by
+    /// `factor`, keeps those that turn more than `fast` times, blends in between by their index,
+    /// and sets the magnitude (YaRN, arXiv:2309.00071, section 3.2). `theta` is the base that the
+    /// frequencies were made with; `truncate` rounds the bounds of blending to whole pairs.
+    pub fn yarn(self, yarn: Yarn, theta: f64) -> Self {
+        let pairs = self.inverse.len();
+        let width = 2.0 * pairs as f64;
+        // The index of the pair that turns so many times, as a fraction.
+        let index_of = |turns: f64| {
+            let positions = yarn.original / (turns * std::f64::consts::TAU);
+            width * positions.ln() / (2.0 * theta.ln())
+        };
+        let (mut low, mut high) = (index_of(yarn.fast), index_of(yarn.slow));
+        if yarn.truncate {
+            (low, high) = (low.floor(), high.ceil());
+        }
+        (low, high) = (low.max(0.0), high.min(width - 1.0));
+        if low == high {
+            high += 0.001;
+        }
+        let (low, span) = (low as f32, (high - low) as f32);
+        let factor = yarn.factor as f32;
+        let blend = |(index, &inverse): (usize, &f64)| {
+            let power = (1.0 / inverse) as f32;
+            let kept = 1.0 - ((index as f32 - low) / span).clamp(0.0, 1.0);
+            f64::from(1.0 / (factor * power) * (1.0 - kept) + 1.0 / power * kept)
+        };
+        Self {
+            inverse: self.inverse.iter().enumerate().map(blend).collect(),
+            magnitude: yarn.magnitude,
+        }
     }
 
     /// Slows each pair down by a factor of its own and sets the magnitude (LongRoPE,

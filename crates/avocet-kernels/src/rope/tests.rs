@@ -156,6 +156,56 @@ fn scaled_frequencies_are_those_of_the_reference_implementation() -> Result<()> 
     Ok(())
 }
 
+/// Made with `_compute_yarn_parameters` of version 5 of the transformers library.
+#[test]
+fn yarn_frequencies_are_those_of_the_reference_implementation() -> Result<()> {
+    let usual = Yarn {
+        factor: 4.0,
+        fast: 32.0,
+        slow: 1.0,
+        truncate: true,
+        magnitude: 1.138_629_4,
+        original: 32_768.0,
+    };
+    let stretched = RopeFrequencies::plain(16, 1e6)?.yarn(usual, 1e6);
+    assert_eq!(stretched.magnitude, 1.138_629_4);
+    assert_reference(
+        &stretched,
+        [
+            1.0,
+            0.177_827_94,
+            0.031_622_78,
+            0.004_217_56,
+            0.000_5,
+            4.445_698_5e-5,
+            7.905_693_6e-6,
+            1.405_853_4e-6,
+        ],
+    );
+    let unrounded = Yarn {
+        factor: 16.0,
+        fast: 24.0,
+        slow: 2.0,
+        truncate: false,
+        original: 2048.0,
+        ..usual
+    };
+    assert_reference(
+        &RopeFrequencies::plain(16, 10_000.0)?.yarn(unrounded, 10_000.0),
+        [
+            1.0,
+            0.316_227_76,
+            0.1,
+            0.021_539_187,
+            0.002_467_717_3,
+            0.000_197_642_37,
+            6.250_000_3e-5,
+            1.976_423_6e-5,
+        ],
+    );
+    Ok(())
+}
+
 #[test]
 fn angles_far_into_a_text_are_those_of_the_reference_implementation() -> Result<()> {
     let frequencies =

@@ -274,6 +274,35 @@ impl RopeConfig {
         match &self.scaling {
             None => Ok(()),
             Some(RopeScaling::Linear { factor }) => positive(FIELD, *factor),
+            Some(RopeScaling::Dynamic {
+                factor,
+                original_max_position,
+            }) => {
+                if dims <= 2 {
+                    let reason = format!("a base that grows needs more than {dims} components");
+                    return refuse(FIELD, reason);
+                }
+                at_least_one(FIELD, *factor)?;
+                size(FIELD, *original_max_position)
+            }
+            Some(RopeScaling::Yarn {
+                factor,
+                beta_fast,
+                beta_slow,
+                magnitude,
+                original_max_position,
+                truncate: _,
+            }) => {
+                at_least_one(FIELD, *factor)?;
+                for value in [beta_fast, beta_slow, magnitude] {
+                    positive(FIELD, *value)?;
+                }
+                if beta_slow > beta_fast {
+                    let reason = format!("beta_slow {beta_slow} is above beta_fast {beta_fast}");
+                    return refuse(FIELD, reason);
+                }
+                size(FIELD, *original_max_position)
+            }
             Some(RopeScaling::Llama3 {
                 factor,
                 low_freq_factor,
@@ -312,6 +341,15 @@ impl RopeConfig {
             }
         }
     }
+}
+
+/// Errors unless `factor` is a finite number from 1 on.
+fn at_least_one(field: &'static str, factor: f64) -> Result<(), ConfigError> {
+    positive(field, factor)?;
+    if factor < 1.0 {
+        return refuse(field, format!("factor {factor} is below 1"));
+    }
+    Ok(())
 }
 
 impl Multipliers {

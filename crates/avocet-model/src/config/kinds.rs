@@ -65,6 +65,29 @@ pub enum RopeScaling {
         /// The divisor.
         factor: f64,
     },
+    /// A larger base the longer the text is beyond the length first trained on (dynamic NTK).
+    Dynamic {
+        /// How many times longer texts are meant to become.
+        factor: f64,
+        /// The length first trained on.
+        original_max_position: usize,
+    },
+    /// Frequencies that turn seldom within the length first trained on divided, those that turn
+    /// often kept, those between interpolated (YaRN, arXiv:2309.00071).
+    Yarn {
+        /// The divisor.
+        factor: f64,
+        /// Pairs with more turns are kept.
+        beta_fast: f64,
+        /// Pairs with fewer turns are divided.
+        beta_slow: f64,
+        /// Whether the bounds between which is interpolated are rounded to whole pairs.
+        truncate: bool,
+        /// What cosines and sines are multiplied by.
+        magnitude: f64,
+        /// The length first trained on.
+        original_max_position: usize,
+    },
     /// Low frequencies divided, high ones kept, those between interpolated: Llama 3.1.
     Llama3 {
         /// The divisor of low frequencies.
