@@ -4,6 +4,8 @@
 //! memory, sees nothing but the conversation, and its output is bounded.
 
 mod clock;
+mod python;
+mod source;
 mod tojson;
 mod width;
 
@@ -11,7 +13,7 @@ use std::io::{self, Write};
 use std::time::SystemTime;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, Error, ErrorKind, Value, context};
+use minijinja::{Environment, Error, Value, context};
 
 use crate::error::TokenizerError;
 use crate::prompt::{IMAGE_MARKER, Role, Turn};
@@ -70,11 +72,9 @@ impl ChatTemplate {
         environment.set_syntax(syntax.map_err(template_error)?);
         environment.set_fuel(Some(FUEL));
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-        environment.set_unknown_method_callback(width::method);
-        environment.add_filter("tojson", tojson::tojson);
-        environment.add_function("raise_exception", raise_exception);
+        python::add_to(&mut environment);
         environment
-            .add_template_owned(NAME, without_generation_marks(source))
+            .add_template_owned(NAME, source::adapted(source))
             .map_err(template_error)?;
         Ok(Self {
             environment: Box::new(environment),
@@ -174,10 +174,6 @@ fn text_part(text: &str) -> Value {
     Value::from_pairs([("type", "text"), ("text", text)])
 }
 
-fn raise_exception(message: &str) -> Result<Value, Error> {
-    Err(Error::new(ErrorKind::InvalidOperation, message.to_owned()))
-}
-
 fn template_error(error: Error) -> TokenizerError {
     let mut reason = error.to_string();
     let mut source = std::error::Error::source(&error);
@@ -186,31 +182,6 @@ fn template_error(error: Error) -> TokenizerError {
         source = inner.source();
     }
     TokenizerError::Template(reason)
-}
-
-/// `{% generation %}` marks what a trainer learns, which changes no text: it becomes a block that
-/// is always taken, so that the marks trim white space as they do in transformers.
-fn without_generation_marks(source: &str) -> String {
-    let mut text = String::with_capacity(source.len());
-    let mut rest = source;
-    while let Some(at) = rest.find("{%") {
-        let (before, tag) = rest.split_at(at);
-        text.push_str(before);
-        let Some(end) = tag.find("%}") else {
-            text.push_str(tag);
-            return text;
-        };
-        let (tag, after) = tag.split_at(end + 2);
-        let inner = &tag[2..tag.len() - 2];
-        match inner.trim_matches(['-', '+']).trim() {
-            "generation" => text.push_str(&tag.replacen("generation", "if true", 1)),
-            "endgeneration" => text.push_str(&tag.replacen("endgeneration", "endif", 1)),
-            _ => text.push_str(tag),
-        }
-        rest = after;
-    }
-    text.push_str(rest);
-    text
 }
 
 /// A buffer that takes no more than [`MAX_OUTPUT`].

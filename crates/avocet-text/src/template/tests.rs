@@ -94,6 +94,17 @@ fn templates_that_mean_harm_are_stopped() {
         "{{ raise_exception('no thanks') }}",
         "{{ strftime_now('%Q') }}",
         "{{ ''.__class__.__mro__() }}",
+        "{{ '%999999999999d' % 1 }}",
+        "{{ '%s' % missing.of.course }}",
+        "{{ '%d' % 'x' }}",
+        "{{ '%s' % ('a', 'b') }}",
+        "{{ 'a'.center(999999999999) }}{{ 'a' | center(999999999999) }}",
+        "{{ 'a'.zfill(999999999999) }}",
+        "{{ 'a'.ljust(100000) }}",
+        "{{ 'a'.split('') }}",
+        "{{ [] | tojson(separators=('x' * 9999, ':')) }}",
+        "{{ [] | tojson(indent='x' * 9999) }}",
+        "{% set ns = namespace(x={}) %}{% for i in range(90) %}{% set ns.x = {'a': ns.x} %}{% endfor %}{{ ns.x | tojson(sort_keys=true) }}",
     ] {
         let error = error_of(source);
         assert!(error.starts_with("chat template: "), "{source:?}: {error}");
@@ -118,4 +129,32 @@ fn marks_for_trainers_change_no_text() {
     let source = "a {%- generation %} b {% endgeneration -%}\n c{% if generation %}!{% endif %}";
     let template = ChatTemplate::new(source, "", "", Content::Text).unwrap();
     assert_eq!(template.render(&[Turn::user("x")]).unwrap(), "a b c");
+}
+
+#[test]
+fn what_templates_use_of_python_and_jinja_is_as_there() {
+    let golden = include_str!("../../../../tests/golden/text/jinja.json");
+    let golden: Vec<(String, String)> = serde_json::from_str(golden).unwrap();
+    let mut wrong = Vec::new();
+    for (source, wanted) in &golden {
+        let rendered = ChatTemplate::new(source, "<s>", "</s>", Content::Text)
+            .and_then(|template| template.render(&[Turn::user("What is this?")]));
+        match rendered {
+            Ok(text) if text == *wanted => {}
+            other => wrong.push(format!("{source}\n  {wanted:?}\n  {other:?}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn dates_are_told_as_by_c() {
+    let template = ChatTemplate::new(
+        "{{ strftime_now('%F %T') }}|{{ strftime_now('%Z') }}|{{ strftime_now(\"%-d %B %Y\") }}",
+        "",
+        "",
+        Content::Text,
+    );
+    let told = template.unwrap().render_at(&[Turn::user("x")], that_day());
+    assert_eq!(told.unwrap(), "2024-07-26 12:00:00||26 July 2024");
 }

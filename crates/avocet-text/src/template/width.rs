@@ -1,26 +1,13 @@
 //! Python's `str.format` under a bound: a width in it may ask for any amount of memory at once, which
 //! no budget of steps stops.
 
-use minijinja::{Error, ErrorKind, State, Value};
+use minijinja::{Error, ErrorKind};
 
 /// Most digits of a width or precision.
 const MAX_DIGITS: usize = 3;
 
-/// The methods of Python's strings, lists and dictionaries.
-pub(super) fn method(
-    state: &mut State,
-    value: &Value,
-    name: &str,
-    arguments: &[Value],
-) -> Result<Value, Error> {
-    if let ("format", Some(text)) = (name, value.as_str()) {
-        check(text)?;
-    }
-    minijinja_contrib::pycompat::unknown_method_callback(state, value, name, arguments)
-}
-
 /// Errors if a width has more digits than any layout, or comes from an argument.
-fn check(text: &str) -> Result<(), Error> {
+pub(super) fn check(text: &str) -> Result<(), Error> {
     let digits = text
         .split(|letter: char| !letter.is_ascii_digit())
         .map(str::len);
