@@ -373,11 +373,6 @@ impl Engine {
             seen = vec![seen.last().copied().unwrap_or((0, 0))];
             ids = vec![id];
         }
-        let rest = stream.finish();
-        if !rest.is_empty() && answer.finish_reason != FinishReason::Cancelled {
-            answer.text.push_str(&rest);
-            let _ = on_text(&rest);
-        }
         Ok(answer)
     }
 }

@@ -88,8 +88,9 @@ impl Engine {
                     one.seen.push(one.seen.last().copied().unwrap_or((0, 0)));
                 }
                 if ended || said >= options.max_tokens || one.ids.len() >= context {
-                    let text = self.language().decode(&one.ids[one.prompt_tokens..]);
-                    answers[one.place] = Ok(text);
+                    let mut stream = self.language().stream();
+                    let said = one.ids[one.prompt_tokens..].iter();
+                    answers[one.place] = Ok(said.map(|&id| stream.push(id)).collect());
                 } else {
                     going_on.push(one);
                 }

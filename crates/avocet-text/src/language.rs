@@ -8,7 +8,7 @@ use crate::hub::{HubTokenizer, Joiner};
 use crate::prompt::{self, Prompt, Role, Turn};
 use crate::seen::ImageRule;
 use crate::special::Special;
-use crate::stream::StreamDecoder;
+use crate::stream::{Broken, StreamDecoder};
 use crate::tokenizer::Tokenizer;
 
 /// How a text as written begins.
@@ -256,7 +256,7 @@ impl Language {
         TextStream {
             source: match &self.kind {
                 Kind::Own(tokenizer) => Source::Own(tokenizer, StreamDecoder::new()),
-                Kind::Hub(hub) => Source::Hub(&hub.tokenizer, hub.tokenizer.joiner()),
+                Kind::Hub(hub) => Source::Hub(&hub.tokenizer, hub.tokenizer.joiner(Broken::LeftOut)),
             },
         }
     }
@@ -404,6 +404,8 @@ fn own_as_written(tokenizer: &Tokenizer, text: &str) -> Vec<u32> {
 
 /// Ids to text while they are being generated: whole characters, and no space before an answer
 /// that SentencePiece put there.
+///
+/// A character that never comes whole, as where a limit cuts an answer, is left out.
 pub struct TextStream<'a> {
     source: Source<'a>,
 }
@@ -419,14 +421,6 @@ impl TextStream<'_> {
         match &mut self.source {
             Source::Own(tokenizer, decoder) => decoder.push(tokenizer, id),
             Source::Hub(tokenizer, joiner) => joiner.push(tokenizer.pieces().get(id)),
-        }
-    }
-
-    /// What is left at the end: U+FFFD for a character that was never completed.
-    pub fn finish(self) -> String {
-        match self.source {
-            Source::Own(_, decoder) => decoder.finish(),
-            Source::Hub(_, joiner) => joiner.finish(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::tokenizer::Tokenizer;
 
 /// Turns ids, one after another, into text; a character whose bytes come in
-/// several tokens is given out whole.
+/// several tokens is given out whole, and left out if it never comes whole.
 #[derive(Debug, Default, Clone)]
 pub struct StreamDecoder {
     pending: Vec<u8>,
@@ -19,18 +19,22 @@ impl StreamDecoder {
     pub fn push(&mut self, tokenizer: &Tokenizer, id: u32) -> String {
         let piece = tokenizer.piece(id).unwrap_or("\u{FFFD}".as_bytes());
         self.pending.extend_from_slice(piece);
-        take_text(&mut self.pending)
-    }
-
-    /// What is left at the end: U+FFFD for a character that was never completed.
-    pub fn finish(self) -> String {
-        String::from_utf8_lossy(&self.pending).into_owned()
+        take_text(&mut self.pending, Broken::LeftOut)
     }
 }
 
-/// Takes from the front of `pending` all text that further bytes cannot change,
-/// with U+FFFD for what is not UTF-8; at most three bytes stay behind.
-pub(crate) fn take_text(pending: &mut Vec<u8>) -> String {
+/// What becomes of bytes that are no character.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broken {
+    /// U+FFFD stands for them, as in the libraries that ours are compared with.
+    Replaced,
+    /// They are left out, as people who read an answer want it.
+    LeftOut,
+}
+
+/// Takes from the front of `pending` all text that further bytes cannot change; at most three
+/// bytes stay behind.
+pub(crate) fn take_text(pending: &mut Vec<u8>, broken: Broken) -> String {
     let mut text = String::new();
     let mut done = 0;
     for chunk in pending.utf8_chunks() {
@@ -41,7 +45,7 @@ pub(crate) fn take_text(pending: &mut Vec<u8>) -> String {
         if invalid.is_empty() || (ends_here && is_incomplete(invalid)) {
             break;
         }
-        text.push('\u{FFFD}');
+        text.extend((broken == Broken::Replaced).then_some('\u{FFFD}'));
         done += invalid.len();
     }
     pending.drain(..done);
@@ -66,8 +70,7 @@ mod tests {
             let text = any_text(&mut state);
             let mut stream = StreamDecoder::new();
             let ids = tokenizer.spell(&text);
-            let mut joined: String = ids.iter().map(|&id| stream.push(&tokenizer, id)).collect();
-            joined.push_str(&stream.finish());
+            let joined: String = ids.iter().map(|&id| stream.push(&tokenizer, id)).collect();
             assert_eq!(joined, text);
         }
     }
@@ -85,9 +88,31 @@ mod tests {
     }
 
     #[test]
+    fn a_character_that_never_comes_whole_is_left_out() {
+        let tokenizer = tokenizer();
+        let cut = &tokenizer.spell("😀")[..3];
+        let ids = [
+            cut,
+            &tokenizer.spell("a"),
+            cut,
+            &tokenizer.spell("日é"),
+            cut,
+        ]
+        .concat();
+        let mut stream = StreamDecoder::new();
+        let said: String = ids.iter().map(|&id| stream.push(&tokenizer, id)).collect();
+        assert_eq!(said, "a日é");
+        let mut pending = b"a\xF0\x9Fb\xFFc\xE6\x97".to_vec();
+        assert_eq!(take_text(&mut pending, Broken::LeftOut), "abc");
+    }
+
+    #[test]
     fn broken_bytes_become_replacement_characters() {
         let mut pending = b"a\xF0\x9Fb\xFFc\xE6\x97".to_vec();
-        assert_eq!(take_text(&mut pending), "a\u{FFFD}b\u{FFFD}c");
+        assert_eq!(
+            take_text(&mut pending, Broken::Replaced),
+            "a\u{FFFD}b\u{FFFD}c"
+        );
         assert_eq!(pending, b"\xE6\x97");
         let tokenizer = tokenizer();
         assert_eq!(tokenizer.decode(&[u32::MAX]), "\u{FFFD}");

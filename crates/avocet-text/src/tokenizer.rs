@@ -4,7 +4,7 @@ use crate::bytes;
 use crate::error::TokenizerError;
 use crate::file::{self, Checked, TokenizerFile};
 use crate::special::Special;
-use crate::stream::take_text;
+use crate::stream::{Broken, take_text};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokenizers::models::bpe::{BPE, BpeTrainer, Vocab};
@@ -166,7 +166,7 @@ impl Tokenizer {
         for &id in ids {
             pending.extend_from_slice(self.piece(id).unwrap_or("\u{FFFD}".as_bytes()));
         }
-        let mut text = take_text(&mut pending);
+        let mut text = take_text(&mut pending, Broken::Replaced);
         text.push_str(&String::from_utf8_lossy(&pending));
         text
     }

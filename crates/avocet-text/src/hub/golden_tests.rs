@@ -17,7 +17,7 @@ fn strings(value: &Value) -> Vec<String> {
 }
 
 fn streamed(tokenizer: &HubTokenizer, ids: &[u32]) -> String {
-    let mut joiner = tokenizer.joiner();
+    let mut joiner = tokenizer.joiner(Broken::Replaced);
     let mut text: String = ids
         .iter()
         .map(|&id| joiner.push(tokenizer.pieces().get(id)))

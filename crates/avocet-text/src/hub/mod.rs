@@ -26,6 +26,7 @@ use tokenizers::models::bpe::{BPE, Vocab};
 use tokenizers::{AddedToken, NormalizerWrapper, PreTokenizerWrapper};
 
 use crate::error::TokenizerError;
+use crate::stream::Broken;
 use decoder::Decoding;
 pub use gguf::Gpt2Parts;
 pub(crate) use pieces::{Joiner, Pieces};
@@ -287,7 +288,7 @@ impl HubTokenizer {
     /// Bytes that are no UTF-8, and ids that stand for nothing, become U+FFFD. transformers'
     /// `clean_up_tokenization_spaces` is not applied: it changes texts.
     pub fn decode(&self, ids: &[u32]) -> String {
-        let mut joiner = Joiner::new(self.decoding.leading);
+        let mut joiner = self.joiner(Broken::Replaced);
         let mut text = String::new();
         for &id in ids.iter().filter(|&&id| !self.is_appended(id)) {
             text.push_str(&joiner.push(self.pieces.get(id)));
@@ -301,9 +302,9 @@ impl HubTokenizer {
         &self.pieces
     }
 
-    /// What a joiner does at the start of a text.
-    pub(crate) fn joiner(&self) -> Joiner {
-        Joiner::new(self.decoding.leading)
+    /// A joiner at the start of a text.
+    pub(crate) fn joiner(&self, broken: Broken) -> Joiner {
+        Joiner::new(self.decoding.leading, broken)
     }
 
     /// Bytes of the longest token's text or name.

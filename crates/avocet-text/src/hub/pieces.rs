@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::decoder::{Decoding, Leading};
-use crate::stream::take_text;
+use crate::stream::{Broken, take_text};
 
 /// The bytes of every token, laid one after another; none for special tokens.
 pub(crate) struct Pieces {
@@ -61,14 +61,16 @@ impl Pieces {
 pub(crate) struct Joiner {
     pending: Vec<u8>,
     leading: Leading,
+    broken: Broken,
 }
 
 impl Joiner {
     /// A joiner at the start of a text.
-    pub fn new(leading: Leading) -> Self {
+    pub fn new(leading: Leading, broken: Broken) -> Self {
         Self {
             pending: Vec::new(),
             leading,
+            broken,
         }
     }
 
@@ -92,11 +94,11 @@ impl Joiner {
                 self.pending
                     .extend(piece.iter().filter(|&&byte| byte != b' '));
                 self.leading = Leading::Kept;
-                return take_text(&mut self.pending);
+                return take_text(&mut self.pending, self.broken);
             }
         }
         self.pending.extend_from_slice(piece);
-        take_text(&mut self.pending)
+        take_text(&mut self.pending, self.broken)
     }
 
     /// What is left at the end: U+FFFD for a character that was never completed.
