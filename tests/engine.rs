@@ -20,7 +20,7 @@ fn png(width: u32, height: u32) -> Result<Vec<u8>> {
 fn question(text: &str, images: &[Image]) -> Question {
     Question {
         images: images.to_vec(),
-        turns: vec![Turn::user(text)],
+        turns: vec![Turn::marked(text)],
     }
 }
 

@@ -15,7 +15,6 @@ use avocet_infer::{Engine, Image, SamplingOptions, ScoreOptions};
 use avocet_media::{Limits, decode};
 use avocet_model::{ClipEncoder, Images};
 use avocet_text::Turn;
-use avocet_text::prompt::IMAGE_MARKER;
 use candle_core::{Device, IndexOp, Tensor};
 use serde_json::Value;
 
@@ -127,13 +126,11 @@ fn every_family_answers_a_question() -> Result<()> {
         let engine = engine(&folder).context(name.clone())?;
         let pictures = fs::read_dir(folder.join("pictures")).ok();
         let picture = pictures.and_then(|mut pictures| pictures.next());
-        let mut question = "What is it?".to_owned();
         let mut images = Vec::new();
         if let Some(picture) = picture.filter(|_| engine.config().sees()) {
             images.push(engine.read_image(&fs::read(picture?.path())?)?);
-            question.insert_str(0, IMAGE_MARKER);
         }
-        let turns = [Turn::user(question)];
+        let turns = [Turn::about(images.len(), "What is it?")];
         let options = SamplingOptions::greedy(5);
         let answer = engine.answer(&images, &turns, &options, |_| ControlFlow::Continue(()));
         let answer = answer.context(name.clone())?;

@@ -88,7 +88,7 @@ fn a_damaged_dataset_is_noticed() -> Result<()> {
     let recipe = Recipe::new("made-up", "train", 1, serde_json::Value::Null);
     let mut writer = Writer::open(folder.path(), recipe)?;
     for number in 0..20 {
-        let content = Content::Document(format!("text number {number}"));
+        let content = Content::text(format!("text number {number}"));
         let sample = Sample::new("text", "made-up", "CC0-1.0", Vec::new(), content)?;
         writer.keep(&format!("input {number}"), &[sample])?;
     }

@@ -37,5 +37,6 @@ mod textbooks;
 mod tidy;
 mod tiny_model;
 mod transcripts;
+mod typed_text;
 mod video_files;
 mod video_samples;

@@ -4,7 +4,7 @@
 use crate::error::CheckpointError;
 use crate::families::gguf::Metadata;
 use crate::files;
-use avocet_text::prompt::IMAGE_MARKER;
+use avocet_text::turn::IMAGE_MARKER;
 use avocet_text::{
     BosRule, ChatTemplate, Content, Gpt2Parts, HubSettings, HubTokenizer, ImageRule, Language,
     PromptForm, SideFiles, SpmParts, Tokenizer, TokenizerError,

@@ -139,10 +139,8 @@ impl Prepared {
         let max = shape.max_context.max(1);
         let unsaid = |error: avocet_text::TokenizerError| SampleError::Unsaid(error.to_string());
         let texts = match &sample.content {
-            Content::Document(text) => {
-                let prompt = language
-                    .document(text, sample.images.len())
-                    .map_err(unsaid)?;
+            Content::Document(parts) => {
+                let prompt = language.document(parts).map_err(unsaid)?;
                 let seen = language.seen_images(&prompt.ids);
                 let rows = prompt.ids.len().saturating_sub(1);
                 (0..rows)
@@ -276,7 +274,7 @@ impl Batch {
 mod tests {
     use super::*;
     use crate::Piece;
-    use avocet_text::{Special, Tokenizer, Turn, prompt};
+    use avocet_text::{Part, Special, Tokenizer, Turn, prompt};
 
     const FROM: (&str, &str, &str) = ("vqa", "made-up", "CC0-1.0");
     const SHAPE: BatchShape = BatchShape {
@@ -345,7 +343,10 @@ mod tests {
     fn every_token_looks_at_the_latest_picture_of_its_own_text() {
         let tokenizer = tokenizer();
         let images = vec![(picture(4, 4, 9), None), (picture(4, 8, 8), None)];
-        let turns = vec![Turn::user("hi <image> and <image>?"), Turn::assistant("no")];
+        let turns = vec![
+            Turn::marked("hi <image> and <image>?"),
+            Turn::assistant("no"),
+        ];
         let two = Sample::new("k", "s", "l", images, Content::Turns(turns)).unwrap();
         let document = Sample::document(FROM, "plain").unwrap();
         let samples = [question(1, "cat"), document, two];
@@ -378,7 +379,7 @@ mod tests {
         let text = "0123456789".repeat(20);
         let sample = Sample::document(FROM, &text).unwrap();
         let batch = Batch::from_samples(&[sample], &language(), &SHAPE).unwrap();
-        let all = prompt::document(&tokenizer, &text).ids;
+        let all = prompt::document(&tokenizer, &[Part::Text(text)]).ids;
         assert_eq!(batch.targets, all[1..]);
         assert_eq!(batch.ids, all[..all.len() - 1]);
         assert!(batch.weights.iter().all(|&w| w == 1.0));
@@ -422,6 +423,27 @@ mod tests {
         assert!(!batch.ids.contains(&tokenizer.special(Special::Image)));
         assert!(batch.seen_images.iter().all(|seen| *seen == (0, 0)));
         assert_eq!(batch.num_targets(), batch.ids.len());
+    }
+
+    #[test]
+    fn a_marker_that_words_spell_beside_a_picture_is_learned_as_words() {
+        let tokenizer = tokenizer();
+        let pieces = vec![
+            Piece::Image(picture(4, 4, 9), None),
+            Piece::Text("an <image> tag".into()),
+        ];
+        let document = Sample::interleaved(FROM, pieces).unwrap();
+        let answer = Turn::assistant("<image>");
+        let image = picture(4, 4, 8);
+        let asked = Sample::question(FROM, image, None, "<image>?", answer).unwrap();
+        let batch = Batch::from_samples(&[document, asked], &language(), &SHAPE).unwrap();
+        let image = tokenizer.special(Special::Image);
+        let places = batch.ids.iter().filter(|&&id| id == image).count();
+        assert_eq!((places, batch.num_images()), (2, 2));
+        assert_eq!(
+            tokenizer.decode(&batch.ids),
+            "an <image> tag<image>?<image>"
+        );
     }
 
     #[test]

@@ -14,6 +14,7 @@
 
 mod atomic;
 mod batch;
+mod content;
 mod dedup;
 mod digest;
 mod error;
@@ -31,11 +32,12 @@ mod split;
 mod ustar;
 
 pub use batch::{Batch, BatchShape, Prepared};
+pub use content::Content;
 pub use dedup::{DedupOptions, Match, OptOut, dedup};
 pub use error::{DataError, SampleError};
 pub use loader::{BatchSize, Loader, LoaderSource, Prefetch};
 pub use merge::merge;
 pub use mix::{Draw, Mixture, MixtureError, MixtureSource, Position, Progress, SourceReport};
-pub use sample::{Content, Piece, Sample, Truth};
+pub use sample::{Piece, Sample, Truth};
 pub use sources::{Layout, OnProgress};
 pub use split::{SplitBy, SplitOptions, SplitPart, split};

@@ -5,7 +5,8 @@
 //!   and `answer`: the convention of Hugging Face's ImageFolder. Other columns are passed over.
 //! - A `.jsonl` file of such rows, or of `{"images", "question", "answer" or "answers"}`, or of
 //!   conversations `{"images", "messages": [{"role", "content"}]}`, in which each `<image>` stands
-//!   for a picture; pictures without one come before the first question.
+//!   for a picture; pictures without one come before the first question. Without pictures, and in
+//!   a question that has it more or less often than pictures, `<image>` is a word.
 //!
 //! `kind` names the row of a table that a question counts in, `id` the question.
 
@@ -15,8 +16,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Component, Path, PathBuf};
 
-use avocet_text::prompt::IMAGE_MARKER;
-use avocet_text::{Role, Turn};
+use avocet_text::{Part, Role, Turn};
 use serde_json::{Map, Value};
 
 use crate::rows::records::Records;
@@ -198,18 +198,23 @@ impl Place {
         let mut answers: Vec<String> = list(&mut fields, "answers")?;
         answers.extend(text(&mut fields, "answer")?);
         let mut turns = match fields.remove("messages") {
-            Some(messages) => conversation(messages)?,
+            Some(messages) => conversation(messages, !images.is_empty())?,
             None => {
                 let question = text(&mut fields, "question")?.ok_or("`question` is missing")?;
                 let answer = answers.first().ok_or("`answer` is missing")?;
-                vec![Turn::user(question), Turn::assistant(answer)]
+                let asked = Turn::marked(&question);
+                let asked = match asked.num_images() == images.len() {
+                    true => asked,
+                    false => Turn::user(question),
+                };
+                vec![asked, Turn::assistant(answer)]
             }
         };
         let markers: usize = turns.iter().map(Turn::num_images).sum();
         if markers == 0
             && let Some(first) = turns.iter_mut().find(|turn| turn.role == Role::User)
         {
-            first.text = format!("{}{}", IMAGE_MARKER.repeat(images.len()), first.text);
+            first.parts.splice(0..0, vec![Part::Image; images.len()]);
         } else if markers != images.len() {
             return Err(format!(
                 "{markers} <image> markers but {} images",
@@ -218,7 +223,7 @@ impl Place {
         }
         if answers.is_empty() {
             let last = turns.last().filter(|turn| turn.role == Role::Assistant);
-            answers.extend(last.map(|turn| turn.text.clone()));
+            answers.extend(last.map(Turn::text));
         }
         if answers.iter().all(|answer| answer.trim().is_empty()) {
             return Err("there is no answer".into());
@@ -270,28 +275,38 @@ fn list(fields: &mut Map<String, Value>, name: &str) -> Result<Vec<String>, Stri
     items.into_iter().map(item).collect()
 }
 
-/// Messages as chat models take them: `content` is a text, or a list of parts.
-fn conversation(messages: Value) -> Result<Vec<Turn>, String> {
+/// Messages as chat models take them: `content` is a list of parts, or a text, in which a user's
+/// `<image>` stands for a picture if there are `pictures`.
+fn conversation(messages: Value, pictures: bool) -> Result<Vec<Turn>, String> {
     let Value::Array(messages) = messages else {
         return Err("`messages` is not a list".into());
     };
-    let part = |part: Value| match part["type"].as_str() {
-        Some("image") => Ok(IMAGE_MARKER.to_owned()),
-        Some("text") if part["text"].is_string() => Ok(part["text"].as_str().unwrap_or("").into()),
+    let part = |part: Value| match (part["type"].as_str(), part["text"].as_str()) {
+        (Some("image"), _) => Ok(Part::Image),
+        (Some("text"), Some(text)) => Ok(Part::Text(text.to_owned())),
         _ => Err("a part of `content` is neither text nor image".to_owned()),
     };
     let turn = |mut message: Value| {
-        let content = match message["content"].take() {
-            Value::String(text) => text,
-            Value::Array(parts) => parts.into_iter().map(part).collect::<Result<String, _>>()?,
+        let role = match message["role"].as_str() {
+            Some("system") => Role::System,
+            Some("user") => Role::User,
+            Some("assistant") => Role::Assistant,
+            _ => return Err("a message's `role` is not system, user or assistant".to_owned()),
+        };
+        let parts = match message["content"].take() {
+            Value::String(text) if pictures && role == Role::User => Turn::marked(&text).parts,
+            Value::String(text) => Turn::user(text).parts,
+            Value::Array(parts) => parts.into_iter().map(part).collect::<Result<_, _>>()?,
             _ => return Err("a message's `content` is not a text".to_owned()),
         };
-        match message["role"].as_str() {
-            Some("system") => Ok(Turn::system(content)),
-            Some("user") => Ok(Turn::user(content)),
-            Some("assistant") => Ok(Turn::assistant(content)),
-            _ => Err("a message's `role` is not system, user or assistant".to_owned()),
+        if role != Role::User && parts.contains(&Part::Image) {
+            return Err("a picture stands in a message that is not the user's".to_owned());
         }
+        Ok(Turn {
+            role,
+            parts,
+            spelled: false,
+        })
     };
     let turns = messages
         .into_iter()
@@ -367,7 +382,7 @@ mod tests {
         assert_eq!(first.images, [folder.path().join("a.png")]);
         assert_eq!(
             first.turns,
-            [Turn::user("<image>What?"), Turn::assistant("cat")]
+            [Turn::about(1, "What?"), Turn::assistant("cat")]
         );
         let error = rows[1].as_ref().unwrap_err();
         assert!(
@@ -379,8 +394,8 @@ mod tests {
         fs::write(folder.path().join("metadata.csv"), csv).unwrap();
         let rows = all(folder.path());
         assert_eq!(
-            rows[0].as_ref().unwrap().turns[0].text,
-            "<image>Which, and\nwhere?"
+            rows[0].as_ref().unwrap().turns[0],
+            Turn::about(1, "Which, and\nwhere?")
         );
         let error = rows[1].as_ref().unwrap_err();
         assert!(
@@ -413,7 +428,7 @@ mod tests {
         fs::write(&path, lines.join("\n")).unwrap();
         let rows = all(&path);
         assert_eq!(rows[0].as_ref().unwrap().turns[0].num_images(), 2);
-        assert_eq!(rows[1].as_ref().unwrap().turns[0].text, "<image>hm?");
+        assert_eq!(rows[1].as_ref().unwrap().turns[0], Turn::about(1, "hm?"));
         assert!(
             rows[2]
                 .as_ref()
@@ -429,5 +444,33 @@ mod tests {
                 .contains("unknown field `anwser`")
         );
         assert!(rows[6].as_ref().unwrap_err().contains("line 7"));
+    }
+
+    #[test]
+    fn a_marker_without_a_picture_is_a_word() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("talk.jsonl");
+        let lines = [
+            r#"{"messages":[{"role":"user","content":"What is <image>?"},{"role":"assistant","content":"a tag"}]}"#,
+            r#"{"question":"What is <image>?","answer":"a tag"}"#,
+            r#"{"images":["a"],"question":"Is <image> or <image> a tag?","answer":"both"}"#,
+            r#"{"images":["a"],"messages":[{"role":"user","content":[{"type":"text","text":"<image>: "},{"type":"image"}]},{"role":"assistant","content":"<image>"}]}"#,
+            r#"{"images":["a"],"messages":[{"role":"user","content":"?"},{"role":"assistant","content":[{"type":"image"}]}]}"#,
+        ];
+        fs::write(&path, lines.join("\n")).unwrap();
+        let rows = all(&path);
+        let asked = |row: usize| rows[row].as_ref().unwrap().turns[0].clone();
+        assert_eq!(asked(0), Turn::user("What is <image>?"));
+        assert_eq!(asked(1), Turn::user("What is <image>?"));
+        assert_eq!(asked(2), Turn::about(1, "Is <image> or <image> a tag?"));
+        assert_eq!(
+            asked(3).parts,
+            [Part::Text("<image>: ".into()), Part::Image]
+        );
+        assert_eq!(
+            rows[3].as_ref().unwrap().turns[1],
+            Turn::assistant("<image>")
+        );
+        assert!(rows[4].as_ref().unwrap_err().contains("not the user's"));
     }
 }

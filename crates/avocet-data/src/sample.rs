@@ -1,9 +1,10 @@
 //! One training sample: pictures, what is said about them, and where it all comes from.
 
-use avocet_text::prompt::IMAGE_MARKER;
-use avocet_text::{Role, Turn};
+use avocet_text::turn::shown;
+use avocet_text::{Part, Role, Turn};
 use serde::{Deserialize, Serialize};
 
+use crate::content::{Content, StoredContent};
 use crate::digest::{hex, sha256, unhex};
 use crate::{SampleError, ustar};
 
@@ -15,17 +16,6 @@ pub enum Truth {
     Text(String),
     /// The name of the thing shown.
     Name(String),
-}
-
-/// What is said.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Content {
-    /// A conversation; only the assistant's turns are learned.
-    Turns(Vec<Turn>),
-    /// A text, all of it learned. In a sample with images each `<image>` in it is the place of
-    /// one; in a sample without, `<image>` is text like any other.
-    Document(String),
 }
 
 /// A piece of a document with pictures.
@@ -48,7 +38,7 @@ pub struct Sample {
     pub source: String,
     /// Under which licence.
     pub licence: String,
-    /// Image files as they are, one per `<image>` marker.
+    /// Image files as they are, one for each picture in the content.
     pub images: Vec<Vec<u8>>,
     /// For each image what it shows, where that is known.
     pub truths: Vec<Option<Truth>>,
@@ -63,7 +53,7 @@ struct Description {
     kind: String,
     source: String,
     licence: String,
-    content: Content,
+    content: StoredContent,
     truths: Vec<Option<Truth>>,
     image_sha256: Vec<String>,
 }
@@ -71,7 +61,7 @@ struct Description {
 impl Sample {
     /// Makes a sample and names it.
     ///
-    /// Errors if markers, images and truths do not agree in number, if nothing is to be learned,
+    /// Errors if places of pictures, images and truths do not agree in number, if nothing is to be learned,
     /// or if `kind`, `source` or `licence` is empty.
     pub fn new(
         kind: &str,
@@ -103,7 +93,7 @@ impl Sample {
         question: &str,
         answer: Turn,
     ) -> Result<Self, SampleError> {
-        let asked = Turn::user(format!("{IMAGE_MARKER}{question}"));
+        let asked = Turn::about(1, question);
         let content = Content::Turns(vec![asked, answer]);
         Self::new(kind, source, licence, vec![(image, truth)], content)
     }
@@ -113,44 +103,39 @@ impl Sample {
         (kind, source, licence): (&str, &str, &str),
         text: &str,
     ) -> Result<Self, SampleError> {
-        Self::new(
-            kind,
-            source,
-            licence,
-            Vec::new(),
-            Content::Document(text.to_string()),
-        )
+        Self::new(kind, source, licence, Vec::new(), Content::text(text))
     }
 
     /// Pictures and text in the order in which they are seen and said, as of a video.
     ///
-    /// Errors if there is no text, or if a text holds the marker `<image>` beside pictures.
+    /// Errors if there is no text.
     pub fn interleaved(
         (kind, source, licence): (&str, &str, &str),
         pieces: Vec<Piece>,
     ) -> Result<Self, SampleError> {
-        let (mut images, mut text) = (Vec::new(), String::new());
+        let (mut images, mut parts) = (Vec::new(), Vec::new());
         for piece in pieces {
-            match piece {
+            parts.push(match piece {
                 Piece::Image(image, truth) => {
                     images.push((image, truth));
-                    text.push_str(IMAGE_MARKER);
+                    Part::Image
                 }
-                Piece::Text(said) => text.push_str(&said),
-            }
+                Piece::Text(said) => Part::Text(said),
+            });
         }
-        Self::new(kind, source, licence, images, Content::Document(text))
+        Self::new(kind, source, licence, images, Content::Document(parts))
     }
 
-    /// All that is said, a line per turn, for indexes and people.
+    /// All that is said, a line per turn, with `<image>` in the place of each picture, for indexes
+    /// and people.
     pub fn text(&self) -> String {
         match &self.content {
-            Content::Document(text) => text.clone(),
+            Content::Document(parts) => shown(parts),
             Content::Turns(turns) => {
                 let line = |turn: &Turn| match turn.role {
-                    Role::System => format!("system: {}", turn.text),
-                    Role::User => format!("user: {}", turn.text),
-                    Role::Assistant => format!("assistant: {}", turn.text),
+                    Role::System => format!("system: {}", turn.shown()),
+                    Role::User => format!("user: {}", turn.shown()),
+                    Role::Assistant => format!("assistant: {}", turn.shown()),
                 };
                 turns.iter().map(line).collect::<Vec<_>>().join("\n")
             }
@@ -168,19 +153,7 @@ impl Sample {
             }
         }
         let images = self.images.len();
-        let (markers, learns) = match &self.content {
-            Content::Document(text) if images == 0 => (0, !text.is_empty()),
-            Content::Document(text) => (
-                text.matches(IMAGE_MARKER).count(),
-                text.split(IMAGE_MARKER).any(|part| !part.is_empty()),
-            ),
-            Content::Turns(turns) => (
-                turns.iter().map(Turn::num_images).sum(),
-                turns
-                    .iter()
-                    .any(|t| t.role == Role::Assistant && !t.text.is_empty()),
-            ),
-        };
+        let markers = self.content.num_images();
         if markers != images {
             return Err(SampleError::MarkerCount { markers, images });
         }
@@ -190,7 +163,7 @@ impl Sample {
                 images,
             });
         }
-        if !learns {
+        if !self.content.learns() {
             return Err(SampleError::NothingToLearn);
         }
         Ok(())
@@ -201,7 +174,7 @@ impl Sample {
             kind: self.kind.clone(),
             source: self.source.clone(),
             licence: self.licence.clone(),
-            content: self.content.clone(),
+            content: (&self.content).into(),
             truths: self.truths.clone(),
             image_sha256: self
                 .images
@@ -304,6 +277,7 @@ impl Sample {
             truths,
             ..
         } = description;
+        let content = content.read(images.len());
         let sample = Self {
             id: expected,
             kind,
@@ -375,11 +349,39 @@ mod tests {
         let sample = Sample::interleaved(FROM, pieces("said")).unwrap();
         assert_eq!(sample.text(), "<image>said<image>");
         assert_eq!(sample.images, [vec![1], vec![2]]);
-        let marked = Sample::interleaved(FROM, pieces("an <image> tag"));
-        let (markers, images) = (3, 2);
-        assert_eq!(marked, Err(SampleError::MarkerCount { markers, images }));
         let silent = Sample::interleaved(FROM, pieces(""));
         assert_eq!(silent, Err(SampleError::NothingToLearn));
+    }
+
+    #[test]
+    fn words_that_spell_the_marker_are_stored_as_words() {
+        let asked = "What does <image> do?";
+        let answer = Turn::assistant("<image> embeds one");
+        let question = Sample::question(FROM, vec![1], None, asked, answer).unwrap();
+        let document = Sample::interleaved(FROM, pieces("an <image> tag")).unwrap();
+        assert_eq!(document.text(), "<image>an <image> tag<image>");
+        for sample in [question, document] {
+            let mut bytes = Vec::new();
+            sample.to_members(&mut bytes).unwrap();
+            assert_eq!(Sample::from_members(&bytes).unwrap(), sample);
+        }
+    }
+
+    #[test]
+    fn descriptions_without_a_spelled_marker_are_stored_as_ever() {
+        let described = |sample: Sample| {
+            let json = String::from_utf8(sample.description()).unwrap();
+            let (_, content) = json.split_once("\"content\":").unwrap();
+            content.split_once(",\"truths\"").unwrap().0.to_owned()
+        };
+        assert_eq!(
+            described(sample()),
+            r#"{"turns":[{"role":"user","text":"<image>What?","spelled":false},{"role":"assistant","text":"a cat","spelled":true}]}"#
+        );
+        assert_eq!(
+            described(Sample::interleaved(FROM, pieces("said")).unwrap()),
+            r#"{"document":"<image>said<image>"}"#
+        );
     }
 
     #[test]
@@ -419,7 +421,7 @@ mod tests {
 
     #[test]
     fn markers_and_images_must_agree() {
-        let turns = vec![Turn::user("<image><image>?"), Turn::assistant("x")];
+        let turns = vec![Turn::about(2, "?"), Turn::assistant("x")];
         let one = vec![(vec![1], None)];
         assert_eq!(
             Sample::new("k", "s", "l", one, Content::Turns(turns)),

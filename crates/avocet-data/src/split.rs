@@ -282,8 +282,7 @@ mod tests {
     /// A question about `pictures`, each known by its number.
     fn about(pictures: &[u32], question: &str, source: &str) -> Sample {
         let image = |n: &u32| (n.to_le_bytes().to_vec(), None::<Truth>);
-        let text = format!("{}{question}", "<image>".repeat(pictures.len()));
-        let turns = vec![Turn::user(text), Turn::assistant("x")];
+        let turns = vec![Turn::about(pictures.len(), question), Turn::assistant("x")];
         let images = pictures.iter().map(image).collect();
         Sample::new("vqa", source, "CC0-1.0", images, Content::Turns(turns)).unwrap()
     }

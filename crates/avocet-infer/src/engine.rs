@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use avocet_checkpoint::ModelFiles;
 use avocet_media::{ImageProcessor, Limits, decode, decode_transparent};
 use avocet_model::{Avocet, CrossKeys, Images, ModelConfig};
-use avocet_text::prompt::{IMAGE_MARKER, Prompt};
-use avocet_text::{Language, Role, Tokenizer, Turn};
+use avocet_text::{Language, Prompt, Role, Tokenizer, Turn};
 use candle_core::{Device, Tensor};
 
 use crate::error::InferError;
@@ -215,14 +214,14 @@ impl Engine {
             .last()
             .filter(|turn| turn.role == Role::User)
             .ok_or(InferError::NothingToAnswer)?;
-        if last.text.replace(IMAGE_MARKER, "").trim().is_empty() {
+        if last.text().trim().is_empty() {
             return Err(InferError::EmptyQuestion);
         }
         let markers = turns.iter().map(Turn::num_images).sum();
         if markers != images {
             return Err(InferError::MarkerCount { markers, images });
         }
-        self.check_text_length(turns.iter().map(|turn| turn.text.len()).sum())?;
+        self.check_text_length(turns.iter().map(|turn| turn.text().len()).sum())?;
         let prompt = self.language.question(turns)?;
         self.check_ids(&prompt.ids)?;
         // One place must be left for the answer.
@@ -292,11 +291,10 @@ impl Engine {
         self.generate(start, prompt.ids, images, options, on_text)
     }
 
-    /// Goes on with `text` as it is written, without the frame of a conversation; otherwise as
-    /// [`answer`](Self::answer).
+    /// Goes on with `text`, which is nothing but text, without the frame of a conversation;
+    /// otherwise as [`answer`](Self::answer).
     ///
-    /// Errors before any work if the text is empty, holds a marker of an image, or does not fit into
-    /// the context.
+    /// Errors before any work if the text is empty or does not fit into the context.
     pub fn complete(
         &self,
         text: &str,
@@ -304,15 +302,12 @@ impl Engine {
         on_text: impl FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Answer, InferError> {
         let start = Instant::now();
-        let ids = self.encode_as_written(text)?;
+        self.check_text_length(text.len())?;
+        let ids = self.language.opening(text)?;
         if ids.is_empty() {
             return Err(InferError::EmptyQuestion);
         }
         self.check_ids(&ids)?;
-        let (markers, images) = (self.language.num_images(&ids), 0);
-        if markers != images {
-            return Err(InferError::MarkerCount { markers, images });
-        }
         self.check_length(ids.len() + 1)?;
         self.generate(start, ids, &[], options, on_text)
     }

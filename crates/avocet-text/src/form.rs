@@ -1,8 +1,8 @@
 //! The forms in which conversations are put to models.
 
 use crate::error::TokenizerError;
-use crate::prompt::{IMAGE_MARKER, Role, Turn};
 use crate::template::ChatTemplate;
+use crate::turn::{Role, Turn, stretches};
 
 /// IDEFICS' token on both sides of an image.
 const FAKE: &str = "<fake_token_around_image>";
@@ -67,14 +67,15 @@ fn idefics(turns: &[Turn], bos: &str, instruct: bool) -> String {
         match turn.role {
             Role::System => {
                 first = newline.is_empty();
-                instructions.push_str(&turn.text);
+                instructions.push_str(&turn.text());
                 instructions.push('\n');
             }
             Role::User => {
                 text.push_str(newline);
-                let said = format!("User: {}{}", std::mem::take(&mut instructions), turn.text);
+                let mut said = stretches(&turn.parts);
+                said[0].insert_str(0, &format!("User: {}", std::mem::take(&mut instructions)));
                 let mut after_image = false;
-                for (index, part) in said.split(IMAGE_MARKER).enumerate() {
+                for (index, part) in said.iter().enumerate() {
                     if index > 0 {
                         text.push_str(if after_image { "" } else { FAKE });
                         text.push_str(IMAGE);
@@ -88,7 +89,7 @@ fn idefics(turns: &[Turn], bos: &str, instruct: bool) -> String {
                 text.push_str(end);
             }
             Role::Assistant => {
-                let said = format!("{newline}Assistant: {}", turn.text);
+                let said = format!("{newline}Assistant: {}", turn.text());
                 text.push_str(said.trim_matches(' '));
                 text.push_str(end);
             }
@@ -103,14 +104,13 @@ fn flamingo(turns: &[Turn]) -> String {
     let mut text = String::new();
     for turn in turns {
         match turn.role {
-            Role::System => text.push_str(&turn.text),
+            Role::System => text.push_str(&turn.text()),
             Role::User => {
                 text.push_str(&IMAGE.repeat(turn.num_images()));
-                let asked = turn.text.replace(IMAGE_MARKER, "");
-                text.push_str(&format!("Question:{} Short answer:", asked.trim()));
+                text.push_str(&format!("Question:{} Short answer:", turn.text().trim()));
             }
             Role::Assistant => {
-                text.push_str(&turn.text);
+                text.push_str(&turn.text());
                 text.push_str(END_OF_CHUNK);
             }
         }
@@ -120,8 +120,8 @@ fn flamingo(turns: &[Turn]) -> String {
 
 fn plain(turns: &[Turn], image: Option<&str>) -> Result<String, TokenizerError> {
     let said = |turn: &Turn| match (turn.num_images(), image) {
-        (0, _) => Ok(turn.text.clone()),
-        (_, Some(image)) => Ok(turn.text.replace(IMAGE_MARKER, image)),
+        (0, _) => Ok(turn.text()),
+        (_, Some(image)) => Ok(stretches(&turn.parts).join(image)),
         (_, None) => Err(TokenizerError::Prompt("the model sees no images".into())),
     };
     let lines: Result<Vec<String>, _> = turns.iter().map(said).collect();

@@ -1,15 +1,18 @@
 //! How a model is spoken to: its tokenizer, the form of its prompts, and who sees which image.
 
+mod hub;
+
 use std::collections::HashSet;
 
 use crate::error::TokenizerError;
 use crate::form::PromptForm;
 use crate::hub::{HubTokenizer, Joiner};
-use crate::prompt::{self, Prompt, Role, Turn};
+use crate::prompt::{self, Prompt};
 use crate::seen::ImageRule;
 use crate::special::Special;
 use crate::stream::{Broken, StreamDecoder};
 use crate::tokenizer::Tokenizer;
+use crate::turn::{self, Part, Role, Turn, stretches};
 
 /// How a text as written begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +46,9 @@ struct Hub {
     end: Option<u32>,
     banned: Vec<u32>,
     bos: BosRule,
+    /// Tokens that only the form may write, and their names.
+    structure: HashSet<u32>,
+    names: Vec<String>,
 }
 
 impl Language {
@@ -78,12 +84,18 @@ impl Language {
             .chain(&banned)
             .chain(&image_token)
             .chain(&opening);
-        if let Some(id) = ids.copied().find(|&id| tokenizer.token(id).is_none()) {
+        let ids_of_form: Vec<u32> = ids.copied().collect();
+        let unknown = |id: &&u32| tokenizer.token(**id).is_none();
+        if let Some(id) = ids_of_form.iter().find(unknown) {
             let reason = format!("token {id} is not in the vocabulary");
             return Err(TokenizerError::Prompt(reason));
         }
+        let structure: HashSet<u32> = tokenizer.special().chain(ids_of_form).collect();
+        let names = structure.iter().filter_map(|&id| tokenizer.token(id));
         Ok(Self {
             kind: Kind::Hub(Box::new(Hub {
+                names: names.collect(),
+                structure,
                 tokenizer,
                 form,
                 image_token,
@@ -98,34 +110,45 @@ impl Language {
 
     /// Ids of a conversation with the model's turn opened, ready for generation.
     ///
-    /// In our own form nothing that is typed becomes a special token. The public families' forms
-    /// are texts, as in their reference processors: the name of a special token that a user types
-    /// is that token, except that image tokens must be as many as the turns have images.
+    /// What is typed is text: names of special tokens in it are letters, and only the form makes
+    /// the tokens of structure.
     ///
-    /// Errors if the form refuses the conversation or a name of an image token was typed.
+    /// Errors if the form refuses the conversation, shows more or fewer images than it has, or
+    /// makes no tokens of it.
     pub fn question(&self, turns: &[Turn]) -> Result<Prompt, TokenizerError> {
         let hub = match &self.kind {
             Kind::Own(tokenizer) => return Ok(prompt::encode_question(tokenizer, turns)),
             Kind::Hub(hub) => hub,
         };
-        let name = |id: Option<u32>| id.and_then(|id| hub.tokenizer.token(id));
-        let image = name(hub.image_token);
-        let text = hub.form.write(turns, &hub.opening(), image.as_deref())?;
-        let ids = match hub.form {
-            PromptForm::Template(_) => hub.tokenizer.encode(&text, false)?,
-            _ => hub.as_written(&text)?,
+        let (opening, image) = (hub.opening(), hub.image_name());
+        let write = |words: &dyn Fn(&str) -> String| {
+            let turns: Vec<Turn> = turns.iter().map(|turn| turn.reworded(words)).collect();
+            hub.form.write(&turns, &opening, image.as_deref())
         };
-        let images = turns.iter().map(Turn::num_images).sum();
-        let found = self.num_images(&ids);
-        if found != images {
-            let reason = format!("{found} image tokens for {images} images");
-            return Err(TokenizerError::Prompt(reason));
+        let ids = hub.typed(write, |text, guard| match hub.form {
+            PromptForm::Template(_) => hub.tokenizer.encode_marked(text, guard),
+            _ => hub.as_written(text, guard),
+        })?;
+        if ids.is_empty() {
+            let reason = "the model's form makes no tokens of the conversation";
+            return Err(TokenizerError::Prompt(reason.into()));
         }
+        let images = turns.iter().map(Turn::num_images).sum();
+        self.check_images(&ids, images)?;
         Ok(Prompt {
             answer: vec![false; ids.len()],
             ids,
             images,
         })
+    }
+
+    fn check_images(&self, ids: &[u32], images: usize) -> Result<(), TokenizerError> {
+        let found = self.num_images(ids);
+        if found == images {
+            return Ok(());
+        }
+        let reason = format!("{found} image tokens for {images} images");
+        Err(TokenizerError::Prompt(reason))
     }
 
     /// Ids of a finished conversation, as it is learned: answers and their ends are targets.
@@ -134,7 +157,7 @@ impl Language {
     /// said, so there each answer is a row of its own behind the very ids that [`question`] gives,
     /// and ends with the first of the model's stops.
     ///
-    /// Errors as [`question`] does, or if an answer holds the name of an image token.
+    /// Errors as [`question`] does.
     ///
     /// [`question`]: Self::question
     pub fn conversation(&self, turns: &[Turn]) -> Result<Vec<Prompt>, TokenizerError> {
@@ -148,15 +171,15 @@ impl Language {
         let row = |(place, turn): (usize, &Turn)| {
             let mut row = self.question(&turns[..place])?;
             // Where a form is plain lines, an answer is the next line.
-            let text = match hub.form {
-                PromptForm::Plain => format!("\n{}", turn.text),
-                _ => turn.text.clone(),
+            let opening = match hub.form {
+                PromptForm::Plain => "\n",
+                _ => "",
             };
-            let answer = hub.tokenizer.encode(&text, false)?;
-            if self.num_images(&answer) > 0 {
-                let reason = format!("the answer {:?} names an image token", turn.text);
-                return Err(TokenizerError::Prompt(reason));
-            }
+            let said = turn.text();
+            let answer = hub.typed(
+                |words| Ok(format!("{opening}{}", words(&said))),
+                |text, guard| hub.tokenizer.encode_marked(text, guard),
+            )?;
             row.extend(answer, true);
             row.extend(hub.end.into_iter().collect(), true);
             Ok(row)
@@ -164,30 +187,26 @@ impl Language {
         answers.map(row).collect()
     }
 
-    /// Ids of a text that is learned whole; in one with `images`, each
-    /// [`IMAGE_MARKER`](prompt::IMAGE_MARKER) is an image, whose place is not learned.
+    /// Ids of a document, which is learned whole but for the places of its images.
     ///
-    /// Errors if there are more or fewer image tokens than images: in a public model's text the
-    /// name of a special token is that token.
-    pub fn document(&self, text: &str, images: usize) -> Result<Prompt, TokenizerError> {
+    /// Errors if it has images and the model sees none.
+    pub fn document(&self, parts: &[Part]) -> Result<Prompt, TokenizerError> {
         let hub = match &self.kind {
-            Kind::Own(tokenizer) if images == 0 => return Ok(prompt::document(tokenizer, text)),
-            Kind::Own(tokenizer) => return Ok(prompt::interleaved(tokenizer, text)),
+            Kind::Own(tokenizer) => return Ok(prompt::document(tokenizer, parts)),
             Kind::Hub(hub) => hub,
         };
-        let image = hub.image_token.and_then(|id| hub.tokenizer.token(id));
-        let mut ids = match image {
-            Some(image) if images > 0 => {
-                hub.as_written(&text.replace(prompt::IMAGE_MARKER, &image))?
-            }
-            _ => hub.as_written(text)?,
-        };
+        let image = hub.image_name().unwrap_or_default();
+        let said = stretches(parts);
+        let mut ids = hub.typed(
+            |words| {
+                let said: Vec<String> = said.iter().map(|text| words(text)).collect();
+                Ok(said.join(&image))
+            },
+            |text, guard| hub.as_written(text, guard),
+        )?;
         ids.extend(hub.end);
-        let found = self.num_images(&ids);
-        if found != images {
-            let reason = format!("{found} image tokens for {images} images");
-            return Err(TokenizerError::Prompt(reason));
-        }
+        let images = turn::num_images(parts);
+        self.check_images(&ids, images)?;
         Ok(Prompt {
             answer: ids.iter().map(|id| Some(*id) != hub.image_token).collect(),
             ids,
@@ -195,12 +214,24 @@ impl Language {
         })
     }
 
+    /// Ids of a text that is to be gone on with, without the frame of a conversation: it is text,
+    /// and begins as the family's [`BosRule`] says.
+    pub fn opening(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
+        match &self.kind {
+            Kind::Own(tokenizer) => Ok(tokenizer.encode(text)),
+            Kind::Hub(hub) => hub.typed(
+                |words| Ok(words(text)),
+                |text, guard| hub.as_written(text, guard),
+            ),
+        }
+    }
+
     /// Ids of a text as written, for scoring: names of special tokens are those tokens, and the
     /// text begins as the family's [`BosRule`] says.
     pub fn as_written(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
         match &self.kind {
             Kind::Own(tokenizer) => Ok(own_as_written(tokenizer, text)),
-            Kind::Hub(hub) => hub.as_written(text),
+            Kind::Hub(hub) => hub.as_written(text, None),
         }
     }
 
@@ -256,7 +287,9 @@ impl Language {
         TextStream {
             source: match &self.kind {
                 Kind::Own(tokenizer) => Source::Own(tokenizer, StreamDecoder::new()),
-                Kind::Hub(hub) => Source::Hub(&hub.tokenizer, hub.tokenizer.joiner(Broken::LeftOut)),
+                Kind::Hub(hub) => {
+                    Source::Hub(&hub.tokenizer, hub.tokenizer.joiner(Broken::LeftOut))
+                }
             },
         }
     }
@@ -347,42 +380,6 @@ impl Language {
     }
 }
 
-impl Hub {
-    /// What an IDEFICS prompt spells out at its start; the other forms get it from the tokenizer.
-    fn opening(&self) -> String {
-        match self.form {
-            PromptForm::Idefics { .. } => "<s>".into(),
-            _ => String::new(),
-        }
-    }
-
-    fn as_written(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
-        match self.bos {
-            BosRule::PostProcessor => self.tokenizer.encode_once(text),
-            BosRule::Spelled => self.tokenizer.encode(text, false),
-            BosRule::AfterImages(bos) => {
-                let name = |id| self.tokenizer.token(id).unwrap_or_default();
-                let image = self.image_token.map(name).unwrap_or_default();
-                let text = opened(text, &name(bos), &image);
-                self.tokenizer.encode(&text, false)
-            }
-        }
-    }
-}
-
-/// Mllama's `build_string_from_input`.
-fn opened(text: &str, bos: &str, image: &str) -> String {
-    if text.contains(bos) {
-        return text.to_owned();
-    }
-    let rest = match image.is_empty() {
-        true => text,
-        false => text.trim_start_matches(image),
-    };
-    let (images, rest) = text.split_at(text.len() - rest.len());
-    format!("{images}{bos}{rest}")
-}
-
 fn own_as_written(tokenizer: &Tokenizer, text: &str) -> Vec<u32> {
     let mut ids = Vec::new();
     let mut rest = text;
@@ -427,3 +424,5 @@ impl TextStream<'_> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod typed_tests;

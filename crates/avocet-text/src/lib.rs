@@ -8,7 +8,7 @@
 //! - [`HubSettings`]: what the files beside a `tokenizer.json` say.
 //! - [`StreamDecoder`]: ids back to whole UTF-8 pieces, one id at a time.
 //! - [`Special`]: the six tokens that no typed text can produce.
-//! - [`Turn`], [`prompt`]: who says what, and the ids and loss mask of it.
+//! - [`Turn`], [`prompt`]: who says what, of text and pictures, and the ids and loss mask of it.
 //! - [`ChatTemplate`], [`PromptForm`]: the forms that public models expect.
 //! - [`Language`]: all of it together, as an engine speaks to one model.
 
@@ -18,6 +18,7 @@ mod file;
 #[cfg(test)]
 mod fixture;
 mod form;
+mod guard;
 mod hub;
 mod language;
 pub mod prompt;
@@ -26,14 +27,16 @@ mod special;
 mod stream;
 mod template;
 mod tokenizer;
+pub mod turn;
 
 pub use error::TokenizerError;
 pub use form::PromptForm;
 pub use hub::{Gpt2Parts, HubSettings, HubTokenizer, SideFiles, SpmParts};
 pub use language::{BosRule, Language, TextStream};
-pub use prompt::{Prompt, Role, Turn};
+pub use prompt::Prompt;
 pub use seen::ImageRule;
 pub use special::Special;
 pub use stream::StreamDecoder;
 pub use template::{ChatTemplate, Content, MONTHS};
 pub use tokenizer::Tokenizer;
+pub use turn::{Part, Role, Turn};

@@ -6,81 +6,8 @@
 
 use crate::special::Special;
 use crate::tokenizer::Tokenizer;
-use serde::{Deserialize, Serialize};
-
-/// Marks the place of an image in the text of a user's turn, or of a document with pictures.
-pub const IMAGE_MARKER: &str = "<image>";
-
-/// Who speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Instructions for the whole conversation.
-    System,
-    /// Who asks.
-    User,
-    /// The model.
-    Assistant,
-}
-
-/// What one speaker says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Turn {
-    /// Who speaks.
-    pub role: Role,
-    /// The text; in a user's turn each [`IMAGE_MARKER`] stands for an image.
-    pub text: String,
-    /// One token per character, as for a transcription.
-    #[serde(default)]
-    pub spelled: bool,
-}
-
-impl Turn {
-    /// Instructions for the whole conversation.
-    pub fn system(text: impl Into<String>) -> Self {
-        Self {
-            role: Role::System,
-            text: text.into(),
-            spelled: false,
-        }
-    }
-
-    /// What the user says; each [`IMAGE_MARKER`] in it stands for an image.
-    pub fn user(text: impl Into<String>) -> Self {
-        Self {
-            role: Role::User,
-            text: text.into(),
-            spelled: false,
-        }
-    }
-
-    /// What the model says.
-    pub fn assistant(text: impl Into<String>) -> Self {
-        Self {
-            role: Role::Assistant,
-            text: text.into(),
-            spelled: false,
-        }
-    }
-
-    /// What the model reads off a picture, letter by letter.
-    pub fn transcription(text: impl Into<String>) -> Self {
-        Self {
-            role: Role::Assistant,
-            text: text.into(),
-            spelled: true,
-        }
-    }
-
-    /// How many images the turn has.
-    pub fn num_images(&self) -> usize {
-        match self.role {
-            Role::User => self.text.matches(IMAGE_MARKER).count(),
-            Role::System | Role::Assistant => 0,
-        }
-    }
-}
+pub use crate::turn::IMAGE_MARKER;
+use crate::turn::{Part, Role, Turn, stretches};
 
 /// One row of ids and what of it is learned.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -104,20 +31,20 @@ impl Prompt {
         self.ids.extend(ids);
     }
 
-    /// Appends a text with an image token, never a target, in the place of each marker.
-    fn extend_around_images(
+    /// Appends what is said, with an image token, never a target, in the place of each picture.
+    fn extend_parts(
         &mut self,
         tokenizer: &Tokenizer,
-        text: &str,
+        parts: &[Part],
         encode: impl Fn(&str) -> Vec<u32>,
         answer: bool,
     ) {
-        for (index, part) in text.split(IMAGE_MARKER).enumerate() {
+        for (index, text) in stretches(parts).iter().enumerate() {
             if index > 0 {
                 self.push(tokenizer.special(Special::Image), false);
                 self.images += 1;
             }
-            self.extend(encode(part), answer);
+            self.extend(encode(text), answer);
         }
     }
 
@@ -151,19 +78,10 @@ pub fn encode_question(tokenizer: &Tokenizer, turns: &[Turn]) -> Prompt {
     prompt
 }
 
-/// Encodes a plain text, every token of it a target.
-pub fn document(tokenizer: &Tokenizer, text: &str) -> Prompt {
+/// Encodes a document: its text is a target, the places of its pictures are not.
+pub fn document(tokenizer: &Tokenizer, parts: &[Part]) -> Prompt {
     let mut prompt = Prompt::default();
-    prompt.extend(tokenizer.encode(text), true);
-    prompt.push(tokenizer.special(Special::End), true);
-    prompt
-}
-
-/// Encodes a text in which each [`IMAGE_MARKER`] stands for an image: the text is a target, the
-/// images' places are not.
-pub fn interleaved(tokenizer: &Tokenizer, text: &str) -> Prompt {
-    let mut prompt = Prompt::default();
-    prompt.extend_around_images(tokenizer, text, |part| tokenizer.encode(part), true);
+    prompt.extend_parts(tokenizer, parts, |text| tokenizer.encode(text), true);
     prompt.push(tokenizer.special(Special::End), true);
     prompt
 }
@@ -176,15 +94,15 @@ fn encode_turn(tokenizer: &Tokenizer, turn: &Turn, prompt: &mut Prompt) {
     match turn.role {
         Role::System => {
             prompt.push(tokenizer.special(Special::System), false);
-            prompt.extend(text_ids(&turn.text), false);
+            prompt.extend(text_ids(&turn.text()), false);
         }
         Role::User => {
             prompt.push(tokenizer.special(Special::User), false);
-            prompt.extend_around_images(tokenizer, &turn.text, text_ids, false);
+            prompt.extend_parts(tokenizer, &turn.parts, text_ids, false);
         }
         Role::Assistant => {
             prompt.push(tokenizer.special(Special::Assistant), false);
-            prompt.extend(text_ids(&turn.text), true);
+            prompt.extend(text_ids(&turn.text()), true);
             prompt.push(tokenizer.special(Special::End), true);
         }
     }
@@ -194,6 +112,7 @@ fn encode_turn(tokenizer: &Tokenizer, turn: &Turn, prompt: &mut Prompt) {
 mod tests {
     use super::*;
     use crate::fixture::tokenizer;
+    use crate::turn::marked;
 
     fn shown(tokenizer: &Tokenizer, prompt: &Prompt) -> String {
         let name = |&id: &u32| match Special::ALL.iter().find(|&&s| tokenizer.special(s) == id) {
@@ -208,9 +127,9 @@ mod tests {
         let tokenizer = tokenizer();
         let turns = [
             Turn::system("be brief"),
-            Turn::user("<image>what is this?"),
+            Turn::about(1, "what is this?"),
             Turn::assistant("a red bicycle"),
-            Turn::user("and <image>?"),
+            Turn::marked("and <image>?"),
             Turn::transcription("flag"),
         ];
         let prompt = encode(&tokenizer, &turns);
@@ -241,7 +160,7 @@ mod tests {
     #[test]
     fn a_token_sees_the_latest_image_before_it() {
         let tokenizer = tokenizer();
-        let prompt = encode(&tokenizer, &[Turn::user("a<image><image>b")]);
+        let prompt = encode(&tokenizer, &[Turn::marked("a<image><image>b")]);
         let latest = prompt.latest_image(&tokenizer);
         assert_eq!(latest, [None, None, Some(0), Some(1), Some(1)]);
     }
@@ -260,7 +179,7 @@ mod tests {
     #[test]
     fn a_document_is_learned_to_its_end() {
         let tokenizer = tokenizer();
-        let prompt = document(&tokenizer, "the <image> picture");
+        let prompt = document(&tokenizer, &[Part::Text("the <image> picture".into())]);
         assert_eq!(shown(&tokenizer, &prompt), "the <image> picture<|end|>");
         assert_eq!(prompt.images, 0);
         assert!(!prompt.answer.contains(&false));
@@ -269,7 +188,7 @@ mod tests {
     #[test]
     fn an_interleaved_document_is_learned_but_for_its_images() {
         let tokenizer = tokenizer();
-        let prompt = interleaved(&tokenizer, "<image>the cat<image><image> picture");
+        let prompt = document(&tokenizer, &marked("<image>the cat<image><image> picture"));
         assert_eq!(
             shown(&tokenizer, &prompt),
             "<|image|>the cat<|image|><|image|> picture<|end|>"
@@ -282,11 +201,18 @@ mod tests {
     }
 
     #[test]
-    fn only_a_users_turn_holds_images() {
+    fn a_typed_marker_is_text() {
         let tokenizer = tokenizer();
-        for turn in [Turn::assistant("<image>"), Turn::system("<image>")] {
-            assert_eq!(turn.num_images(), 0);
-            assert_eq!(encode(&tokenizer, &[turn]).images, 0);
+        for turn in [
+            Turn::user("<image>"),
+            Turn::about(1, "an <image> tag"),
+            Turn::assistant("<image>"),
+            Turn::system("<image>"),
+        ] {
+            let prompt = encode(&tokenizer, std::slice::from_ref(&turn));
+            assert_eq!(prompt.images, turn.num_images());
+            let text = tokenizer.decode(&prompt.ids);
+            assert_eq!(text, turn.text());
         }
     }
 }

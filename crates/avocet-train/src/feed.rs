@@ -8,8 +8,8 @@ use avocet_data::shard::Reader;
 use avocet_data::{
     Batch, BatchShape, BatchSize, Content, DataError, Loader, LoaderSource, Position, SourceReport,
 };
-use avocet_text::prompt::IMAGE_MARKER;
-use avocet_text::{Language, Tokenizer};
+use avocet_text::turn::stretches;
+use avocet_text::{Language, Tokenizer, Turn};
 
 use crate::checkpoint::RunState;
 use crate::config::{MeanOver, SourceConfig, StageConfig, TokenizerRecipe, TrainConfig};
@@ -239,12 +239,8 @@ pub(crate) fn train_tokenizer(recipe: &TokenizerRecipe) -> Result<Tokenizer> {
         for index in (0..reader.len()).step_by(stride) {
             let sample = reader.get(index).map_err(failed)?;
             match sample.content {
-                Content::Document(text) if sample.images.is_empty() => texts.push(text),
-                // The marker of an image is never part of the text.
-                Content::Document(text) => {
-                    texts.extend(text.split(IMAGE_MARKER).map(str::to_owned));
-                }
-                Content::Turns(turns) => texts.extend(turns.into_iter().map(|turn| turn.text)),
+                Content::Document(parts) => texts.extend(stretches(&parts)),
+                Content::Turns(turns) => texts.extend(turns.iter().map(Turn::shown)),
             }
         }
     }

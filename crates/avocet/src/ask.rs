@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use avocet_infer::{FinishReason, SamplingOptions, Usage};
 use avocet_text::Turn;
-use avocet_text::prompt::IMAGE_MARKER;
 use serde::Serialize;
 
 use crate::args::{AnswerArgs, AskArgs};
@@ -62,7 +61,7 @@ pub fn run(args: &AskArgs) -> Result<()> {
         .concat();
     let images: Vec<_> = sources.iter().map(|source| source.image.clone()).collect();
 
-    let turns = opening(&args.answer, with_markers(question, images.len()));
+    let turns = opening(&args.answer, Turn::about(images.len(), question.as_str()));
     let mut printed = Ok(());
     let answer = engine.answer(&images, &turns, &sampling(&args.answer), |piece| {
         if !args.json {
@@ -101,11 +100,11 @@ pub fn run(args: &AskArgs) -> Result<()> {
 }
 
 /// The turns a conversation starts with: what the system says, if anything, and the first question.
-pub fn opening(args: &AnswerArgs, question: String) -> Vec<Turn> {
+pub fn opening(args: &AnswerArgs, question: Turn) -> Vec<Turn> {
     args.system
         .iter()
         .map(Turn::system)
-        .chain([Turn::user(question)])
+        .chain([question])
         .collect()
 }
 
@@ -119,31 +118,7 @@ pub fn sampling(args: &AnswerArgs) -> SamplingOptions {
     }
 }
 
-/// Puts a marker for each image before the text, unless the text places them itself.
-pub fn with_markers(text: &str, images: usize) -> String {
-    if text.contains(IMAGE_MARKER) {
-        text.to_owned()
-    } else {
-        format!("{}{text}", IMAGE_MARKER.repeat(images))
-    }
-}
-
 /// Milliseconds to two decimals: more says nothing.
 pub fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e5).round() / 100.0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn images_come_before_the_text_unless_it_places_them() {
-        assert_eq!(with_markers("Which?", 2), "<image><image>Which?");
-        assert_eq!(
-            with_markers("Is <image> like <image>?", 2),
-            "Is <image> like <image>?"
-        );
-        assert_eq!(with_markers("Why?", 0), "Why?");
-    }
 }

@@ -5,7 +5,6 @@ use std::ops::ControlFlow;
 
 use anyhow::Result;
 use avocet_infer::{Engine, Image, InferError};
-use avocet_text::prompt::IMAGE_MARKER;
 use avocet_text::{Role, Turn};
 
 use crate::args::ChatArgs;
@@ -80,10 +79,7 @@ impl Conversation {
         if line.starts_with('/') {
             anyhow::bail!("{line:?} is no command; there are /image FILE and /quit");
         }
-        self.turns.push(Turn::user(format!(
-            "{}{line}",
-            IMAGE_MARKER.repeat(self.waiting)
-        )));
+        self.turns.push(Turn::about(self.waiting, line));
         let mut answered = self.answer(engine, args);
         while answered.as_ref().is_err_and(is_too_long) && self.forget_oldest() {
             output::note(

@@ -16,6 +16,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use avocet_infer::{Engine, Question, SamplingOptions};
+use avocet_text::Turn;
 use avocet_train::eval::{Answered, Figures, Metric, edit_distance, exact_match, figures_by_kind};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -45,7 +46,7 @@ struct Report<'a> {
 struct Kept<'a> {
     id: &'a str,
     kind: &'a str,
-    question: &'a str,
+    question: String,
     answer: &'a str,
     reference: &'a str,
     /// All answers that are right, where there are several.
@@ -201,7 +202,7 @@ fn keep(one: &Answered, asked: &Asked, file: &mut impl Write) -> Result<()> {
     let kept = Kept {
         id: &one.id,
         kind: &one.kind,
-        question: asked.turns.last().map_or("", |turn| &turn.text),
+        question: asked.turns.last().map_or(String::new(), Turn::shown),
         answer: &one.answer,
         reference: one.references.first().map_or("", String::as_str),
         references: if several { &one.references } else { &[] },

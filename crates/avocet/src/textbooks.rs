@@ -36,11 +36,7 @@ fn answer(engine: &Engine, ask: &Ask) -> Result<String, AskError> {
     };
     match engine.complete(&ask.text, &options, line) {
         Ok(answer) => Ok(answer.text.lines().next().unwrap_or_default().to_owned()),
-        Err(
-            InferError::TooLong { .. }
-            | InferError::FarTooLong { .. }
-            | InferError::MarkerCount { .. },
-        ) => Err(AskError::Unfit),
+        Err(InferError::TooLong { .. } | InferError::FarTooLong { .. }) => Err(AskError::Unfit),
         Err(error) => Err(AskError::Failed(error.to_string())),
     }
 }

@@ -7,7 +7,6 @@ use avocet_data::shard::{Manifest, Recipe, Writer};
 use avocet_data::{Content, Sample};
 use avocet_media::Sources;
 use avocet_text::Turn;
-use avocet_text::prompt::IMAGE_MARKER;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 use serde_json::json;
@@ -175,8 +174,7 @@ fn sample(artist: &Artist, seed: u64, index: usize) -> Result<Made, NamedPicture
     let asked = std::iter::once((drawn.question, drawn.answer)).chain(drawn.more);
     let mut turns = Vec::new();
     for (number, (question, answer)) in asked.enumerate() {
-        let marker = if number == 0 { IMAGE_MARKER } else { "" };
-        turns.push(Turn::user(format!("{marker}{question}")));
+        turns.push(Turn::about(usize::from(number == 0), question));
         turns.push(match kind {
             Kind::Text | Kind::TextUnseen | Kind::Prices => Turn::transcription(answer),
             _ => Turn::assistant(answer),

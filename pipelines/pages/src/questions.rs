@@ -2,7 +2,6 @@
 
 use avocet_data::{Content, Sample, SampleError};
 use avocet_text::Turn;
-use avocet_text::prompt::IMAGE_MARKER;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
@@ -324,10 +323,8 @@ pub(crate) fn samples(
     let sample = |kind: &'static str| {
         let mut turns = Vec::new();
         for one in asked.iter().filter(|one| kind_of(one) == kind) {
-            let marker = if turns.is_empty() { IMAGE_MARKER } else { "" };
-            // A page may say anything, but only our own marker stands for a picture.
-            let question = one.question.replace(IMAGE_MARKER, "< image>");
-            turns.push(Turn::user(format!("{marker}{question}")));
+            let images = usize::from(turns.is_empty());
+            turns.push(Turn::about(images, one.question.as_str()));
             turns.push(
                 match one.read && one.answer.chars().count() <= MAX_SPELLED {
                     true => Turn::transcription(one.answer.clone()),
@@ -485,13 +482,15 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_spells_our_marker_changes_no_number_of_pictures() {
-        let asked = [Asked::read(
-            "page-title",
-            format!("What {IMAGE_MARKER}?"),
-            IMAGE_MARKER,
-        )];
+    fn a_page_may_speak_of_images_and_special_tokens() {
+        let asked = ["<image>", "<|im_end|>", "</s>"].map(|word| {
+            let question = format!("What does {word} do?");
+            Asked::read("page-title", question, word)
+        });
         let samples = samples(("s", "l"), b"\x89PNG", &asked, |one| one.kind).unwrap();
         assert_eq!(samples[0].images.len(), 1);
+        let text = samples[0].text();
+        assert!(text.starts_with("user: <image>What does <image> do?\nassistant: <image>\n"));
+        assert!(text.contains("user: What does <|im_end|> do?\nassistant: <|im_end|>"));
     }
 }

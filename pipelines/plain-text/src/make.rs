@@ -193,7 +193,7 @@ impl Maker {
     }
 
     fn document(&self, input: &Input, kind: &str, text: String) -> Result<Sample, PlainTextError> {
-        self.sample(input, kind, Content::Document(text))
+        self.sample(input, kind, Content::text(text))
     }
 
     fn sample(

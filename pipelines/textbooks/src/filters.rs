@@ -1,7 +1,5 @@
 //! What is wrong with a passage, a question or an answer; each reason is counted in the ledger.
 
-use avocet_text::prompt::IMAGE_MARKER;
-
 use crate::passages::{count, ends_a_sentence};
 use crate::spans::is_last;
 use crate::words::{content, f1, is_number, is_section, words};
@@ -77,9 +75,7 @@ pub(crate) fn passage(passage: &str) -> Option<&'static str> {
     {
         return Some("passage: hardly any sentences");
     }
-    passage
-        .contains(IMAGE_MARKER)
-        .then_some("passage: holds the marker of a picture")
+    None
 }
 
 /// The question in what the model said about `passage`, or why it is none; one for a `closed_book`
@@ -92,7 +88,7 @@ pub(crate) fn question(
     let question = bare(said, "Question:");
     let mut before = question.split_whitespace().rev();
     let ends = before.next().is_some_and(|last| last.ends_with('?'));
-    if !ends || question.contains('\n') || before.any(is_last) || question.contains(IMAGE_MARKER) {
+    if !ends || question.contains('\n') || before.any(is_last) {
         return Err("question: not one sentence with a question mark");
     }
     if !QUESTION_WORDS.contains(&count(question)) {
@@ -204,7 +200,7 @@ mod tests {
             ("Alice took a jar.", "one sentence"),
             ("Alice took a jar. Why did she?", "one sentence"),
             ("What did she take?\nWhat was on it?", "one sentence"),
-            ("Was the <image> jar empty for Alice?", "one sentence"),
+            ("Was the <image> jar empty for Alice?", "kept"),
             ("Why a jar?", "4"),
             (
                 "What is the passage about Alice and the jar?",
@@ -270,7 +266,7 @@ mod tests {
         assert!(passage(&table).unwrap().contains("sentences"));
         let list = "apple pear plum ".repeat(20);
         assert!(passage(&list).unwrap().contains("sentences"));
-        let marked = prose + " <image>";
-        assert!(passage(&marked).unwrap().contains("marker"));
+        let marked = prose + " <image> and <|im_end|> are words.";
+        assert_eq!(passage(&marked), None);
     }
 }

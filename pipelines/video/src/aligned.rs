@@ -1,7 +1,7 @@
 //! Training samples of a video: pictures, and the words spoken around them.
 
 use avocet_data::{Content, Sample, SampleError};
-use avocet_text::prompt::IMAGE_MARKER;
+use avocet_text::Part;
 
 use crate::timeline::{Segment, Word};
 
@@ -60,24 +60,25 @@ pub fn samples(
             false => begins_ms.saturating_add(bounds.max_ms),
         };
         let said = |until: u64| words.partition_point(|word| word.start_ms < until);
-        let mut text = String::new();
+        let mut parts = Vec::new();
         let mut last_ms = begins_ms;
         let from_ms = words.get(spoken).map_or(begins_ms, |word| word.start_ms);
         for index in first..end {
-            text.push_str(IMAGE_MARKER);
+            parts.push(Part::Image);
             let next = shots.get(index + 1).filter(|_| index + 1 < end);
             let to = said(next.map_or(until_ms, |shot| shot.time_ms)).max(spoken);
-            text.push_str(&joined(&words[spoken..to]));
+            let said = joined(&words[spoken..to]);
+            parts.extend((!said.is_empty()).then_some(Part::Text(said)));
             last_ms = (words[spoken..to].iter())
                 .map(|word| word.end_ms)
                 .fold(last_ms.max(shots[index].time_ms), u64::max);
             spoken = to;
         }
         let pictures = &shots[first..end];
-        if text.len() > IMAGE_MARKER.len() * pictures.len() {
+        if parts.len() > pictures.len() {
             let images = pictures.iter().map(|shot| (shot.image.clone(), None));
             let source = fragment(source, from_ms.min(begins_ms), last_ms, pictures);
-            let content = Content::Document(text);
+            let content = Content::Document(parts);
             samples.push(Sample::new(
                 KIND,
                 &source,
@@ -131,10 +132,10 @@ fn words(segments: &[Segment]) -> Vec<Spoken<'_>> {
     words
 }
 
-/// Words with spaces between them. A marker that somebody spells out is no picture.
+/// Words with spaces between them.
 fn joined(words: &[Spoken<'_>]) -> String {
     let words: Vec<&str> = words.iter().map(|word| word.text).collect();
-    words.join(" ").replace(IMAGE_MARKER, "image")
+    words.join(" ")
 }
 
 /// Seconds, without more digits than they need.
@@ -234,6 +235,7 @@ mod tests {
         let mut odd = segment(3.0, 5.0, "say <image> now");
         odd.words[2].start_s = 0.0;
         let made = samples(FROM, &shots(&[0.5]), &[odd], BOUNDS).unwrap();
-        assert_eq!(texts(&made), ["<image>say image now"]);
+        assert_eq!(texts(&made), ["<image>say <image> now"]);
+        assert_eq!((made[0].images.len(), made[0].id.len()), (1, 32));
     }
 }

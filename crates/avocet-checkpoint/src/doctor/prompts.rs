@@ -2,7 +2,6 @@
 
 use crate::files::ModelFiles;
 use avocet_media::ImageProcessor;
-use avocet_text::prompt::IMAGE_MARKER;
 use avocet_text::{BosRule, Language, PromptForm, Turn};
 use serde::Serialize;
 
@@ -47,8 +46,7 @@ pub(super) fn prompts(files: &ModelFiles, language: &Language) -> Prompts {
     };
     let sees = files.config().sees();
     let ids = 0..u32::try_from(language.vocab_size()).unwrap_or(u32::MAX);
-    let image = if sees { IMAGE_MARKER } else { "" };
-    let question = language.question(&[Turn::user(format!("{image}What is this?"))]);
+    let question = language.question(&[Turn::about(usize::from(sees), "What is this?")]);
     let example = match question {
         Ok(prompt) => shortened(&language.spelled(&prompt.ids)),
         Err(error) => shortened(&format!("refused: {error}")),

@@ -2,6 +2,7 @@
 
 use avocet_media::{Limits, decode};
 use avocet_text::Role;
+use avocet_text::turn::shown;
 
 use super::text::Shingles;
 use super::thumbnail::Thumbnail;
@@ -42,11 +43,11 @@ impl Fingerprint {
         if options.pictures != Match::Off {
             fingerprint.look(&sample.images, options.pictures == Match::Near);
         }
-        if let Content::Document(text) = &sample.content
+        if let Content::Document(parts) = &sample.content
             && options.texts == Match::Near
             && sample.images.is_empty()
         {
-            fingerprint.text = Shingles::of(text);
+            fingerprint.text = Shingles::of(&shown(parts));
         }
         fingerprint
     }
@@ -95,10 +96,10 @@ impl Fingerprint {
 fn said(content: &Content) -> [u8; 16] {
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let text = match content {
-        Content::Document(text) => words(text),
+        Content::Document(parts) => words(&shown(parts)),
         Content::Turns(turns) => {
             let turn = |role: Role, text: &str| format!("\u{1}{role:?}\u{2}{}", words(text));
-            turns.iter().map(|t| turn(t.role, &t.text)).collect()
+            turns.iter().map(|t| turn(t.role, &t.shown())).collect()
         }
     };
     short(text.as_bytes())

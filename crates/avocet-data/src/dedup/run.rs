@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use avocet_text::turn::shown;
 use serde_json::{Value, json};
 
 use super::DedupOptions;
@@ -266,7 +267,7 @@ impl Known {
             let (source, sample) = self.address(number);
             let sample = datasets.readers()[source].get(sample)?;
             Ok(match sample.content {
-                Content::Document(text) => Shingles::of(&text),
+                Content::Document(parts) => Shingles::of(&shown(&parts)),
                 Content::Turns(_) => None,
             })
         })

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::io::Write;
 
 use avocet_media::{Limits, decode};
-use avocet_text::Role;
-use avocet_text::prompt::IMAGE_MARKER;
+use avocet_text::turn::stretches;
+use avocet_text::{Part, Role};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use minijinja::Environment;
@@ -188,13 +188,9 @@ impl Card {
     fn of(sample: &Sample) -> Self {
         let mut images = sample.images.iter().zip(&sample.truths);
         let mut shown_images = 0;
-        let mut said = |role, text: &str, with_images: bool| {
-            let parts: Vec<&str> = match with_images {
-                true => text.split(IMAGE_MARKER).collect(),
-                false => vec![text],
-            };
+        let mut said = |role, parts: &[Part]| {
             let mut pieces = Vec::new();
-            for (index, part) in parts.into_iter().enumerate() {
+            for (index, part) in stretches(parts).iter().enumerate() {
                 let image = (index > 0).then(|| images.next()).flatten();
                 shown_images += usize::from(image.is_some());
                 let image = image.filter(|_| shown_images <= MOST_IMAGES);
@@ -206,20 +202,20 @@ impl Card {
             Said { role, pieces }
         };
         let mut turns = match &sample.content {
-            Content::Document(text) => vec![said("", text, !sample.images.is_empty())],
+            Content::Document(parts) => vec![said("", parts)],
             Content::Turns(turns) => turns
                 .iter()
                 .map(|turn| match turn.role {
-                    Role::System => said("system", &turn.text, false),
-                    Role::User => said("user", &turn.text, true),
-                    Role::Assistant => said("assistant", &turn.text, false),
+                    Role::System => said("system", &turn.parts),
+                    Role::User => said("user", &turn.parts),
+                    Role::Assistant => said("assistant", &turn.parts),
                 })
                 .collect(),
         };
         if let (Content::Turns(said), [_]) = (&sample.content, &sample.images[..]) {
             let mut pieces = turns.iter_mut().flat_map(|turn| &mut turn.pieces);
             if let Some(image) = pieces.find_map(|piece| piece.image.as_mut()) {
-                said.iter().for_each(|turn| image.outline(&turn.text));
+                said.iter().for_each(|turn| image.outline(&turn.text()));
             }
         }
         Self {

@@ -113,7 +113,10 @@ fn scored_vocabularies_of_gguf_encode_as_llama_cpp_does() {
             assert_eq!(found, ids(&row["ids"]), "{prefix} {text:?}");
             let with_bos = [&[1], &found[..]].concat();
             assert_eq!(tokenizer.encode(text, true).unwrap(), with_bos);
-            assert_eq!(tokenizer.encode_once(&format!("<s>{text}")).unwrap()[0], 1);
+            assert_eq!(
+                tokenizer.encode_once(&format!("<s>{text}"), None).unwrap()[0],
+                1
+            );
             assert_eq!(streamed(&tokenizer, &found), tokenizer.decode(&found));
             if !text.contains('<') && !text.contains('\u{2581}') {
                 assert_eq!(tokenizer.decode(&found), text);

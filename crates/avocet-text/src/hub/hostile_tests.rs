@@ -208,7 +208,7 @@ fn gpt2(change: impl FnOnce(&mut Gpt2Parts)) -> Result<HubTokenizer, TokenizerEr
 fn broken_byte_level_metadata_is_refused_by_key() {
     let good = gpt2(|_| {}).unwrap();
     assert_eq!(good.encode("ab<e>b", true).unwrap(), [3, 2, 3, 1]);
-    assert_eq!(good.encode_once("<e>ab").unwrap(), [3, 2]);
+    assert_eq!(good.encode_once("<e>ab", None).unwrap(), [3, 2]);
     type Change = fn(&mut Gpt2Parts);
     let cases: [(&str, Change); 8] = [
         (

@@ -13,22 +13,23 @@ mod golden_tests;
 #[cfg(test)]
 mod hostile_tests;
 mod json;
+mod library;
 mod pieces;
 mod post;
 mod settings;
 mod spm;
 
 use std::collections::{HashMap, HashSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::Value;
-use tokenizers::models::bpe::{BPE, Vocab};
-use tokenizers::{AddedToken, NormalizerWrapper, PreTokenizerWrapper};
+use tokenizers::AddedToken;
 
 use crate::error::TokenizerError;
+use crate::guard::Guard;
 use crate::stream::Broken;
 use decoder::Decoding;
 pub use gguf::Gpt2Parts;
+use library::Library;
 pub(crate) use pieces::{Joiner, Pieces};
 use post::Affixes;
 pub use settings::{HubSettings, SideFiles};
@@ -55,7 +56,7 @@ pub struct HubTokenizer {
 }
 
 enum Encoder {
-    Library(Box<tokenizers::Tokenizer>),
+    Library(Box<Library>),
     Spm(Box<SpmEncoder>),
 }
 
@@ -139,7 +140,7 @@ impl HubTokenizer {
         let pieces = Pieces::new(&names, &special, &parts.decoding);
         let (vocab, decoding) = (parts.vocab.clone(), parts.decoding.clone());
         let affixes = parts.affixes.clone();
-        let encoder = guarded(|| library(parts)).map_err(TokenizerError::Library)?;
+        let encoder = Library::build(parts).map_err(TokenizerError::Library)?;
         Ok(Self {
             encoder: Encoder::Library(Box::new(encoder)),
             vocab,
@@ -166,22 +167,16 @@ impl HubTokenizer {
         }
         // Every earlier token is in the library's vocabulary, whose size is then the next id only
         // where ids have no gap.
-        if library.get_vocab_size(true) != self.names.len() {
+        if library.vocab_size() != self.names.len() {
             let reason = format!(
                 "{} tokens end at id {}: nothing can be appended",
-                library.get_vocab_size(true),
+                library.vocab_size(),
                 self.names.len()
             );
             return Err(TokenizerError::field("model.vocab", reason));
         }
         for &name in names {
-            let token = AddedToken::from(name, true);
-            guarded(|| {
-                library
-                    .add_special_tokens([token])
-                    .map_err(|e| e.to_string())
-            })
-            .map_err(TokenizerError::Library)?;
+            library.add_special(name).map_err(TokenizerError::Library)?;
             let next = self.names.len() as u32;
             let id = *self.vocab.entry(name.to_owned()).or_insert(next);
             if id == next {
@@ -245,42 +240,56 @@ impl HubTokenizer {
     ///
     /// Errors if a character has no token and there is none for the unknown.
     pub fn encode(&self, text: &str, add_special: bool) -> Result<Vec<u32>, TokenizerError> {
-        let ids = match &self.appended {
-            None => self.cut(text)?,
-            Some((name, id)) => {
-                let mut ids = Vec::new();
-                for (index, part) in text.split(name.as_str()).enumerate() {
-                    ids.extend((index > 0).then_some(*id));
-                    if !part.is_empty() {
-                        ids.extend(self.cut(part)?);
-                    }
-                }
-                ids
-            }
-        };
+        let ids = self.encode_marked(text, None)?;
         Ok(match add_special {
             true => self.affixes.around(ids),
             false => ids,
         })
     }
 
-    fn cut(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
+    /// As [`encode`](Self::encode) without the post-processor's tokens; in a name of a special
+    /// token a `guard` keeps it from being that token, and is no part of the text.
+    pub(crate) fn encode_marked(
+        &self,
+        text: &str,
+        guard: Option<Guard>,
+    ) -> Result<Vec<u32>, TokenizerError> {
+        let Some((name, id)) = &self.appended else {
+            return self.cut(text, guard);
+        };
+        let mut ids = Vec::new();
+        for (index, part) in text.split(name.as_str()).enumerate() {
+            ids.extend((index > 0).then_some(*id));
+            if !part.is_empty() {
+                ids.extend(self.cut(part, guard)?);
+            }
+        }
+        Ok(ids)
+    }
+
+    fn cut(&self, text: &str, guard: Option<Guard>) -> Result<Vec<u32>, TokenizerError> {
         match &self.encoder {
-            Encoder::Library(library) => guarded(|| {
-                let encoding = library
-                    .encode_fast(text, false)
-                    .map_err(|e| e.to_string())?;
-                Ok(encoding.get_ids().to_vec())
-            })
-            .map_err(TokenizerError::Encode),
-            Encoder::Spm(spm) => spm.encode(text),
+            Encoder::Library(library) => {
+                library.encode(text, guard).map_err(TokenizerError::Encode)
+            }
+            Encoder::Spm(spm) => spm.encode(text, guard),
         }
     }
 
-    /// As [`encode`](Self::encode) with the post-processor's tokens, but none that the text
-    /// already begins or ends with.
-    pub fn encode_once(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
-        Ok(self.affixes.once_around(self.encode(text, false)?))
+    /// As [`encode_marked`](Self::encode_marked) with the post-processor's tokens, but none that
+    /// the text already begins or ends with.
+    pub(crate) fn encode_once(
+        &self,
+        text: &str,
+        guard: Option<Guard>,
+    ) -> Result<Vec<u32>, TokenizerError> {
+        Ok(self.affixes.once_around(self.encode_marked(text, guard)?))
+    }
+
+    /// The special tokens, those that stand for structure.
+    pub(crate) fn special(&self) -> impl Iterator<Item = u32> {
+        let appended = self.appended.as_ref().map(|(_, id)| *id);
+        self.special.iter().copied().chain(appended)
     }
 
     /// The text of `ids`, special tokens skipped.
@@ -340,36 +349,4 @@ fn names_of(vocab: &HashMap<String, u32>) -> Result<Vec<Option<String>>, Tokeniz
         *place = Some(token.clone());
     }
     Ok(names)
-}
-
-/// Runs the library, which panics on some input, and turns that into an error.
-fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("the library failed on it".into()))
-}
-
-fn library(parts: Parts) -> Result<tokenizers::Tokenizer, String> {
-    let text = |error: tokenizers::Error| error.to_string();
-    let vocab: Vocab = parts.vocab.into_iter().collect();
-    let mut builder = BPE::builder()
-        .vocab_and_merges(vocab, parts.merges)
-        .fuse_unk(parts.options.fuse_unk)
-        .byte_fallback(parts.options.byte_fallback)
-        .ignore_merges(parts.options.ignore_merges);
-    if let Some(unk) = parts.options.unk_token {
-        builder = builder.unk_token(unk);
-    }
-    let mut tokenizer = tokenizers::Tokenizer::new(builder.build().map_err(text)?);
-    if !parts.normalizer.is_null() {
-        let normalizer: NormalizerWrapper =
-            serde_json::from_value(parts.normalizer).map_err(|e| format!("normalizer: {e}"))?;
-        tokenizer.with_normalizer(Some(normalizer)).map_err(text)?;
-    }
-    if !parts.pre_tokenizer.is_null() {
-        let pre_tokenizer: PreTokenizerWrapper = serde_json::from_value(parts.pre_tokenizer)
-            .map_err(|e| format!("pre_tokenizer: {e}"))?;
-        tokenizer.with_pre_tokenizer(Some(pre_tokenizer));
-    }
-    let added = parts.added.into_iter().map(|added| added.token);
-    tokenizer.add_tokens(added).map_err(text)?;
-    Ok(tokenizer)
 }

@@ -11,6 +11,7 @@ use super::decoder::{Decoding, Leading, fallback_byte};
 use super::gguf::{CONTROL, UNKNOWN, USER_DEFINED, affixes, check_lengths};
 use super::post::Affixes;
 use crate::error::TokenizerError;
+use crate::guard::Guard;
 
 /// Longest name of a special token in bytes that is found in texts.
 const MAX_NAME: usize = 128;
@@ -162,13 +163,14 @@ impl SpmEncoder {
         &self.special
     }
 
-    /// Cuts a text; names of control and user-defined tokens in it are those tokens.
-    pub fn encode(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
+    /// Cuts a text; names of control and user-defined tokens in it are those tokens, unless a
+    /// `guard`, which is no part of the text, keeps their letters apart.
+    pub fn encode(&self, text: &str, guard: Option<Guard>) -> Result<Vec<u32>, TokenizerError> {
         let (mut ids, mut start, mut at) = (Vec::new(), 0, 0);
         while at < text.len() {
             match self.name_at(&text[at..]) {
                 Some((len, id)) => {
-                    self.cut(&text[start..at], &mut ids)?;
+                    self.cut(&text[start..at], guard, &mut ids)?;
                     ids.push(id);
                     at += len;
                     start = at;
@@ -176,7 +178,7 @@ impl SpmEncoder {
                 None => at += text[at..].chars().next().map_or(1, char::len_utf8),
             }
         }
-        self.cut(&text[start..], &mut ids)?;
+        self.cut(&text[start..], guard, &mut ids)?;
         Ok(ids)
     }
 
@@ -186,7 +188,12 @@ impl SpmEncoder {
         self.lengths.iter().find_map(found)
     }
 
-    fn cut(&self, text: &str, ids: &mut Vec<u32>) -> Result<(), TokenizerError> {
+    fn cut(
+        &self,
+        text: &str,
+        guard: Option<Guard>,
+        ids: &mut Vec<u32>,
+    ) -> Result<(), TokenizerError> {
         if text.is_empty() {
             return Ok(());
         }
@@ -194,7 +201,8 @@ impl SpmEncoder {
         if self.space_prefix {
             marked.push('\u{2581}');
         }
-        marked.extend(text.chars().map(|letter| match letter {
+        let typed = text.chars().filter(|&letter| Some(Guard(letter)) != guard);
+        marked.extend(typed.map(|letter| match letter {
             ' ' => '\u{2581}',
             other => other,
         }));

@@ -4,19 +4,18 @@ use serde_json::Value;
 
 use super::*;
 use crate::fixture::tokenizer as own_tokenizer;
-use crate::prompt::IMAGE_MARKER;
 use crate::template::{ChatTemplate, Content};
 
-fn hub(json: &str) -> HubTokenizer {
+pub(super) fn hub(json: &str) -> HubTokenizer {
     let golden: Value = serde_json::from_str(json).unwrap();
     HubTokenizer::from_json(golden["tokenizer"].to_string().as_bytes()).unwrap()
 }
 
-fn llama3() -> HubTokenizer {
+pub(super) fn llama3() -> HubTokenizer {
     hub(include_str!("../../../../tests/golden/text/llama3.json"))
 }
 
-fn spm() -> HubTokenizer {
+pub(super) fn spm() -> HubTokenizer {
     hub(include_str!("../../../../tests/golden/text/spm.json"))
 }
 
@@ -42,7 +41,7 @@ fn assert_seen(language: &Language, row: &Value, case: &str) {
     }
 }
 
-fn idefics(instruct: bool) -> Language {
+pub(super) fn idefics(instruct: bool) -> Language {
     let tokenizer = spm();
     let id = |name: &str| tokenizer.id(name).unwrap();
     let (image, fake) = (id("<image>"), id("<fake_token_around_image>"));
@@ -64,7 +63,7 @@ fn idefics(instruct: bool) -> Language {
     .unwrap()
 }
 
-fn mllama() -> Language {
+pub(super) fn mllama() -> Language {
     let tokenizer = llama3();
     let id = |name: &str| tokenizer.id(name).unwrap();
     let (image, bos, end) = (id("<|image|>"), id("<|begin_of_text|>"), id("<|eot_id|>"));
@@ -99,20 +98,20 @@ fn idefics_prompts_are_its_processors() {
         ids(&rows.iter().find(|row| row["name"] == name).unwrap()["ids"])
     };
     let asked = |instruct, turns: &[Turn]| idefics(instruct).question(turns).unwrap();
-    let one = asked(true, &[Turn::user("<image>What is this?")]);
+    let one = asked(true, &[Turn::about(1, "What is this?")]);
     assert_eq!((one.ids, one.images), (golden("one"), 1));
     let two = asked(
         true,
         &[
-            Turn::user("Compare <image> <image> please "),
+            Turn::marked("Compare <image> <image> please "),
             Turn::assistant("They differ."),
-            Turn::user("<image> And this?"),
+            Turn::about(1, " And this?"),
         ],
     );
     assert_eq!((two.ids, two.images), (golden("two"), 3));
     assert_eq!(asked(true, &[Turn::user("Hi")]).ids, golden("none"));
     let base = [
-        Turn::user("<image>Describe it."),
+        Turn::about(1, "Describe it."),
         Turn::assistant("A cat."),
         Turn::user("Why?"),
     ];
@@ -139,7 +138,7 @@ fn mllama_texts_and_masks_are_its_processors() {
 #[test]
 fn image_tokens_and_images_must_be_as_many() {
     let language = mllama();
-    let prompt = language.question(&[Turn::user("<image>what?")]).unwrap();
+    let prompt = language.question(&[Turn::about(1, "what?")]).unwrap();
     assert_eq!((prompt.images, language.num_images(&prompt.ids)), (1, 1));
     assert_eq!(
         prompt.ids[0],
@@ -147,13 +146,10 @@ fn image_tokens_and_images_must_be_as_many() {
         "one BOS"
     );
     assert_ne!(prompt.ids[1], prompt.ids[0]);
-    let typed = language.question(&[Turn::user("<image>what <|image|>?")]);
-    assert!(
-        typed
-            .unwrap_err()
-            .to_string()
-            .contains("2 image tokens for 1 images")
-    );
+    let typed = language
+        .question(&[Turn::about(1, "what <|image|>?")])
+        .unwrap();
+    assert_eq!((typed.images, language.num_images(&typed.ids)), (1, 1));
 }
 
 #[test]
@@ -168,9 +164,9 @@ fn flamingo_asks_for_short_answers() {
     let bos = BosRule::PostProcessor;
     let language = Language::hub(tokenizer, form, image, rule, vec![end], vec![], bos).unwrap();
     let turns = [
-        Turn::user("<image>What is this?"),
+        Turn::about(1, "What is this?"),
         Turn::assistant("a cat"),
-        Turn::user("What <image><image> are these? "),
+        Turn::marked("What <image><image> are these? "),
     ];
     let prompt = language.question(&turns).unwrap();
     let wanted = "<image>Question:What is this? Short answer:a cat<|endofchunk|>\
@@ -197,7 +193,7 @@ fn a_base_model_reads_lines_after_one_bos() {
     assert_eq!(prompt.ids.iter().filter(|&&id| id == bos).count(), 1);
     let written = language.as_written("<|begin_of_text|>a\nb\nc").unwrap();
     assert_eq!(written, prompt.ids, "a BOS that is there is not doubled");
-    let refused = language.question(&[Turn::user("<image>c")]);
+    let refused = language.question(&[Turn::about(1, "c")]);
     assert!(refused.unwrap_err().to_string().contains("sees no images"));
     assert_eq!(language.seen_images(&[1, 2]), [(0, 0), (0, 0)]);
 }
@@ -235,7 +231,7 @@ fn our_own_language_is_todays() {
     let language = Language::own(own_tokenizer());
     let turns = [
         Turn::system("be brief <|end|>"),
-        Turn::user("<image>what <image>is this? <|image|>"),
+        Turn::marked("<image>what <image>is this? <|image|>"),
         Turn::transcription("flag"),
         Turn::user("and this?"),
     ];
@@ -275,17 +271,16 @@ fn ids_that_stand_for_nothing_are_refused() {
     let (rule, bos) = (ImageRule::Latest, BosRule::PostProcessor);
     let own = Language::hub(llama3(), PromptForm::Own, None, rule, vec![], vec![], bos);
     assert!(own.is_err());
-    assert_eq!(IMAGE_MARKER, "<image>");
 }
 
 #[test]
 fn special_tokens_are_spelled_by_their_names() {
     let own = Language::own(own_tokenizer());
-    let asked = own.question(&[Turn::user(format!("{IMAGE_MARKER}what is this?"))]);
+    let asked = own.question(&[Turn::about(1, "what is this?")]);
     let spelled = own.spelled(&asked.unwrap().ids);
     assert_eq!(spelled, "<|user|><|image|>what is this?<|assistant|>");
     let language = idefics(true);
-    let asked = language.question(&[Turn::user(format!("{IMAGE_MARKER}What?"))]);
+    let asked = language.question(&[Turn::about(1, "What?")]);
     let spelled = language.spelled(&asked.unwrap().ids);
     assert!(spelled.starts_with("<s>") && spelled.contains("<image>"));
     assert_eq!(language.token(own.vocab_size() as u32 + 1_000_000), None);

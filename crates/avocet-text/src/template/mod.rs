@@ -16,7 +16,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, Value, context};
 
 use crate::error::TokenizerError;
-use crate::prompt::{IMAGE_MARKER, Role, Turn};
+use crate::turn::{Part, Role, Turn, shown, stretches};
 
 pub use clock::MONTHS;
 
@@ -33,8 +33,8 @@ const NAME: &str = "chat_template";
 pub enum Content {
     /// A string, as text models expect; images cannot be shown.
     Text,
-    /// A string in which [`IMAGE_MARKER`] is the name of the token that stands for an image: a
-    /// text model that was given eyes.
+    /// A string in which [`IMAGE_MARKER`](crate::turn::IMAGE_MARKER) is the name of the token that
+    /// stands for an image: a text model that was given eyes.
     Marked,
     /// A list of `{"type": "image"}` and `{"type": "text", "text": ..}`, as Mllama expects; a
     /// system turn stays a string.
@@ -132,10 +132,10 @@ impl ChatTemplate {
                 return Err(TokenizerError::Prompt(reason.into()));
             }
             (Content::Text | Content::Marked, _) | (Content::Parts, Role::System) => {
-                Value::from(turn.text.as_str())
+                Value::from(shown(&turn.parts))
             }
-            (Content::Parts, Role::Assistant) => Value::from(vec![text_part(&turn.text)]),
-            (Content::Parts, Role::User) => Value::from(parts(&turn.text)),
+            (Content::Parts, Role::Assistant) => Value::from(vec![text_part(&turn.text())]),
+            (Content::Parts, Role::User) => Value::from(parts(&turn.parts)),
         };
         let role = match turn.role {
             Role::System => "system",
@@ -149,9 +149,9 @@ impl ChatTemplate {
     }
 }
 
-fn parts(text: &str) -> Vec<Value> {
+fn parts(said: &[Part]) -> Vec<Value> {
     let mut parts = Vec::new();
-    for (index, text) in text.split(IMAGE_MARKER).enumerate() {
+    for (index, text) in stretches(said).iter().enumerate() {
         if index > 0 {
             parts.push(Value::from_pairs([("type", "image")]));
         }

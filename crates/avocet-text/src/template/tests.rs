@@ -12,18 +12,26 @@ fn that_day() -> SystemTime {
 }
 
 fn turn(message: &Value) -> Turn {
-    let text = match &message["content"] {
-        Value::String(text) => text.clone(),
+    let parts = match &message["content"] {
+        Value::String(text) => vec![Part::Text(text.clone())],
         Value::Array(parts) => {
-            let text = |part: &Value| part["text"].as_str().unwrap_or(IMAGE_MARKER).to_owned();
-            parts.iter().map(text).collect()
+            let part = |part: &Value| match part["text"].as_str() {
+                Some(text) => Part::Text(text.to_owned()),
+                None => Part::Image,
+            };
+            parts.iter().map(part).collect()
         }
         other => panic!("{other}"),
     };
-    match message["role"].as_str().unwrap() {
-        "system" => Turn::system(text),
-        "user" => Turn::user(text),
-        _ => Turn::assistant(text),
+    let role = match message["role"].as_str().unwrap() {
+        "system" => Role::System,
+        "user" => Role::User,
+        _ => Role::Assistant,
+    };
+    Turn {
+        role,
+        parts,
+        spelled: false,
     }
 }
 
@@ -119,7 +127,7 @@ fn templates_that_mean_harm_are_stopped() {
 #[test]
 fn a_text_models_template_is_shown_no_image() {
     let template = ChatTemplate::new("{{ bos_token }}", "<s>", "", Content::Text).unwrap();
-    let error = template.render(&[Turn::user("<image>what?")]).unwrap_err();
+    let error = template.render(&[Turn::about(1, "what?")]).unwrap_err();
     assert!(error.to_string().contains("no images"), "{error}");
     assert_eq!(template.render(&[Turn::user("what?")]).unwrap(), "<s>");
 }

@@ -5,11 +5,9 @@ use std::ops::ControlFlow;
 use anyhow::{Result, bail};
 use avocet_infer::{Answer, Engine, Image, SamplingOptions, ScoreOptions};
 use avocet_text::Turn;
-use avocet_text::prompt::IMAGE_MARKER;
 use video::watch::Still;
 
 use super::args::CaptionArgs;
-use crate::ask;
 use crate::stages::Stage;
 
 /// What a model is asked that was taught to describe photographs.
@@ -86,7 +84,7 @@ impl<'a> Describer<'a> {
     fn caption(&self, image: &Image) -> Result<String> {
         let mut best: Option<(f64, String)> = None;
         for question in &self.questions {
-            let turns = [Turn::user(ask::with_markers(question, 1))];
+            let turns = [Turn::about(1, question.as_str())];
             let images = std::slice::from_ref(image);
             let answer = (self.engine)
                 .answer(images, &turns, &self.options, |_| ControlFlow::Continue(()))?;
@@ -116,10 +114,9 @@ fn is_mini(engine: &Engine) -> bool {
     engine.config().name == "mini"
 }
 
-/// A caption is one line, and not endless; a marker in it is no picture.
+/// A caption is one line, and not endless.
 fn one_line(text: &str) -> String {
-    let line = text.replace(IMAGE_MARKER, " ");
-    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
@@ -132,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_caption_is_one_line_of_bounded_length() {
-        assert_eq!(one_line(" a\n\nred  <image>circle "), "a red circle");
+        assert_eq!(one_line(" a\n\nred  circle "), "a red circle");
         let long = one_line(&"ü ".repeat(1000));
         assert_eq!(long.chars().count(), LONGEST + 1);
     }

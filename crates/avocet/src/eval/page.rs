@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use avocet_media::{Limits, decode};
-use avocet_text::prompt::IMAGE_MARKER;
+use avocet_text::Turn;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use minijinja::Environment;
@@ -77,8 +77,8 @@ impl WrongAnswers {
         if kind.cards.len() >= MOST_SHOWN || self.bytes >= MOST_BYTES {
             return;
         }
-        let question = asked.turns.last().map_or("", |turn| &turn.text);
-        let last = question.matches(IMAGE_MARKER).count().min(MOST_IMAGES);
+        let question = asked.turns.last();
+        let last = question.map_or(0, Turn::num_images).min(MOST_IMAGES);
         let own = asked
             .images
             .iter()
@@ -95,7 +95,7 @@ impl WrongAnswers {
         kind.cards.push(Card {
             id: asked.id.clone(),
             images,
-            question: question.replace(IMAGE_MARKER, "").trim().to_owned(),
+            question: question.map_or(String::new(), Turn::text).trim().to_owned(),
             right,
             given: given.trim().to_owned(),
         });
@@ -168,7 +168,6 @@ impl Picture {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use avocet_text::Turn;
 
     #[test]
     fn only_wrong_answers_are_shown_and_none_writes_markup() {
@@ -177,7 +176,7 @@ mod tests {
             id: id.into(),
             kind: "fruit".into(),
             images: vec![picture.to_png().expect("a file")],
-            turns: vec![Turn::user("<image>What <b>fruit</b>?")],
+            turns: vec![Turn::about(1, "What <b>fruit</b>?")],
             references: vec!["pear".into(), "pear".into(), "a pear".into()],
         };
         let mut wrong = WrongAnswers::default();

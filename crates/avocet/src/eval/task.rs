@@ -132,7 +132,7 @@ fn asked_in<'a>(
             kind: kind.to_owned(),
             images: images.iter().take(seen).cloned().collect(),
             turns: before,
-            references: vec![answer.text.clone()],
+            references: vec![answer.text()],
         }
     })
 }
@@ -164,9 +164,9 @@ mod tests {
     #[test]
     fn every_answer_of_a_conversation_is_asked_for() {
         let turns = vec![
-            Turn::user("<image>What?"),
+            Turn::about(1, "What?"),
             Turn::assistant("a cat"),
-            Turn::user("<image>And this?"),
+            Turn::about(1, "And this?"),
             Turn::assistant("a dog"),
         ];
         let images = vec![(vec![1], None), (vec![2], None)];
