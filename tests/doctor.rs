@@ -200,6 +200,54 @@ fn a_model_without_a_tokenizer_does_not_run() -> Result<()> {
 }
 
 #[test]
+fn a_template_that_refuses_every_question_does_not_run() -> Result<()> {
+    let folder = copy("llama")?;
+    let template = |source: &str| fs::write(folder.path().join("chat_template.jinja"), source);
+    for (source, word) in [
+        (
+            "{{ raise_exception('Only tools may speak.') }}",
+            "Only tools may speak.",
+        ),
+        ("{{ messages | no_such_filter }}", "no_such_filter"),
+        ("{% if tools %}x{% endif %}", "no tokens"),
+    ] {
+        template(source)?;
+        let report = refused(folder.path(), &["every question is refused", word])?;
+        ensure!(report["prompts"]["refused"]["all"] == true, "{report}");
+    }
+    // One that wants instructions first is no such template.
+    template(
+        "{% if messages[0].role != 'system' %}{{ raise_exception('no') }}{% endif %}{{ messages[1].content }}",
+    )?;
+    let report = succeeds(["doctor".as_ref(), folder.path().as_os_str()])?;
+    ensure!(
+        report.contains("What is this?") && report.contains("fits"),
+        "{report}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_template_that_shows_no_picture_is_told() -> Result<()> {
+    let folder = copy("mllama")?;
+    let source = "{{ bos_token }}{% for m in messages %}{% for part in m.content %}{{ part.text }}{% endfor %}{% endfor %}";
+    fs::write(folder.path().join("chat_template.jinja"), source)?;
+    let report = succeeds([
+        "doctor".as_ref(),
+        folder.path().as_os_str(),
+        "--json".as_ref(),
+    ])?;
+    let report: Value = serde_json::from_str(&report)?;
+    let reason = report["reason"].as_str().unwrap_or_default();
+    ensure!(
+        reason.contains("every question about a picture is refused"),
+        "{report}"
+    );
+    ensure!(report["prompts"]["refused"]["all"] == false, "{report}");
+    Ok(())
+}
+
+#[test]
 fn what_a_model_cannot_be_used_for_is_refused() -> Result<()> {
     let model = golden().join("llama/model");
     let model = model.to_str().context("a path")?;

@@ -169,3 +169,39 @@ fn templates_with_pythons_words_are_shown_by_doctor() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_tokenizer_without_words_is_refused_by_its_file() -> Result<()> {
+    for kept in [&[][..], &["<unk>", "<s>", "</s>"]] {
+        let folder = model("llama", None)?;
+        let file = path(&folder, "tokenizer.json");
+        let mut tokenizer: Value = serde_json::from_slice(&fs::read(&file)?)?;
+        let vocab = tokenizer["model"]["vocab"].take();
+        let vocab = kept
+            .iter()
+            .map(|name| (name.to_string(), vocab[name].clone()));
+        tokenizer["model"]["vocab"] = Value::Object(vocab.collect());
+        tokenizer["model"]["merges"] = json!([]);
+        if kept.is_empty() {
+            tokenizer["model"]["unk_token"] = Value::Null;
+            tokenizer["added_tokens"] = json!([]);
+            tokenizer["post_processor"] = Value::Null;
+        }
+        fs::write(&file, tokenizer.to_string())?;
+        let model = folder.path().display().to_string();
+        for arguments in [
+            vec!["ask", "--model", &model, "What is this?"],
+            vec!["doctor", &model],
+        ] {
+            let output = avocet_reading(&arguments, b"")?;
+            let said = stderr(&output);
+            ensure!(output.status.code() == Some(1), "{output:?}");
+            ensure!(
+                said.contains("tokenizer.json") && said.contains("no word"),
+                "{said}"
+            );
+            ensure!(said.lines().count() == 1, "{said}");
+        }
+    }
+    Ok(())
+}

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 pub use memory::{Memory, memory, size};
-pub use prompts::{Prompts, Token};
+pub use prompts::{Prompts, Refused, Token};
 
 /// Longest text that memory is reserved for in an examination that names none.
 const USUAL_CONTEXT: usize = 8192;
@@ -111,7 +111,8 @@ pub enum Verdict {
     Fits,
     /// The weights are read from the disk again and again while it computes; the rest fits.
     StreamsFromDisk,
-    /// It cannot be loaded, or what cannot be read again from the disk does not fit.
+    /// It cannot be loaded, what cannot be read again from the disk does not fit, or it refuses
+    /// every question.
     DoesNotRun,
 }
 
@@ -153,7 +154,13 @@ pub fn examine(files: &ModelFiles, use_for: Use) -> Result<Report, CheckpointErr
                     "tokenizer.json has {known} tokens, but decoder.vocab_size is {rows}"
                 ));
             }
-            Some(prompts::prompts(files, language))
+            let prompts = prompts::prompts(files, language);
+            match &prompts.refused {
+                Some(refused) if refused.all => obstacles.push(refused.to_string()),
+                Some(refused) => reason.push_str(&format!("; but {refused}")),
+                None => {}
+            }
+            Some(prompts)
         }
         Err(error) => {
             obstacles.push(error.to_string());

@@ -2,8 +2,9 @@
 
 use crate::files::ModelFiles;
 use avocet_media::ImageProcessor;
-use avocet_text::{BosRule, Language, PromptForm, Turn};
+use avocet_text::{BosRule, Language, Prompt, PromptForm, TokenizerError, Turn};
 use serde::Serialize;
+use std::fmt;
 
 /// Longest example that is shown, in characters.
 const MOST_SHOWN: usize = 300;
@@ -28,6 +29,25 @@ pub struct Prompts {
     /// A question as the model gets it, special tokens by their names, at most 300 characters; or
     /// why the form refuses it.
     pub example: String,
+    /// The questions that the form refuses, whatever they ask, if there are such.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refused>,
+}
+
+/// Questions that a form refuses, whatever they ask.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// Whether it takes none at all; otherwise it is those about a picture.
+    pub all: bool,
+    /// Why.
+    pub reason: String,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let about = if self.all { "" } else { " about a picture" };
+        write!(f, "every question{about} is refused: {}", self.reason)
+    }
 }
 
 /// A token by id and name.
@@ -46,8 +66,12 @@ pub(super) fn prompts(files: &ModelFiles, language: &Language) -> Prompts {
     };
     let sees = files.config().sees();
     let ids = 0..u32::try_from(language.vocab_size()).unwrap_or(u32::MAX);
-    let question = language.question(&[Turn::about(usize::from(sees), "What is this?")]);
-    let example = match question {
+    let asked = asked(language, usize::from(sees));
+    let refused = asked.as_ref().err().map(|error| Refused {
+        all: !sees || self::asked(language, 0).is_err(),
+        reason: error.to_string(),
+    });
+    let example = match asked {
         Ok(prompt) => shortened(&language.spelled(&prompt.ids)),
         Err(error) => shortened(&format!("refused: {error}")),
     };
@@ -60,7 +84,21 @@ pub(super) fn prompts(files: &ModelFiles, language: &Language) -> Prompts {
         context: files.config().decoder.max_context,
         picture: files.processor().map(picture),
         example,
+        refused,
     }
+}
+
+/// A question about `images` pictures as the model gets it; with instructions before it where it
+/// is refused without.
+fn asked(language: &Language, images: usize) -> Result<Prompt, TokenizerError> {
+    let question = Turn::about(images, "What is this?");
+    let instructions = Turn::system("Answer briefly.");
+    let alone = language.question(std::slice::from_ref(&question));
+    alone.or_else(|error| {
+        language
+            .question(&[instructions, question])
+            .map_err(|_| error)
+    })
 }
 
 fn form(form: &PromptForm) -> &'static str {

@@ -306,3 +306,24 @@ fn an_appended_token_stands_behind_all_others_and_has_no_text() {
     }
     assert!(gpt2(|_| ()).unwrap().append("<image>", 5).is_err(), "taken");
 }
+
+#[test]
+fn a_vocabulary_without_words_is_refused() {
+    let tokens = vec!["<s>".to_owned(), "</s>".to_owned()];
+    let gpt2 = HubTokenizer::from_gpt2_parts(Gpt2Parts {
+        tokens: tokens.clone(),
+        types: vec![3, 3],
+        pre: "gpt-2".into(),
+        ..Gpt2Parts::default()
+    });
+    let spm = HubTokenizer::from_spm_parts(SpmParts {
+        tokens,
+        types: vec![3, 3],
+        ..SpmParts::default()
+    });
+    let json = br#"{"added_tokens": [], "model": {"type": "BPE", "vocab": {}, "merges": []}}"#;
+    for refused in [gpt2, spm, HubTokenizer::from_json(json)] {
+        let error = refused.err().unwrap().to_string();
+        assert!(error.contains("holds no word"), "{error}");
+    }
+}

@@ -116,6 +116,7 @@ impl HubTokenizer {
         let ids = 0..names.len() as u32;
         let vocab = names.iter().flatten().cloned().zip(ids).collect();
         let pieces = Pieces::new(&names, &special, &decoding);
+        check_words(&pieces, "tokenizer.ggml.tokens")?;
         Ok(Self {
             encoder: Encoder::Spm(Box::new(encoder)),
             vocab,
@@ -138,6 +139,7 @@ impl HubTokenizer {
             .map(|added| added.id)
             .collect();
         let pieces = Pieces::new(&names, &special, &parts.decoding);
+        check_words(&pieces, "tokenizer.json: model.vocab")?;
         let (vocab, decoding) = (parts.vocab.clone(), parts.decoding.clone());
         let affixes = parts.affixes.clone();
         let encoder = Library::build(parts).map_err(TokenizerError::Library)?;
@@ -349,4 +351,15 @@ fn names_of(vocab: &HashMap<String, u32>) -> Result<Vec<Option<String>>, Tokeniz
         *place = Some(token.clone());
     }
     Ok(names)
+}
+
+/// Errors if no token has a text: nothing that is asked would reach the model.
+fn check_words(pieces: &Pieces, field: &str) -> Result<(), TokenizerError> {
+    match pieces.longest() {
+        0 => Err(TokenizerError::metadata(
+            field,
+            "holds no word: a text becomes no tokens",
+        )),
+        _ => Ok(()),
+    }
 }
