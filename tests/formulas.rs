@@ -136,6 +136,97 @@ fn what_does_not_render_is_in_the_ledger_with_the_renderers_message() -> Result<
     Ok(())
 }
 
+/// The answers to the formulas of a file in both splits, and its lines of the ledger that say
+/// why there is none.
+fn answers(folder: &TempDir, name: &str, text: &str) -> Result<(Vec<String>, Vec<String>)> {
+    let file = folder.path().join(name);
+    fs::write(&file, text)?;
+    let (mut answers, mut rejected) = (Vec::new(), Vec::new());
+    for split in ["train", "test"] {
+        let out = folder.path().join(format!("{name}-{split}"));
+        finished(&out, 1, &[&file.to_string_lossy(), "--split", split])?;
+        let text = samples(&out)?.iter().map(Sample::text).collect::<Vec<_>>();
+        let answer = |text: &String| Some(text.rsplit_once("assistant: ")?.1.to_owned());
+        answers.extend(text.iter().filter_map(answer));
+        let ledger = fs::read_to_string(out.join("ledger.jsonl"))?;
+        let other = "belongs to the other split";
+        let lines = ledger.lines();
+        rejected.extend(
+            lines
+                .filter(|line| line.contains("rejected") && !line.contains(other))
+                .map(str::to_owned),
+        );
+    }
+    answers.sort();
+    Ok((answers, rejected))
+}
+
+#[test]
+fn numbers_labels_and_tags_neither_cost_a_formula_nor_stand_in_its_answer() -> Result<()> {
+    let folder = TempDir::new()?;
+    let text = r"\begin{equation}\label{eq:a} E = mc^2 \end{equation}
+\begin{align} a &= b \label{eq:1}\\ c &= d \nonumber \end{align}
+\begin{eqnarray} x &=& y \label{q}\\ z &=& w \end{eqnarray}
+\begin{equation} p = q \tag{7} \end{equation}
+\begin{multline} a+b\\+c6 \end{multline}
+\begin{align} a&=b,\\ \intertext{and} c&=d4 \end{align}
+\begin{verbatim} $v$ \end{verbatim} \verb|$w$| \eqref{eq:a} $\DeclareUnknown$";
+    let (found, rejected) = answers(&folder, "paper.tex", text)?;
+    let mut wanted = vec![
+        "E=mc^2",
+        r"\begin{aligned}a&=b\\c&=d\end{aligned}",
+        r"\begin{aligned}x&=y\\z&=w\end{aligned}",
+        "p=q",
+        r"\begin{gathered}a+b\\+c6\end{gathered}",
+        r"\begin{aligned}a&=b,\\\text{and}\\c&=d4\end{aligned}",
+    ];
+    wanted.sort_unstable();
+    ensure!(found == wanted, "{found:?}");
+    ensure!(
+        rejected.len() == 1 && rejected[0].contains("DeclareUnknown"),
+        "{rejected:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn code_and_money_in_notes_are_no_formulas() -> Result<()> {
+    let folder = TempDir::new()?;
+    let text = "It costs $5 or $6, `$a$` too.\n\n```\n$$b$$\n```\n\nBut $x²$ and \\(y ≤ z\\).\n\n\
+                $$\n\\alpha_1 \\label{a}\n$$\n";
+    let wanted = [r"\alpha_1", "x^2", r"y\leq z"];
+    let (found, rejected) = answers(&folder, "notes.md", text)?;
+    ensure!(
+        found == wanted && rejected.is_empty(),
+        "{found:?}: {rejected:?}"
+    );
+    let plain = "US$5 and US$6; $x²$, \\[y ≤ z\\] and 5% of $$\\alpha_1$$";
+    let (found, rejected) = answers(&folder, "notes.txt", plain)?;
+    ensure!(
+        found == wanted && rejected.is_empty(),
+        "{found:?}: {rejected:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn macros_without_end_are_told_in_the_ledger() -> Result<()> {
+    let folder = TempDir::new()?;
+    let mut text = String::from("\\def\\a{\\a x}\\def\\ma{xxxxxxxxxx}");
+    for (one, next) in ["ab", "bc", "cd", "de", "ef"].map(|pair| pair.split_at(1)) {
+        let ten = format!("\\m{one}").repeat(10);
+        text.push_str(&format!("\\def\\m{next}{{{ten}}}"));
+    }
+    text.push_str("$\\a$ and $\\mf$ and ${{{$ and $fine$");
+    let (found, rejected) = answers(&folder, "hostile.tex", &text)?;
+    ensure!(found == ["fine"], "{found:?}");
+    let told = |words: &str| rejected.iter().filter(|line| line.contains(words)).count();
+    // Once for each split.
+    ensure!(told("cannot be spelled out") == 4, "{rejected:?}");
+    ensure!(told("does not render") >= 1, "{rejected:?}");
+    Ok(())
+}
+
 #[test]
 fn formulas_that_cannot_be_made_are_refused_in_one_line() -> Result<()> {
     let folder = TempDir::new()?;

@@ -5,13 +5,14 @@
 //! faces, sizes, colours and noise from the sample's own seed -> `avocet-data` shards.
 //!
 //! - [`run`], [`make`]: the whole pipeline; [`Kind`]: what can be made.
-//! - `grammar`: formulas at random; `extract`, `macros`: formulas of files; `normal`: the form
-//!   of answers.
+//! - `grammar`: formulas at random; `extract`, `macros`: formulas of files; `tokens`, `clean`:
+//!   the one text that is drawn and answered; `normal`: the form of answers.
 //! - `typeset`, `katex`, `lettering`: LaTeX to outlines; `page`, `compose`, `texts`: running
 //!   text to outlines; `paint`: outlines to a picture file.
 //! - `press`: all of it for one sample.
 
 mod args;
+mod clean;
 mod compose;
 mod error;
 mod extract;
@@ -27,6 +28,7 @@ mod press;
 mod run;
 mod split;
 mod texts;
+mod tokens;
 mod typeset;
 mod wording;
 

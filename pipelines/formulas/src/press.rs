@@ -18,7 +18,7 @@ use crate::page::{Alignment, Style, lay_out};
 use crate::paint::{self, Painted, Room, Scene};
 use crate::split::{is_held_out, seed};
 use crate::texts::Texts;
-use crate::typeset::{Unrenderable, typeset};
+use crate::typeset::{Unrenderable, shown, typeset};
 use crate::{compose, grammar, wording};
 
 /// Room for a paragraph and for a document, in pixels.
@@ -32,6 +32,8 @@ const DOCUMENT: Room = Room {
 };
 /// Draws from the grammar until one belongs to the split.
 const MOST_DRAWS: usize = 2000;
+/// Characters of a rejected source that the ledger shows.
+const MOST_SHOWN: usize = 2000;
 
 /// Faces, texts and settings.
 #[derive(Debug)]
@@ -46,6 +48,14 @@ pub struct Press {
     difficulty: usize,
     room: Room,
     licence: String,
+}
+
+/// The beginning of a source, as much as the ledger shows of it.
+pub fn beginning(source: &str) -> String {
+    match source.char_indices().nth(MOST_SHOWN) {
+        Some((end, _)) => format!("{}...", &source[..end]),
+        None => source.to_owned(),
+    }
 }
 
 /// A sample, or why there is none.
@@ -147,6 +157,14 @@ impl Press {
                 detail: form,
             }));
         }
+        if let (Ok(drawn), Ok(answered)) = (shown(latex, inline), shown(&form, inline))
+            && drawn != answered
+        {
+            return Ok(Err(Unrenderable {
+                reason: "the answer does not show what the picture does",
+                detail: format!("{}: {}", beginning(latex), beginning(&form)),
+            }));
+        }
         let mut rng = self.rng(input, 0);
         let from = (Kind::FormulaFile, source, self.licence.as_str());
         self.of_latex(from, (latex, form, inline), &mut rng)
@@ -160,7 +178,7 @@ impl Press {
     ) -> Result<Drawn, FormulasError> {
         let lettering = self.lettering(rng);
         let about = |error: Unrenderable| Unrenderable {
-            detail: format!("{latex}: {}", error.detail),
+            detail: format!("{}: {}", beginning(latex), error.detail),
             ..error
         };
         if form.is_empty() {

@@ -15,12 +15,13 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::args::Args;
+use crate::clean::clean;
 use crate::error::FormulasError;
-use crate::extract::{self, Found, Markup};
+use crate::extract::{self, Formulas, Markup};
 use crate::grammar::MOST_LEVEL;
 use crate::kinds::Kind;
-use crate::macros::Macros;
-use crate::press::{Drawn, Press};
+use crate::press::{Drawn, Press, beginning};
+use crate::tokens::print;
 use crate::typeset::Unrenderable;
 
 /// Samples drawn at once before they are written.
@@ -146,8 +147,7 @@ struct GivenFile {
     markup: Markup,
     /// Its text, or why it is rejected.
     text: Result<String, &'static str>,
-    formulas: Vec<Found>,
-    macros: Macros,
+    formulas: Formulas,
 }
 
 fn files(args: &Args) -> Result<Vec<GivenFile>, FormulasError> {
@@ -177,12 +177,12 @@ fn files(args: &Args) -> Result<Vec<GivenFile>, FormulasError> {
         let text = if bytes.len() as u64 > MAX_FILE {
             Err("a file larger than 16 MiB")
         } else {
-            String::from_utf8(bytes).map_err(|_| "a file that is not UTF-8")
+            text_of(bytes, markup)
         };
         let text = text.map(|text| text.replace("\r\n", "\n"));
-        let (formulas, macros) = match &text {
+        let formulas = match &text {
             Ok(text) => extract::find(text, markup),
-            Err(_) => Default::default(),
+            Err(_) => Formulas::default(),
         };
         let shown = path.file_name().unwrap_or_default().to_string_lossy();
         Ok(GivenFile {
@@ -192,7 +192,6 @@ fn files(args: &Args) -> Result<Vec<GivenFile>, FormulasError> {
             markup,
             text,
             formulas,
-            macros,
         })
     };
     args.files
@@ -201,6 +200,20 @@ fn files(args: &Args) -> Result<Vec<GivenFile>, FormulasError> {
         .enumerate()
         .map(read)
         .collect()
+}
+
+/// A file's text. LaTeX of old is in one of many encodings, in all of which what formulas are
+/// written with is the same.
+fn text_of(bytes: Vec<u8>, markup: Markup) -> Result<String, &'static str> {
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        Err(error) if markup == Markup::Tex => Ok(error
+            .as_bytes()
+            .iter()
+            .map(|byte| char::from(*byte))
+            .collect()),
+        Err(_) => Err("a file that is not UTF-8"),
+    }
 }
 
 /// One line of the ledger to come.
@@ -224,8 +237,9 @@ fn inputs(kinds: &[Kind], count: usize, files: &[GivenFile]) -> Vec<Input> {
             Kind::Document => inputs.extend((0..count).map(Input::Document)),
             Kind::FormulaFile => {
                 for (file, given) in files.iter().enumerate() {
-                    inputs.extend((0..given.formulas.len()).map(|n| Input::Found(file, n)));
-                    if given.formulas.is_empty() {
+                    let count = given.formulas.found.len();
+                    inputs.extend((0..count).map(|n| Input::Found(file, n)));
+                    if count == 0 {
                         inputs.push(Input::Nothing(file));
                     }
                 }
@@ -317,21 +331,17 @@ impl Work<'_> {
     }
 
     fn found(&self, given: &GivenFile, n: usize, input: &str) -> Result<Drawn, FormulasError> {
-        let Found { range, inline } = &given.formulas[n];
-        let text = given.text.as_deref().unwrap_or_default();
-        let source = text.get(range.start as usize..range.end as usize);
-        let source = source.unwrap_or_default();
-        // What a quotation in Markdown puts before its lines is none of the formula.
-        let source = source.replace("\n>", "\n");
-        match given.macros.expand(source.trim()) {
-            Ok(latex) => {
+        let found = &given.formulas.found[n];
+        match given.formulas.spelled_out(found) {
+            Ok(tokens) => {
                 let shown = given.path.file_name().unwrap_or_default().to_string_lossy();
-                self.press
-                    .found(input, &format!("file/{shown}"), &latex, *inline)
+                let latex = print(&clean(tokens));
+                let source = format!("file/{shown}");
+                self.press.found(input, &source, latex.trim(), found.inline)
             }
             Err(why) => Ok(Err(Unrenderable {
                 reason: "a macro that cannot be spelled out",
-                detail: format!("{source}: {why}"),
+                detail: format!("{}: {why}", beginning(given.formulas.source(found))),
             })),
         }
     }

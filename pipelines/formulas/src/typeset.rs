@@ -12,7 +12,7 @@ use named_pictures::{Curve, Rgb};
 use ratex_font::FontId;
 use ratex_layout::{LayoutOptions, layout, to_display_list, validate_layout};
 use ratex_types::color::Color;
-use ratex_types::display_item::DisplayItem;
+use ratex_types::display_item::{DisplayItem, DisplayList};
 use ratex_types::math_style::MathStyle;
 use ratex_types::path_command::PathCommand;
 
@@ -70,26 +70,7 @@ pub fn typeset(
     lettering: &Lettering<'_>,
 ) -> Result<Typeset, Unrenderable> {
     let no = |reason, detail: String| Unrenderable { reason, detail };
-    if latex.len() > MOST_BYTES {
-        let detail = format!("{} bytes, at most {MOST_BYTES}", latex.len());
-        return Err(no("the source is too long", detail));
-    }
-    let style = if inline {
-        MathStyle::Text
-    } else {
-        MathStyle::Display
-    };
-    let laid_out = quietly(|| {
-        let nodes = ratex_parser::parse(latex).map_err(|e| e.to_string())?;
-        let boxes = layout(&nodes, &LayoutOptions::default().with_style(style));
-        validate_layout(&boxes)?;
-        Ok(to_display_list(&boxes))
-    });
-    let list = match laid_out {
-        Ok(Ok(list)) => list,
-        Ok(Err(message)) => return Err(no("does not render", message)),
-        Err(panic) => return Err(no("the renderer failed", said(panic.as_ref()))),
-    };
+    let list = laid_out(latex, inline)?;
     let (width, height, depth) = (list.width as f32, list.height as f32, list.depth as f32);
     let mut out = Typeset {
         shapes: Vec::with_capacity(list.items.len()),
@@ -110,6 +91,58 @@ pub fn typeset(
         return Err(no("too large for the picture", detail));
     }
     Ok(out)
+}
+
+/// The letters and signs that a formula shows, in the order of their codes, whatever their
+/// sizes and places; delimiters, of which large ones are made of pieces, are left out.
+///
+/// Errors as [`typeset`] does.
+pub fn shown(latex: &str, inline: bool) -> Result<Vec<(String, u32)>, Unrenderable> {
+    let sign = |item: &DisplayItem| match item {
+        DisplayItem::GlyphPath {
+            font, char_code, ..
+        } => {
+            let letter = char::from_u32(*char_code)?;
+            let delimiter = "()[]{}/\\|∣∥⟨⟩⌈⌉⌊⌋".contains(letter)
+                || ('\u{239b}'..='\u{23b3}').contains(&letter);
+            let blank = letter.is_whitespace() || ('\u{200b}'..='\u{200d}').contains(&letter);
+            let font = if font.starts_with("Size") {
+                "Main-Regular"
+            } else {
+                font
+            };
+            (!delimiter && !blank).then(|| (font.to_owned(), *char_code))
+        }
+        _ => None,
+    };
+    let list = laid_out(latex, inline)?;
+    let mut signs: Vec<_> = list.items.iter().filter_map(sign).collect();
+    signs.sort();
+    Ok(signs)
+}
+
+fn laid_out(latex: &str, inline: bool) -> Result<DisplayList, Unrenderable> {
+    let no = |reason, detail: String| Unrenderable { reason, detail };
+    if latex.len() > MOST_BYTES {
+        let detail = format!("{} bytes, at most {MOST_BYTES}", latex.len());
+        return Err(no("the source is too long", detail));
+    }
+    let style = if inline {
+        MathStyle::Text
+    } else {
+        MathStyle::Display
+    };
+    let laid_out = quietly(|| {
+        let nodes = ratex_parser::parse(latex).map_err(|e| e.to_string())?;
+        let boxes = layout(&nodes, &LayoutOptions::default().with_style(style));
+        validate_layout(&boxes)?;
+        Ok(to_display_list(&boxes))
+    });
+    match laid_out {
+        Ok(Ok(list)) => Ok(list),
+        Ok(Err(message)) => Err(no("does not render", message)),
+        Err(panic) => Err(no("the renderer failed", said(panic.as_ref()))),
+    }
 }
 
 thread_local! {

@@ -19,9 +19,14 @@
 //!
 //! [`normalise`] takes any text, so that whatever a model answers can be compared.
 
+use crate::clean::clean;
+use crate::macros::Macros;
+use crate::tokens;
+
 mod lexer;
 mod names;
 mod parser;
+mod settle;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -41,8 +46,10 @@ pub fn normalise(latex: &str) -> String {
 }
 
 fn once(latex: &str) -> String {
-    match parser::parse(&lexer::tokens(latex)) {
-        Some(nodes) => writer::write(&nodes),
+    let tokens = Macros::of_packages().expand(tokens::read(latex), usize::MAX);
+    let tokens = clean(tokens.unwrap_or_else(|_| tokens::read(latex)));
+    match parser::parse(&lexer::lexemes(tokens)) {
+        Some(nodes) => writer::write(&settle::settle(nodes)),
         None => latex.split_whitespace().collect::<Vec<_>>().join(" "),
     }
 }

@@ -1,21 +1,22 @@
 //! Which names stand for the same sign, which commands take arguments, and which show
 //! nothing.
 
-use super::lexer::Token;
+use ratex_font::get_math_symbol;
+use ratex_parser::functions;
+
+use super::lexer::Lexeme;
 
 /// Signs after a backslash that only move things.
 pub(super) const INVISIBLE_SIGNS: [char; 6] = [',', ';', ':', '!', '>', '/'];
 
 /// Commands that only move or size things.
-pub(super) const INVISIBLE: [&str; 36] = [
+pub(super) const INVISIBLE: [&str; 46] = [
     "displaystyle",
     "textstyle",
     "scriptstyle",
     "scriptscriptstyle",
     "limits",
     "nolimits",
-    "nonumber",
-    "notag",
     "thinspace",
     "medspace",
     "thickspace",
@@ -42,8 +43,20 @@ pub(super) const INVISIBLE: [&str; 36] = [
     "Bigm",
     "biggl",
     "biggr",
+    "biggm",
     "Biggl",
     "Biggr",
+    "Biggm",
+    "tiny",
+    "scriptsize",
+    "footnotesize",
+    "small",
+    "normalsize",
+    "large",
+    "Large",
+    "noalign",
+    "displaylimits",
+    "nonscript",
 ];
 
 /// Functions that have a command of their own.
@@ -54,7 +67,7 @@ pub(super) const FUNCTIONS: [&str; 32] = [
 ];
 
 /// Pairs of a name and the one that is used for it.
-const SYNONYMS: [(&str, &str); 56] = [
+const SYNONYMS: [(&str, &str); 55] = [
     ("le", "\\leq"),
     ("ge", "\\geq"),
     ("ne", "\\neq"),
@@ -109,31 +122,24 @@ const SYNONYMS: [(&str, &str); 56] = [
     ("cr", "\\\\"),
     ("square", "\\square"),
     ("Box", "\\square"),
-    ("hslash", "\\hbar"),
     ("doublecup", "\\Cup"),
 ];
 
 /// The token for a command's name.
-pub(super) fn synonym(name: &str) -> Option<Token> {
+pub(super) fn synonym(name: &str) -> Option<Lexeme> {
     let found = SYNONYMS.iter().find(|(other, _)| *other == name);
     Some(match found.map(|(_, used)| *used) {
-        Some(used) if !used.starts_with('\\') => Token::Char(used.chars().next()?),
-        Some(used) => Token::Command(used.to_owned()),
-        None => Token::Command(format!("\\{name}")),
+        Some(used) if !used.starts_with('\\') => Lexeme::Char(used.chars().next()?),
+        Some(used) => Lexeme::Command(used.to_owned()),
+        None => Lexeme::Command(format!("\\{name}")),
     })
 }
 
 /// The name used for an environment.
 pub(super) fn environment(name: &str) -> &str {
     match name {
-        "align" | "align*" | "split" | "eqnarray" | "eqnarray*" | "flalign" | "flalign*" => {
-            "aligned"
-        }
-        "gather" | "gather*" | "multline" | "multline*" => "gathered",
         "dcases" => "cases",
         "drcases" => "rcases",
-        "equation" | "equation*" | "displaymath" | "math" => "equation",
-        "alignat" | "alignat*" => "alignedat",
         name => name,
     }
 }
@@ -150,16 +156,15 @@ pub(super) enum Raw {
 /// Commands whose first argument is not math.
 pub(super) fn raw(name: &str) -> Option<Raw> {
     Some(match name {
-        "label" | "hspace" | "vspace" | "mspace" | "hskip" => Raw::Dropped,
-        "text" | "mbox" | "textrm" | "textnormal" | "textup" | "hbox" => Raw::Kept("text"),
+        "vspace" | "mspace" => Raw::Dropped,
+        "text" => Raw::Kept("text"),
         "textbf" => Raw::Kept("textbf"),
-        "textit" | "emph" => Raw::Kept("textit"),
+        "textit" => Raw::Kept("textit"),
         "texttt" => Raw::Kept("texttt"),
         "textsf" => Raw::Kept("textsf"),
         "color" => Raw::Kept("color"),
         "textcolor" => Raw::Kept("textcolor"),
         "colorbox" => Raw::Kept("colorbox"),
-        "tag" => Raw::Kept("tag"),
         "ce" => Raw::Kept("ce"),
         _ => return None,
     })
@@ -222,10 +227,26 @@ pub(super) fn arguments(command: &str) -> Option<(usize, bool)> {
         | "mathrel"
         | "mathbin"
         | "mathord"
-        | "smash"
+        | "mathopen"
+        | "mathclose"
+        | "mathpunct"
+        | "mathinner"
+        | "mathclap"
+        | "mathllap"
+        | "mathrlap"
+        | "vcenter"
+        | "slashed"
+        | "overbracket"
+        | "underbracket"
+        | "widecheck"
+        | "ddddot"
+        | "overrightharpoon"
+        | "overleftharpoon"
+        | "utilde"
+        | "sout"
         | "fbox"
-        | "ensuremath"
         | "not" => (1, false),
+        "smash" => (1, true),
         _ => return None,
     })
 }
@@ -288,4 +309,87 @@ pub(super) fn negated(relation: &str) -> Option<&'static str> {
         "\\supseteq" => "\\nsupseteq",
         _ => return None,
     })
+}
+
+/// Commands that switch the font of all that follows, and the command for what it reaches.
+pub(super) fn switch(command: &str) -> Option<&'static str> {
+    Some(match command.strip_prefix('\\')? {
+        "rm" | "rmfamily" | "mathrmfamily" => "\\mathrm",
+        "bf" | "bfseries" => "\\mathbf",
+        "it" | "itshape" | "sl" | "em" => "\\mathit",
+        "sf" | "sffamily" => "\\mathsf",
+        "tt" | "ttfamily" => "\\mathtt",
+        "cal" => "\\mathcal",
+        "mit" | "normalfont" | "boldmath" | "unboldmath" => "",
+        _ => return None,
+    })
+}
+
+/// Whether a command reaches what follows it, or what stands before, up to the next brace.
+pub(super) fn reaches_on(text: &str) -> bool {
+    let infix = [
+        "atop",
+        "above",
+        "brace",
+        "brack",
+        "overwithdelims",
+        "atopwithdelims",
+    ];
+    let name = text.strip_prefix('\\').unwrap_or_default();
+    infix.contains(&name) || name.starts_with("color{")
+}
+
+/// Fonts whose letters are one word where they stand beside one another.
+pub(super) const FONTS: [&str; 10] = [
+    "mathrm",
+    "mathbf",
+    "mathsf",
+    "mathtt",
+    "mathit",
+    "mathcal",
+    "mathfrak",
+    "mathscr",
+    "mathbb",
+    "boldsymbol",
+];
+
+/// Fonts for text, and those that draw its letters the same.
+pub(super) const TEXT_FONTS: [(&str, &str); 4] = [
+    ("\\textbf", "\\mathbf"),
+    ("\\textit", "\\mathit"),
+    ("\\texttt", "\\mathtt"),
+    ("\\textsf", "\\mathsf"),
+];
+
+/// Commands whose argument only takes room.
+pub(super) const PHANTOMS: [&str; 3] = ["phantom", "hphantom", "vphantom"];
+
+/// Commands that only move their argument, or say what it is to those around it.
+pub(super) const MOVED: [&str; 13] = [
+    "mathrel",
+    "mathbin",
+    "mathord",
+    "mathopen",
+    "mathclose",
+    "mathpunct",
+    "mathinner",
+    "mathnormal",
+    "mathclap",
+    "mathllap",
+    "mathrlap",
+    "smash",
+    "vcenter",
+];
+
+/// Whether braces after this may be its argument: not after a letter or a known sign.
+pub(super) fn may_take_arguments(text: &str) -> bool {
+    let Some(name) = text.strip_prefix('\\').filter(|name| name.len() > 1) else {
+        return false;
+    };
+    if FUNCTIONS.contains(&name) || name.contains('{') && !name.contains("color") {
+        return false;
+    }
+    let is_sign = get_math_symbol(text).is_some();
+    let function = functions::FUNCTIONS.get(text);
+    !is_sign && function.is_none_or(|function| function.num_args > 0)
 }

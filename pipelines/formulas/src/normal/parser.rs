@@ -1,6 +1,6 @@
 //! Tokens as a tree in which the normal form is decided.
 
-use super::lexer::Token;
+use super::lexer::Lexeme;
 use super::names;
 
 /// Deeper nesting is not taken apart.
@@ -24,7 +24,7 @@ pub(super) enum Node {
 }
 
 /// The tree of a formula, or none if its braces, environments or fences do not match.
-pub(super) fn parse(tokens: &[Token]) -> Option<Vec<Node>> {
+pub(super) fn parse(tokens: &[Lexeme]) -> Option<Vec<Node>> {
     let mut parser = Parser { tokens, at: 0 };
     let nodes = parser.list(&End::Source, 0)?;
     (parser.at == tokens.len()).then_some(nodes)
@@ -40,19 +40,19 @@ enum End {
 }
 
 struct Parser<'a> {
-    tokens: &'a [Token],
+    tokens: &'a [Lexeme],
     at: usize,
 }
 
 impl Parser<'_> {
-    fn next(&mut self) -> Option<Token> {
+    fn next(&mut self) -> Option<Lexeme> {
         let token = self.tokens.get(self.at)?.clone();
         self.at += 1;
         Some(token)
     }
 
     fn peek_char(&self, wanted: char) -> bool {
-        self.tokens.get(self.at) == Some(&Token::Char(wanted))
+        self.tokens.get(self.at) == Some(&Lexeme::Char(wanted))
     }
 
     /// Everything up to `end`, which is read as well.
@@ -66,16 +66,16 @@ impl Parser<'_> {
                 return matches!(end, End::Source).then(|| infix(nodes));
             };
             match (&token, end) {
-                (Token::Close, End::Brace) => return Some(infix(nodes)),
-                (Token::Char(']'), End::Bracket) => return Some(nodes),
-                (Token::Command(name), End::Right) if name == "\\right" => {
+                (Lexeme::Close, End::Brace) => return Some(infix(nodes)),
+                (Lexeme::Char(']'), End::Bracket) => return Some(nodes),
+                (Lexeme::Command(name), End::Right) if name == "\\right" => {
                     return Some(infix(nodes));
                 }
-                (Token::End(name), End::Environment(open)) if name == open => {
+                (Lexeme::End(name), End::Environment(open)) if name == open => {
                     return Some(nodes);
                 }
-                (Token::Close | Token::End(_), _) => return None,
-                (Token::Char(sign @ ('^' | '_' | '\'')), _) => {
+                (Lexeme::Close | Lexeme::End(_), _) => return None,
+                (Lexeme::Char(sign @ ('^' | '_' | '\'')), _) => {
                     self.script(*sign, &mut nodes, depth)?;
                 }
                 _ => self.node(token, &mut nodes, depth)?,
@@ -84,50 +84,39 @@ impl Parser<'_> {
     }
 
     /// Reads the node that begins with `token` and adds what it becomes.
-    fn node(&mut self, token: Token, out: &mut Vec<Node>, depth: usize) -> Option<()> {
+    fn node(&mut self, token: Lexeme, out: &mut Vec<Node>, depth: usize) -> Option<()> {
         match token {
-            Token::Char(letter) => out.push(Node::Leaf(letter.to_string())),
-            Token::Raw(text) => out.push(Node::Leaf(text)),
-            Token::Open => {
+            Lexeme::Char(letter) => out.push(Node::Leaf(letter.to_string())),
+            Lexeme::Raw(text) => out.push(Node::Leaf(text)),
+            Lexeme::Open => {
                 let nodes = self.list(&End::Brace, depth + 1)?;
                 out.extend(bared(nodes, out.last(), self.scripted()));
             }
-            Token::Begin(name, argument) => {
+            Lexeme::Begin(name, argument) => {
                 let mut body = self.list(&End::Environment(name.clone()), depth + 1)?;
                 while body.last() == Some(&Node::Leaf("\\\\".into())) {
                     body.pop();
                 }
-                if name == "equation" {
-                    out.extend(body);
-                } else {
-                    out.push(Node::Environment(name, argument, body));
-                }
+                out.push(Node::Environment(name, argument, body));
             }
-            Token::Command(name) if name == "\\left" => {
+            Lexeme::Command(name) if name == "\\left" => {
                 let open = self.delimiter()?;
                 let body = self.list(&End::Right, depth + 1)?;
                 let close = self.delimiter()?;
                 fence(open, close, body, out);
             }
-            Token::Command(name) if name == "\\right" => return None,
-            Token::Command(name) if name == "\\middle" => {
+            Lexeme::Command(name) if name == "\\right" => return None,
+            Lexeme::Command(name) if name == "\\middle" => {
                 let delimiter = self.delimiter()?;
                 out.push(Node::Call("\\middle".into(), Vec::new(), Vec::new()));
                 out.push(Node::Leaf(delimiter));
             }
-            Token::Command(name) if name == "\\degree" => {
-                out.push(Node::Scripts(
-                    Vec::new(),
-                    0,
-                    vec![Node::Leaf("\\circ".into())],
-                ));
-            }
-            Token::Command(name) if name == "\\quad" => {
+            Lexeme::Command(name) if name == "\\quad" => {
                 if out.last() != Some(&Node::Leaf(name.clone())) {
                     out.push(Node::Leaf(name));
                 }
             }
-            Token::Command(name) => match names::arguments(&name) {
+            Lexeme::Command(name) => match names::arguments(&name) {
                 None => out.push(Node::Leaf(name)),
                 Some((count, optional)) => {
                     let mut first = Vec::new();
@@ -142,7 +131,7 @@ impl Parser<'_> {
                     out.push(call(name, first, arguments));
                 }
             },
-            Token::Close | Token::End(_) => return None,
+            Lexeme::Close | Lexeme::End(_) => return None,
         }
         Some(())
     }
@@ -158,7 +147,7 @@ impl Parser<'_> {
         }
         let token = self.next()?;
         let mut nodes = Vec::new();
-        if token == Token::Open {
+        if token == Lexeme::Open {
             nodes = self.list(&End::Brace, depth)?;
         } else {
             self.node(token, &mut nodes, depth)?;
@@ -171,10 +160,10 @@ impl Parser<'_> {
 
     fn delimiter(&mut self) -> Option<String> {
         Some(match self.next()? {
-            Token::Char('<') => "\\langle".into(),
-            Token::Char('>') => "\\rangle".into(),
-            Token::Char(sign) => sign.to_string(),
-            Token::Command(name) => name,
+            Lexeme::Char('<') => "\\langle".into(),
+            Lexeme::Char('>') => "\\rangle".into(),
+            Lexeme::Char(sign) => sign.to_string(),
+            Lexeme::Command(name) => name,
             _ => return None,
         })
     }

@@ -1,6 +1,9 @@
 //! What the normal form makes equal, and what it leaves apart.
 
 use super::normalise;
+use crate::katex::KatexFaces;
+use crate::lettering::Lettering;
+use crate::typeset::typeset;
 
 #[test]
 fn sources_that_look_alike_have_one_form() {
@@ -43,6 +46,34 @@ fn sources_that_look_alike_have_one_form() {
         ("a % a comment\n b", "ab"),
         (r"90^{\circ}", r"90^\circ"),
         (r"\lvert x \rvert \Vert", r"|x|\|"),
+        (r"{\rm Re}\, z", r"\text{Re}z"),
+        (r"{\cal L}_0 + {\bf v}", r"\mathcal{L}_0+\mathbf{v}"),
+        (r"x_{\rm eff}", r"x_{\text{eff}}"),
+        (r"x_{\max}", r"x_{\text{max}}"),
+        (r"\sin{x}\,\alpha{}", r"\sin x\alpha"),
+        (r"\mathrm{sin} x", r"\sin x"),
+        (r"\mathop{\rm argmax}_x f", r"\operatorname*{argmax}_xf"),
+        (r"\begin{align} E &= mc^2 \end{align}", "E=mc^2"),
+        (r"a\hspace{1em}b", r"a\quad b"),
+        (r"a\hskip 2pt plus 1fil b", "ab"),
+        (r"x\mbox{ if $y$}", r"x\text{ if }y"),
+        (r"\phantom{x}y", "y"),
+        (r"\mathds{1}", r"\mathbb{1}"),
+        (
+            r"\begin{gather*}[t] a \\* b \end{gather*}",
+            r"\begin{gathered}a\\b\end{gathered}",
+        ),
+        (
+            r"\pmatrix{a & b \cr c & d}",
+            r"\begin{pmatrix}a&b\\c&d\end{pmatrix}",
+        ),
+        (r"\root 3 \of x", r"\sqrt[3]{x}"),
+        (r"a,\dots,b", r"a,\ldots,b"),
+        (r"a+\dots+b", r"a+\cdots+b"),
+        (r"\text{if }\text{so}", r"\text{if so}"),
+        (r"\mathbf{a}\mathbf{b}", r"\mathbf{ab}"),
+        (r"\bigl.x\bigr|", "x|"),
+        (r"{a\atop b}c", r"{a\atop b}c"),
     ];
     for (source, form) in same {
         assert_eq!(normalise(source), form, "{source}");
@@ -85,5 +116,118 @@ fn any_text_has_a_form_and_the_form_is_its_own() {
         "\\", "\\left", "^", "_", "x^", "\\begin{", "}", "\\frac", "'", "",
     ] {
         normalise(text);
+    }
+}
+
+#[test]
+fn labels_tags_and_numbers_stand_in_no_form() {
+    for source in [
+        r"E=mc^2 \label{eq:a}",
+        r"\label{eq:a}E=mc^2\tag{7}",
+        r"E=mc^2\tag*{$*$}\notag",
+        r"\begin{equation}E=mc^2\nonumber\end{equation}",
+        r"\begin{equation}\begin{split}E&=mc^2\end{split}\label{a}\end{equation}",
+        r"E=mc^2\eqref{a}\ref{b}\cite[p.~3]{c}\footnote{a $b$}",
+        r"E\overset{\eqref{a}}{=}mc^2",
+        r"\begin{eqnarray}E&=&mc^2\label{x}\end{eqnarray}",
+    ] {
+        assert_eq!(normalise(source), "E=mc^2", "{source}");
+    }
+    let rows = [
+        (
+            r"\begin{align} a &= b \label{1}\\ c &= d \label{2} \end{align}",
+            r"\begin{aligned}a&=b\\c&=d\end{aligned}",
+        ),
+        (
+            r"\begin{eqnarray} x &=& y \label{q}\\ z &=& w \nonumber\end{eqnarray}",
+            r"\begin{aligned}x&=y\\z&=w\end{aligned}",
+        ),
+        (
+            r"\begin{IEEEeqnarray}{rCl} x &=& y \IEEEyesnumber\\ z &=& w\end{IEEEeqnarray}",
+            r"\begin{aligned}x&=y\\z&=w\end{aligned}",
+        ),
+        (
+            r"\begin{align} a&=b,\\ \intertext{and} c&=d \end{align}",
+            r"\begin{aligned}a&=b,\\\text{and}\\c&=d\end{aligned}",
+        ),
+        (
+            r"\begin{multline} a+b\\+c \end{multline}",
+            r"\begin{gathered}a+b\\+c\end{gathered}",
+        ),
+        (
+            r"\begin{numcases}{f=} 1 & a \\ 2 & b \end{numcases}",
+            r"f=\begin{cases}1&a\\2&b\end{cases}",
+        ),
+    ];
+    for (source, form) in rows {
+        assert_eq!(normalise(source), form, "{source}");
+        assert_eq!(normalise(form), form);
+    }
+}
+
+#[test]
+fn letters_are_written_as_the_commands_that_draw_them() {
+    for (source, form) in [
+        ("α ≤ β", r"\alpha\leq\beta"),
+        ("x² + y₁₂⁻¹", "x^2+y_{12}^{-1}"),
+        ("∑ᵢ xᵢ", r"\sum_ix_i"),
+        ("a − b × c · d ÷ e ± f", r"a-b\times c\cdot d\div e\pm f"),
+        ("f′ → ∞", r"f'\to\infty"),
+        ("ℝ ⊆ ℂ ∋ 𝐱", r"\mathbb{R}\subseteq\mathbb{C}\ni\mathbf{x}"),
+        ("ε ϵ φ ϕ", r"\varepsilon\epsilon\varphi\phi"),
+        ("𝑥 ≠ 𝒜", r"x\neq\mathscr{A}"),
+        ("90° ½", r"90^\circ\frac{1}{2}"),
+        ("‖v‖ ⟨x⟩ …", r"\|v\|\langle x\rangle\ldots"),
+        (r"\text{für α}", r"\text{für α}"),
+    ] {
+        assert_eq!(normalise(source), form, "{source}");
+    }
+}
+
+#[test]
+fn every_letter_that_can_be_drawn_has_a_form_that_the_keyboard_writes() {
+    let faces = KatexFaces::load().unwrap();
+    let drawn = |latex: &str| typeset(latex, false, &faces, &Lettering::Katex).is_ok();
+    let (mut seen, mut other) = (0, Vec::new());
+    for code in (0xa1..0x2c00).chain(0x1d400..0x1d800) {
+        let Some(letter) = char::from_u32(code) else {
+            continue;
+        };
+        let form = normalise(&letter.to_string());
+        if !form.is_ascii() {
+            other.extend((!letter.is_alphabetic() && drawn(&form)).then_some(letter));
+        } else if !form.is_empty() {
+            seen += 1;
+            assert_eq!(normalise(&form), form, "{letter} U+{code:04X}");
+        }
+    }
+    // Accents that stand alone, quotation marks, and two signs without a command.
+    other.retain(|letter| !"¨¸˘˙˚˜˝\u{20d7}“”≘≞".contains(*letter));
+    assert!(other.is_empty(), "{other:?}");
+    assert!(seen > 1000, "{seen}");
+}
+
+#[test]
+fn hostile_texts_have_a_form_in_bounded_time() {
+    for part in [
+        r"\text{$",
+        r"\pmatrix{",
+        r"\root",
+        r"\hskip1em plus",
+        "α",
+        "x²",
+        r"\begin{eqnarray}",
+        r"\intertext{",
+        r"\rm",
+        r"{\rm",
+        r"\dots",
+        r"\tag{",
+        r"\braket{",
+        r"\dv",
+        r"\begin{numcases}{",
+    ] {
+        let text = part.repeat(20_000 / part.len());
+        let form = normalise(&text);
+        assert!(form.len() <= 20 * text.len(), "{part}");
     }
 }
