@@ -204,7 +204,6 @@ impl Cleaner {
             }
             "root" => self.root(),
             "matrix" | "pmatrix" | "cases" | "eqalign" | "displaylines" => self.plain(&name),
-            name if is_size(name) && self.source.take(&Token::Char('.')) => {}
             // Within rows it only moves a cell.
             "hfill" | "hfil" | "hss" if !self.open.is_empty() => {}
             "hfill" | "hfil" | "hss" => self.out.push(Token::command("quad")),
@@ -407,12 +406,6 @@ impl Cleaner {
         }
         self.source.put_back(read);
     }
-}
-
-/// Whether a command says how large the delimiter after it is.
-fn is_size(name: &str) -> bool {
-    let size = name.trim_end_matches(['l', 'r', 'm']);
-    ["big", "Big", "bigg", "Bigg"].contains(&size) && name.len() - size.len() < 2
 }
 
 /// A distance in ems, if that is what a text is.

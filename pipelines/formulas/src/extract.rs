@@ -444,7 +444,7 @@ impl Finder<'_> {
     fn take(&mut self, tokens: Vec<Token>, inline: bool) {
         // Where a macro's argument goes there is a definition, of whatever kind.
         let is_template = !self.is_prose && tokens.contains(&Token::Char('#'));
-        if is_template || tokens.iter().all(Token::is_blank) {
+        if is_template || code::is_keyword(&tokens) || tokens.iter().all(Token::is_blank) {
             return;
         }
         // In prose a percent sign is one, which LaTeX writes with a backslash.

@@ -93,7 +93,7 @@ fn code_in_latex_holds_no_formulas() {
         \begin{code} $k$ \end{code} \url{http://a/$l$} \iffalse $m$ \fi \char`\$ \string$
         \begin{tabular}{>{$}c<{$}} x \end{tabular} \DefineVerbatimEnvironment{Code}{Verbatim}{}
         \begin{Code}$n$\end{Code} \newenvironment{show}{\verbatim}{\endverbatim}
-        \begin{show}$o$\end{show} $kept$ \end{document} $p$";
+        \begin{show}$o$\end{show} $Id: file.tex,v 1.2 2001/02/03 name Exp $ $Revision: 1.2 $ $kept$ \end{document} $p$";
     assert_eq!(inline(text, Markup::Tex), ["kept"]);
 }
 
@@ -200,7 +200,7 @@ fn every_formula_of_a_paper_is_drawn_as_its_answer_says() {
         r"\begin{aligned}a&=b,\\&\geq\text{Re}z\end{aligned}",
         r"\begin{aligned}a&=b\\\text{and so}\\c&=\text{if }x_1>0\text{, then }d\end{aligned}",
         r"\begin{gathered}a+b+\ldots\\+c\end{gathered}",
-        r"1,\ldots,n\quad\mathcal{L}_{\text{eff}}\quad x|_0",
+        r"1,\ldots,n\quad\mathcal{L}_{\text{eff}}\quad\left.x\right|_0",
         r"\begin{gathered}f''=f''\\\sin x\mathbf{v},\binom{n}{k}\end{gathered}",
         r"x_i^{\text{max}}",
         r"\mathbb{R}",

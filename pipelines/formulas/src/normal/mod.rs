@@ -12,7 +12,7 @@
 //!   `\boldsymbol` for `\bm`, `|` for `\lvert`, `\|` for `\Vert`, and so on (`names`).
 //! - What only moves or sizes things goes: `\,` `\;` `\!` `~`, `\displaystyle`, `\limits`,
 //!   `\big`, `\label{..}`; `\dfrac` and `\tfrac` are `\frac`; `\qquad` is `\quad`.
-//! - `\left` and `\right` go where what they enclose is no taller than a line, and stay
+//! - `\bigl` and `\bigr` are `\left` and `\right`, and these go where what they enclose is no taller than a line, and stay
 //!   where they make the delimiters grow; around a `matrix` they become `pmatrix` and so on.
 //! - `{a \over b}` is `\frac{a}{b}`, `{n \choose k}` is `\binom{n}{k}`; `align`, `align*` and
 //!   `split` are `aligned`, `gather` is `gathered`; `equation` is what it holds.
@@ -23,6 +23,7 @@ use crate::clean::clean;
 use crate::macros::Macros;
 use crate::tokens;
 
+mod delimiters;
 mod lexer;
 mod names;
 mod parser;
@@ -48,7 +49,7 @@ pub fn normalise(latex: &str) -> String {
 fn once(latex: &str) -> String {
     let tokens = Macros::of_packages().expand(tokens::read(latex), usize::MAX);
     let tokens = clean(tokens.unwrap_or_else(|_| tokens::read(latex)));
-    match parser::parse(&lexer::lexemes(tokens)) {
+    match parser::parse(&delimiters::paired(lexer::lexemes(tokens))) {
         Some(nodes) => writer::write(&settle::settle(nodes)),
         None => latex.split_whitespace().collect::<Vec<_>>().join(" "),
     }

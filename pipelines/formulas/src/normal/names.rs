@@ -10,7 +10,7 @@ use super::lexer::Lexeme;
 pub(super) const INVISIBLE_SIGNS: [char; 6] = [',', ';', ':', '!', '>', '/'];
 
 /// Commands that only move or size things.
-pub(super) const INVISIBLE: [&str; 46] = [
+pub(super) const INVISIBLE: [&str; 30] = [
     "displaystyle",
     "textstyle",
     "scriptstyle",
@@ -31,22 +31,6 @@ pub(super) const INVISIBLE: [&str; 46] = [
     "nobreak",
     "nobreakspace",
     "space",
-    "big",
-    "Big",
-    "bigg",
-    "Bigg",
-    "bigl",
-    "bigr",
-    "bigm",
-    "Bigl",
-    "Bigr",
-    "Bigm",
-    "biggl",
-    "biggr",
-    "biggm",
-    "Biggl",
-    "Biggr",
-    "Biggm",
     "tiny",
     "scriptsize",
     "footnotesize",

@@ -72,7 +72,15 @@ fn sources_that_look_alike_have_one_form() {
         (r"a+\dots+b", r"a+\cdots+b"),
         (r"\text{if }\text{so}", r"\text{if so}"),
         (r"\mathbf{a}\mathbf{b}", r"\mathbf{ab}"),
-        (r"\bigl.x\bigr|", "x|"),
+        (r"\bigl.x\bigr|", r"\left.x\right|"),
+        (r"\bigl.x|", "x|"),
+        (r"\biggl(\frac{a}{b}\biggr)", r"\left(\frac{a}{b}\right)"),
+        (r"\Big[\sum_i\Big]", r"\left[\sum_i\right]"),
+        (r"\big(a, b\big]", "(a,b]"),
+        (
+            r"\begin{gathered}\bigl(\int a\\ +b\bigr)\end{gathered}",
+            r"\begin{gathered}(\int a\\+b)\end{gathered}",
+        ),
         (r"{a\atop b}c", r"{a\atop b}c"),
     ];
     for (source, form) in same {
