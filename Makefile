@@ -60,6 +60,9 @@ mini: data ## the whole recipe of the built-in model: data, then every stage; go
 test: setup ## every test; offline once the dependencies are fetched
 	$(CARGO) test --workspace --locked
 
+fresh: ## what setup says on bare Debian 12 and 13 machines, made with debootstrap; needs root
+	.ci/fresh
+
 resume-25: setup ## kills a training run at 25 random points and compares it with an unbroken one
 	AVOCET_RESUME_KILLS=25 $(CARGO) test --workspace --locked --test tests resume
 
@@ -74,4 +77,4 @@ clippy:
 tidy:
 	$(CARGO) test --workspace --locked --test tests tidy
 
-.PHONY: help setup setup-build build demo data mini test resume-25 check fmt clippy tidy
+.PHONY: help setup setup-build build demo data mini test fresh resume-25 check fmt clippy tidy
