@@ -5,11 +5,11 @@ use avocet_checkpoint::{CheckpointError, ModelFiles, PartSource};
 /// The name it is asked for by.
 pub const NAME: &str = "mini";
 
-const CONFIG: &str = include_str!("../../../assets/mini/config.toml");
-/// Its weights.
-pub const WEIGHTS: &[u8] = include_bytes!("../../../assets/mini/model.safetensors");
+static CONFIG: &str = include_str!("../../../assets/mini/config.toml");
+/// Its weights. A constant of bytes would be copied into each unit of code that names it.
+pub static WEIGHTS: &[u8] = include_bytes!("../../../assets/mini/model.safetensors");
 /// Its tokenizer.
-pub const TOKENIZER: &[u8] = include_bytes!("../../../assets/mini/tokenizer.json");
+pub static TOKENIZER: &[u8] = include_bytes!("../../../assets/mini/tokenizer.json");
 
 /// Its files; nothing is copied.
 pub fn files() -> Result<ModelFiles, CheckpointError> {
