@@ -175,6 +175,59 @@ fn products_of_any_number_of_rows_are_those_of_the_numbers() -> Result<()> {
     Ok(())
 }
 
+/// The sum of products in 16 lanes, the lanes added half by half: what vectors of any kind of load
+/// give.
+#[cfg(target_arch = "x86_64")]
+fn sum_by_lanes(x: &[f32], w: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; 16];
+    for (x, w) in x.chunks(16).zip(w.chunks(16)) {
+        for ((lane, x), w) in lanes.iter_mut().zip(x).zip(w) {
+            *lane = x.mul_add(*w, *lane);
+        }
+    }
+    for half in [8, 4, 2, 1] {
+        let (low, high) = lanes.split_at_mut(half);
+        low.iter_mut()
+            .zip(high)
+            .for_each(|(low, high)| *low += *high);
+    }
+    lanes[0]
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn plain_rows_of_any_width_have_the_bits_of_their_lanes() -> Result<()> {
+    if !wide::available() {
+        return Ok(());
+    }
+    for format in [StoredFormat::F32, StoredFormat::F16, StoredFormat::Bf16] {
+        for depth in [
+            1, 15, 16, 17, 31, 32, 33, 47, 48, 63, 64, 65, 501, 512, 1040,
+        ] {
+            let rows = random_rows(format, 7, depth, depth as u64)?;
+            let numbers = reference_numbers(&rows);
+            let w = StoredMatrix::new(&[7, depth], vec![rows])?;
+            for num_rows in 1..=6 {
+                let x: Vec<f32> = (0..num_rows * depth)
+                    .map(|i| (i * 7919 % 201) as f32 / 100.0 - 1.0)
+                    .collect();
+                let lines = |i: usize| x[i * depth..][..depth].to_vec();
+                let expected: Vec<f32> = (0..num_rows)
+                    .flat_map(|i| numbers.chunks_exact(depth).map(move |w| (i, w)))
+                    .map(|(i, w)| sum_by_lanes(&lines(i), w))
+                    .collect();
+                let got = product(&w, 0..7, &x, num_rows);
+                assert_eq!(
+                    bits(&got),
+                    bits(&expected),
+                    "{format:?}: {num_rows} x {depth}"
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn portable_dot_products_are_those_of_this_cpu() -> Result<()> {
     for (i, format) in FORMATS.into_iter().enumerate() {
