@@ -18,6 +18,7 @@ mod golden_families;
 mod golden_kernels;
 mod golden_model;
 mod graft;
+mod hdr_video;
 mod hostile_families;
 mod hostile_gguf;
 mod hostile_input;

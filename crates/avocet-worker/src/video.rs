@@ -2,6 +2,7 @@
 
 mod convert;
 mod decode;
+mod hdr;
 mod seek;
 mod turn;
 
@@ -14,6 +15,7 @@ use crate::replies::Replies;
 use crate::source;
 use convert::{Converter, pixel_aspect, square_size};
 use decode::{Frames, Shown};
+use hdr::Colours;
 use seek::Seeker;
 use turn::Turn;
 
@@ -49,6 +51,7 @@ pub(crate) fn info(input: &Input) -> Option<VideoInfo> {
 struct Look {
     aspect: f64,
     turn: Turn,
+    colours: Colours,
 }
 
 impl Look {
@@ -58,6 +61,7 @@ impl Look {
             return Self {
                 aspect: 1.0,
                 turn: Turn::default(),
+                colours: Colours::UNKNOWN,
             };
         };
         // SAFETY: the stream belongs to the open input; FFmpeg only reads both.
@@ -75,6 +79,7 @@ impl Look {
         Self {
             aspect: pixel_aspect(Rational::from(aspect)),
             turn: turn.unwrap_or_default(),
+            colours: Colours::of_stream(&stream),
         }
     }
 }
@@ -104,7 +109,7 @@ pub(crate) fn scan(request: &ScanRequest, replies: &mut Replies) -> Served {
     let max_side = side(request.max_side)?;
     let mut frames = Frames::open(request.path.as_path())?;
     let look = Look::of(frames.input(), frames.index());
-    let mut converter = Converter::new(max_side, look.aspect, look.turn);
+    let mut converter = Converter::new(max_side, look.aspect, look.turn, look.colours);
     while let Some(shown) = frames.next(replies)? {
         send(&shown, &mut converter, replies)?;
     }
@@ -119,7 +124,7 @@ pub(crate) fn frames(request: &FramesRequest, replies: &mut Replies) -> Served {
     }
     let mut seeker = Seeker::open(request.path.as_path())?;
     let look = Look::of(seeker.input(), seeker.index());
-    let mut converter = Converter::new(max_side, look.aspect, look.turn);
+    let mut converter = Converter::new(max_side, look.aspect, look.turn, look.colours);
     for &time_s in &request.times_s {
         send(seeker.frame_at(time_s, replies)?, &mut converter, replies)?;
     }

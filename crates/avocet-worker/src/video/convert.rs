@@ -6,11 +6,15 @@ use avocet_media::child::Refusal;
 use ffmpeg_next::format::Pixel;
 use ffmpeg_next::{Rational, ffi, frame};
 
+use super::hdr::{Colours, Hdr, Mapping};
 use super::turn::Turn;
 
 /// Rows begin at multiples of this many bytes while they are scaled: vector code writes whole
 /// registers.
 const ROW_ALIGNMENT: usize = 64;
+
+/// `AV_PIX_FMT_FLAG_RGB`.
+const PIXELS_ARE_RGB: u64 = 1 << 5;
 
 /// The most that a side may be stretched to make pixels square; beyond it the file is not
 /// believed.
@@ -48,6 +52,7 @@ struct Job {
     format: Pixel,
     colorspace: i32,
     full_range: bool,
+    hdr: Option<Hdr>,
     from: (u32, u32),
     to: (u32, u32),
 }
@@ -57,17 +62,24 @@ pub(crate) struct Converter {
     max_side: u32,
     aspect: f64,
     turn: Turn,
+    colours: Colours,
     scaler: Option<(Job, Scaler)>,
+    mapping: Option<Mapping>,
+    deep: Vec<u16>,
     turned: Vec<u8>,
 }
 
 impl Converter {
-    pub(crate) fn new(max_side: u32, aspect: f64, turn: Turn) -> Self {
+    /// `colours` are those that the container names.
+    pub(crate) fn new(max_side: u32, aspect: f64, turn: Turn, colours: Colours) -> Self {
         Self {
             max_side,
             aspect,
             turn,
+            colours,
             scaler: None,
+            mapping: None,
+            deep: Vec::new(),
             turned: Vec::new(),
         }
     }
@@ -82,7 +94,7 @@ impl Converter {
     ) -> Result<(u32, u32), Refusal> {
         let from = (frame.width(), frame.height());
         let to = square_size(from.0, from.1, self.aspect, self.max_side);
-        let job = job_of(frame, from, to);
+        let job = job_of(frame, self.colours, from, to);
         if self
             .scaler
             .as_ref()
@@ -92,7 +104,22 @@ impl Converter {
         }
         let (_, scaler) = self.scaler.as_mut().expect("made above");
         let (width, height) = (to.0 as usize, to.1 as usize);
-        scaler.run(frame, width, height, rgb)?;
+        match job.hdr {
+            None => scaler.run(frame, width, height, rgb)?,
+            Some(hdr) => {
+                let mapping = match self.mapping.take() {
+                    Some(made) if made.is_for(&hdr) => made,
+                    _ => Mapping::new(hdr),
+                };
+                let stride = scaler.run_deep(frame, width, height, &mut self.deep)?;
+                rgb.resize(3 * width * height, 0);
+                let planes = [0, 1, 2].map(|plane| &self.deep[plane * stride * height..]);
+                for (y, out) in rgb.chunks_exact_mut(3 * width).enumerate() {
+                    mapping.row(planes.map(|plane| &plane[y * stride..]), out);
+                }
+                self.mapping = Some(mapping);
+            }
+        }
         if self.turn.apply(rgb, width, height, &mut self.turned) {
             std::mem::swap(rgb, &mut self.turned);
         }
@@ -101,8 +128,15 @@ impl Converter {
     }
 }
 
-fn job_of(frame: &frame::Video, from: (u32, u32), to: (u32, u32)) -> Job {
+fn job_of(frame: &frame::Video, colours: Colours, from: (u32, u32), to: (u32, u32)) -> Job {
     let format = frame.format();
+    // SAFETY: a decoded frame's format is a known one, whose description is never freed.
+    let (depth, is_rgb) = unsafe {
+        match ffi::av_pix_fmt_desc_get(format.into()).as_ref() {
+            Some(about) => (about.comp[0].depth, about.flags & PIXELS_ARE_RGB != 0),
+            None => (8, false),
+        }
+    };
     let jpeg = matches!(
         format,
         Pixel::YUVJ420P | Pixel::YUVJ422P | Pixel::YUVJ444P | Pixel::YUVJ440P | Pixel::YUVJ411P
@@ -116,6 +150,7 @@ fn job_of(frame: &frame::Video, from: (u32, u32), to: (u32, u32)) -> Job {
         format,
         colorspace,
         full_range: jpeg || range == ffi::AVColorRange::AVCOL_RANGE_JPEG,
+        hdr: Hdr::of(frame, colours, u32::try_from(depth).unwrap_or(8), is_rgb),
         from,
         to,
     }
@@ -129,6 +164,17 @@ struct Scaler {
 
 impl Scaler {
     fn new(job: &Job) -> Result<Self, Refusal> {
+        use ffi::AVPixelFormat as Format;
+        // High dynamic range keeps its codes, which its own mapping reads.
+        let usual = ffi::SWS_CS_DEFAULT;
+        let (into, into_colorspace, into_full_range) = match job.hdr {
+            None => (Format::AV_PIX_FMT_RGB24, usual, true),
+            Some(hdr) if hdr.is_rgb() => (Format::AV_PIX_FMT_GBRP16LE, usual, true),
+            Some(_) => {
+                let format = Format::AV_PIX_FMT_YUV444P16LE;
+                (format, job.colorspace, job.full_range)
+            }
+        };
         let side = |length: u32| i32::try_from(length).unwrap_or(i32::MAX);
         // SAFETY: a null context is checked for; the coefficient tables are the library's own.
         unsafe {
@@ -138,7 +184,7 @@ impl Scaler {
                 job.format.into(),
                 side(job.to.0),
                 side(job.to.1),
-                ffi::AVPixelFormat::AV_PIX_FMT_RGB24,
+                into,
                 ffi::SWS_BICUBIC,
                 ptr::null_mut(),
                 ptr::null_mut(),
@@ -155,8 +201,8 @@ impl Scaler {
                 context,
                 ffi::sws_getCoefficients(job.colorspace),
                 i32::from(job.full_range),
-                ffi::sws_getCoefficients(ffi::SWS_CS_DEFAULT),
-                1,
+                ffi::sws_getCoefficients(into_colorspace),
+                i32::from(into_full_range),
                 0,
                 1 << 16,
                 1 << 16,
@@ -182,9 +228,50 @@ impl Scaler {
             ptr::null_mut(),
             ptr::null_mut(),
         ];
-        let strides = [stride as i32, 0, 0, 0];
-        // SAFETY: the frame has the size and format the context was made for, and `rgb` has
-        // `height` rows of `stride` bytes and some to spare.
+        // SAFETY: `rgb` has `height` rows of `stride` bytes and some to spare.
+        unsafe { self.scale(frame, height, targets, [stride as i32, 0, 0, 0])? };
+        if stride != row {
+            for y in 1..height {
+                rgb.copy_within(y * stride..y * stride + row, y * row);
+            }
+        }
+        rgb.truncate(row * height);
+        Ok(())
+    }
+
+    /// Fills `planes` with three planes of `height` rows; gives the numbers from row to row.
+    fn run_deep(
+        &mut self,
+        frame: &frame::Video,
+        width: usize,
+        height: usize,
+        planes: &mut Vec<u16>,
+    ) -> Result<usize, Refusal> {
+        let stride = width.next_multiple_of(ROW_ALIGNMENT / size_of::<u16>());
+        planes.resize(3 * stride * height + ROW_ALIGNMENT, 0);
+        let start = planes.as_mut_ptr();
+        // SAFETY: each plane has `height` rows of `stride` numbers, and the last some to spare.
+        unsafe {
+            let [a, b, c] = [0, 1, 2].map(|plane| start.add(plane * stride * height).cast::<u8>());
+            let bytes = (size_of::<u16>() * stride) as i32;
+            let targets = [a, b, c, ptr::null_mut()];
+            self.scale(frame, height, targets, [bytes, bytes, bytes, 0])?;
+        }
+        Ok(stride)
+    }
+
+    /// # Safety
+    ///
+    /// The targets must have `height` rows of as many bytes as their strides, and some to spare.
+    unsafe fn scale(
+        &mut self,
+        frame: &frame::Video,
+        height: usize,
+        targets: [*mut u8; 4],
+        strides: [i32; 4],
+    ) -> Result<(), Refusal> {
+        // SAFETY: the frame has the size and format the context was made for; the rest is the
+        // caller's.
         let rows = unsafe {
             let frame = frame.as_ptr();
             ffi::sws_scale(
@@ -197,16 +284,10 @@ impl Scaler {
                 strides.as_ptr(),
             )
         };
-        if rows != height as i32 {
-            return Err(Refusal::file("a frame cannot be turned into RGB"));
+        match rows == height as i32 {
+            true => Ok(()),
+            false => Err(Refusal::file("a frame cannot be turned into RGB")),
         }
-        if stride != row {
-            for y in 1..height {
-                rgb.copy_within(y * stride..y * stride + row, y * row);
-            }
-        }
-        rgb.truncate(row * height);
-        Ok(())
     }
 }
 
