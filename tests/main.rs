@@ -39,5 +39,6 @@ mod tidy;
 mod tiny_model;
 mod transcripts;
 mod typed_text;
+mod variable_rate;
 mod video_files;
 mod video_samples;

@@ -124,7 +124,7 @@ fn watch(
 ) -> Result<(Chosen, Budget, f64)> {
     let stage = Stage::begin("looking");
     let all_s = info.duration_s.unwrap_or(0.0);
-    let looks = look_through(path, |time_s| stage.at(time_s, all_s))?;
+    let looks = look_through(path, info, |time_s| stage.at(time_s, all_s))?;
     stage.end();
     let length_s = duration_s(info, &looks);
     let spoken: Vec<(f64, f64)> = segments.iter().map(|s| (s.start_s, s.end_s)).collect();

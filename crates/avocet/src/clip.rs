@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use avocet_infer::Engine;
 use avocet_media::video::{frames_at, probe};
-use video::frames::{Budget, Choice, Look, LookAt, choose};
+use video::frames::{Budget, Look, LookAt, choose_at};
 use video::has_video_ending;
-use video::watch::{duration_s, stills};
+use video::watch::{duration_s, look_through, stills};
 
 use crate::media::{self, Source};
 
@@ -41,22 +41,22 @@ fn frames(engine: &Engine, name: &str) -> Result<Vec<Source>> {
     if info.video.is_none() {
         bail!("{name}: has no picture, only sound");
     }
-    let length_s = duration_s(&info, &[]);
+    let length_s = match info.duration_s {
+        Some(_) => duration_s(&info, &[]),
+        // As recorders leave it: nothing but the whole film says how long it is.
+        None => duration_s(&info, &look_through(path, &info, |_| {})?),
+    };
     let number = MOST_FRAMES * LOOKED_AT;
     let step_s = length_s / number as f64;
-    let times: Vec<f64> = (0..number).map(|n| (n as f64 + 0.5) * step_s).collect();
+    let mut times: Vec<f64> = (0..number).map(|n| (n as f64 + 0.5) * step_s).collect();
+    // The last frame too: in a film of one frame a slide it may be shown for no time at all.
+    times.push(length_s);
     let mut looks: Vec<LookAt> = Vec::new();
-    for frame in frames_at(path, &times, LOOK_SIDE)? {
-        let frame = frame?;
-        let picture = &frame.picture;
-        let look = Look::of(picture.width, picture.height, &picture.rgb);
-        // A film of few frames shows one of them several times.
-        let is_new = looks.last().is_none_or(|last| last.time_s < frame.time_s);
-        if let Some(look) = look.filter(|_| is_new) {
-            looks.push(LookAt {
-                time_s: frame.time_s,
-                look,
-            });
+    for (time_s, frame) in times.iter().zip(frames_at(path, &times, LOOK_SIDE)?) {
+        let picture = frame?.picture;
+        if let Some(look) = Look::of(picture.width, picture.height, &picture.rgb) {
+            let time_s = *time_s;
+            looks.push(LookAt { time_s, look });
         }
     }
     let budget = Budget {
@@ -65,8 +65,11 @@ fn frames(engine: &Engine, name: &str) -> Result<Vec<Source>> {
         max_tokens: usize::MAX,
         tokens_per_frame: 0,
     };
-    let choice = Choice::Every(step_s.max(0.001));
-    let chosen = choose(&looks, length_s, &[], choice, &budget);
+    let mut chosen = choose_at(&looks, &times[..number - 1], &budget);
+    // Where there is room left, the end is worth a picture of its own.
+    if chosen.times_s.len() < MOST_FRAMES {
+        chosen = choose_at(&looks, &times, &budget);
+    }
     let stills = stills(path, &info, &chosen.times_s, &budget, |_| {})?;
     let source = |still: video::watch::Still| {
         let image = engine

@@ -2,10 +2,12 @@
 
 mod budget;
 mod choice;
+mod even;
 mod look;
 mod scenes;
 
 pub use budget::Budget;
-pub use choice::{Choice, Chosen, choose};
+pub use choice::{Choice, Chosen, choose, choose_at};
+pub use even::EvenLooks;
 pub use look::{Look, LookAt};
-pub use scenes::{LOOK_EVERY_S, SceneChange, scene_changes};
+pub use scenes::{SceneChange, scene_changes};

@@ -195,7 +195,7 @@ fn watched(
     args: &Args,
 ) -> Result<Vec<Sample>, VideoError> {
     let (budget, bounds) = budget(args);
-    let looks = look_through(&input.path, |_| {})?;
+    let looks = look_through(&input.path, info, |_| {})?;
     let spoken: Vec<(f64, f64)> = segments.iter().map(|s| (s.start_s, s.end_s)).collect();
     let length_s = duration_s(info, &looks);
     let chosen = choose(&looks, length_s, &spoken, args.choice.choice(), &budget);

@@ -8,19 +8,17 @@ use avocet_media::video::{MediaInfo, frames_at, scan};
 use image::codecs::jpeg::JpegEncoder;
 
 use crate::error::VideoError;
-use crate::frames::{Budget, LOOK_EVERY_S, Look, LookAt};
+use crate::frames::{Budget, EvenLooks, LookAt};
 
 /// Frames are looked at this small: enough for the cells of a look.
 const LOOK_SIDE: u32 = 96;
 /// Quality of the pictures written.
 const JPEG_QUALITY: u8 = 90;
-/// Looks kept of one file; a longer one is looked at less often from there on.
-const MOST_LOOKS: usize = 1 << 17;
 
 /// A chosen frame as a picture file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Still {
-    /// When the frame begins to be shown.
+    /// The moment that was asked for: when its frame began depends on how the file counts frames.
     pub time_s: f64,
     /// Pixels across.
     pub width: usize,
@@ -30,37 +28,21 @@ pub struct Still {
     pub jpeg: Vec<u8>,
 }
 
-/// Looks at all frames of a file, ten a second at most; `at` is told the time reached.
+/// Looks at what a file shows, ten times a second; `at` is told the time reached.
 ///
 /// Errors if the file does not decode or has no picture.
-pub fn look_through(path: &Path, mut at: impl FnMut(f64)) -> Result<Vec<LookAt>, VideoError> {
-    let mut looks: Vec<LookAt> = Vec::new();
-    let mut every_s = LOOK_EVERY_S;
-    let mut last_s = 0.0;
+pub fn look_through(
+    path: &Path,
+    info: &MediaInfo,
+    mut at: impl FnMut(f64),
+) -> Result<Vec<LookAt>, VideoError> {
+    let mut looks = EvenLooks::default();
     for frame in scan(path, LOOK_SIDE)? {
         let frame = frame?;
         at(frame.time_s);
-        last_s = frame.time_s;
-        let due = looks
-            .last()
-            .is_none_or(|last| frame.time_s >= last.time_s + every_s - 1e-3);
-        let picture = &frame.picture;
-        if due && let Some(look) = Look::of(picture.width, picture.height, &picture.rgb) {
-            looks.push(LookAt {
-                time_s: frame.time_s,
-                look,
-            });
-        }
-        if looks.len() >= MOST_LOOKS {
-            let mut index = 0;
-            looks.retain(|_| {
-                index += 1;
-                index % 2 == 1
-            });
-            every_s *= 2.0;
-        }
+        looks.show(frame.time_s, frame.picture);
     }
-    at(last_s);
+    let looks = looks.finish(info.duration_s.unwrap_or(0.0));
     if looks.is_empty() {
         return Err(VideoError::NoPicture {
             path: path.to_path_buf(),
@@ -93,10 +75,10 @@ pub fn stills(
     if times_s.is_empty() {
         return Ok(stills);
     }
-    for frame in frames_at(path, times_s, side)? {
+    for (time_s, frame) in times_s.iter().zip(frames_at(path, times_s, side)?) {
         let frame = frame?;
         stills.push(Still {
-            time_s: frame.time_s,
+            time_s: *time_s,
             width: frame.picture.width,
             height: frame.picture.height,
             jpeg: jpeg(&frame.picture)?,

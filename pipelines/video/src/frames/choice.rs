@@ -60,6 +60,15 @@ pub fn choose(
 ) -> Chosen {
     let changes = scene_changes(looks);
     let wanted = wanted_times(&changes, duration_s, spoken, choice);
+    Chosen {
+        changes,
+        ..choose_at(looks, &wanted, budget)
+    }
+}
+
+/// Chooses among what is shown at the `wanted` times, which may be in any order; looks for no
+/// scene changes.
+pub fn choose_at(looks: &[LookAt], wanted: &[f64], budget: &Budget) -> Chosen {
     let candidates: BTreeSet<usize> = wanted
         .iter()
         .filter_map(|time_s| shown_at(looks, *time_s))
@@ -67,7 +76,6 @@ pub fn choose(
     let mut chosen = Chosen {
         looked_at: looks.len(),
         candidates: candidates.len(),
-        changes,
         ..Chosen::default()
     };
     let mut kept: Vec<&LookAt> = Vec::new();

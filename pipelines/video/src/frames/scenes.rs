@@ -2,15 +2,19 @@
 
 use super::look::LookAt;
 
-/// Looks closer together than this say nothing more.
+/// The distance from look to look; closer together they say nothing more.
 pub const LOOK_EVERY_S: f64 = 0.1;
 
 /// The least difference of two frames that can be a cut, where nothing else moves.
 const LEAST_CUT: f64 = 0.025;
 /// A cut differs this many times as much as the frames around it do.
 const OVER_MOTION: f64 = 3.5;
-/// Frames on either side of a possible cut that tell how much things move.
-const AROUND: usize = 6;
+/// What changes this long before and after a possible cut tells how much things move.
+const AROUND_S: f64 = 0.6;
+/// So long the codec may settle after a cut.
+const SETTLES_S: f64 = 0.2;
+/// Times this close are the same.
+const SAME_S: f64 = 1e-6;
 /// Two frames whose light and dark places agree this well show one scene in other light...
 const SAME_SHAPE: f64 = 0.9;
 /// ...unless their cells differ more than this...
@@ -85,20 +89,23 @@ fn is_cut(looks: &[LookAt], steps: &[f64], step: usize) -> bool {
     if difference < LEAST_CUT {
         return false;
     }
-    let (first, end) = (
-        step.saturating_sub(AROUND),
-        (step + 1 + AROUND).min(steps.len()),
-    );
-    let mut around: Vec<f64> = (first..end)
-        .filter(|other| *other != step)
-        .map(|other| steps[other])
-        .collect();
+    let at_s = |other: usize| looks[other + 1].time_s;
+    let cut_s = at_s(step);
+    let near = |other: &usize, most_s: f64| (at_s(*other) - cut_s).abs() <= most_s + SAME_S;
+    let before = || (0..step).rev().take_while(|other| near(other, AROUND_S));
+    let after = || (step + 1..steps.len()).take_while(|other| near(other, AROUND_S));
     // The first of equals is the cut, and what comes just after it may be the codec settling.
-    if (step + 1..end.min(step + 3)).any(|other| steps[other] > difference)
-        || (first.max(step.saturating_sub(2))..step).any(|other| steps[other] >= difference)
+    let settles = |other: &usize| near(other, SETTLES_S);
+    if after()
+        .take_while(settles)
+        .any(|other| steps[other] > difference)
+        || before()
+            .take_while(settles)
+            .any(|other| steps[other] >= difference)
     {
         return false;
     }
+    let mut around: Vec<f64> = before().chain(after()).map(|other| steps[other]).collect();
     // Another cut close by is no motion: the largest value is left out.
     around.sort_by(f64::total_cmp);
     around.pop();
@@ -114,11 +121,11 @@ fn is_cut(looks: &[LookAt], steps: &[f64], step: usize) -> bool {
         return false;
     }
     // A flash of light comes and goes.
-    let (before, cut) = (&looks[step].look, looks[step + 1].time_s);
+    let old = &looks[step].look;
     looks[step + 1..]
         .iter()
-        .take_while(|later| later.time_s <= cut + FLASH_S)
-        .all(|later| before.difference(&later.look) > STAYS * difference)
+        .take_while(|later| later.time_s <= cut_s + FLASH_S)
+        .all(|later| old.difference(&later.look) > STAYS * difference)
 }
 
 /// From the last moment of the old scene to the first of the new one.
@@ -300,6 +307,18 @@ mod tests {
             scene([250; 3], if t > 3.99 { [40; 3] } else { [250; 3] }, 22)
         });
         assert_eq!(times(&scene_changes(&film)), [4.0]);
+    }
+
+    #[test]
+    fn slides_far_apart_and_close_together_are_no_motion() {
+        let at = |(time_s, slide): (f64, usize)| LookAt {
+            time_s,
+            look: mixed(slide, slide, 0.0, 22),
+        };
+        let film: Vec<LookAt> = [(0.0, 0), (2.0, 1), (2.7, 2), (9.0, 3), (9.6, 1)]
+            .map(at)
+            .into();
+        assert_eq!(times(&scene_changes(&film)), [2.0, 2.7, 9.0, 9.6]);
     }
 
     #[test]
