@@ -34,6 +34,7 @@ mod quantised;
 mod resume;
 mod sound_files;
 mod split_gguf;
+mod system_limits;
 mod textbooks;
 mod tidy;
 mod tiny_model;

@@ -30,6 +30,7 @@ pub use protocol::{
 };
 pub use request::{AudioRequest, FilePath, FramesRequest, ProbeRequest, Request, ScanRequest};
 
+use crate::system_limits::{GroupMemory, SystemLimit, TooSmall, too_small};
 use protocol::{Incoming, Raw};
 
 /// Bytes of replies kept while a request is still being sent; a child that says more before it
@@ -38,6 +39,19 @@ const MAX_WAITING_BYTES: usize = 256 << 20;
 
 /// The end of what the child wrote on stderr that is kept for the error line.
 const MAX_STDERR_BYTES: usize = 8 << 10;
+
+/// What messages call the worker.
+const DECODER: &str = "the decoder";
+
+/// What a worker takes before it has read a byte of any file.
+const NEEDS: [(SystemLimit, u64); 3] = [
+    (SystemLimit::AddressSpace, 256 << 20),
+    (SystemLimit::Data, 64 << 20),
+    (SystemLimit::OpenFiles, 12),
+];
+
+/// Threads of a worker that decodes on one core, with its own process.
+const PROCESSES: u64 = 8;
 
 /// What a child may use before it is ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -61,6 +75,20 @@ impl Default for ChildLimits {
     }
 }
 
+impl ChildLimits {
+    /// What is left of these limits where the system grants less.
+    fn granted(self) -> Self {
+        let least =
+            |wanted: Option<u64>, limit: SystemLimit| wanted.into_iter().chain(limit.most()).min();
+        let space = Some(self.address_space_bytes);
+        Self {
+            address_space_bytes: least(space, SystemLimit::AddressSpace).unwrap_or(0),
+            cpu_s: least(self.cpu_s, SystemLimit::CpuTime),
+            ..self
+        }
+    }
+}
+
 /// One reply: a header, and bytes that the header describes.
 #[derive(Debug)]
 pub struct Message<H> {
@@ -77,6 +105,10 @@ pub struct Child {
     stdout: ChildStdout,
     stderr: ChildStderr,
     limits: ChildLimits,
+    /// The limits asked for; the system may grant less.
+    asked: ChildLimits,
+    /// What its control group had when it started.
+    group: Option<GroupMemory>,
     /// What the present request is about, for error lines.
     subject: PathBuf,
     incoming: Incoming,
@@ -99,16 +131,22 @@ impl Child {
     ///
     /// Errors if it does not start.
     pub fn spawn_binary(binary: &Path, limits: ChildLimits) -> Result<Self, ChildError> {
-        let start = |source: io::Error| ChildError::Start {
-            path: binary.to_path_buf(),
-            source,
+        let start = |source: io::Error| match short(&source.to_string()) {
+            Some(limit) => ChildError::Limited(limit),
+            None => ChildError::Start {
+                path: binary.to_path_buf(),
+                source,
+            },
         };
+        let (asked, limits) = (limits, limits.granted());
         let mut process = Command::new(binary)
             // Every further arena of glibc's allocator takes 64 MiB of address space.
             .env("MALLOC_ARENA_MAX", "2")
             // Whisper's threads sleep while they wait: when they spin, a program beside them that
             // takes one core away makes every step wait for a turn of the scheduler.
             .env("OMP_WAIT_POLICY", "passive")
+            // Where Whisper gives up it would call a debugger.
+            .env("GGML_NO_BACKTRACE", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -123,6 +161,8 @@ impl Child {
             stdout,
             stderr,
             limits,
+            asked,
+            group: GroupMemory::now(),
             subject: PathBuf::from("the worker"),
             incoming: Incoming::default(),
             waiting: VecDeque::new(),
@@ -316,9 +356,9 @@ impl Child {
     }
 
     fn out_of_memory(&self) -> ChildError {
-        ChildError::Memory {
-            subject: self.subject.clone(),
-            limit_mib: self.limits.address_space_bytes >> 20,
+        match too_small(DECODER, &NEEDS, SystemLimit::now) {
+            Some(limit) => ChildError::Limited(limit),
+            None => error::out_of_memory(&self.subject, &self.asked),
         }
     }
 
@@ -344,8 +384,36 @@ impl Child {
         };
         self.listen();
         let said = String::from_utf8_lossy(self.said.make_contiguous()).into_owned();
-        error::of_status(&self.subject, status, &self.limits, &said)
+        let killed = |now: GroupMemory| self.group.is_some_and(|then| now.kills > then.kills);
+        if let Some(group) = GroupMemory::now().filter(|now| killed(*now)) {
+            return ChildError::Memory {
+                subject: self.subject.clone(),
+                limit_mib: group.limit_bytes >> 20,
+                set_by: ", which is all that its control group may hold".to_owned(),
+            };
+        }
+        match short(&said) {
+            Some(limit) => ChildError::Limited(limit),
+            None => error::of_status(&self.subject, status, &self.asked, &said),
+        }
     }
+}
+
+/// Which limit is to blame where a worker does not start, or ends after it `said` something.
+fn short(said: &str) -> Option<TooSmall> {
+    if let Some(limit) = too_small(DECODER, &NEEDS, SystemLimit::now) {
+        return Some(limit);
+    }
+    if !said.contains(error::NO_THREAD) || error::memory_is_limited() {
+        return None;
+    }
+    let granted = SystemLimit::Processes.now()?;
+    Some(TooSmall {
+        who: DECODER,
+        limit: SystemLimit::Processes,
+        needed: PROCESSES,
+        granted,
+    })
 }
 
 impl Drop for Child {

@@ -6,7 +6,7 @@
 //! [`Sources`] fetches the archives that training data is made from;
 //! [`web`] fetches what a user or a page names, from the public internet only.
 //! [`child`] has the worker open video and sound, which [`video`] and [`audio`] ask for,
-//! and [`speech`] has it say what is spoken.
+//! and [`speech`] has it say what is spoken; [`system_limits`] says what any of them may use.
 //! Nothing here knows a tensor.
 
 pub mod audio;
@@ -20,6 +20,7 @@ mod processor;
 mod resize;
 pub mod sources;
 pub mod speech;
+pub mod system_limits;
 mod transparent;
 pub mod video;
 pub mod web;

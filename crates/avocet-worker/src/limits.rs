@@ -4,26 +4,36 @@ use std::io::{self, Stdin};
 
 use avocet_media::child::ChildLimits;
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Sets address space and processor time as asked, and allows no core dump and no written file.
+/// Where the system grants less than is asked for, it stays at that.
 ///
 /// Errors if the system refuses.
 pub(crate) fn hold_to(limits: &ChildLimits) -> io::Result<()> {
-    set(Resource::As, limits.address_space_bytes)?;
-    set(Resource::Core, 0)?;
+    let space = limits.address_space_bytes;
+    set(Resource::As, space, space)?;
+    set(Resource::Core, 0, 0)?;
     // Pipes have no size, so replies still pass.
-    set(Resource::Fsize, 0)?;
+    set(Resource::Fsize, 0, 0)?;
     if let Some(cpu_s) = limits.cpu_s {
-        set(Resource::Cpu, cpu_s)?;
+        set(Resource::Cpu, cpu_s, cpu_s.saturating_add(1))?;
     }
     Ok(())
 }
 
-fn set(resource: Resource, most: u64) -> io::Result<()> {
+/// Sets the limit that is felt and the one that it may be raised to.
+fn set(resource: Resource, current: u64, maximum: u64) -> io::Result<()> {
+    let granted = getrlimit(resource).maximum.unwrap_or(u64::MAX);
+    let maximum = maximum.min(granted);
+    let mut current = current.min(maximum);
+    if resource == Resource::Cpu && current == maximum {
+        // At the maximum a process is killed without a word, below it with a signal of its own.
+        current = current.saturating_sub(1).max(1);
+    }
     let limit = Rlimit {
-        current: Some(most),
-        maximum: Some(most),
+        current: Some(current),
+        maximum: Some(maximum),
     };
     Ok(setrlimit(resource, limit)?)
 }

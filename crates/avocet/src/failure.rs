@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Mutex;
 
-use crate::output;
+use crate::{granted, output};
 
 /// Where and why the last panic happened; it is printed only if nobody caught it before us.
 static LAST_PANIC: Mutex<String> = Mutex::new(String::new());
@@ -23,7 +23,10 @@ pub fn report(command: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
     let error = match catch_unwind(AssertUnwindSafe(command)) {
         Ok(Ok(())) => return ExitCode::SUCCESS,
         Ok(Err(error)) if is_broken_pipe(&error) => return ExitCode::SUCCESS,
-        Ok(Err(error)) => one_line(&chain(&error)),
+        Ok(Err(error)) => {
+            let behind = granted::behind(&error).map(|limit| format!(" ({limit})"));
+            one_line(&(chain(&error) + &behind.unwrap_or_default()))
+        }
         Err(_) => {
             let last = LAST_PANIC
                 .lock()

@@ -76,7 +76,9 @@ impl RenderError {
     pub fn may_pass(&self) -> bool {
         let lasting = matches!(
             self,
-            Self::Browser(BrowserError::Missing | BrowserError::NotAProgram { .. })
+            Self::Browser(
+                BrowserError::Missing | BrowserError::NotAProgram { .. } | BrowserError::Limited(_)
+            )
         );
         matches!(self, Self::Crashed | Self::TooSlow(_) | Self::Browser(_)) && !lasting
     }

@@ -214,7 +214,9 @@ fn watched(
 fn refused(error: VideoError) -> Result<Made, VideoError> {
     let reason = match &error {
         VideoError::Media(child) => match **child {
-            ChildError::Missing { .. } | ChildError::Start { .. } => return Err(error),
+            ChildError::Missing { .. } | ChildError::Start { .. } | ChildError::Limited(_) => {
+                return Err(error);
+            }
             ChildError::Refused { .. } => "does not decode",
             ChildError::Memory { .. } => "needs too much memory to decode",
             _ => "the decoder gave up",

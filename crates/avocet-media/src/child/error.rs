@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
 use super::ChildLimits;
+use crate::system_limits::{SystemLimit, TooSmall};
 
 /// Why a request to the worker failed.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,9 @@ pub enum ChildError {
         /// The system's reason.
         source: io::Error,
     },
+    /// A limit that the system sets is too small for any worker.
+    #[error(transparent)]
+    Limited(TooSmall),
     /// The worker looked at the file and said no.
     #[error("{}: {reason}", .subject.display())]
     Refused {
@@ -56,21 +60,25 @@ pub enum ChildError {
         /// The last line on the worker's stderr.
         said: String,
     },
-    /// The address space was used up.
-    #[error("{}: needs more than {limit_mib} MiB to decode", .subject.display())]
+    /// The address space was used up, or what the system grants of it.
+    #[error("{}: needs more than {limit_mib} MiB to decode{set_by}", .subject.display())]
     Memory {
         /// The file.
         subject: PathBuf,
-        /// [`ChildLimits::address_space_bytes`].
+        /// The limit that was met.
         limit_mib: u64,
+        /// Who set it, and what would do, if it was not us.
+        set_by: String,
     },
     /// The processor time was used up.
-    #[error("{}: took more than {limit_s} s of processor time", .subject.display())]
+    #[error("{}: took more than {limit_s} s of processor time{set_by}", .subject.display())]
     CpuTime {
         /// The file.
         subject: PathBuf,
-        /// [`ChildLimits::cpu_s`].
+        /// The limit that was met.
         limit_s: u64,
+        /// Who set it, if it was not us.
+        set_by: &'static str,
     },
     /// Nothing was heard for too long.
     #[error("{}: took more than {seconds} s without an answer", .subject.display())]
@@ -90,6 +98,21 @@ pub enum ChildError {
     },
 }
 
+/// The system's words for a thread or a process too many, or one whose stack finds no room.
+pub(super) const NO_THREAD: &str = "Resource temporarily unavailable";
+/// Words for memory that is not there: Rust's, just before it aborts, C++'s and the loader's.
+const NO_MEMORY: [&str; 3] = [
+    "memory allocation of",
+    "std::bad_alloc",
+    "failed to map segment",
+];
+
+/// Whether the system grants less memory than there is.
+pub(super) fn memory_is_limited() -> bool {
+    let limits = [SystemLimit::AddressSpace, SystemLimit::Data];
+    limits.into_iter().any(|limit| limit.most().is_some())
+}
+
 fn aside(said: &str) -> String {
     match said {
         "" => String::new(),
@@ -97,26 +120,52 @@ fn aside(said: &str) -> String {
     }
 }
 
-/// The error for a worker that ended with `status` after saying `said` on stderr.
+/// The error for a worker whose allocations fail under the limits that were `asked` for.
+pub(super) fn out_of_memory(subject: &Path, asked: &ChildLimits) -> ChildError {
+    let space = asked.granted().address_space_bytes;
+    let data = SystemLimit::Data.most().filter(|data| *data < space);
+    let ulimit = match data {
+        Some(_) => Some("ulimit -d"),
+        None => (space < asked.address_space_bytes).then_some("ulimit -v"),
+    };
+    let enough_mib = asked.address_space_bytes >> 20;
+    ChildError::Memory {
+        subject: subject.to_path_buf(),
+        limit_mib: data.unwrap_or(space) >> 20,
+        set_by: ulimit.map_or_else(String::new, |ulimit| {
+            format!(", which is all that {ulimit} allows; {enough_mib} MiB are enough")
+        }),
+    }
+}
+
+/// The error for a worker that ended with `status` after saying `said` on stderr, under the limits
+/// that were `asked` for.
 pub(super) fn of_status(
     subject: &Path,
     status: Option<ExitStatus>,
-    limits: &ChildLimits,
+    asked: &ChildLimits,
     said: &str,
 ) -> ChildError {
     let subject = subject.to_path_buf();
     let last = said.lines().rev().find(|line| !line.trim().is_empty());
     let last: String = last.unwrap_or_default().trim().chars().take(300).collect();
-    // Rust's words when an allocation fails, just before it aborts.
-    if said.contains("memory allocation of") {
-        return ChildError::Memory {
-            subject,
-            limit_mib: limits.address_space_bytes >> 20,
-        };
+    let signal = status.and_then(|status| status.signal());
+    // Libraries that find no memory give up in words of their own.
+    let gave_up = signal == Some(rustix::process::Signal::ABORT.as_raw());
+    let limited = memory_is_limited() && (gave_up || said.contains(NO_THREAD));
+    if limited || NO_MEMORY.iter().any(|words| said.contains(words)) {
+        return out_of_memory(&subject, asked);
     }
-    match (status.and_then(|s| s.signal()), limits.cpu_s) {
+    match (signal, asked.granted().cpu_s) {
         (Some(signal), Some(limit_s)) if signal == rustix::process::Signal::XCPU.as_raw() => {
-            ChildError::CpuTime { subject, limit_s }
+            ChildError::CpuTime {
+                subject,
+                limit_s,
+                set_by: match asked.cpu_s == Some(limit_s) {
+                    true => "",
+                    false => ", which is all that ulimit -t allows",
+                },
+            }
         }
         (Some(signal), _) => ChildError::Crashed {
             subject,

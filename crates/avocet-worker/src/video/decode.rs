@@ -84,22 +84,27 @@ impl Frames {
             true => f64::from(rate.den) / f64::from(rate.num),
             false => 0.04,
         };
-        let mut context = codec::Context::from_parameters(stream.parameters())
-            .map_err(|error| refusal("has a video stream that cannot be decoded", error))?;
-        context.set_time_base(time_base);
-        let mut context = context.decoder();
-        context.set_packet_time_base(time_base);
         let name = stream.parameters().id().name();
         let codec = decoder::find(stream.parameters().id()).ok_or_else(|| {
             Refusal::file(format!("has {name} video, for which there is no decoder"))
         })?;
-        let mut options = Dictionary::new();
-        options.set("threads", &source::num_threads().to_string());
-        options.set("max_pixels", &source::MAX_PIXELS.to_string());
+        let open = |threads: usize| {
+            let mut context = codec::Context::from_parameters(stream.parameters())?;
+            context.set_time_base(time_base);
+            let mut context = context.decoder();
+            context.set_packet_time_base(time_base);
+            let mut options = Dictionary::new();
+            options.set("threads", &threads.to_string());
+            options.set("max_pixels", &source::MAX_PIXELS.to_string());
+            context.open_as_with(codec, options)?.video()
+        };
         let doing = format!("has {name} video that cannot be decoded");
-        let decoder = context
-            .open_as_with(codec, options)
-            .and_then(|opened| opened.video())
+        let decoder = open(source::num_threads())
+            // Where the system allows no more threads, one is enough.
+            .or_else(|error| match error {
+                Error::Other { errno } if errno == ffmpeg_next::error::EAGAIN => open(1),
+                error => Err(error),
+            })
             .map_err(|error| refusal(&doing, error))?;
         Ok(Self {
             path: path.to_path_buf(),

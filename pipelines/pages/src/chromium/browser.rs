@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use avocet_media::system_limits::{SystemLimit, too_small};
 use serde_json::{Value, json};
 
 use super::error::BrowserError;
@@ -24,6 +25,21 @@ const START: Duration = Duration::from_secs(60);
 const FAREWELL: Duration = Duration::from_secs(2);
 /// Messages that may wait to be read.
 const WAITING: usize = 256;
+
+/// What Chromium takes to show a page at all: its script engine sets addresses aside that it never
+/// uses, and its processes hand each other pictures as files.
+const NEEDS: [(SystemLimit, u64); 4] = [
+    (SystemLimit::AddressSpace, 84 << 30),
+    (SystemLimit::Data, 2 << 30),
+    (SystemLimit::OpenFiles, 192),
+    (SystemLimit::FileSize, 64 << 20),
+];
+
+/// Processes and threads of a browser, without which it ends by itself.
+const PROCESSES: [(SystemLimit, u64); 1] = [(SystemLimit::Processes, 100)];
+
+/// Open files of a browser on a page of many parts.
+const MAX_FILES: libc::rlim_t = 4096;
 
 /// Which network a browser lives in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +79,7 @@ pub struct Browser {
 impl Browser {
     /// Starts `program` with at most `memory_bytes` for all its processes together.
     ///
-    /// Errors if it does not run or does not answer.
+    /// Errors if it does not run or does not answer, or may have too little.
     pub fn start(program: &Path, memory_bytes: u64) -> Result<Self, BrowserError> {
         Self::start_in(Network::Own, program, memory_bytes)
     }
@@ -78,6 +94,10 @@ impl Browser {
     }
 
     fn start_in(network: Network, program: &Path, memory_bytes: u64) -> Result<Self, BrowserError> {
+        // Below a limit it does not end: its processes die one after another and are started again.
+        if let Some(limit) = too_small("the browser", &NEEDS, SystemLimit::most) {
+            return Err(BrowserError::Limited(limit));
+        }
         let profile = Profile::new().map_err(BrowserError::Profile)?;
         let failed = |cause| BrowserError::Start {
             path: program.to_owned(),
@@ -234,6 +254,9 @@ impl Browser {
             Some(Ended::TooSlow) => BrowserError::TooSlow(self.patience.as_secs()),
             Some(Ended::TooLarge) => BrowserError::TooLarge(self.memory_bytes >> 20),
             None => {
+                if let Some(limit) = too_small("the browser", &PROCESSES, SystemLimit::most) {
+                    return BrowserError::Limited(limit);
+                }
                 let log = std::fs::read(self._profile.path().join("stderr")).unwrap_or_default();
                 let log = String::from_utf8_lossy(&log).into_owned();
                 let last = log.lines().rfind(|line| !line.trim().is_empty());
@@ -284,6 +307,9 @@ fn cut_off(command: &mut Command, root: bool, network: Network, pipe: [RawFd; 2]
             }
             libc::close(commands);
             libc::close(said);
+            raise(libc::RLIMIT_AS, libc::RLIM_INFINITY);
+            raise(libc::RLIMIT_DATA, libc::RLIM_INFINITY);
+            raise(libc::RLIMIT_NOFILE, MAX_FILES);
             // Where this is not allowed, the flags alone keep the browser off the network.
             if network != Network::Own {
                 return Ok(());
@@ -300,6 +326,24 @@ fn cut_off(command: &mut Command, root: bool, network: Network, pipe: [RawFd; 2]
     };
     // SAFETY: `prepare` does only what is allowed between fork and exec.
     unsafe { command.pre_exec(prepare) };
+}
+
+/// Raises a limit to what is wanted, or as far as the system grants.
+///
+/// # Safety
+/// None is needed by callers; it is for use between fork and exec.
+unsafe fn raise(resource: libc::__rlimit_resource_t, wanted: libc::rlim_t) {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: both calls get a limit that lives as long as they run.
+    unsafe {
+        if libc::getrlimit(resource, &mut limit) == 0 {
+            limit.rlim_cur = limit.rlim_cur.max(wanted.min(limit.rlim_max));
+            libc::setrlimit(resource, &limit);
+        }
+    }
 }
 
 /// Writes a small file of the kernel's.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use avocet_media::system_limits::TooSmall;
+
 /// Why the browser could not do what it was told.
 #[derive(Debug, thiserror::Error)]
 pub enum BrowserError {
@@ -24,6 +26,9 @@ pub enum BrowserError {
         /// What the system said.
         cause: std::io::Error,
     },
+    /// A limit that the system sets is too small for any browser.
+    #[error(transparent)]
+    Limited(TooSmall),
     /// A folder for it could not be made.
     #[error("cannot make a folder for the browser: {0}")]
     Profile(std::io::Error),
