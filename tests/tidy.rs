@@ -296,6 +296,26 @@ fn third_party_crates_stay_where_they_belong() -> Result<()> {
 }
 
 #[test]
+fn ffmpeg_and_whisper_can_be_left_out() -> Result<()> {
+    let manifest = |package: &str| -> Result<toml::Table> {
+        let path = root().join("crates").join(package).join("Cargo.toml");
+        Ok(std::fs::read_to_string(path)?.parse()?)
+    };
+    let (avocet, worker) = (manifest("avocet")?, manifest("avocet-worker")?);
+    // Only the worker may use them (see the tables above), so it is enough to leave that out.
+    let optional = |table: &toml::Table, name: &str| {
+        table["dependencies"][name]
+            .get("optional")
+            .and_then(toml::Value::as_bool)
+    };
+    assert_eq!(optional(&avocet, "avocet-worker"), Some(true));
+    assert_eq!(optional(&worker, "whisper-rs"), Some(true));
+    let default = toml::Value::from(vec!["video", "speech"]);
+    assert_eq!(avocet["features"]["default"], default);
+    Ok(())
+}
+
+#[test]
 fn every_file_says_what_it_is_and_stays_short() -> Result<()> {
     let mut wrong = Vec::new();
     for path in sources()? {

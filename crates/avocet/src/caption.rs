@@ -17,6 +17,7 @@ pub use args::CaptionArgs;
 
 use args::CaptionFormat;
 
+use crate::features::Feature;
 use crate::stages::Stage;
 use crate::{embedded, hear, models, output};
 
@@ -28,6 +29,7 @@ const MINI_FRAME: &str = "vision.max_patches=144";
 pub fn run(args: &CaptionArgs) -> Result<()> {
     let formats = formats(args)?;
     let path = &args.video;
+    Feature::Video.needed_for(path)?;
     let info = probe(path)?;
     if info.video.is_none() {
         bail!(

@@ -9,6 +9,7 @@ use video::frames::{Budget, Look, LookAt, choose_at};
 use video::has_video_ending;
 use video::watch::{duration_s, look_through, stills};
 
+use crate::features::Feature;
 use crate::media::{self, Source};
 
 /// Frames that one video gives a question: few, as the model attends to all of them at once.
@@ -37,6 +38,7 @@ fn frames(engine: &Engine, name: &str) -> Result<Vec<Source>> {
     if path.is_dir() {
         bail!("{name}: is a folder, not a video file");
     }
+    Feature::Video.needed_for(path)?;
     let info = probe(path)?;
     if info.video.is_none() {
         bail!("{name}: has no picture, only sound");

@@ -10,6 +10,7 @@ use avocet_data::shard::{Manifest, Reader};
 use avocet_data::{Content, Sample, Truth};
 
 use crate::args::{DataCommand, DataInspectArgs};
+use crate::features::{Deaf, Feature};
 use crate::{datasets, output, textbooks};
 
 /// Samples that a page shows.
@@ -23,12 +24,21 @@ pub fn run(command: DataCommand) -> Result<()> {
         DataCommand::Pages(args) => made(&args.output, &pages::make(&args)?),
         DataCommand::Text(args) => made(&args.output, &plain_text::make(&args)?),
         DataCommand::Textbooks(args) => textbooks::run(&args),
-        DataCommand::Video(args) => made(&args.output, &video::make(&args)?),
+        DataCommand::Video(args) => made(&args.output, &of_videos(&args)?),
         DataCommand::Inspect(args) => inspect(&args),
         DataCommand::Merge(args) => datasets::merge(&args),
         DataCommand::Split(args) => datasets::split(&args),
         DataCommand::Dedup(args) => datasets::dedup(&args),
     }
+}
+
+/// Makes a dataset of videos, with whatever this binary was built with.
+fn of_videos(args: &video::Args) -> Result<Manifest> {
+    Feature::Video.needed_for(Path::new("data video"))?;
+    Ok(match Feature::Speech.is_there() {
+        true => video::make(args)?,
+        false => video::make_with(args, &Deaf)?,
+    })
 }
 
 /// Says what a pipeline made; inputs are what was kept and what was rejected, and why.

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use video::speech::{TranscribeOptions, Transcript, transcribe};
 
+use crate::features::Feature;
 use crate::stages::Stage;
 use crate::whisper;
 
@@ -17,6 +18,7 @@ const MAX_THREADS: usize = 8;
 ///
 /// Errors if the model cannot be had, does not know the language, or the file does not decode.
 pub fn hear(path: &Path, reference: &str, language: Option<&str>) -> Result<Transcript> {
+    Feature::Speech.needed_for(path)?;
     let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
     let options = TranscribeOptions {
         model: whisper::find(reference)?,

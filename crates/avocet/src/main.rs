@@ -16,6 +16,7 @@ mod download;
 mod embedded;
 mod eval;
 mod failure;
+mod features;
 mod finetune;
 mod graft;
 mod granted;

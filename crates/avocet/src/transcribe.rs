@@ -12,6 +12,7 @@ use video::speech::{
     must_have_sound, transcribe,
 };
 
+use crate::features::Feature;
 use crate::{output, whisper};
 
 /// Time between lines where there is no terminal.
@@ -76,6 +77,7 @@ pub fn run(args: &TranscribeArgs) -> Result<()> {
     {
         bail!("--language {language}: is not one of Whisper's; give a code such as en, or auto");
     }
+    Feature::Speech.needed_for(&args.media)?;
     // Before a model is fetched for nothing.
     must_have_sound(&args.media)?;
     if let Some(folder) = &args.output {
