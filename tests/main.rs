@@ -33,6 +33,7 @@ mod public_models;
 mod quantised;
 mod resume;
 mod sound_files;
+mod sources;
 mod split_gguf;
 mod system_limits;
 mod textbooks;

@@ -3,13 +3,14 @@
 //! `decode` turns hostile bytes into a [`Picture`] under [`Limits`];
 //! [`Picture::patches`] cuts it into the rows the vision encoder reads;
 //! [`ImageProcessor`] does so by the rules of the public families of models;
-//! [`Sources`] fetches the archives that training data is made from;
+//! [`Sources`] fetches the archives that training data is made from, and keeps them in [`cache`];
 //! [`web`] fetches what a user or a page names, from the public internet only.
 //! [`child`] has the worker open video and sound, which [`video`] and [`audio`] ask for,
 //! and [`speech`] has it say what is spoken; [`system_limits`] says what any of them may use.
 //! Nothing here knows a tensor.
 
 pub mod audio;
+pub mod cache;
 pub mod child;
 mod decode;
 mod error;
@@ -25,11 +26,12 @@ mod transparent;
 pub mod video;
 pub mod web;
 
+pub use cache::{CacheError, cache_folder};
 pub use decode::{Limits, decode, decode_transparent, read};
 pub use error::{ImageError, ReadError};
 pub use patches::Patches;
 pub use picture::Picture;
 pub use pillow::Filter;
 pub use processor::{Fit, ImageProcessor, MAX_CANVAS_PIXELS, MAX_TILES, ProcessorError};
-pub use sources::{Source, SourceError, SourceKind, Sources, cache_folder};
+pub use sources::{Revision, Source, SourceError, SourceKind, Sources};
 pub use transparent::Transparent;

@@ -18,8 +18,9 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 ///
 /// Errors name what is missing and why it could not be had.
 pub fn fetch(id: &HubId) -> Result<PathBuf> {
+    let hub = Hub::from_env()?;
     let mut shown = Shown::new();
-    let fetched = Hub::from_env().fetch(id, &mut |file, done, total| shown.at(file, done, total));
+    let fetched = hub.fetch(id, &mut |file, done, total| shown.at(file, done, total));
     shown.finish();
     let folder = fetched.with_context(|| {
         format!("{id} is no file or folder here, so it was looked for on the hub")

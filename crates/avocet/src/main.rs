@@ -34,6 +34,7 @@ mod train;
 mod transcribe;
 mod whisper;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -64,6 +65,11 @@ fn main() -> ExitCode {
     if std::env::var_os("CANDLE_NUM_THREADS").is_none() {
         // SAFETY: no other thread runs yet, so none reads the environment at the same time.
         unsafe { std::env::set_var("CANDLE_NUM_THREADS", "1") };
+    }
+    // A relative folder for temporary files, as an empty one is, would be the one we run in.
+    if std::env::var_os("TMPDIR").is_some_and(|folder| Path::new(&folder).is_relative()) {
+        // SAFETY: as above.
+        unsafe { std::env::remove_var("TMPDIR") };
     }
     let cli = Cli::parse();
     failure::report(|| {

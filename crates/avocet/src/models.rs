@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use avocet_checkpoint::{CONFIG, Hub, ModelFiles, Reference, WeightFormat, resolve, save};
 use avocet_infer::Engine;
+use avocet_media::CacheError;
 use avocet_train::checkpoint;
 use serde::Serialize;
 
@@ -115,7 +116,13 @@ fn list(json: bool) -> Result<()> {
         place: "built in".to_owned(),
         bytes: embedded::files()?.weight_bytes() as u64,
     }];
-    listed.extend(Hub::from_env().list().into_iter().map(|model| Listed {
+    let cached = match Hub::from_env() {
+        Ok(hub) => hub.list(),
+        // Nothing can have been fetched.
+        Err(CacheError::NoHome { .. }) => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    listed.extend(cached.into_iter().map(|model| Listed {
         name: model.id.to_string(),
         place: model.folder.display().to_string(),
         bytes: model.bytes,

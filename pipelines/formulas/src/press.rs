@@ -43,6 +43,8 @@ pub struct Press {
     /// The families whose letters formulas can be drawn in.
     lettered: Vec<usize>,
     texts: Texts,
+    /// Where faces and texts came from; none if they are the program's own.
+    sources: Option<Sources>,
     split: Split,
     seed: u64,
     difficulty: usize,
@@ -68,12 +70,12 @@ impl Press {
     pub fn load(args: &Args, wants_text: bool) -> Result<Self, FormulasError> {
         let katex = KatexFaces::load()?;
         let mut families = katex.families();
-        let mut texts = Texts::default();
+        let (mut texts, mut sources) = (Texts::default(), None);
         if wants_text {
             texts = Texts::bundled(args.split);
         }
         if !args.bundled {
-            let sources = Sources::open(args.manifest.as_deref())?;
+            let sources = &*sources.insert(Sources::open(args.manifest.as_deref())?);
             for name in named_pictures::FAMILIES {
                 let package = Package {
                     name: name.to_owned(),
@@ -83,7 +85,7 @@ impl Press {
                 families.push(family(&package)?);
             }
             if wants_text {
-                texts.fetch(&sources, args.split)?;
+                texts.fetch(sources, args.split)?;
             }
         }
         let lettered = (0..families.len())
@@ -94,6 +96,7 @@ impl Press {
             families,
             lettered,
             texts,
+            sources,
             split: args.split,
             seed: args.seed,
             difficulty: args.difficulty,
@@ -103,6 +106,13 @@ impl Press {
             },
             licence: args.licence.clone(),
         })
+    }
+
+    /// Adds to a dataset's settings what was not to be had as the manifest names it.
+    pub fn record(&self, settings: &mut serde_json::Value) {
+        if let Some(sources) = &self.sources {
+            sources.record(settings);
+        }
     }
 
     /// Adds the text of a file to those that paragraphs are drawn from.

@@ -74,13 +74,14 @@ pub fn make(args: &Args) -> Result<Manifest, FormulasError> {
         .iter()
         .map(|f| (f.name.as_str(), f.sha256.as_str()))
         .collect();
-    let settings = json!({
+    let mut settings = json!({
         "kinds": kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>(),
         "files": names, "count": args.count, "difficulty": args.difficulty,
         "max_width": args.max_width, "max_height": args.max_height,
         "bundled": args.bundled, "licence": args.licence,
         "rank": args.rank, "world": args.world,
     });
+    press.record(&mut settings);
     let recipe = Recipe {
         shard_bytes: args.shard_mib << 20,
         ..Recipe::new("formulas", args.split.name(), args.seed, settings)

@@ -68,10 +68,11 @@ pub fn make(args: &Args) -> Result<Manifest, NamedPicturesError> {
         1 => args.output.clone(),
         world => args.output.join(format!("part-{}-of-{world}", args.rank)),
     };
-    let settings = json!({
+    let mut settings = json!({
         "kinds": artists.iter().map(|artist| artist.kind().name()).collect::<Vec<_>>(),
         "count": args.count, "max_chars": args.max_chars, "rank": args.rank, "world": args.world,
     });
+    sources.record(&mut settings);
     let recipe = Recipe {
         shard_bytes: args.shard_mib << 20,
         ..Recipe::new("named-pictures", args.split.name(), args.seed, settings)

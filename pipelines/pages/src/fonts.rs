@@ -52,8 +52,7 @@ impl Fonts {
     /// Fetches and reads the families of a split.
     ///
     /// Errors if a package cannot be had.
-    pub fn load(manifest: Option<&Path>, split: Split) -> Result<Self, SourceError> {
-        let sources = Sources::open(manifest)?;
+    pub fn load(sources: &Sources, split: Split) -> Result<Self, SourceError> {
         let packages = match split {
             Split::Train => TRAIN,
             Split::Test => TEST,

@@ -8,6 +8,7 @@ use std::thread;
 
 use avocet_data::Sample;
 use avocet_data::shard::{Manifest, Recipe, Writer};
+use avocet_media::Sources;
 use avocet_media::web::{Fetcher, WebLimits};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rand::SeedableRng;
@@ -56,11 +57,11 @@ pub fn make(args: &Args) -> Result<Manifest, PagesError> {
     if inputs.is_empty() {
         return Err(PagesError::NoInput);
     }
-    let fonts = if args.synthetic > 0 && !args.system_fonts {
-        Fonts::load(args.manifest.as_deref(), args.split.unwrap_or(Split::Train))?
-    } else {
-        Fonts::default()
-    };
+    let (mut fonts, mut sources) = (Fonts::default(), None);
+    if args.synthetic > 0 && !args.system_fonts {
+        let opened = sources.insert(Sources::open(args.manifest.as_deref())?);
+        fonts = Fonts::load(opened, args.split.unwrap_or(Split::Train))?;
+    }
     let mine = share::of_rank(inputs.len(), args.rank, args.world);
     let folder = match args.world {
         1 => args.output.clone(),
@@ -71,11 +72,14 @@ pub fn make(args: &Args) -> Result<Manifest, PagesError> {
         .iter()
         .map(|viewport| viewport.name.as_str())
         .collect();
-    let settings = json!({
+    let mut settings = json!({
         "inputs": args.inputs, "synthetic": args.synthetic, "viewports": sizes, "scale": args.scale,
         "extent": extent_name(args), "licence": args.licence, "split": args.split.map(Split::name),
         "fonts": fonts.names(), "rank": args.rank, "world": args.world,
     });
+    if let Some(sources) = &sources {
+        sources.record(&mut settings);
+    }
     let split = args.split.unwrap_or(Split::Train);
     let recipe = Recipe {
         shard_bytes: args.shard_mib << 20,

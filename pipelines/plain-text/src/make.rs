@@ -51,9 +51,9 @@ pub fn make(args: &Args) -> Result<Manifest, PlainTextError> {
         kinds: Kinds::default(),
         origins: Vec::new(),
     };
-    let mut all = Vec::new();
+    let (mut all, mut fetched) = (Vec::new(), None);
     if !args.files_only {
-        let sources = Sources::open(args.manifest.as_deref())?;
+        let sources = &*fetched.insert(Sources::open(args.manifest.as_deref())?);
         let (synsets, kinds) = inputs::wordnet(&sources.folder("wordnet")?)?;
         maker.kinds = kinds;
         all.extend(synsets);
@@ -67,10 +67,13 @@ pub fn make(args: &Args) -> Result<Manifest, PlainTextError> {
     all.extend(files);
     maker.origins.push(("file".into(), args.licence.clone()));
     let names: Vec<&str> = args.files.iter().filter_map(|path| path.to_str()).collect();
-    let settings = json!({
+    let mut settings = json!({
         "files": names, "files_only": args.files_only, "licence": args.licence,
         "longest": args.longest, "origins": maker.origins, "rank": rank, "world": world,
     });
+    if let Some(sources) = &fetched {
+        sources.record(&mut settings);
+    }
     let folder = match world {
         1 => args.output.clone(),
         _ => args.output.join(format!("part-{rank}-of-{world}")),

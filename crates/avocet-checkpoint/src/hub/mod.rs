@@ -22,6 +22,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+use avocet_media::CacheError;
 pub use error::HubError;
 pub use id::HubId;
 pub use settings::HubSettings;
@@ -52,8 +53,10 @@ pub type Progress<'a> = &'a mut dyn FnMut(&str, u64, Option<u64>);
 
 impl Hub {
     /// A hub as the environment describes it; see [`HubSettings::from_env`].
-    pub fn from_env() -> Self {
-        Self::new(HubSettings::from_env())
+    ///
+    /// Errors if it describes no folder for the cache.
+    pub fn from_env() -> Result<Self, CacheError> {
+        HubSettings::from_env().map(Self::new)
     }
 
     /// A hub of those settings.

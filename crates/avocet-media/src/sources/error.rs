@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::cache::CacheError;
+
 /// Why a source could not be fetched; names the source or the file.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
@@ -9,6 +11,17 @@ pub enum SourceError {
     #[error("{path:?}: {cause}")]
     Io {
         /// File or folder.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// There is no folder to keep it in.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// The folder to keep it in cannot be made.
+    #[error("{path:?}, where fetched things are kept: {cause}; AVOCET_CACHE names another folder")]
+    NoCache {
+        /// The folder.
         path: PathBuf,
         /// What the system said.
         cause: std::io::Error,
@@ -67,6 +80,18 @@ pub enum SourceError {
         /// Files that were fetched.
         found: String,
     },
+    /// The registry has neither the revision nor one that may stand in for it.
+    #[error("{cause}{}; a copy of {file} in {cache:?} would do", none_of(.others))]
+    Gone {
+        /// Versions that may stand in.
+        others: Vec<String>,
+        /// The archive that the manifest names.
+        file: String,
+        /// Where archives are looked for.
+        cache: PathBuf,
+        /// Why the revision cannot be had.
+        cause: Box<SourceError>,
+    },
     /// The archive is not the one the manifest means.
     #[error("{name}: {file} hashes to {found}, the manifest says {expected}")]
     Hash {
@@ -91,7 +116,22 @@ pub enum SourceError {
     },
 }
 
+fn none_of(others: &[String]) -> String {
+    match others {
+        [] => String::new(),
+        others => format!("; nor can {} be had", others.join(" or ")),
+    }
+}
+
 impl SourceError {
+    /// Whether the registry or its client is to blame, so that another revision may be had.
+    pub(super) fn is_of_the_registry(&self) -> bool {
+        matches!(
+            self,
+            Self::NoClient { .. } | Self::Client { .. } | Self::File { .. }
+        )
+    }
+
     /// Joins a system error to the path it speaks of.
     pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();

