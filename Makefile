@@ -73,7 +73,7 @@ fmt:
 
 clippy:
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	$(CARGO) clippy -p avocet --no-default-features --locked -- -D warnings
+	$(CARGO) clippy --workspace --no-default-features --locked -- -D warnings
 
 tidy:
 	$(CARGO) test --workspace --locked --test tests tidy
