@@ -3,6 +3,7 @@
 //! `decode` turns hostile bytes into a [`Picture`] under [`Limits`];
 //! [`Picture::patches`] cuts it into the rows the vision encoder reads;
 //! [`ImageProcessor`] does so by the rules of the public families of models;
+//! [`named`] finds the file, or the data, that a name stands for;
 //! [`Sources`] fetches the archives that training data is made from, and keeps them in [`cache`];
 //! [`web`] fetches what a user or a page names, from the public internet only.
 //! [`child`] has the worker open video and sound, which [`video`] and [`audio`] ask for,
@@ -14,6 +15,7 @@ pub mod cache;
 pub mod child;
 mod decode;
 mod error;
+pub mod named;
 mod patches;
 mod picture;
 mod pillow;
