@@ -17,4 +17,4 @@ pub use latex::{formula_edit_rate, formula_tokens};
 pub use loss::{KindLoss, LossReport, PositionLoss, measure_losses};
 pub use memorisation::{Memorisation, SpanLength, completed_spans};
 pub use scores::{Answered, Figures, Metric, figures_by_kind};
-pub use vqa::{vqa_accuracy, vqa_normalised};
+pub use vqa::{VQA_PEOPLE, vqa_accuracy, vqa_normalised};

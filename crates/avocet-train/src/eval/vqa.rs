@@ -2,7 +2,7 @@
 //!
 //! Goyal et al. 2017, arXiv:1612.00837 (VQA v2), as its public evaluation code computes it: an
 //! answer is right to the degree that three other people gave it, averaged over leaving each
-//! person out.
+//! person out. That code is made for ten answers a question.
 
 /// Removed, or turned into a space.
 const PUNCTUATION: &[char] = &[
@@ -101,10 +101,19 @@ fn contraction(word: String) -> String {
     }
 }
 
+/// Fewest answers of which one can be right by the rule: three others must agree with it.
+pub const VQA_PEOPLE: usize = 4;
+
 /// Share of right of an answer to a question that several people answered, 0 to 1.
 ///
-/// With a single reference it is 0 always: three other people must agree.
+/// Of fewer than [`VQA_PEOPLE`] references the rule would call none right, whatever is answered:
+/// they are taken as answers that are each right, and compared in their one form.
 pub fn vqa_accuracy(answer: &str, references: &[String]) -> f64 {
+    if references.len() < VQA_PEOPLE {
+        let answer = vqa_normalised(answer);
+        let right = references.iter().any(|text| vqa_normalised(text) == answer);
+        return f64::from(right);
+    }
     let mut references: Vec<String> = references.iter().map(|text| on_one_line(text)).collect();
     let mut answer = on_one_line(answer);
     // Where all people agree, nothing is put into one form.
@@ -149,5 +158,23 @@ mod tests {
         assert!((vqa_accuracy("yes", &people(1)) - 0.3).abs() < 1e-12);
         assert!((vqa_accuracy("yes", &people(3)) - 0.9).abs() < 1e-12);
         assert_eq!(vqa_accuracy("yes", &people(4)), 1.0);
+    }
+
+    #[test]
+    fn a_right_answer_is_right_where_few_people_were_asked() {
+        let few = |texts: &[&str]| -> Vec<String> { texts.iter().map(|t| (*t).into()).collect() };
+        for references in [
+            few(&["red"]),
+            few(&["Red.", "crimson"]),
+            few(&["a", "red", "b"]),
+        ] {
+            assert_eq!(vqa_accuracy("red", &references), 1.0, "{references:?}");
+            assert_eq!(vqa_accuracy("blue", &references), 0.0, "{references:?}");
+        }
+        let four = few(&["red", "red", "red", "red"]);
+        assert_eq!(vqa_accuracy("red", &four), 1.0);
+        let apart = few(&["red", "crimson", "scarlet", "ruby"]);
+        assert_eq!(vqa_accuracy("red", &apart), 0.25, "one of four people");
+        assert_eq!(vqa_accuracy("red", &[]), 0.0);
     }
 }
