@@ -1,11 +1,15 @@
-//! Records of a CSV file, with the lines that they begin in.
+//! Records of a table, with the lines that they begin in, whatever parts their cells.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 
 use super::MAX_ROW_BYTES;
+use super::fields::field_of;
 
-/// Records of a CSV file (RFC 4180).
+/// What parts cells, the likeliest first.
+const DELIMITERS: [u8; 4] = *b",;\t|";
+
+/// Records of a CSV file (RFC 4180), or one with semicolons, tabs or bars for its commas.
 pub(super) struct Records {
     input: BufReader<File>,
     reader: csv_core::Reader,
@@ -14,13 +18,26 @@ pub(super) struct Records {
 }
 
 impl Records {
-    /// The records of `file` from its beginning.
-    pub fn new(file: File) -> Self {
-        Self {
-            input: BufReader::new(file),
-            reader: csv_core::Reader::new(),
-            line: 1,
+    /// The records of `input` from its beginning: what parts their cells is what a line `sep=`
+    /// says, as spreadsheets write it, or else what gives the head the most known columns.
+    ///
+    /// Errors if it cannot be read.
+    pub fn new(mut input: BufReader<File>) -> std::io::Result<Self> {
+        let start = input.fill_buf()?;
+        let end = start.iter().position(|byte| *byte == b'\n');
+        let said = end.and_then(|end| separator(&start[..end]));
+        let delimiter = match said {
+            Some(delimiter) => delimiter,
+            None => likeliest(start),
+        };
+        if let (Some(_), Some(end)) = (said, end) {
+            input.consume(end + 1);
         }
+        Ok(Self {
+            input,
+            reader: csv_core::ReaderBuilder::new().delimiter(delimiter).build(),
+            line: 1 + usize::from(said.is_some()),
+        })
     }
 
     /// Passes over ends of lines: after a record the reader may leave half of one.
@@ -40,6 +57,37 @@ impl Records {
             }
         }
     }
+}
+
+/// What a line such as `sep=;` says.
+fn separator(line: &[u8]) -> Option<u8> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = line.strip_prefix(b"\"").unwrap_or(line);
+    let (name, delimiter) = line.split_at_checked(4)?;
+    let delimiter = delimiter.strip_suffix(b"\"").unwrap_or(delimiter);
+    match delimiter {
+        [delimiter] if name.eq_ignore_ascii_case(b"sep=") => Some(*delimiter),
+        _ => None,
+    }
+}
+
+/// The delimiter by which the head has the most known columns, or else the most columns.
+fn likeliest(start: &[u8]) -> u8 {
+    let columns = |delimiter: u8| {
+        let mut reader = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
+        let (mut output, mut ends) = (vec![0; start.len() + 1], vec![0; start.len() + 1]);
+        // A head longer than what is looked at ends where the look does.
+        let (_, _, _, cells) = reader.read_record(start, &mut output, &mut ends);
+        let starts = std::iter::once(0).chain(ends[..cells].iter().copied());
+        let cells = starts.zip(&ends[..cells]);
+        let names = cells.map(|(start, &end)| String::from_utf8_lossy(&output[start..end]));
+        let known = |name: std::borrow::Cow<'_, str>| field_of(name.trim()).is_some();
+        let known: Vec<bool> = names.map(known).collect();
+        (known.iter().filter(|known| **known).count(), known.len())
+    };
+    // The last of equals is the greatest: the likeliest comes last.
+    let found = DELIMITERS.into_iter().rev().max_by_key(|one| columns(*one));
+    found.unwrap_or(b',')
 }
 
 impl Iterator for Records {

@@ -19,7 +19,7 @@ pub use manifest::{Manifest, Recipe, ShardInfo};
 pub(crate) use part::{LedgerLine, Outcome};
 pub(crate) use reader::PartOfReader;
 pub use reader::{Reader, Stored};
-pub use writer::{Kept, Writer};
+pub use writer::{Kept, Writer, abandon};
 
 #[cfg(test)]
 mod tests;

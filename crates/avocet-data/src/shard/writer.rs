@@ -359,6 +359,23 @@ impl Writer {
     }
 }
 
+/// Takes away what [`Writer::open`] left in `folder`, if no part of the dataset was done.
+///
+/// Errors if it cannot be taken away.
+pub fn abandon(folder: &Path) -> Result<(), DataError> {
+    let recipe = folder.join(RECIPE);
+    let parts = folder.join(PARTS);
+    let done = fs::read_dir(&parts).is_ok_and(|mut entries| entries.next().is_some());
+    if done || !recipe.exists() || folder.join(MANIFEST).exists() {
+        return Ok(());
+    }
+    let _lock = lock(folder)?;
+    gone(fs::remove_dir(&parts)).map_err(DataError::io(&parts))?;
+    gone(fs::remove_file(&recipe)).map_err(DataError::io(&recipe))?;
+    let lock = folder.join(LOCK);
+    gone(fs::remove_file(&lock)).map_err(DataError::io(&lock))
+}
+
 fn gone(result: std::io::Result<()>) -> std::io::Result<()> {
     match result {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
