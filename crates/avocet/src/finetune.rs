@@ -4,6 +4,8 @@ mod args;
 mod rows;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -12,8 +14,10 @@ use avocet_data::shard::Reader;
 use avocet_model::{ModelConfig, WithoutImage};
 use avocet_train::config::{LossWeights, MeanOver, ModelSource, Precision, SourceConfig};
 use avocet_train::memory::{Fit, TrainMemory};
+use avocet_train::metrics::read_metrics;
 use avocet_train::{
-    Base, LoraConfig, Outcome, StageConfig, StageKind, TrainConfig, TrainOptions, stop_on_interrupt,
+    Base, LoraConfig, Outcome, StageConfig, StageKind, TrainConfig, TrainOptions, checkpoint,
+    stop_on_interrupt,
 };
 use serde::Serialize;
 
@@ -30,8 +34,8 @@ const STEPS: (u64, u64) = (100, 2000);
 
 #[derive(Serialize)]
 struct Report<'a> {
-    run: &'a Path,
-    model: &'a Path,
+    run: String,
+    model: String,
     steps: u64,
     seconds: f64,
     samples: usize,
@@ -50,15 +54,52 @@ pub fn run(args: &FinetuneArgs) -> Result<()> {
     let config = config.config().clone();
     let trains = trained(args, &config)?;
     check_begun(args)?;
+    let fresh = !run.exists();
+    let learned = learn(args, &config, trains, stop);
+    // A run that was refused is none: nobody could go on with it.
+    if fresh && learned.is_err() && !has_learned(run) {
+        let _ = std::fs::remove_dir_all(run);
+    }
+    let (outcome, memory, samples) = learned?;
+    if !outcome.finished {
+        bail!(
+            "stopped at step {}, saved in {}; --resume goes on from there",
+            outcome.step,
+            outcome.folder.display()
+        );
+    }
+    say(
+        args,
+        &outcome,
+        &memory,
+        samples,
+        started.elapsed().as_secs_f64(),
+    )
+}
+
+/// Whether a run has done a step that could be looked at, or gone on from.
+fn has_learned(run: &Path) -> bool {
+    let measured = read_metrics(run).is_ok_and(|all| !all.is_empty());
+    measured || checkpoint::list(run).map_or(true, |all| !all.is_empty())
+}
+
+/// Prepares the run, and learns until all steps are done or an interrupt comes.
+fn learn(
+    args: &FinetuneArgs,
+    config: &ModelConfig,
+    trains: Vec<String>,
+    stop: Arc<AtomicBool>,
+) -> Result<(Outcome, TrainMemory, usize)> {
+    let run = &args.output;
     std::fs::create_dir_all(run).with_context(|| format!("-o {}", run.display()))?;
     let data = rows::dataset(&args.data, run, args.on_error)?;
     let samples = Reader::open(&data)?.len();
-    check_sight(&data, &config, args)?;
-    let train = settings(args, &config, trains, data, samples);
+    check_sight(&data, config, args)?;
+    let train = settings(args, config, trains, data, samples);
     let begun = format!(
         "# avocet finetune --model {}\n{}",
         args.model,
-        train.to_toml()?
+        with_shown_paths(&train).to_toml()?
     );
     check_settings(run, &begun)?;
 
@@ -87,20 +128,7 @@ pub fn run(args: &FinetuneArgs) -> Result<()> {
     let path = run.join(SETTINGS);
     std::fs::write(&path, begun).with_context(|| path.display().to_string())?;
     let outcome = avocet_train::finetune(&train, &base, &options)?;
-    if !outcome.finished {
-        bail!(
-            "stopped at step {}, saved in {}; --resume goes on from there",
-            outcome.step,
-            outcome.folder.display()
-        );
-    }
-    say(
-        args,
-        &outcome,
-        &memory,
-        samples,
-        started.elapsed().as_secs_f64(),
-    )
+    Ok((outcome, memory, samples))
 }
 
 fn say(
@@ -113,8 +141,8 @@ fn say(
     let run = args.output.as_path();
     if args.json {
         return output::print_json(&Report {
-            run,
-            model: &outcome.folder,
+            run: run.display().to_string(),
+            model: outcome.folder.display().to_string(),
             steps: outcome.step,
             seconds,
             samples,
@@ -269,6 +297,16 @@ fn settings(
             ..stage
         }],
     }
+}
+
+/// The settings as they are kept: what is no text of a path stands there as it is shown.
+fn with_shown_paths(train: &TrainConfig) -> TrainConfig {
+    let mut train = train.clone();
+    let shown = |path: &mut PathBuf| *path = path.to_string_lossy().into_owned().into();
+    shown(&mut train.run);
+    let sources = train.stages.iter_mut().flat_map(|stage| &mut stage.data);
+    sources.for_each(|source| shown(&mut source.path));
+    train
 }
 
 /// Errors if the run was begun with other settings than these.

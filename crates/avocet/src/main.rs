@@ -18,6 +18,7 @@ mod eval;
 mod failure;
 mod features;
 mod finetune;
+mod fresh;
 mod graft;
 mod granted;
 mod hear;
@@ -41,6 +42,7 @@ use anyhow::Context;
 use clap::Parser;
 
 use crate::args::{Cli, Command};
+use crate::fresh::FreshFolder;
 
 // Tensors of a few megabytes come and go at every step. The system's allocator hands such blocks
 // back to the kernel and pays for fresh zeroed pages each time; mimalloc keeps them. Five training
@@ -72,9 +74,14 @@ fn main() -> ExitCode {
         unsafe { std::env::remove_var("TMPDIR") };
     }
     let cli = Cli::parse();
+    let fresh = cli.command.output().map(FreshFolder::at);
     failure::report(|| {
         granted::heed()?;
-        on_a_worker(|| run(cli.command))
+        let outcome = on_a_worker(|| run(cli.command));
+        if let (Err(_), Some(fresh)) = (&outcome, fresh) {
+            fresh.clear();
+        }
+        outcome
     })
 }
 
