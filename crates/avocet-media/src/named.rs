@@ -51,11 +51,10 @@ impl FileNames {
 
     /// The one name in `folder` of the same letters.
     fn spelled_as(&mut self, folder: &Path, name: &str) -> Option<OsString> {
-        if !self.folders.contains_key(folder) {
-            self.folders.insert(folder.to_owned(), listed(folder));
-        }
+        let names = self.folders.entry(folder.to_owned());
+        let names = names.or_insert_with(|| listed(folder));
         let composed: String = name.nfc().collect();
-        match self.folders.get(folder)?.get(&composed)?.as_slice() {
+        match names.get(&composed)?.as_slice() {
             [only] => Some(only.clone()),
             _ => None,
         }

@@ -1,7 +1,10 @@
 //! The command line as types: every command, flag and default that `avocet` knows.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
+use avocet_media::named::find;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::datasets::{DedupArgs, MergeArgs, SplitArgs};
@@ -97,10 +100,10 @@ pub struct AskArgs {
     /// How to answer.
     #[command(flatten)]
     pub answer: AnswerArgs,
-    /// Image and video files, - for an image on stdin, URLs of pages or pictures, or HTML files; the
-    /// last argument is the question.
+    /// Image and video files, - for an image on stdin, URLs of pages or pictures, data URIs, or HTML
+    /// files; the last argument is the question.
     #[arg(required = true, value_names = ["MEDIA]... [QUESTION"])]
-    pub media_and_question: Vec<String>,
+    pub media_and_question: Vec<OsString>,
     /// Print one JSON object at the end and nothing else.
     #[arg(long)]
     pub json: bool,
@@ -114,7 +117,7 @@ pub struct ChatArgs {
     pub answer: AnswerArgs,
     /// Image and video files, URLs or HTML files the conversation starts with.
     #[arg(value_name = "MEDIA")]
-    pub media: Vec<String>,
+    pub media: Vec<OsString>,
 }
 
 /// `avocet score`.
@@ -128,7 +131,7 @@ pub struct ScoreArgs {
     #[arg(long = "set", value_name = "FIELD=VALUE")]
     pub settings: Vec<String>,
     /// Records {"id","text" or "token_ids","images":[PATH...]}, one a line; - is stdin.
-    #[arg(long, value_name = "FILE.jsonl")]
+    #[arg(long, value_name = "FILE.jsonl", value_parser = input())]
     pub input: PathBuf,
     /// Also write the f32 logits, one tensor (T, V) named by id.
     #[arg(long, value_name = "FILE.safetensors")]
@@ -180,7 +183,7 @@ pub struct DoctorArgs {
 #[derive(Debug, Args)]
 pub struct TrainArgs {
     /// One stage or a list of stages.
-    #[arg(value_name = "CONFIG.toml")]
+    #[arg(value_name = "CONFIG.toml", value_parser = input())]
     pub config: PathBuf,
     /// Go on from the newest whole checkpoint of the run.
     #[arg(long)]
@@ -216,7 +219,7 @@ pub enum DataCommand {
 #[derive(Debug, Args)]
 pub struct DataInspectArgs {
     /// The dataset folder.
-    #[arg(value_name = "DATASET")]
+    #[arg(value_name = "DATASET", value_parser = input())]
     pub dataset: PathBuf,
     /// Print one JSON object.
     #[arg(long)]
@@ -368,6 +371,11 @@ pub enum PrecisionFlag {
     F32,
     /// 16 bits with the exponent of 32; sums of products stay in 32.
     Bf16,
+}
+
+/// The path of something that is read: what is there, however the letters of its name are composed.
+pub fn input() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(|name| find(Path::new(&name)))
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

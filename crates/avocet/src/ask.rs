@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use avocet_infer::{FinishReason, SamplingOptions, Usage};
+use avocet_media::named::{brief, find, is_data_uri};
 use avocet_text::Turn;
 use serde::Serialize;
 
@@ -42,11 +43,15 @@ pub fn run(args: &AskArgs) -> Result<()> {
     let Some((question, sources)) = args.media_and_question.split_last() else {
         bail!("the question is missing");
     };
+    if find(Path::new(question)).is_file() || question.to_str().is_some_and(is_data_uri) {
+        let name = brief(&question.to_string_lossy());
+        bail!("the last argument is the question, but {name} is a file");
+    }
+    let Some(question) = question.to_str() else {
+        bail!("the question is not UTF-8: {}", question.display());
+    };
     if question.trim().is_empty() {
         bail!("the question is empty");
-    }
-    if Path::new(question).is_file() {
-        bail!("the last argument is the question, but {question} is a file");
     }
     if sources.iter().filter(|source| *source == "-").count() > 1 {
         bail!("stdin (-) can be given only once");

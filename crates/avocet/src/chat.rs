@@ -1,7 +1,9 @@
 //! `avocet chat`: a conversation, line by line.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, IsTerminal};
 use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStrExt;
 
 use anyhow::Result;
 use avocet_infer::{Engine, Image, InferError};
@@ -46,13 +48,22 @@ pub fn run(args: &ChatArgs) -> Result<()> {
         if read == 0 {
             return Ok(());
         }
-        let line = String::from_utf8_lossy(&line);
-        let line = line.trim();
-        if line == "/quit" {
-            return Ok(());
-        }
+        let line = line.trim_ascii();
+        let outcome = match line.strip_prefix(b"/image ") {
+            // A file's name need not be text.
+            Some(name) => clip::read(&engine, OsStr::from_bytes(name.trim_ascii()))
+                .map(|sources| talk.add(sources)),
+            None => {
+                let line = String::from_utf8_lossy(line);
+                let line = line.trim();
+                if line == "/quit" {
+                    return Ok(());
+                }
+                talk.take_line(&engine, args, line)
+            }
+        };
         // A mistake ends nothing: the conversation goes on.
-        if let Err(error) = talk.take_line(&engine, args, line) {
+        if let Err(error) = outcome {
             if failure::is_broken_pipe(&error) {
                 return Err(error);
             }
@@ -70,10 +81,6 @@ impl Conversation {
 
     fn take_line(&mut self, engine: &Engine, args: &ChatArgs, line: &str) -> Result<()> {
         if line.is_empty() {
-            return Ok(());
-        }
-        if let Some(name) = line.strip_prefix("/image ") {
-            self.add(clip::read(engine, name.trim())?);
             return Ok(());
         }
         if line.starts_with('/') {

@@ -1,9 +1,11 @@
 //! A MEDIA argument as pictures: one of an image, a few of a video.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use avocet_infer::Engine;
+use avocet_media::named::find;
 use avocet_media::video::{frames_at, probe};
 use video::frames::{Budget, Look, LookAt, choose_at};
 use video::has_video_ending;
@@ -25,16 +27,16 @@ const LOOK_SIDE: u32 = 96;
 ///
 /// A video, known by its ending, gives up to four frames spread over it that differ from each
 /// other; each is named by the video and its time, such as `talk.mp4#t=12.5`.
-pub fn read(engine: &Engine, name: &str) -> Result<Vec<Source>> {
-    let path = Path::new(name);
-    match has_video_ending(path) && path.exists() {
-        true => frames(engine, name),
+pub fn read(engine: &Engine, name: &OsStr) -> Result<Vec<Source>> {
+    let path = find(Path::new(name));
+    match has_video_ending(&path) && path.exists() {
+        true => frames(engine, &path),
         false => Ok(vec![media::read(engine, name)?]),
     }
 }
 
-fn frames(engine: &Engine, name: &str) -> Result<Vec<Source>> {
-    let path = Path::new(name);
+fn frames(engine: &Engine, path: &Path) -> Result<Vec<Source>> {
+    let name = path.display();
     if path.is_dir() {
         bail!("{name}: is a folder, not a video file");
     }
@@ -76,7 +78,7 @@ fn frames(engine: &Engine, name: &str) -> Result<Vec<Source>> {
     let source = |still: video::watch::Still| {
         let image = engine
             .read_image(&still.jpeg)
-            .with_context(|| name.to_owned())?;
+            .with_context(|| name.to_string())?;
         Ok(Source {
             name: format!("{name}#t={}", (still.time_s * 1000.0).round() / 1000.0),
             image,

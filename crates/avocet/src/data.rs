@@ -2,12 +2,13 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use avocet_data::inspect::{Summary, contact_sheet};
 use avocet_data::shard::{Manifest, Reader};
 use avocet_data::{Content, Sample, Truth};
+use avocet_media::named::find;
 
 use crate::args::{DataCommand, DataInspectArgs};
 use crate::features::{Deaf, Feature};
@@ -17,7 +18,10 @@ use crate::{datasets, output, textbooks};
 const ON_A_PAGE: usize = 96;
 
 /// Runs a command on data.
-pub fn run(command: DataCommand) -> Result<()> {
+pub fn run(mut command: DataCommand) -> Result<()> {
+    for path in read_by(&mut command) {
+        *path = find(path);
+    }
     match command {
         DataCommand::NamedPictures(args) => made(&args.output, &named_pictures::make(&args)?),
         DataCommand::Formulas(args) => made(&args.output, &formulas::make(&args)?),
@@ -39,6 +43,17 @@ fn of_videos(args: &video::Args) -> Result<Manifest> {
         true => video::make(args)?,
         false => video::make_with(args, &Deaf)?,
     })
+}
+
+/// The files and folders that a pipeline reads.
+fn read_by(command: &mut DataCommand) -> &mut [PathBuf] {
+    match command {
+        DataCommand::Formulas(args) => &mut args.files,
+        DataCommand::Text(args) => &mut args.files,
+        DataCommand::Textbooks(args) => &mut args.files,
+        DataCommand::Video(args) => &mut args.inputs,
+        _ => &mut [],
+    }
 }
 
 /// Says what a pipeline made; inputs are what was kept and what was rejected, and why.

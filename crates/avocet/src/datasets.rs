@@ -8,13 +8,14 @@ use avocet_data::{DedupOptions, Layout, Match, OptOut, SplitBy, SplitOptions, Sp
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::args::input;
 use crate::data::made;
 
 /// What is read and how it is written.
 #[derive(Debug, Args)]
 pub struct LayoutArgs {
     /// Dataset folders, also those that hold the parts part-R-of-N of one.
-    #[arg(required = true, value_name = "DATASET")]
+    #[arg(required = true, value_name = "DATASET", value_parser = input())]
     pub datasets: Vec<PathBuf>,
     /// The folder to write; a run that was stopped goes on there.
     #[arg(short, long, value_name = "DIR")]

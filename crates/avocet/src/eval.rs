@@ -3,21 +3,23 @@
 mod args;
 mod page;
 mod shots;
-mod task;
+pub(crate) mod task;
 mod texts;
 
 pub use args::EvalArgs;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufWriter, IsTerminal, Write};
-use std::path::Path;
+use std::io::{BufWriter, ErrorKind, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use avocet_infer::{Engine, Question, SamplingOptions};
 use avocet_text::Turn;
-use avocet_train::eval::{Answered, Figures, Metric, edit_distance, exact_match, figures_by_kind};
+use avocet_train::eval::{
+    Answered, Figures, Metric, VQA_PEOPLE, edit_distance, exact_match, figures_by_kind,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -37,8 +39,40 @@ struct Report<'a> {
     failed: usize,
     seconds: f64,
     shots: u16,
+    references: References,
     kinds: &'a BTreeMap<String, Figures>,
     answers: String,
+}
+
+/// How many right answers a question has.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct References {
+    fewest: usize,
+    most: usize,
+}
+
+impl References {
+    fn of(answered: &[Answered]) -> Self {
+        let counts = || answered.iter().map(|one| one.references.len());
+        Self {
+            fewest: counts().min().unwrap_or(0),
+            most: counts().max().unwrap_or(0),
+        }
+    }
+
+    /// What is to be known of the accuracy that is made for ten people's answers.
+    fn words(self) -> String {
+        let Self { fewest, most } = self;
+        let counts = match fewest == most {
+            true => fewest.to_string(),
+            false => format!("{fewest} to {most}"),
+        };
+        let few = match fewest < VQA_PEOPLE {
+            true => format!("; of fewer than {VQA_PEOPLE}, each is right by itself"),
+            false => String::new(),
+        };
+        format!("VQA accuracy is made for 10 references a question, here are {counts}{few}\n")
+    }
 }
 
 /// One line of the answers file.
@@ -59,24 +93,30 @@ struct Kept<'a> {
 /// Measures what the task asks for.
 pub fn run(args: &EvalArgs) -> Result<()> {
     let load = || models::load(&args.model, &args.settings);
-    match args.task.as_str() {
-        "loss" => texts::losses(args, &load()?),
-        "memorisation" => texts::memorisation(args, &load()?),
+    match args.task.to_str() {
+        Some("loss") => texts::losses(args, &load()?),
+        Some("memorisation") => texts::memorisation(args, &load()?),
         _ => answers(args),
     }
 }
 
 /// Answers the task's questions and prints the figures.
 fn answers(args: &EvalArgs) -> Result<()> {
-    let task = Task::find("--task", Path::new(&args.task))?;
+    let task = Task::find("--task", &args.task)?;
+    let limit = args.limit.unwrap_or(usize::MAX);
+    for note in task.check(limit)? {
+        output::note(&format!("{note}\n"));
+    }
     let engine = models::load(&args.model, &args.settings)?;
     let mut shots = Shots::open(args, &engine)?;
-    let answers_path = args
-        .answers
-        .clone()
-        .unwrap_or_else(|| task.answers_path(&engine.config().name));
-    let file =
-        File::create(&answers_path).with_context(|| format!("{}", answers_path.display()))?;
+    let (answers_path, file) = match &args.answers {
+        Some(path) => {
+            let file =
+                File::create(path).with_context(|| format!("--answers {}", path.display()))?;
+            (path.clone(), file)
+        }
+        None => make_answers(&task.answers_path(&engine.config().name), Path::new(""))?,
+    };
     let mut answers_file = BufWriter::new(file);
 
     let bar = progress("questions");
@@ -85,7 +125,7 @@ fn answers(args: &EvalArgs) -> Result<()> {
     let mut wrong = args.html.is_some().then(WrongAnswers::default);
     let mut failed = 0;
     let mut waiting = Vec::with_capacity(TOGETHER);
-    let mut questions = task.questions(args.limit.unwrap_or(usize::MAX))?.peekable();
+    let mut questions = task.questions(limit)?.peekable();
     while let Some(asked) = questions.next() {
         let asked = asked?;
         waiting.push(match &mut shots {
@@ -110,27 +150,33 @@ fn answers(args: &EvalArgs) -> Result<()> {
         .flush()
         .with_context(|| format!("{}", answers_path.display()))?;
     if answered.is_empty() {
-        bail!("--task {}: there is no question in it", args.task);
+        bail!("--task {}: there is no question in it", args.task.display());
     }
     let seconds = start.elapsed().as_secs_f64();
+    let name = args.task.display().to_string();
     if let (Some(wrong), Some(path)) = (wrong, &args.html) {
-        wrong.write(path, &args.task, &engine.config().name)?;
+        wrong.write(path, &name, &engine.config().name)?;
     }
-    let metrics = args.metrics(answered.iter().any(|one| one.references.len() > 1));
+    let references = References::of(&answered);
+    let metrics = args.metrics(references.most > 1);
     let kinds = figures_by_kind(&answered, &metrics);
     if args.json {
         return output::print_json(&Report {
-            task: &args.task,
+            task: &name,
             model: &engine.config().name,
             questions: answered.len(),
             failed,
             seconds,
             shots: args.shots,
+            references,
             kinds: &kinds,
             answers: answers_path.display().to_string(),
         });
     }
     output::print(&table(&kinds, &metrics))?;
+    if metrics.contains(&Metric::Vqa) && (references.fewest, references.most) != (10, 10) {
+        output::note(&references.words());
+    }
     output::note(&format!(
         "{} questions in {seconds:.1} s, {:.1} a second; every answer is in {}\n",
         answered.len(),
@@ -138,6 +184,34 @@ fn answers(args: &EvalArgs) -> Result<()> {
         answers_path.display()
     ));
     Ok(())
+}
+
+/// Makes the file `beside` the task, or one of its name in the folder `here` where that of the task
+/// cannot be written to.
+///
+/// Errors if neither can be made.
+fn make_answers(beside: &Path, here: &Path) -> Result<(PathBuf, File)> {
+    let error = match File::create(beside) {
+        Ok(file) => return Ok((beside.to_owned(), file)),
+        Err(error) => error,
+    };
+    let refused = matches!(
+        error.kind(),
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+    );
+    let name = beside.file_name().filter(|_| refused);
+    let made = name
+        .map(|name| here.join(name))
+        .and_then(|here| Some((File::create(&here).ok()?, here)));
+    match made {
+        Some((file, here)) => Ok((here, file)),
+        None => Err(error).with_context(|| {
+            format!(
+                "{} (--answers FILE keeps the answers elsewhere)",
+                beside.display()
+            )
+        }),
+    }
 }
 
 /// Answers some questions together, keeps every answer, and says how many could not be answered.
@@ -243,4 +317,29 @@ fn table(kinds: &BTreeMap<String, Figures>, metrics: &[Metric]) -> String {
         table.row(row);
     }
     table.to_text()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_go_elsewhere_where_nothing_can_be_written_beside_the_task() {
+        let here = tempfile::tempdir().expect("a folder");
+        // Nobody, not even root, makes a file there.
+        let beside = Path::new("/sys/kernel/task.answers-mini.jsonl");
+        let (path, _) = make_answers(beside, here.path()).expect("made");
+        assert_eq!(path, here.path().join("task.answers-mini.jsonl"));
+        let both = make_answers(beside, Path::new("/sys/kernel")).expect_err("nowhere");
+        let said = format!("{both:#}");
+        assert!(
+            said.contains("/sys/kernel/task.answers") && said.contains("--answers"),
+            "{said}"
+        );
+        let missing = here.path().join("none/task.jsonl");
+        assert!(
+            make_answers(&missing, here.path()).is_err(),
+            "a mistake is told"
+        );
+    }
 }

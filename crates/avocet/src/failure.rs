@@ -5,6 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Mutex;
 
+use avocet_media::named::brief;
+
 use crate::{granted, output};
 
 /// Where and why the last panic happened; it is printed only if nobody caught it before us.
@@ -63,8 +65,9 @@ fn chain(error: &anyhow::Error) -> String {
     message
 }
 
+/// One line of a message, which repeats no data.
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    brief(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]

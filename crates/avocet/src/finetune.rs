@@ -80,7 +80,7 @@ pub fn run(args: &FinetuneArgs) -> Result<()> {
 /// Whether a run has done a step that could be looked at, or gone on from.
 fn has_learned(run: &Path) -> bool {
     let measured = read_metrics(run).is_ok_and(|all| !all.is_empty());
-    measured || checkpoint::list(run).map_or(true, |all| !all.is_empty())
+    measured || !checkpoint::list(run).is_ok_and(|all| all.is_empty())
 }
 
 /// Prepares the run, and learns until all steps are done or an interrupt comes.

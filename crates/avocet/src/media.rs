@@ -1,11 +1,13 @@
 //! MEDIA arguments to bytes: files, one on stdin, and pages by URL or as HTML files.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use avocet_infer::{Engine, Image};
+use avocet_media::named::{brief, data_uri, find, is_data_uri};
 use avocet_media::{ImageError, Limits, decode};
 
 /// Files longer than this are not read: no picture we accept needs as much.
@@ -25,22 +27,22 @@ pub struct Source {
 }
 
 /// Reads one MEDIA argument; errors name it.
-pub fn read(engine: &Engine, name: &str) -> Result<Source> {
+pub fn read(engine: &Engine, name: &OsStr) -> Result<Source> {
+    let said = || shown(name);
     let bytes = match page(engine, name) {
         Some(bytes) => bytes?,
-        None => read_bytes(name).with_context(|| shown(name))?,
+        None => read_bytes(name).with_context(said)?,
     };
-    let image = engine.read_image(&bytes).with_context(|| shown(name))?;
-    Ok(Source {
-        name: name.to_owned(),
-        image,
-    })
+    let image = engine.read_image(&bytes).with_context(said)?;
+    let name = brief(&name.to_string_lossy());
+    Ok(Source { name, image })
 }
 
 /// The first screen of a page, or the picture a URL leads to; nothing for other arguments.
-fn page(engine: &Engine, name: &str) -> Option<Result<Vec<u8>>> {
-    let is_url = name.contains("://");
-    let path = Path::new(name);
+fn page(engine: &Engine, name: &OsStr) -> Option<Result<Vec<u8>>> {
+    let path = find(Path::new(name));
+    let name = &*name.to_string_lossy();
+    let is_url = !is_data_uri(name) && name.contains("://");
     let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
     if !is_url && !["html", "htm", "xhtml"].iter().any(|html| ending == *html) {
         return None;
@@ -53,12 +55,12 @@ fn page(engine: &Engine, name: &str) -> Option<Result<Vec<u8>>> {
     Some(if is_url {
         match pages::address(name, view) {
             Ok(pages::Shown::File(bytes)) => Ok(bytes),
-            Ok(pages::Shown::Page(picture)) => picture.to_png().with_context(|| shown(name)),
+            Ok(pages::Shown::Page(picture)) => picture.to_png().with_context(|| name.to_owned()),
             Err(error) => Err(said(error, name)),
         }
     } else {
-        match pages::file(path, view) {
-            Ok(picture) => picture.to_png().with_context(|| shown(name)),
+        match pages::file(&path, view) {
+            Ok(picture) => picture.to_png().with_context(|| name.to_owned()),
             Err(error) => Err(said(error, name)),
         }
     })
@@ -90,33 +92,44 @@ fn window(engine: &Engine) -> Option<pages::View> {
 
 /// Reads the bytes of a file that a record names; errors name it.
 pub fn read_image(engine: &Engine, path: &Path) -> Result<Image> {
-    let name = path.display().to_string();
-    let bytes = read_file(path).with_context(|| name.clone())?;
-    engine.read_image(&bytes).context(name)
+    let name = || brief(&path.to_string_lossy());
+    let bytes = read_named(path.as_os_str()).with_context(name)?;
+    engine.read_image(&bytes).with_context(name)
 }
 
 /// A path that a record in a file names: as it stands, or else beside that file.
 pub fn beside(path: &Path, folder: &Path) -> PathBuf {
-    if path.exists() {
+    if path.to_str().is_some_and(is_data_uri) || find(path).exists() {
         path.to_owned()
     } else {
         folder.join(path)
     }
 }
 
-fn shown(name: &str) -> String {
+fn shown(name: &OsStr) -> String {
     if name == "-" {
         "stdin".into()
     } else {
-        name.to_owned()
+        brief(&name.to_string_lossy())
     }
 }
 
-fn read_bytes(name: &str) -> Result<Vec<u8>> {
+fn read_bytes(name: &OsStr) -> Result<Vec<u8>> {
     if name == "-" {
         return limited(std::io::stdin().lock(), None);
     }
-    read_file(Path::new(name))
+    read_named(name)
+}
+
+/// What a file or a data URI holds.
+fn read_named(name: &OsStr) -> Result<Vec<u8>> {
+    match name
+        .to_str()
+        .and_then(|text| data_uri(text, MAX_FILE_BYTES as usize))
+    {
+        Some(data) => limited(&data?[..], None),
+        None => read_file(&find(Path::new(name))),
+    }
 }
 
 /// Reads a whole file, within the limit.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use avocet_infer::{Engine, Score, ScoreOptions};
+use avocet_media::named::brief;
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -89,7 +90,7 @@ pub fn run(args: &ScoreArgs) -> Result<()> {
             }
             Err(error) => output::print_json(&Failed {
                 id: &record.id,
-                error: format!("{error:#}"),
+                error: brief(&format!("{error:#}")),
             })?,
         }
     }
@@ -110,7 +111,7 @@ fn parse(line: &[u8]) -> Result<Record, (Value, String)> {
         let value: Value = serde_json::from_slice(line).unwrap_or_default();
         (
             value.get("id").cloned().unwrap_or_default(),
-            error.to_string(),
+            brief(&error.to_string()),
         )
     })
 }

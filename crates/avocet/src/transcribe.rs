@@ -24,7 +24,7 @@ const MAX_THREADS: usize = 8;
 #[derive(Debug, clap::Args)]
 pub struct TranscribeArgs {
     /// A video or sound file of any kind that FFmpeg reads.
-    #[arg(value_name = "MEDIA")]
+    #[arg(value_name = "MEDIA", value_parser = crate::args::input())]
     pub media: PathBuf,
     /// The speech model: `base` (99 languages, 145 MB) or `tiny.en` (English, 75 MB), fetched once;
     /// a ggml file, a faster-whisper folder, or a ggml file of a hub (owner/name/file.bin).

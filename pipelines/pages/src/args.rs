@@ -1,5 +1,6 @@
 //! What the pipeline is asked for.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::view::Viewport;
@@ -10,7 +11,7 @@ pub struct Args {
     /// URLs, HTML files, or folders of HTML files (a page of a folder may use the folder's other
     /// files and nothing else; a single file nothing at all).
     #[arg(value_name = "IN")]
-    pub inputs: Vec<String>,
+    pub inputs: Vec<OsString>,
     /// The dataset folder.
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,

@@ -2,12 +2,15 @@
 //!
 //! The browser has no network and opens no file; a reply of the gate is all it ever gets.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use avocet_media::named::find;
 use avocet_media::web::{Answer, Fetcher, Url, WebError};
 
 use crate::fonts::Fonts;
@@ -107,7 +110,9 @@ impl Gate {
             Self::Folder { page, .. } => {
                 let mut url = Url::parse(&format!("http://{LOCAL_HOST}/")).expect("it is a URL");
                 let parts = page.iter().map(|part| part.to_string_lossy());
-                if let Ok(mut segments) = url.path_segments_mut() {
+                if page.to_str().is_none() {
+                    url.set_path(&percent_encoded(page));
+                } else if let Ok(mut segments) = url.path_segments_mut() {
                     segments.clear().extend(parts);
                 }
                 url.into()
@@ -200,14 +205,26 @@ fn from_folder(root: &Path, url: &Url) -> Result<(Vec<u8>, &'static str), &'stat
             _ => return Err("no file has such a name"),
         }
     }
-    let path = path.canonicalize().map_err(|_| "no such file")?;
+    // The name may be spelled with other letters of the same look.
+    let path = find(&path).canonicalize().map_err(|_| "no such file")?;
     if !path.starts_with(root) {
         return Err("outside the folder");
     }
     Ok((read(&path, Some(root))?, media_type(&path)))
 }
 
-fn percent_decoded(text: &str) -> Option<String> {
+/// A path whose names are no text, byte by byte.
+fn percent_encoded(path: &Path) -> String {
+    let byte = |byte: &u8| match byte {
+        b'/' | b'.' | b'-' | b'_' => char::from(*byte).to_string(),
+        byte if byte.is_ascii_alphanumeric() => char::from(*byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    path.as_os_str().as_bytes().iter().map(byte).collect()
+}
+
+/// The name that the segment of a URL stands for, which need not be text.
+fn percent_decoded(text: &str) -> Option<OsString> {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
@@ -220,9 +237,7 @@ fn percent_decoded(text: &str) -> Option<String> {
             rest = after;
         }
     }
-    String::from_utf8(bytes)
-        .ok()
-        .filter(|text| !text.contains('\0'))
+    (!bytes.contains(&0)).then(|| OsString::from_vec(bytes))
 }
 
 /// Reads a file; the reason is for the ledger. With `root`, what was opened must lie below it,
@@ -283,5 +298,35 @@ fn media_type(path: &Path) -> &'static str {
         "txt" => "text/plain",
         "xml" => "text/xml",
         _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_a_folder_are_had_by_names_that_are_no_text_and_by_other_spellings() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let latin = PathBuf::from(OsString::from_vec(b"a b/caf\xe9.html".to_vec()));
+        let composed = PathBuf::from("M\u{fc}ller?.html");
+        fs::create_dir(root.join("a b")).unwrap();
+        fs::write(root.join("Mu\u{308}ller?.html"), "two").unwrap();
+        fs::write(root.join(&latin), "one").unwrap();
+        for (page, text) in [(latin, "one"), (composed, "two")] {
+            let gate = Gate::Folder {
+                root: root.clone(),
+                page,
+            };
+            let url = Url::parse(&gate.url()).unwrap();
+            assert_eq!(
+                from_folder(&root, &url),
+                Ok((text.into(), "text/html")),
+                "{url}"
+            );
+        }
+        let missing = Url::parse("http://page.invalid/none.html").unwrap();
+        assert_eq!(from_folder(&root, &missing), Err("no such file"));
     }
 }

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use avocet_media::named::find;
 use avocet_media::web::web_url;
 
 use crate::args::Args;
@@ -46,15 +47,15 @@ pub(crate) fn all(args: &Args) -> Result<Vec<Input>, PagesError> {
     let mut places: Vec<(String, Place)> = Vec::new();
     for given in &args.inputs {
         let wrong = |reason: String| PagesError::Input {
-            input: given.clone(),
+            input: given.to_string_lossy().into_owned(),
             reason,
         };
-        if given.contains("://") {
-            web_url(given).map_err(|error| wrong(error.to_string()))?;
-            places.push((given.clone(), Place::Url(given.clone())));
+        if let Some(url) = given.to_str().filter(|name| name.contains("://")) {
+            web_url(url).map_err(|error| wrong(error.to_string()))?;
+            places.push((url.to_owned(), Place::Url(url.to_owned())));
             continue;
         }
-        let path = Path::new(given);
+        let path = &find(Path::new(given));
         let metadata = fs::metadata(path).map_err(|cause| wrong(cause.to_string()))?;
         if metadata.is_dir() {
             let root = path

@@ -72,8 +72,13 @@ pub fn make(args: &Args) -> Result<Manifest, PagesError> {
         .iter()
         .map(|viewport| viewport.name.as_str())
         .collect();
+    let names: Vec<_> = args
+        .inputs
+        .iter()
+        .map(|name| name.to_string_lossy())
+        .collect();
     let mut settings = json!({
-        "inputs": args.inputs, "synthetic": args.synthetic, "viewports": sizes, "scale": args.scale,
+        "inputs": names, "synthetic": args.synthetic, "viewports": sizes, "scale": args.scale,
         "extent": extent_name(args), "licence": args.licence, "split": args.split.map(Split::name),
         "fonts": fonts.names(), "rank": args.rank, "world": args.world,
     });

@@ -9,7 +9,7 @@ use video::args::{ChoiceArgs, at_least_one};
 #[derive(Debug, Args)]
 pub struct CaptionArgs {
     /// The video file.
-    #[arg(value_name = "VIDEO")]
+    #[arg(value_name = "VIDEO", value_parser = crate::args::input())]
     pub video: PathBuf,
     /// What looks: `mini` (built in), a folder, a GGUF file, or a hub id such as owner/name.
     #[arg(long, value_name = "REF", default_value = "mini")]

@@ -98,7 +98,9 @@ fn with_data(timeline: &Timeline, stills: &[Still]) -> Timeline {
 /// A whole file or none: written beside and put into its place.
 fn put(path: &Path, bytes: &[u8]) -> Result<()> {
     let name = || path.display().to_string();
-    let fresh = PathBuf::from(format!("{}.part", path.display()));
+    let mut fresh = path.as_os_str().to_owned();
+    fresh.push(".part");
+    let fresh = PathBuf::from(fresh);
     fs::write(&fresh, bytes).with_context(name)?;
     fs::rename(&fresh, path).with_context(name)
 }

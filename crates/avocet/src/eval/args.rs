@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use avocet_train::eval::Metric;
 use clap::Args;
 
+use crate::args::input;
+
 /// `avocet eval`.
 #[derive(Debug, Args)]
 pub struct EvalArgs {
@@ -17,12 +19,12 @@ pub struct EvalArgs {
     #[arg(long = "set", value_name = "FIELD=VALUE")]
     pub settings: Vec<String>,
     /// A dataset folder, a name under datasets/, a folder of pictures with metadata.jsonl or .csv,
-    /// or a file of {"images","question","answer"} lines: its questions are answered. Or `loss` or
-    /// `memorisation`: the texts of --data are read.
-    #[arg(long, value_name = "TASK")]
-    pub task: String,
+    /// or a file of {"images","question","answer"} lines or of conversations: its questions are
+    /// answered. Or `loss` or `memorisation`: the texts of --data are read.
+    #[arg(long, value_name = "TASK", value_parser = input())]
+    pub task: PathBuf,
     /// What `loss` and `memorisation` read: a dataset folder, or any other task's.
-    #[arg(long, value_name = "DATASET")]
+    #[arg(long, value_name = "DATASET", value_parser = input())]
     pub data: Option<PathBuf>,
     /// What is measured of the answers: exact, vqa, anls, cer, wer, bleu, cider, formula; several
     /// with commas, or all [default: exact,cer, and vqa where questions have several answers].
@@ -32,7 +34,7 @@ pub struct EvalArgs {
     #[arg(long, value_name = "N", default_value_t = 0, requires = "shots_from")]
     pub shots: u16,
     /// Where the examples come from; never the question itself.
-    #[arg(long, value_name = "DATASET")]
+    #[arg(long, value_name = "DATASET", value_parser = input())]
     pub shots_from: Option<PathBuf>,
     /// Choose examples whose pictures look most like the question's to the model's own vision
     /// tower, instead of by chance.
@@ -50,7 +52,8 @@ pub struct EvalArgs {
     /// Only the first N questions, or texts.
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
-    /// Where every answer is kept; beside the task when absent.
+    /// Where every answer is kept; beside the task when absent, or in the current folder where
+    /// nothing can be written there.
     #[arg(long, value_name = "FILE.jsonl")]
     pub answers: Option<PathBuf>,
     /// The most tokens one answer may have.

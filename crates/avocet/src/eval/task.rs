@@ -1,10 +1,10 @@
 //! What `avocet eval` asks: a dataset of our shards, or rows of questions beside pictures.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use avocet_data::rows::{self, Row};
-use avocet_data::shard::Reader;
 use avocet_data::{Content, Sample};
 use avocet_text::{Role, Turn};
 
@@ -64,11 +64,37 @@ impl Task {
         path.with_file_name(format!("{stem}.answers-{model}.jsonl"))
     }
 
+    /// Reads the rows of the first `limit` questions, but none of their pictures, and says what
+    /// is passed over in them.
+    ///
+    /// Errors if one is wrong: before anything is loaded and answered for nothing.
+    pub fn check(&self, limit: usize) -> Result<Vec<String>> {
+        let Self::Rows(path) = self else {
+            return Ok(Vec::new());
+        };
+        let (mut questions, mut empty, mut passed_over) = (0, 0, BTreeSet::new());
+        for row in rows::read(path)? {
+            match row {
+                Err(error) if error.empty => empty += 1,
+                row => {
+                    let row = row?;
+                    let answers = row.turns.iter().filter(|turn| turn.role == Role::Assistant);
+                    questions += answers.count();
+                    passed_over.extend(row.passed_over);
+                }
+            }
+            if questions >= limit {
+                break;
+            }
+        }
+        Ok(notes(path, empty, &passed_over))
+    }
+
     /// The questions, in order, at most `limit` of them.
     pub fn questions(&self, limit: usize) -> Result<Items<Asked>> {
         Ok(match self {
             Self::Dataset(path) => {
-                let reader = Reader::open(path)?;
+                let reader = rows::dataset(path)?;
                 let samples = (0..reader.len()).map(move |index| Ok(reader.get(index)?));
                 Box::new(
                     samples
@@ -78,10 +104,8 @@ impl Task {
             }
             Self::Rows(path) => {
                 let name = path.display().to_string();
-                let asked = rows::read(path)?.flat_map(move |row| {
-                    let row = row.map_err(anyhow::Error::from);
-                    expand(row.and_then(|row| asked_of_row(&row, &name)))
-                });
+                let asked = filled(path)?
+                    .flat_map(move |row| expand(row.and_then(|row| asked_of_row(&row, &name))));
                 Box::new(asked.take(limit))
             }
         })
@@ -91,13 +115,13 @@ impl Task {
     pub fn samples(&self, limit: usize) -> Result<Items<Sample>> {
         Ok(match self {
             Self::Dataset(path) => {
-                let reader = Reader::open(path)?;
+                let reader = rows::dataset(path)?;
                 let samples = (0..reader.len()).map(move |index| Ok(reader.get(index)?));
                 Box::new(samples.take(limit))
             }
             Self::Rows(path) => {
                 let name = path.display().to_string();
-                let samples = rows::read(path)?.map(move |row| {
+                let samples = filled(path)?.map(move |row| {
                     let row = row?;
                     let sample = row.sample(&name);
                     sample.map_err(|reason| anyhow!("{name}, line {}: {reason}", row.line))
@@ -106,6 +130,32 @@ impl Task {
             }
         })
     }
+}
+
+/// What is said of rows: how many are empty, and which fields of a file are not read. Other
+/// columns are usual in the table of a folder.
+pub fn notes(path: &Path, empty: usize, passed_over: &BTreeSet<String>) -> Vec<String> {
+    let mut notes = Vec::new();
+    if empty > 0 {
+        let rows = if empty == 1 { "row is" } else { "rows are" };
+        notes.push(format!(
+            "{}: {empty} {rows} empty and skipped",
+            path.display()
+        ));
+    }
+    if path.is_file() && !passed_over.is_empty() {
+        let names: Vec<&str> = passed_over.iter().map(String::as_str).collect();
+        let names = names.join(", ");
+        notes.push(format!("{}: not read: {names}", path.display()));
+    }
+    notes
+}
+
+/// The rows of `path` in which something stands.
+fn filled(path: &Path) -> Result<impl Iterator<Item = Result<Row>> + use<>> {
+    let rows = rows::read(path)?;
+    let rows = rows.filter(|row| !row.as_ref().is_err_and(|error| error.empty));
+    Ok(rows.map(|row| Ok(row?)))
 }
 
 fn expand(list: Result<Vec<Asked>>) -> Items<Asked> {

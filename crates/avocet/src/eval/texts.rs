@@ -80,7 +80,12 @@ pub fn memorisation(args: &EvalArgs, engine: &Engine) -> Result<()> {
 
 fn data(args: &EvalArgs) -> Result<&Path> {
     let data = args.data.as_deref();
-    data.with_context(|| format!("--task {} reads texts: give them with --data", args.task))
+    data.with_context(|| {
+        format!(
+            "--task {} reads texts: give them with --data",
+            args.task.display()
+        )
+    })
 }
 
 /// Hands samples to `read`, and gives back the error of the first that could not be had.

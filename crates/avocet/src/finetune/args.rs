@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::args::PrecisionFlag;
+use crate::args::{PrecisionFlag, input};
 
 /// `avocet finetune`.
 #[derive(Debug, Args)]
@@ -13,8 +13,8 @@ pub struct FinetuneArgs {
     #[arg(long, value_name = "REF", default_value = "mini")]
     pub model: String,
     /// What is learned: a folder of pictures with metadata.jsonl or metadata.csv (file_name,
-    /// question, answer), a .jsonl file of questions or conversations, or a dataset folder.
-    #[arg(long, value_name = "DATASET")]
+    /// question, answer), a .jsonl or .json file of questions or conversations, or a dataset folder.
+    #[arg(long, value_name = "DATASET", value_parser = input())]
     pub data: PathBuf,
     /// The folder of the run: checkpoints, metrics, and the result, which `--model` takes.
     #[arg(short, long, value_name = "RUN")]

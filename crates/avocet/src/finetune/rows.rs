@@ -1,13 +1,15 @@
 //! Rows that people wrote become a dataset in the run's folder, every row accounted for.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use avocet_data::rows;
-use avocet_data::shard::{Kept, Reader, Recipe, Writer};
+use avocet_data::shard::{Kept, Recipe, Writer};
 use serde_json::json;
 
 use super::args::OnError;
+use crate::eval::task;
 use crate::output;
 use crate::stages::Stage;
 
@@ -24,13 +26,13 @@ pub fn dataset(data: &Path, run: &Path, on_error: OnError) -> Result<PathBuf> {
         if !data.exists() {
             bail!("--data {}: no such folder or file", data.display());
         }
-        Reader::open(data).with_context(|| format!("--data {}", data.display()))?;
+        rows::dataset(data).with_context(|| format!("--data {}", data.display()))?;
         return Ok(data.to_owned());
     };
     let folder = run.join(DATA);
     let length = std::fs::metadata(&table)?.len();
     let settings = json!({
-        "table": table.canonicalize()?,
+        "table": table.canonicalize()?.display().to_string(),
         "bytes": length,
         "skips": on_error == OnError::Skip,
     });
@@ -41,10 +43,19 @@ pub fn dataset(data: &Path, run: &Path, on_error: OnError) -> Result<PathBuf> {
     let done = usize::try_from(writer.num_inputs())?;
     let source = table.display().to_string();
     let stage = Stage::begin("reading rows");
-    let (mut wrong, mut repeated) = (0, 0);
+    let (mut wrong, mut repeated, mut empty) = (0, 0, 0);
+    let mut passed_over = BTreeSet::new();
     for (index, row) in rows::read(data)?.enumerate().skip(done) {
         let line = row.as_ref().map_or_else(|error| error.line, |row| row.line);
         let input = format!("line {line}");
+        if row.as_ref().is_err_and(|error| error.empty) {
+            empty += 1;
+            writer.reject(&input, "empty row")?;
+            continue;
+        }
+        if let Ok(row) = &row {
+            passed_over.extend(row.passed_over.iter().cloned());
+        }
         let sample = row
             .map_err(|error| error.reason)
             .and_then(|row| row.sample(&source));
@@ -70,16 +81,20 @@ pub fn dataset(data: &Path, run: &Path, on_error: OnError) -> Result<PathBuf> {
     }
     stage.end();
     let manifest = writer.finish()?;
-    let repeats = match repeated {
+    let count = |number: usize, what: &str| match number {
         0 => String::new(),
-        _ => format!(", {repeated} repeated"),
+        _ => format!(", {number} {what}"),
     };
+    let (repeats, empty) = (count(repeated, "repeated"), count(empty, "empty"));
     output::note(&format!(
-        "{} rows: {} to learn from, {wrong} wrong{repeats}; {} accounts for each\n",
+        "{} rows: {} to learn from, {wrong} wrong{repeats}{empty}; {} accounts for each\n",
         manifest.inputs,
         manifest.samples,
         folder.join("ledger.jsonl").display()
     ));
+    for note in task::notes(data, 0, &passed_over) {
+        output::note(&format!("{note}\n"));
+    }
     if manifest.samples == 0 {
         bail!("{source}: there is nothing to learn from");
     }
