@@ -444,7 +444,9 @@ impl Finder<'_> {
     fn take(&mut self, tokens: Vec<Token>, inline: bool) {
         // Where a macro's argument goes there is a definition, of whatever kind.
         let is_template = !self.is_prose && tokens.contains(&Token::Char('#'));
-        if is_template || code::is_keyword(&tokens) || tokens.iter().all(Token::is_blank) {
+        let is_date = self.is_prose && code::is_date(&tokens);
+        if is_template || is_date || code::is_keyword(&tokens) || tokens.iter().all(Token::is_blank)
+        {
             return;
         }
         // In prose a percent sign is one, which LaTeX writes with a backslash.

@@ -8,7 +8,7 @@ use crate::tokens::{Source, Token};
 mod define;
 
 /// While a formula is spelled out, no more tokens than this are put in.
-const MOST_TOKENS: usize = 32 << 10;
+const MOST_TOKENS: usize = 8 << 10;
 /// An argument is not looked for further than this.
 const MOST_ARGUMENT: usize = 8 << 10;
 /// What stands for an optional argument that is not given.
@@ -446,7 +446,7 @@ mod tests {
             million.push_str(&format!(r"\def\m{next}{{{ten}}}"));
         }
         let error = expanded(&macros(&million), r"\mg").unwrap_err();
-        assert!(error.contains("32768 tokens"), "{error}");
+        assert!(error.contains("8192 tokens"), "{error}");
         let growing = macros(r"\def\a#1{\a{#1#1}}");
         assert!(expanded(&growing, r"\a{xy}").is_err());
     }

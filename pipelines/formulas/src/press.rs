@@ -18,7 +18,7 @@ use crate::page::{Alignment, Style, lay_out};
 use crate::paint::{self, Painted, Room, Scene};
 use crate::split::{is_held_out, seed};
 use crate::texts::Texts;
-use crate::typeset::{Unrenderable, shown, typeset};
+use crate::typeset::{MOST_BYTES, Unrenderable, shown, typeset};
 use crate::{compose, grammar, wording};
 
 /// Room for a paragraph and for a document, in pixels.
@@ -160,6 +160,12 @@ impl Press {
         latex: &str,
         inline: bool,
     ) -> Result<Drawn, FormulasError> {
+        if latex.len() > MOST_BYTES {
+            return Ok(Err(Unrenderable {
+                reason: "the source is too long",
+                detail: format!("{}: {} bytes", beginning(latex), latex.len()),
+            }));
+        }
         let form = normalise(latex);
         if is_held_out(&form) != (self.split == Split::Test) {
             return Ok(Err(Unrenderable {

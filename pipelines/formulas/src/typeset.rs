@@ -20,7 +20,7 @@ use crate::katex::KatexFaces;
 use crate::lettering::Lettering;
 
 /// Longer sources are refused unread.
-const MOST_BYTES: usize = 4096;
+pub const MOST_BYTES: usize = 4096;
 /// Thickness of lines that the layout leaves to the renderer, in ems.
 const STROKE: f32 = 0.045;
 /// Pieces that a bent stroke is cut into.

@@ -2,7 +2,7 @@
 
 use super::Finder;
 use crate::macros::pass_branch;
-use crate::tokens::Token;
+use crate::tokens::{Token, print};
 
 /// Environments whose content is shown as it is written, or not at all.
 const VERBATIM: [&str; 26] = [
@@ -52,6 +52,14 @@ pub(super) fn is_code(name: &str) -> bool {
         "ExplSyntaxOn",
     ];
     code.contains(&name)
+}
+
+/// Whether it is a date: in Markdown a backslash before brackets may be there to keep them.
+pub(super) fn is_date(tokens: &[Token]) -> bool {
+    let text = print(tokens);
+    let parts: Vec<&str> = text.trim().split(['/', '-', '.']).collect();
+    let number = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    parts.len() == 3 && parts.iter().all(number) && parts.iter().any(|part| part.len() == 4)
 }
 
 /// Whether what stands between two dollars is what a program that keeps versions put there.
@@ -172,9 +180,13 @@ impl Finder<'_> {
     pub(super) fn pass_short_verb(&mut self, sign: char) {
         // As it is written: a percent sign in it begins no comment.
         if let Some(rest) = self.source.raw() {
-            let line = rest.find('\n').unwrap_or(rest.len());
-            let end = rest[..line].find(sign).map(|at| at + sign.len_utf8());
-            self.source.skip(end.unwrap_or(line));
+            let end = rest.find(|c| c == sign || c == '\n').unwrap_or(rest.len());
+            let found = if rest[end..].starts_with(sign) {
+                sign.len_utf8()
+            } else {
+                0
+            };
+            self.source.skip(end + found);
             return;
         }
         while let Some(token) = self.source.next() {

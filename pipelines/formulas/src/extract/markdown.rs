@@ -143,8 +143,8 @@ fn without_spans(text: &str) -> String {
             at += end.unwrap_or(length);
         } else {
             let begins = |(open, _): &(&str, &str)| {
-                let after = &rest[open.len().min(rest.len())..];
-                let is_name = !after.starts_with(|c: char| c.is_ascii_alphanumeric());
+                let after = rest.as_bytes().get(open.len());
+                let is_name = !after.is_some_and(u8::is_ascii_alphanumeric);
                 lower[at..].starts_with(open) && (open.ends_with('-') || is_name)
             };
             let element = ELEMENTS.iter().position(|element| begins(element));

@@ -50,6 +50,7 @@ fn prices_are_no_formulas() {
         "$HOME and $PATH, $HOME/bin:$PATH",
         "between $3 million and $4 million",
         "a deposit of $50, plus 20$",
+        "v1.2 \\[2016/09/19\\] and $2019-04-20$",
         "\\$x\\$",
         "$a\n\nb$",
     ] {
@@ -118,7 +119,7 @@ fn definitions_hold_no_formulas_but_what_uses_them_does() {
 #[test]
 fn a_text_cut_anywhere_is_read_without_fault() {
     let text = "é $x$ $$y$$ \\(z\\) \\begin{align}a\\end{align} ``` ` % \\newcommand{\\R}[1]{é#1} \
-                \\verb|é| \\begin{verbatim}é\\end{verbatim} \\iffalse é\\fi \\MakeShortVerb{\\|} |é|";
+                \\verb|é| \\begin{verbatim}é\\end{verbatim} \\iffalse é\\fi \\MakeShortVerb{\\|} |é| <é> <pré</pre> <!--é--> ~~~é $`é`$ \\begin{tabular}{é$é}";
     for end in (0..=text.len()).filter(|&end| text.is_char_boundary(end)) {
         for markup in [Markup::Tex, Markup::Markdown, Markup::Plain] {
             find(&text[..end], markup);
