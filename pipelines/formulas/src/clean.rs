@@ -105,7 +105,7 @@ fn cleaned(tokens: Vec<Token>, depth: usize) -> Vec<Token> {
         open: Vec::new(),
         depth,
     };
-    while let Some(token) = cleaner.source.next() {
+    while let Some(token) = cleaner.source.token() {
         cleaner.step(token);
     }
     cleaner.out
@@ -266,7 +266,7 @@ impl Cleaner {
     fn root(&mut self) {
         let mut degree = Vec::new();
         while degree.len() < 60 {
-            match self.source.next() {
+            match self.source.token() {
                 Some(token) if token.is("of") => {
                     degree.push(Token::Char(']'));
                     self.source.put_back(degree);
@@ -356,7 +356,7 @@ impl Cleaner {
         let mut read = Vec::new();
         let mut text = String::new();
         while text.len() < 24 {
-            let Some(token) = self.source.next() else {
+            let Some(token) = self.source.token() else {
                 break;
             };
             let letter = match token {
@@ -385,7 +385,7 @@ impl Cleaner {
     fn pass_stretch(&mut self, word: &str) {
         let (mut read, mut text) = (Vec::new(), String::new());
         while text.len() < 24 {
-            let letter = match self.source.next() {
+            let letter = match self.source.token() {
                 Some(Token::Char(letter)) => letter,
                 Some(Token::Space) => ' ',
                 other => {

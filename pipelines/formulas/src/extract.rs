@@ -127,7 +127,7 @@ pub fn find(text: &str, markup: Markup) -> Formulas {
         added: (0, 0),
         before: None,
     };
-    while let Some(token) = finder.source.next() {
+    while let Some(token) = finder.source.token() {
         let last = token.clone();
         if !finder.step(token) {
             break;
@@ -178,11 +178,7 @@ impl Finder<'_> {
             Token::Char('$') if self.source.take(&Token::Char('$')) => {
                 self.formula(End::Dollars);
             }
-            Token::Char('$') => {
-                if !self.is_prose || self.may_open() {
-                    self.formula(End::Dollar);
-                }
-            }
+            Token::Char('$') if !self.is_prose || self.may_open() => self.formula(End::Dollar),
             Token::Char(sign) if self.short_verbs.contains(&sign) => {
                 self.pass_short_verb(sign);
             }
@@ -230,7 +226,9 @@ impl Finder<'_> {
         };
         let name = print(&group);
         if self.pass_verbatim(&name) {
-        } else if is_display(&name) {
+            return;
+        }
+        if is_display(&name) {
             self.formula(End::Environment(name));
         } else {
             self.pass_columns(&name);
@@ -338,7 +336,7 @@ impl Finder<'_> {
                     _ => Missing::TooLong(read),
                 });
             }
-            let Some(token) = self.source.next() else {
+            let Some(token) = self.source.token() else {
                 return Err(Missing::End(read, inner));
             };
             let closes = match (&token, end) {
@@ -350,7 +348,7 @@ impl Finder<'_> {
             };
             if closes && (depth <= 0 || *end == End::Square) {
                 if *end == End::Dollars {
-                    self.source.next();
+                    self.source.token();
                 }
                 return Ok(read);
             }

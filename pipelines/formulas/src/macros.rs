@@ -69,7 +69,7 @@ impl Macros {
     pub fn of_packages() -> &'static Self {
         static MACROS: LazyLock<Macros> = LazyLock::new(|| {
             let (mut macros, mut source) = (Macros::default(), Source::latex(PACKAGES));
-            while let Some(token) = source.next() {
+            while let Some(token) = source.token() {
                 if let Token::Command(name) = token {
                     macros.define(&name, &mut source);
                 }
@@ -115,7 +115,7 @@ impl Macros {
     pub fn expand(&self, tokens: Vec<Token>, at: usize) -> Result<Vec<Token>, String> {
         let (mut source, mut out) = (Source::of(tokens), Vec::new());
         let mut left = MOST_TOKENS;
-        while let Some(token) = source.next() {
+        while let Some(token) = source.token() {
             let Token::Command(name) = token else {
                 out.push(token);
                 continue;
@@ -220,7 +220,7 @@ impl Macro {
 fn until(end: &[Token], source: &mut Source<'_>) -> Option<Vec<Token>> {
     let (mut read, mut depth) = (Vec::new(), 0isize);
     while read.len() <= MOST_ARGUMENT && depth >= 0 {
-        let Some(token) = source.next() else { break };
+        let Some(token) = source.token() else { break };
         match token {
             Token::Open => depth += 1,
             Token::Close => depth -= 1,
@@ -250,7 +250,7 @@ fn branch(name: &str, source: &mut Source<'_>) -> Option<Result<Vec<Token>, Stri
         _ => return value_branch(name, source),
     };
     let (mut taken, mut depth, mut is_first) = (Vec::new(), 0usize, true);
-    while let Some(token) = source.next() {
+    while let Some(token) = source.token() {
         match (nesting(&token), depth) {
             (Nesting::End, 0) => break,
             (Nesting::Else, 0) => {
@@ -271,7 +271,7 @@ fn branch(name: &str, source: &mut Source<'_>) -> Option<Result<Vec<Token>, Stri
 /// Passes by what a condition that does not hold keeps out.
 pub fn pass_branch(source: &mut Source<'_>) {
     let mut depth = 0usize;
-    while let Some(token) = source.next() {
+    while let Some(token) = source.token() {
         match (nesting(&token), depth) {
             (Nesting::End | Nesting::Else, 0) => return,
             (Nesting::End, _) => depth -= 1,
@@ -368,7 +368,7 @@ mod tests {
 
     fn macros(text: &str) -> Macros {
         let (mut macros, mut source) = (Macros::default(), Source::latex(text));
-        while let Some(token) = source.next() {
+        while let Some(token) = source.token() {
             if let Token::Command(name) = token {
                 macros.define(&name, &mut source);
             }

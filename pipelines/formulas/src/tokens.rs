@@ -106,7 +106,7 @@ impl<'a> Source<'a> {
     }
 
     /// The next token.
-    pub fn next(&mut self) -> Option<Token> {
+    pub fn token(&mut self) -> Option<Token> {
         self.pending.pop().or_else(|| self.cut())
     }
 
@@ -150,13 +150,13 @@ impl<'a> Source<'a> {
     pub fn enclosed(&mut self, open: &Token, close: &Token, most: usize) -> Option<Vec<Token>> {
         let mut read = Vec::new();
         while self.peek().is_some_and(Token::is_blank) {
-            read.extend(self.next());
+            read.extend(self.token());
         }
         if self.peek() != Some(open) {
             self.put_back(read);
             return None;
         }
-        read.extend(self.next());
+        read.extend(self.token());
         let (start, mut depth) = (read.len(), 0usize);
         let most = if self.in_vain > MOST_IN_VAIN {
             most.min(FEW)
@@ -164,7 +164,7 @@ impl<'a> Source<'a> {
             most
         };
         while read.len() - start <= most {
-            let Some(token) = self.next() else { break };
+            let Some(token) = self.token() else { break };
             if token == *close && depth == 0 {
                 return Some(read.split_off(start));
             }
@@ -188,7 +188,7 @@ impl<'a> Source<'a> {
         self.blanks();
         match self.peek()? {
             Token::Open | Token::Close => None,
-            _ => self.next().map(|token| vec![token]),
+            _ => self.token().map(|token| vec![token]),
         }
     }
 
@@ -261,7 +261,7 @@ fn is_letter(letter: char) -> bool {
 /// All tokens of a text.
 pub fn read(latex: &str) -> Vec<Token> {
     let mut source = Source::latex(latex);
-    std::iter::from_fn(|| source.next()).collect()
+    std::iter::from_fn(|| source.token()).collect()
 }
 
 /// Tokens as a text that is read as the same tokens.
@@ -320,6 +320,6 @@ mod tests {
         assert_eq!(source.group(9), None);
         assert_eq!(source.brackets(9).map(|g| print(&g)).as_deref(), Some("d"));
         assert_eq!(source.group(9), None);
-        assert_eq!(source.next(), Some(Token::Open));
+        assert_eq!(source.token(), Some(Token::Open));
     }
 }

@@ -170,7 +170,7 @@ pub(super) fn spell(letter: char, source: &mut Source<'_>, out: &mut Vec<Token>)
             break;
         };
         script.push_str(&plain(next));
-        source.next();
+        source.token();
     }
     out.push(Token::Char(if lowered { '_' } else { '^' }));
     out.push(Token::Open);

@@ -20,12 +20,12 @@ pub(super) fn kind(name: &str) -> Option<&'static str> {
 pub(super) fn text(own: &str, tokens: Vec<Token>, depth: usize) -> Vec<Token> {
     let mut source = Source::of(tokens);
     let (mut pieces, mut words) = (Vec::new(), Vec::new());
-    while let Some(token) = source.next() {
+    while let Some(token) = source.token() {
         match token {
             Token::Char('$') => {
                 finish(own, &mut words, &mut pieces);
                 let mut inner = Vec::new();
-                while let Some(token) = source.next().filter(|t| *t != Token::Char('$')) {
+                while let Some(token) = source.token().filter(|t| *t != Token::Char('$')) {
                     inner.push(token);
                 }
                 pieces.push(cleaned(inner, depth + 1));
@@ -34,7 +34,7 @@ pub(super) fn text(own: &str, tokens: Vec<Token>, depth: usize) -> Vec<Token> {
                 "(" => {
                     finish(own, &mut words, &mut pieces);
                     let mut inner = Vec::new();
-                    while let Some(token) = source.next().filter(|t| !t.is(")")) {
+                    while let Some(token) = source.token().filter(|t| !t.is(")")) {
                         inner.push(token);
                     }
                     pieces.push(cleaned(inner, depth + 1));

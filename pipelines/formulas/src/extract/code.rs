@@ -137,11 +137,11 @@ impl Finder<'_> {
             "catcode" | "char" | "mathcode" | "lccode" | "uccode" | "delcode" => {
                 self.source.blanks();
                 if self.source.take(&Token::Char('`')) {
-                    self.source.next();
+                    self.source.token();
                 }
             }
             "iffalse" | "ifmmode" => pass_branch(&mut self.source),
-            "string" | "noexpand" => drop(self.source.next()),
+            "string" | "noexpand" => drop(self.source.token()),
             _ => return false,
         }
         true
@@ -163,7 +163,7 @@ impl Finder<'_> {
             return;
         }
         // A sign that was looked at already is no longer part of the text.
-        let sign = match self.source.next() {
+        let sign = match self.source.token() {
             Some(Token::Char(sign)) => sign,
             Some(Token::Command(name)) => {
                 // A backslash is the sign.
@@ -180,7 +180,7 @@ impl Finder<'_> {
     pub(super) fn pass_short_verb(&mut self, sign: char) {
         // As it is written: a percent sign in it begins no comment.
         if let Some(rest) = self.source.raw() {
-            let end = rest.find(|c| c == sign || c == '\n').unwrap_or(rest.len());
+            let end = rest.find([sign, '\n']).unwrap_or(rest.len());
             let found = if rest[end..].starts_with(sign) {
                 sign.len_utf8()
             } else {
@@ -189,7 +189,7 @@ impl Finder<'_> {
             self.source.skip(end + found);
             return;
         }
-        while let Some(token) = self.source.next() {
+        while let Some(token) = self.source.token() {
             if token == Token::Char(sign) || token == Token::Paragraph {
                 return;
             }

@@ -147,7 +147,7 @@ fn without_spans(text: &str) -> String {
                 let is_name = !after.is_some_and(u8::is_ascii_alphanumeric);
                 lower[at..].starts_with(open) && (open.ends_with('-') || is_name)
             };
-            let element = ELEMENTS.iter().position(|element| begins(element));
+            let element = ELEMENTS.iter().position(begins);
             let end = element.filter(|i| !never[*i]).and_then(|i| {
                 let close = ELEMENTS[i].1;
                 let end = lower[at..].find(close).map(|end| end + close.len());

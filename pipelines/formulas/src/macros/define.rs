@@ -72,7 +72,7 @@ impl Macros {
         let (mut open, mut any, mut part) = (0isize, false, false);
         let mut dollars = 0usize;
         let mut source = Source::of(body.to_vec());
-        while let Some(token) = source.next() {
+        while let Some(token) = source.token() {
             match token {
                 Token::Char('$') => dollars += 1,
                 Token::Command(name) => match name.as_str() {
@@ -113,7 +113,7 @@ impl Macros {
         source.blanks();
         source.take(&Token::Char('='));
         source.blanks();
-        let other = source.next()?;
+        let other = source.token()?;
         if let Token::Command(other) = &other
             && let Some(known) = self.get(other, source.at())
         {
@@ -177,7 +177,7 @@ fn name(source: &mut Source<'_>) -> Option<String> {
         Some(group) => group.into_iter().find(|token| !token.is_blank()),
         None => {
             source.blanks();
-            source.next()
+            source.token()
         }
     };
     match token? {
@@ -220,13 +220,13 @@ fn plain_definition(source: &mut Source<'_>) -> Option<(String, Macro)> {
     let name = name(source)?;
     let (mut first, mut arguments) = (Vec::new(), Vec::<Vec<Token>>::new());
     while *source.peek()? != Token::Open {
-        match source.next()? {
+        match source.token()? {
             Token::Char('#') => {
                 let digit = matches!(source.peek(), Some(Token::Char(c)) if c.is_ascii_digit());
                 if !digit || arguments.len() == 9 {
                     return None;
                 }
-                source.next();
+                source.token();
                 arguments.push(Vec::new());
             }
             Token::Close | Token::Paragraph => return None,
@@ -271,7 +271,7 @@ fn document_command(source: &mut Source<'_>) -> Option<(String, Macro)> {
     let (mut list, mut arguments) = (Source::of(list), Vec::new());
     loop {
         list.blanks();
-        let Some(token) = list.next() else { break };
+        let Some(token) = list.token() else { break };
         let Token::Char(kind) = token else {
             return None;
         };
@@ -279,12 +279,12 @@ fn document_command(source: &mut Source<'_>) -> Option<(String, Macro)> {
             '+' | '!' => continue,
             'm' => Argument::Required,
             's' => Argument::Flag(Token::Char('*')),
-            't' => Argument::Flag(list.next()?),
+            't' => Argument::Flag(list.token()?),
             'o' => in_brackets(none()),
             'O' => in_brackets(list.argument(MOST_BODY)?),
-            'd' | 'r' => Argument::Optional(list.next()?, list.next()?, none()),
+            'd' | 'r' => Argument::Optional(list.token()?, list.token()?, none()),
             'D' | 'R' => {
-                let (open, close) = (list.next()?, list.next()?);
+                let (open, close) = (list.token()?, list.token()?);
                 Argument::Optional(open, close, list.argument(MOST_BODY)?)
             }
             'g' => Argument::Optional(Token::Open, Token::Close, none()),

@@ -28,7 +28,7 @@ pub(super) enum Lexeme {
 /// The lexemes of tokens; what is incomplete at the end stays as characters.
 pub(super) fn lexemes(tokens: Vec<Token>) -> Vec<Lexeme> {
     let (mut source, mut out) = (Source::of(tokens), Vec::new());
-    while let Some(token) = source.next() {
+    while let Some(token) = source.token() {
         match token {
             Token::Open => out.push(Lexeme::Open),
             Token::Close => out.push(Lexeme::Close),
