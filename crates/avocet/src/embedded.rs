@@ -24,3 +24,20 @@ pub fn part() -> PartSource<'static> {
         tokenizer: TOKENIZER,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_model_stands_in_the_program_once() {
+        let program = std::env::current_exe().expect("a running test has a path");
+        let program = std::fs::read(program).expect("it can be read");
+        for part in [WEIGHTS, TOKENIZER] {
+            let middle = &part[part.len() / 2..][..64];
+            let places = program.windows(middle.len());
+            let found = places.filter(|place| place[0] == middle[0] && *place == middle);
+            assert_eq!(found.count(), 1);
+        }
+    }
+}
