@@ -148,7 +148,12 @@ impl Fetcher {
         let start = Instant::now();
         let mut next = asked.clone();
         for _ in 0..=self.limits.max_redirects {
-            let answer = self.once(&next, &asked, "*/*")?;
+            // One limit for all hops: a server that leads on and on gets no more time.
+            let left = self.limits.timeout.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                return Err(self.timed_out(&asked));
+            }
+            let answer = self.once_within(&next, &asked, "*/*", left)?;
             let Some(target) = answer.redirect() else {
                 return match answer.status {
                     200..300 => Ok(answer),
@@ -162,9 +167,6 @@ impl Fetcher {
                 url: target.to_owned(),
                 reason: error.to_string(),
             })?;
-            if start.elapsed() > self.limits.timeout {
-                return Err(self.timed_out(&asked));
-            }
         }
         let limit = self.limits.max_redirects;
         Err(WebError::Redirects {
@@ -178,6 +180,16 @@ impl Fetcher {
     ///
     /// Errors if the URL or its address is refused, or no whole answer comes.
     pub fn once(&self, url: &Url, asked: &Url, accept: &str) -> Result<Answer, WebError> {
+        self.once_within(url, asked, accept, self.limits.timeout)
+    }
+
+    fn once_within(
+        &self,
+        url: &Url,
+        asked: &Url,
+        accept: &str,
+        timeout: Duration,
+    ) -> Result<Answer, WebError> {
         check(url, asked)?;
         let mut bare = url.clone();
         bare.set_fragment(None);
@@ -194,6 +206,11 @@ impl Fetcher {
             .header("Accept-Language", "en-US,en;q=0.9")
             .body(())
             .map_err(|error| broken(error.to_string()))?;
+        let request = self
+            .agent
+            .configure_request(request)
+            .timeout_global(Some(timeout))
+            .build();
         let response = self
             .agent
             .run(request)
