@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -218,5 +218,68 @@ fn ask_shows_a_local_page() -> Result<()> {
     ])?;
     let said: serde_json::Value = serde_json::from_str(&output)?;
     assert_eq!(said["images"][0]["width"], 448, "{said}");
+    Ok(())
+}
+
+/// A question about a page, asked with a folder of its own for what is temporary.
+fn asked(folder: &TempDir, page: &str) -> Result<(Output, Duration)> {
+    let place = folder.path().join("temporary");
+    fs::create_dir_all(&place)?;
+    let start = Instant::now();
+    let output = Command::new(binary())
+        .args(["ask", page, "Read the title."])
+        .env("TMPDIR", &place)
+        .stdin(Stdio::null())
+        .output()?;
+    let took = start.elapsed();
+    let left: Vec<_> = fs::read_dir(&place)?.flatten().map(|e| e.path()).collect();
+    anyhow::ensure!(left.is_empty(), "{left:?} is left behind");
+    for process in fs::read_dir("/proc")?.flatten() {
+        let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).into_owned();
+        anyhow::ensure!(
+            !line.contains(&*place.to_string_lossy()),
+            "{line} still runs"
+        );
+    }
+    Ok((output, took))
+}
+
+#[test]
+fn a_page_that_does_not_end_is_answered_within_half_a_minute() -> Result<()> {
+    let folder = TempDir::new()?;
+    for (name, script) in [
+        ("busy", "setTimeout(() => { while (1); }, 200)"),
+        ("alert", "while (1) alert('again')"),
+        (
+            "unload",
+            "onbeforeunload = () => 'stay'; setInterval(() => location.reload(), 1)",
+        ),
+    ] {
+        let page = path(&folder, &format!("{name}.html"));
+        let html = format!(
+            "<body style='margin:0;background:white;font:bold 40px sans-serif'><h1>Harbour 27</h1><script>{script}</script>"
+        );
+        fs::write(&page, html)?;
+        let (output, took) = asked(&folder, &page)?;
+        assert!(
+            output.status.success(),
+            "{}",
+            crate::command::stderr(&output)
+        );
+        let answer = crate::command::stdout(&output);
+        assert!(answer.starts_with("Harbour"), "{name}: {answer}");
+        assert!(took < Duration::from_secs(30), "{name}: {took:?}");
+    }
+    let page = path(&folder, "nothing.html");
+    fs::write(&page, "<script>while (1);</script>")?;
+    let (output, took) = asked(&folder, &page)?;
+    let said = crate::command::stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("nothing.html") && said.contains("a script of it that does not end"),
+        "{said}"
+    );
+    assert!(took < Duration::from_secs(30), "{took:?}");
     Ok(())
 }

@@ -27,8 +27,13 @@ pub enum RenderError {
         kind: String,
     },
     /// It was not ready in time.
-    #[error("the page was not ready after {0} s")]
-    TooSlow(u64),
+    #[error("the page was not ready after {seconds} s, it waited for {awaited}")]
+    TooSlow {
+        /// How long it was waited.
+        seconds: u64,
+        /// For what.
+        awaited: String,
+    },
     /// It is too large to be looked at.
     #[error("the page has more than {0} elements")]
     TooLarge(u64),
@@ -58,7 +63,7 @@ impl RenderError {
                 | Web::Credentials { .. },
             ) => "refused address",
             Self::Web(Web::NoHost { .. }) => "no such host",
-            Self::Web(Web::Timeout { .. }) | Self::TooSlow(_) => "took too long",
+            Self::Web(Web::Timeout { .. }) | Self::TooSlow { .. } => "took too long",
             Self::Web(Web::Status { .. }) => "not found",
             Self::Web(_) => "no answer",
             Self::File { reason, .. } => reason,
@@ -80,7 +85,10 @@ impl RenderError {
                 BrowserError::Missing | BrowserError::NotAProgram { .. } | BrowserError::Limited(_)
             )
         );
-        matches!(self, Self::Crashed | Self::TooSlow(_) | Self::Browser(_)) && !lasting
+        matches!(
+            self,
+            Self::Crashed | Self::TooSlow { .. } | Self::Browser(_)
+        ) && !lasting
     }
 }
 

@@ -22,6 +22,8 @@ mod one;
 mod questions;
 mod render;
 mod renderer;
+mod rounds;
+mod scripts;
 mod seen;
 mod share;
 pub mod synthetic;

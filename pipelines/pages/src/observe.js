@@ -1,17 +1,73 @@
 // Looks at a page as it is shown: its lines of text in reading order, headings, links, buttons
 // and fields with their boxes. Runs in a world of its own, where the page's scripts have changed
-// nothing. Boxes are [left, top, right, bottom] in CSS pixels of the area shown.
+// nothing. Boxes are [left, top, right, bottom] in CSS pixels of the area shown: the window's, or
+// `limits.height` rows from the page's top, for which the window is only scrolled and keeps its size.
 ((limits) => {
   'use strict';
   const all = document.getElementsByTagName('*').length;
   if (all > limits.elements) return JSON.stringify({ too_large: all });
-  const area = { right: window.innerWidth, bottom: window.innerHeight };
+  const area = { right: window.innerWidth, bottom: limits.height || window.innerHeight };
   const tidy = (text) => text.replace(/[\s\u00a0\u200b\u00ad\ufeff]+/g, ' ').trim();
   const styles = new Map();
   const style = (element) => {
     let found = styles.get(element);
     if (!found) styles.set(element, (found = getComputedStyle(element)));
     return found;
+  };
+  // Where the window has been scrolled to look below its first rows; places are those at the top.
+  const root = document.scrollingElement || document.documentElement;
+  let scrolled = 0;
+  const scroll = (to) => {
+    if (to === scrolled) return;
+    window.scrollTo({ left: 0, top: to, behavior: 'instant' });
+    scrolled = root.scrollTop;
+  };
+  // What does not scroll with the page: parts that are fixed, or stick to an edge.
+  const pins = new Map();
+  const pinOf = (element) => {
+    const path = [];
+    let node = element;
+    for (; node && !pins.has(node); node = node.parentElement || (node.getRootNode() || {}).host) path.push(node);
+    let found = node ? pins.get(node) : null;
+    for (const each of path.reverse()) {
+      if (!found && /^(fixed|sticky)$/.test(style(each).position)) found = { element: each, top: null };
+      pins.set(each, found);
+    }
+    return found;
+  };
+  // A rectangle of an element as it is with the window at the page's top.
+  const placed = (element, rects) => {
+    if (scrolled > 0 && pinOf(element)) scroll(0);
+    return rects().map((rect) => ({ left: rect.left, right: rect.right, top: rect.top + scrolled,
+      bottom: rect.bottom + scrolled, width: rect.width, height: rect.height }));
+  };
+  // Whether a part that does not scroll is now elsewhere on the page than with the window at its top.
+  const isMoved = (pin) => {
+    const { top } = pin.element.getBoundingClientRect();
+    if (pin.top === null) {
+      const at = scrolled;
+      scroll(0);
+      pin.top = pin.element.getBoundingClientRect().top;
+      scroll(at);
+    }
+    return Math.abs(top + scrolled - pin.top) > 1;
+  };
+  // What lies at a place, from above; null where that cannot be found out.
+  const stackAt = (element, x, y) => {
+    const tall = window.innerHeight;
+    if (y < tall) {
+      scroll(0);
+    } else if (y - scrolled < 0.3 * tall || y - scrolled > 0.8 * tall) {
+      scroll(Math.round(y - tall / 2));
+    }
+    if (y - scrolled < 0 || y - scrolled >= tall) return null;
+    if (scrolled > 0) {
+      const pin = pinOf(element);
+      if (pin && isMoved(pin)) return null;
+    }
+    const within = element.getRootNode();
+    const stack = (within.elementsFromPoint ? within : document).elementsFromPoint(x, y - scrolled);
+    return scrolled > 0 ? stack.filter((above) => !pinOf(above) || !isMoved(pinOf(above))) : stack;
   };
   const box = (rect) => [Math.max(0, rect.left), Math.max(0, rect.top),
     Math.min(area.right, rect.right), Math.min(area.bottom, rect.bottom)].map((side) => Math.round(side * 100) / 100);
@@ -29,8 +85,8 @@
   };
   // Whether a point of an element is seen: nothing that covers lies above it.
   const seenAt = (element, x, y) => {
-    const root = element.getRootNode();
-    const stack = (root.elementsFromPoint ? root : document).elementsFromPoint(x, y);
+    const stack = stackAt(element, x, y);
+    if (!stack) return true;
     for (const above of stack) {
       if (related(above, element)) return true;
       if (covers(above) && !related(element, above)) return false;
@@ -79,7 +135,7 @@
     if (!node.data.trim() || !shown(element)) return;
     const range = document.createRange();
     range.selectNodeContents(node);
-    const rects = [...range.getClientRects()].filter((rect) => rect.width > 0 && rect.height > 0);
+    const rects = placed(element, () => [...range.getClientRects()]).filter((rect) => rect.width > 0 && rect.height > 0);
     if (!rects.length || rects.every((rect) => rect.bottom <= 0 || rect.top >= area.bottom)) return;
     if (style(element).fontSize === '0px') return;
     if (rects.length === 1) {
@@ -98,7 +154,7 @@
     for (const match of node.data.matchAll(/[^\s]+/g)) {
       range.setStart(node, match.index);
       range.setEnd(node, match.index + match[0].length);
-      const rect = range.getBoundingClientRect();
+      const [rect] = placed(element, () => [range.getBoundingClientRect()]);
       if (rect.width <= 0) continue;
       const middle = (rect.top + rect.bottom) / 2;
       if (line && middle > line.rect.top && middle < line.rect.bottom) {
@@ -126,7 +182,7 @@
     if (node.nodeType !== Node.ELEMENT_NODE) return;
     if (/^(SCRIPT|STYLE|NOSCRIPT|TEMPLATE|OPTION|IFRAME|VIDEO|AUDIO|CANVAS|OBJECT|HEAD)$/.test(node.tagName.toUpperCase())) return;
     if (/^(INPUT|TEXTAREA|SELECT)$/.test(node.tagName)) {
-      const rect = node.getBoundingClientRect();
+      const [rect] = placed(node, () => [node.getBoundingClientRect()]);
       const text = tidy(fieldText(node));
       if (text && shown(node) && seen(node, rect)) add(text, rect, node, inside(rect), true, true);
       return;
@@ -156,7 +212,7 @@
     }
   }
   const ofElement = (element) => {
-    const rects = [...element.getClientRects()].filter((rect) => rect.width > 0.5 && rect.height > 0.5);
+    const rects = placed(element, () => [...element.getClientRects()]).filter((rect) => rect.width > 0.5 && rect.height > 0.5);
     if (!rects.length || !shown(element)) return null;
     const whole = { left: Math.min(...rects.map((r) => r.left)), top: Math.min(...rects.map((r) => r.top)),
       right: Math.max(...rects.map((r) => r.right)), bottom: Math.max(...rects.map((r) => r.bottom)) };
@@ -196,9 +252,10 @@
   }
   let frames = 0;
   for (const frame of document.querySelectorAll('iframe, object, embed, canvas')) {
-    const rect = frame.getBoundingClientRect();
+    const [rect] = placed(frame, () => [frame.getBoundingClientRect()]);
     if (rect.width > 40 && rect.height > 20 && rect.top < area.bottom && rect.bottom > 0 && shown(frame)) frames += 1;
   }
+  scroll(0);
   return JSON.stringify({
     title: tidy(document.title).slice(0, 300),
     width: area.right,

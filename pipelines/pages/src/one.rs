@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use avocet_media::web::{Answer, Fetcher, WebLimits, web_url};
 use avocet_media::{ImageError, Limits, Picture, decode};
@@ -32,6 +33,7 @@ pub fn address(url: &str, view: View) -> Result<Shown, RenderError> {
 ///
 /// Errors as it does.
 pub fn address_by(fetcher: Arc<Fetcher>, url: &str, view: View) -> Result<Shown, RenderError> {
+    let began = Instant::now();
     let answer = fetcher.get(url)?;
     let start = &answer.body[..answer.body.len().min(64)];
     let known = decode(start, &Limits::default());
@@ -42,7 +44,7 @@ pub fn address_by(fetcher: Arc<Fetcher>, url: &str, view: View) -> Result<Shown,
         return Ok(Shown::File(answer.body));
     }
     let gate = web_gate(fetcher, url, answer)?;
-    screen(gate, view).map(Shown::Page)
+    screen(gate, view, began.elapsed()).map(Shown::Page)
 }
 
 /// The first screen of an HTML file, which is shown alone: nothing else is read for it.
@@ -51,7 +53,7 @@ pub fn address_by(fetcher: Arc<Fetcher>, url: &str, view: View) -> Result<Shown,
 pub fn file(path: &Path, view: View) -> Result<Picture, RenderError> {
     let name = path.display().to_string();
     let gate = Gate::file(path).map_err(|reason| RenderError::File { name, reason })?;
-    screen(gate, view)
+    screen(gate, view, Duration::ZERO)
 }
 
 /// The gate of a page that has been fetched.
@@ -76,8 +78,11 @@ pub(crate) fn web_gate(
     })
 }
 
-fn screen(gate: Gate, view: View) -> Result<Picture, RenderError> {
-    let mut renderer = Renderer::new(RenderLimits::default())?;
+/// The first screen; `spent` of the page's time are over.
+fn screen(gate: Gate, view: View, spent: Duration) -> Result<Picture, RenderError> {
+    let mut limits = RenderLimits::default();
+    limits.page = limits.page.saturating_sub(spent);
+    let mut renderer = Renderer::new(limits)?;
     Ok(renderer
         .render(&Arc::new(gate), view, Extent::Screen)?
         .picture)

@@ -13,25 +13,22 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::chromium::Browser;
+use crate::chromium::{Browser, BrowserError};
 use crate::error::RenderError;
 use crate::gate::Gate;
 use crate::seen::Seen;
 use crate::view::{Extent, View};
-use crate::visit::{PREPARE, QUIET, Visit};
+use crate::visit::{PREPARE, Visit};
 
 const OBSERVE: &str = include_str!("observe.js");
-/// Time of the page's own clock between its loading and the screenshot.
-const SETTLE_MS: u32 = 1_000;
-/// The same after the window has grown to show the whole page.
-const SETTLE_AGAIN_MS: u32 = 200;
 
 /// How much one page may take.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RenderLimits {
     /// A page that has not loaded by then is shown as it is, or given up if nothing is there.
     pub load: Duration,
-    /// The longest for everything; a browser that takes longer is ended.
+    /// The longest for everything, the browser's start and a second try among it; a browser that
+    /// takes longer is ended.
     pub page: Duration,
     /// Most requests of a page.
     pub requests: usize,
@@ -50,8 +47,8 @@ pub struct RenderLimits {
 impl Default for RenderLimits {
     fn default() -> Self {
         Self {
-            load: Duration::from_secs(20),
-            page: Duration::from_secs(60),
+            load: Duration::from_secs(12),
+            page: Duration::from_secs(25),
             requests: 500,
             bytes: 96 << 20,
             elements: 100_000,
@@ -83,7 +80,10 @@ pub fn render(
 ) -> Result<Rendered, RenderError> {
     browser.limit(limits.page);
     let mut visit = Visit::open(browser, gate, limits)?;
-    let rendered = visit.shown(view, extent);
+    let rendered = match visit.shown(view, extent) {
+        Err(RenderError::Browser(BrowserError::TooSlow(_))) => Err(visit.too_slow()),
+        other => other,
+    };
     let closed = visit.close();
     browser.rest();
     let rendered = rendered?;
@@ -93,42 +93,70 @@ pub fn render(
 
 impl Visit<'_> {
     fn shown(&mut self, view: View, extent: Extent) -> Result<Rendered, RenderError> {
+        self.awaited = "its answer";
         self.prepare(view)?;
         let opened = self.command("Page.navigate", json!({"url": self.gate.url()}))?;
+        self.load()?;
+        if let Some(reason) = opened["errorText"].as_str() {
+            return Err(RenderError::NotOpened(reason.to_owned()));
+        }
+        self.settle()?;
+        let mut height = None;
+        match extent {
+            Extent::Screen => {}
+            Extent::Whole => {
+                self.walk()?;
+                height = self.whole_height(view)?;
+            }
+            Extent::Fitted => {
+                let height = self.fitted_height(view)?;
+                if height != view.height {
+                    self.window(View { height, ..view })?;
+                    self.settle()?;
+                }
+            }
+        }
+        self.awaited = "its text";
+        let seen = self.look(height)?;
+        // A page that is wider than a telephone is shown smaller there.
+        let zoom = f64::from(view.width) / seen.width;
+        let seen = seen.scaled(view.scale * zoom);
+        self.awaited = "its picture";
+        let picture = self.picture(&seen, view.scale, zoom, height.is_some())?;
+        let stopped = self.scripts.interrupted() > 0 || !self.loaded;
+        if stopped && seen.lines.is_empty() && seen.elements.is_empty() && seen.frames == 0 {
+            // Nothing is there because what would have shown it was ended.
+            return Err(self.too_slow());
+        }
+        Ok(Rendered { picture, seen })
+    }
+
+    /// Waits for the page to load; what has not loaded in time is shown as it is.
+    fn load(&mut self) -> Result<(), RenderError> {
+        self.awaited = "its parts to load";
         let start = Instant::now();
         while !self.loaded && start.elapsed() < self.limits.load {
-            self.hear_within(Duration::from_millis(100))?;
+            self.hear()?;
             // A part that is neither here nor failed, such as a frame that cannot be, is not
             // waited for once nothing else happens.
             self.loaded |= self.interactive && self.is_quiet();
         }
-        if let Some(reason) = opened["errorText"].as_str() {
-            return Err(RenderError::NotOpened(reason.to_owned()));
-        }
         if !self.loaded {
-            if !matches!(**self.gate, Gate::Web { .. }) {
-                return Err(RenderError::TooSlow(self.limits.load.as_secs()));
-            }
             self.command("Page.stopLoading", json!({}))?;
         }
-        // The page's timers start together, at the first moment of the clock that is ours.
-        self.command("Emulation.setVirtualTimePolicy", json!({"policy": "pause"}))?;
-        let open = json!({"expression": "window[Symbol.for('avocet.open')]?.()", "timeout": 1_000});
-        self.command("Runtime.evaluate", open)?;
-        self.settle(SETTLE_MS)?;
-        let mut height = view.height;
-        match extent {
-            Extent::Screen => {}
-            Extent::Whole => height = self.whole_height(view)?,
-            Extent::Fitted => height = self.fitted_height(view)?,
+        Ok(())
+    }
+
+    /// What is said of a page that took too long.
+    fn too_slow(&self) -> RenderError {
+        let awaited = match self.scripts.interrupted() {
+            0 => self.waits_for(),
+            _ => "a script of it that does not end".into(),
+        };
+        RenderError::TooSlow {
+            seconds: self.limits.page.as_secs(),
+            awaited,
         }
-        if height != view.height {
-            self.window(View { height, ..view })?;
-            self.settle(SETTLE_AGAIN_MS)?;
-        }
-        let seen = self.look()?.scaled(view.scale);
-        let picture = self.picture(view.width, height)?;
-        Ok(Rendered { picture, seen })
     }
 
     /// Everything that must stand before the page's first byte.
@@ -151,6 +179,11 @@ impl Visit<'_> {
                 "Emulation.setTimezoneOverride",
                 json!({"timezoneId": "UTC"}),
             ),
+            // Whether the browser has the machine's attention is chance.
+            (
+                "Emulation.setFocusEmulationEnabled",
+                json!({"enabled": true}),
+            ),
             ("Emulation.setLocaleOverride", json!({"locale": "en-US"})),
             ("Emulation.setEmulatedMedia", media),
             (
@@ -165,7 +198,6 @@ impl Visit<'_> {
             sent.push((method, self.send(Some(&session), method, params)?));
         }
         for (method, id) in sent {
-            // Network.enable makes events that nobody needs; it is on for its settings only.
             self.answer(id, method)?;
         }
         Ok(())
@@ -176,42 +208,16 @@ impl Visit<'_> {
             .map(drop)
     }
 
-    /// Lets the page's own clock run for a fixed time, faster than ours where it only waits.
-    fn settle(&mut self, budget_ms: u32) -> Result<(), RenderError> {
-        self.settled = false;
-        let policy = json!({
-            "policy": "pauseIfNetworkFetchesPending", "budget": budget_ms,
-            "maxVirtualTimeTaskStarvationCount": 10_000,
-        });
-        self.command("Emulation.setVirtualTimePolicy", policy)?;
-        let start = Instant::now();
-        let mut pushed = false;
-        while !self.settled {
-            self.hear_within(Duration::from_millis(100))?;
-            if !pushed && start.elapsed() > QUIET && self.is_quiet() {
-                pushed = true;
-                let policy = json!({"policy": "advance", "budget": budget_ms});
-                self.command("Emulation.setVirtualTimePolicy", policy)?;
-            }
-            if start.elapsed() > self.limits.load {
-                if matches!(**self.gate, Gate::Web { .. }) {
-                    return Ok(());
-                }
-                return Err(RenderError::TooSlow(self.limits.load.as_secs()));
-            }
-        }
-        Ok(())
-    }
-
-    fn whole_height(&mut self, view: View) -> Result<u32, RenderError> {
+    /// How many rows the page has, at most so many as we show; none if the window shows them all.
+    fn whole_height(&mut self, view: View) -> Result<Option<u32>, RenderError> {
         let sizes = self.command("Page.getLayoutMetrics", json!({}))?;
-        let height = sizes["cssContentSize"]["height"]
-            .as_f64()
-            .unwrap_or(0.0)
-            .ceil() as u32;
-        let by_pixels = self.limits.pixels / (f64::from(view.width) * view.scale * view.scale);
-        let most = self.limits.height.min(by_pixels as u32).max(view.height);
-        Ok(height.clamp(view.height, most))
+        let size = |of: &str, side: &str| sizes[of][side].as_f64().unwrap_or(0.0);
+        let window = size("cssLayoutViewport", "clientHeight").ceil() as u32;
+        let width = size("cssLayoutViewport", "clientWidth").max(f64::from(view.width));
+        let by_pixels = self.limits.pixels / (width * view.scale * view.scale);
+        let most = self.limits.height.min(by_pixels as u32).max(window);
+        let height = (size("cssContentSize", "height").ceil() as u32).min(most);
+        Ok((height > window).then_some(height))
     }
 
     /// The height of the contents, in whole patches of 16 pixels.
@@ -228,15 +234,17 @@ impl Visit<'_> {
             .clamp(SMALLEST.min(view.height), view.height))
     }
 
-    /// What is seen, by a script in a world of its own.
-    fn look(&mut self) -> Result<Seen, RenderError> {
+    /// What is seen in the window, or in so many rows from the page's top, by a script in a world
+    /// of its own.
+    fn look(&mut self, height: Option<u32>) -> Result<Seen, RenderError> {
         let frame = self.target.clone();
         let world = self.command(
             "Page.createIsolatedWorld",
             json!({"frameId": frame, "worldName": "avocet"}),
         )?;
-        let limits =
-            json!({"elements": self.limits.elements, "lines": 5_000, "characters": 200_000});
+        let limits = json!({
+            "elements": self.limits.elements, "lines": 5_000, "characters": 200_000, "height": height,
+        });
         let look = json!({
             "expression": format!("({OBSERVE})({limits})"),
             "contextId": world["executionContextId"],
@@ -265,9 +273,18 @@ impl Visit<'_> {
         }
     }
 
-    fn picture(&mut self, width: u32, height: u32) -> Result<Picture, RenderError> {
-        let clip = json!({"x": 0, "y": 0, "width": width, "height": height, "scale": 1});
-        let shot = json!({"format": "png", "clip": clip, "optimizeForSpeed": true, "captureBeyondViewport": false});
+    /// The area that `seen` tells of. Where that is `beyond` the window, the window keeps its size
+    /// all the same: what is as tall as it, or fixed in it, stays as it is.
+    fn picture(
+        &mut self,
+        seen: &Seen,
+        scale: f64,
+        zoom: f64,
+        beyond: bool,
+    ) -> Result<Picture, RenderError> {
+        let (width, height) = (seen.width / scale / zoom, seen.height / scale / zoom);
+        let clip = json!({"x": 0, "y": 0, "width": width, "height": height, "scale": zoom});
+        let shot = json!({"format": "png", "clip": clip, "optimizeForSpeed": true, "captureBeyondViewport": beyond});
         let taken = self.command("Page.captureScreenshot", shot)?;
         let data = taken["data"].as_str().unwrap_or_default();
         let bytes = BASE64_STANDARD.decode(data).unwrap_or_default();

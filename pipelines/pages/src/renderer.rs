@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::chromium::{Browser, BrowserError, chromium};
 use crate::error::RenderError;
@@ -13,6 +14,8 @@ use crate::view::{Extent, View};
 const TRIES: usize = 3;
 /// A browser that has shown so many pages is replaced: it only ever grows.
 const PAGES_A_BROWSER: usize = 400;
+/// The longest that a browser may take to start where no page waits for it yet.
+const START: Duration = Duration::from_secs(60);
 
 /// Renders pages one after another. It belongs to the thread that uses it.
 #[derive(Debug)]
@@ -49,22 +52,27 @@ impl Renderer {
         view: View,
         extent: Extent,
     ) -> Result<Rendered, RenderError> {
+        let end = Instant::now() + self.limits.page;
         let mut tries = 1;
         loop {
-            let error = match self.once(gate, view, extent) {
+            let fresh = self.browser.is_none();
+            let error = match self.once(gate, view, extent, end) {
                 Ok(rendered) => return Ok(rendered),
                 Err(error) => error,
             };
             if error.may_pass() {
                 self.drop_browser();
             }
-            // A page that hangs or swells once does so again: one more try is enough.
-            let hopeless = matches!(
-                error,
-                RenderError::TooSlow(_)
-                    | RenderError::Browser(BrowserError::TooSlow(_) | BrowserError::TooLarge(_))
-            );
-            if !error.may_pass() || tries == TRIES || hopeless && tries == 2 {
+            // A page that swells in a browser of its own does so again, and one that hangs has taken
+            // the time there is.
+            let hopeless = match error {
+                RenderError::TooSlow { .. } | RenderError::Browser(BrowserError::TooSlow(_)) => {
+                    true
+                }
+                RenderError::Browser(BrowserError::TooLarge(_)) => fresh,
+                _ => false,
+            };
+            if !error.may_pass() || tries == TRIES || hopeless || Instant::now() >= end {
                 return Err(error);
             }
             tries += 1;
@@ -76,6 +84,7 @@ impl Renderer {
         gate: &Arc<Gate>,
         view: View,
         extent: Extent,
+        end: Instant,
     ) -> Result<Rendered, RenderError> {
         let grown = self.limits.memory_bytes / 2;
         if let Some(browser) = &self.browser
@@ -83,18 +92,35 @@ impl Renderer {
         {
             self.drop_browser();
         }
-        self.start()?;
+        let left = || end.saturating_duration_since(Instant::now());
+        self.start_within(left())?;
         let browser = self.browser.as_mut().ok_or(BrowserError::Missing)?;
         self.pages += 1;
-        render(browser, gate, (view, extent), &self.limits)
+        let limits = RenderLimits {
+            page: left(),
+            ..self.limits.clone()
+        };
+        let whole_s = self.limits.page.as_secs();
+        match render(browser, gate, (view, extent), &limits) {
+            Err(RenderError::TooSlow { awaited, .. }) => Err(RenderError::TooSlow {
+                seconds: whole_s,
+                awaited,
+            }),
+            other => other,
+        }
     }
 
     /// Starts the browser, if none runs.
     ///
     /// Errors if it does not start.
     pub fn start(&mut self) -> Result<(), BrowserError> {
+        self.start_within(START)
+    }
+
+    fn start_within(&mut self, patience: Duration) -> Result<(), BrowserError> {
         if self.browser.is_none() {
-            self.browser = Some(Browser::start(&self.program, self.limits.memory_bytes)?);
+            let browser = Browser::start(&self.program, self.limits.memory_bytes, patience)?;
+            self.browser = Some(browser);
             self.pages = 0;
         }
         Ok(())

@@ -15,11 +15,16 @@ use crate::chromium::{Browser, BrowserError, Incoming};
 use crate::error::RenderError;
 use crate::gate::{Fetched, Gate, Reply, Verdict};
 use crate::render::RenderLimits;
+use crate::scripts::Scripts;
 
 /// Runs before any script of a page.
 pub(crate) const PREPARE: &str = include_str!("prepare.js");
+/// Runs before the script of a worker.
+const WORKER: &str = include_str!("worker.js");
 /// After so long without any news the browser is not waited for.
-pub(crate) const QUIET: Duration = Duration::from_secs(3);
+const QUIET: Duration = Duration::from_secs(3);
+/// How often it is looked at what takes long.
+const TICK: Duration = Duration::from_millis(100);
 /// How many requests are asked of the web at once.
 const AT_ONCE: usize = 6;
 /// Navigations of the page itself, the first included.
@@ -39,16 +44,26 @@ pub(crate) struct Visit<'a> {
     answers: HashMap<u64, Value>,
     waiting: VecDeque<(String, String, Url, &'static str)>,
     asking: usize,
+    /// What the web has been asked for, by request.
+    asked_for: HashMap<String, String>,
+    /// What is under way, as the browser's network sees it.
+    pub(crate) under_way: HashSet<String>,
     /// Requests of the web that would take the page elsewhere.
     leaving: HashSet<String>,
     requests: usize,
-    documents: usize,
+    pub(crate) documents: usize,
     bytes: u64,
     heard: Instant,
     pub(crate) interactive: bool,
     pub(crate) loaded: bool,
-    pub(crate) settled: bool,
     crashed: bool,
+    pub(crate) scripts: Scripts,
+    /// What is being waited for, in words.
+    pub(crate) awaited: &'static str,
+    /// The page's own clock, in milliseconds.
+    pub(crate) clock_ms: f64,
+    /// When the page is shown as it is, so that there is time left to show it.
+    pub(crate) end: Instant,
 }
 
 impl<'a> Visit<'a> {
@@ -68,6 +83,8 @@ impl<'a> Visit<'a> {
             answers: HashMap::new(),
             waiting: VecDeque::new(),
             asking: 0,
+            asked_for: HashMap::new(),
+            under_way: HashSet::new(),
             leaving: HashSet::new(),
             requests: 0,
             documents: 0,
@@ -75,8 +92,11 @@ impl<'a> Visit<'a> {
             heard: Instant::now(),
             interactive: false,
             loaded: false,
-            settled: false,
             crashed: false,
+            scripts: Scripts::new(limits.page),
+            awaited: "the browser",
+            clock_ms: 0.0,
+            end: Instant::now() + limits.page * 3 / 4,
         };
         let mut page = json!({"url": "about:blank"});
         // A context of its own costs a third of a small page's time.
@@ -155,19 +175,59 @@ impl<'a> Visit<'a> {
         }
     }
 
-    fn hear(&mut self) -> Result<(), RenderError> {
-        let heard = self.browser.receive()?;
-        self.handle(heard)
+    /// As [`Visit::answer`]; nothing if it does not come within `patience`, or if a script was
+    /// interrupted meanwhile, which may have been to give it, or if the page has left.
+    pub(crate) fn answer_within(
+        &mut self,
+        id: u64,
+        patience: Duration,
+    ) -> Result<Option<Value>, RenderError> {
+        const GRACE: Duration = Duration::from_millis(300);
+        let (start, interrupted) = (Instant::now(), self.scripts.interrupted());
+        let mut until = start + patience;
+        self.answers.insert(id, Value::Null);
+        while !self.answers[&id].is_object() && Instant::now() < until {
+            self.hear()?;
+            if self.scripts.interrupted() != interrupted {
+                until = until.min(Instant::now() + GRACE);
+            }
+        }
+        let mut answer = self.answers.remove(&id).unwrap_or_default();
+        Ok(match answer["result"].take() {
+            Value::Null => None,
+            result => Some(result),
+        })
     }
 
-    pub(crate) fn hear_within(&mut self, patience: Duration) -> Result<(), RenderError> {
-        match self.browser.receive_within(patience)? {
-            Some(heard) => self.handle(heard),
-            None => Ok(()),
+    /// Waits for the next thing to be heard, but not for long.
+    pub(crate) fn hear(&mut self) -> Result<(), RenderError> {
+        if let Some(heard) = self.browser.receive_within(TICK)? {
+            self.handle(heard)?;
+        }
+        let browser = &*self.browser;
+        for (method, params) in self.scripts.due(|| browser.processor_time()) {
+            let session = self.session.clone();
+            let id = self.send(Some(&session), method, params)?;
+            self.scripts.sent(method, id);
+        }
+        Ok(())
+    }
+
+    /// What is waited for, in words.
+    pub(crate) fn waits_for(&self) -> String {
+        match self.asked_for.values().next() {
+            _ if self.scripts.is_stuck() => "a script of it that does not end".into(),
+            Some(url) => url.chars().take(200).collect(),
+            None => self.awaited.into(),
         }
     }
 
     fn handle(&mut self, heard: Incoming) -> Result<(), RenderError> {
+        if let Incoming::Message(message) = &heard
+            && self.scripts.answered(&message["id"])
+        {
+            return Ok(());
+        }
         self.heard = Instant::now();
         match heard {
             Incoming::Message(message) => self.handle_message(message)?,
@@ -201,7 +261,13 @@ impl<'a> Visit<'a> {
             {
                 self.loaded = true;
             }
-            "Emulation.virtualTimeBudgetExpired" if ours => self.settled = true,
+            "Network.requestWillBeSent" if ours => {
+                self.under_way.insert(text(&params["requestId"]));
+            }
+            "Network.loadingFinished" | "Network.loadingFailed" if ours => {
+                self.under_way
+                    .remove(params["requestId"].as_str().unwrap_or_default());
+            }
             "Page.javascriptDialogOpening" => {
                 self.send(
                     Some(&session),
@@ -241,6 +307,8 @@ impl<'a> Visit<'a> {
                 self.send(Some(&session), "Runtime.runIfWaitingForDebugger", json!({}))?;
             }
             "worker" => {
+                let source = json!({"expression": WORKER});
+                self.send(Some(&session), "Runtime.evaluate", source)?;
                 self.send(Some(&session), "Runtime.runIfWaitingForDebugger", json!({}))?;
             }
             _ => {
@@ -277,12 +345,18 @@ impl<'a> Visit<'a> {
                 if document && self.documents > 1 {
                     self.leaving.insert(request.clone());
                 }
+                self.asked_for.insert(request.clone(), url.to_string());
                 self.waiting
                     .push_back((session, request, url, accept(&kind)));
                 self.ask_more();
                 Ok(())
             }
-            Verdict::Refuse if document && self.documents > 1 => self.stay(&session, &request),
+            Verdict::Refuse if document && self.documents > 1 => {
+                // An answer that leads nowhere ends nothing that the network would tell of.
+                self.under_way
+                    .remove(params["networkId"].as_str().unwrap_or_default());
+                self.stay(&session, &request)
+            }
             Verdict::Refuse => self.refuse(&session, &request),
         }
     }
@@ -309,6 +383,7 @@ impl<'a> Visit<'a> {
     fn handle_fetched(&mut self, fetched: Fetched) -> Result<(), RenderError> {
         // An answer to a page before this one comes to nobody.
         self.asking = self.asking.saturating_sub(1);
+        self.asked_for.remove(&fetched.request);
         self.ask_more();
         match fetched.outcome {
             Ok(reply) => self.reply(&fetched.session, &fetched.request, reply),

@@ -15,12 +15,10 @@ use serde_json::{Value, json};
 
 use super::error::BrowserError;
 use super::profile::Profile;
-use super::watch::{Ended, Watch, kill_group, memory};
+use super::watch::{Ended, Watch, kill_group, memory, processor_time};
 use super::{flags, wire};
 use crate::gate::Fetched;
 
-/// The longest that a browser may take to start.
-const START: Duration = Duration::from_secs(60);
 /// How long a browser that was asked to end is waited for.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// Messages that may wait to be read.
@@ -79,9 +77,13 @@ pub struct Browser {
 impl Browser {
     /// Starts `program` with at most `memory_bytes` for all its processes together.
     ///
-    /// Errors if it does not run or does not answer, or may have too little.
-    pub fn start(program: &Path, memory_bytes: u64) -> Result<Self, BrowserError> {
-        Self::start_in(Network::Own, program, memory_bytes)
+    /// Errors if it does not run, does not answer within `patience`, or may have too little.
+    pub fn start(
+        program: &Path,
+        memory_bytes: u64,
+        patience: Duration,
+    ) -> Result<Self, BrowserError> {
+        Self::start_in(Network::Own, program, memory_bytes, patience)
     }
 
     /// As [`Browser::start`] where the kernel gives no network of its own.
@@ -89,11 +91,17 @@ impl Browser {
     pub(crate) fn start_in_shared_network(
         program: &Path,
         memory_bytes: u64,
+        patience: Duration,
     ) -> Result<Self, BrowserError> {
-        Self::start_in(Network::Shared, program, memory_bytes)
+        Self::start_in(Network::Shared, program, memory_bytes, patience)
     }
 
-    fn start_in(network: Network, program: &Path, memory_bytes: u64) -> Result<Self, BrowserError> {
+    fn start_in(
+        network: Network,
+        program: &Path,
+        memory_bytes: u64,
+        patience: Duration,
+    ) -> Result<Self, BrowserError> {
         // Below a limit it does not end: its processes die one after another and are started again.
         if let Some(limit) = too_small("the browser", &NEEDS, SystemLimit::most) {
             return Err(BrowserError::Limited(limit));
@@ -134,7 +142,7 @@ impl Browser {
         let answers = File::from(OwnedFd::from(answers));
         thread::spawn(move || wire::read_all(answers, &reader));
         let watch = Watch::over(child.id() as i32, memory_bytes);
-        watch.set_deadline(Some(Instant::now() + START));
+        watch.set_deadline(Some(Instant::now() + patience));
         let mut browser = Self {
             child,
             pipe: File::from(OwnedFd::from(pipe)),
@@ -142,7 +150,7 @@ impl Browser {
             outbox,
             watch,
             memory_bytes,
-            patience: START,
+            patience,
             next_id: 0,
             _profile: profile,
         };
@@ -230,6 +238,11 @@ impl Browser {
     /// Memory that its processes hold now, in bytes.
     pub fn memory_bytes(&self) -> u64 {
         memory(self.child.id() as i32)
+    }
+
+    /// Processor time that its processes have used so far.
+    pub fn processor_time(&self) -> Duration {
+        processor_time(self.child.id() as i32)
     }
 
     /// The most memory seen, in bytes.

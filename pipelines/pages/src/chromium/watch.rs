@@ -2,6 +2,7 @@
 //! longer reads its pipe would otherwise hold us for ever.
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -107,17 +108,7 @@ pub(super) fn kill_group(group: i32) {
 /// Memory that the processes of a group hold for themselves alone, in bytes.
 pub(super) fn memory(group: i32) -> u64 {
     const PAGE_BYTES: u64 = 4096;
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let own = entries.filter_map(|entry| {
-        let folder = entry.path();
-        entry.file_name().to_str()?.parse::<u32>().ok()?;
-        let stat = fs::read_to_string(folder.join("stat")).ok()?;
-        // The name in brackets may hold anything; state, parent and group follow it.
-        let after = stat.rsplit_once(')')?.1;
-        let found: i32 = after.split_whitespace().nth(2)?.parse().ok()?;
-        if found != group {
-            return None;
-        }
+    let own = processes(group).filter_map(|(folder, _)| {
         let statm = fs::read_to_string(folder.join("statm")).ok()?;
         let mut pages = statm
             .split(' ')
@@ -127,4 +118,31 @@ pub(super) fn memory(group: i32) -> u64 {
         Some(resident.saturating_sub(shared) * PAGE_BYTES)
     });
     own.sum()
+}
+
+/// Processor time that the processes of a group have used.
+pub(super) fn processor_time(group: i32) -> Duration {
+    // SAFETY: asks for a number.
+    let ticks_per_s = unsafe { libc::sysconf(libc::_SC_CLK_TCK) }.max(1) as f64;
+    // User and system time, counted from the state as field 0.
+    let ticks = processes(group).filter_map(|(_, fields)| {
+        let ticks = |index: usize| fields.get(index)?.parse::<u64>().ok();
+        Some(ticks(11)? + ticks(12)?)
+    });
+    Duration::from_secs_f64(ticks.sum::<u64>() as f64 / ticks_per_s)
+}
+
+/// The processes of a group: their folders, and what their `stat` says from the state on.
+fn processes(group: i32) -> impl Iterator<Item = (PathBuf, Vec<String>)> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(move |entry| {
+        let folder = entry.path();
+        entry.file_name().to_str()?.parse::<u32>().ok()?;
+        let stat = fs::read_to_string(folder.join("stat")).ok()?;
+        // The name in brackets may hold anything; state, parent and group follow it.
+        let after = stat.rsplit_once(')')?.1;
+        let fields: Vec<String> = after.split_whitespace().map(str::to_owned).collect();
+        let found: i32 = fields.get(2)?.parse().ok()?;
+        (found == group).then_some((folder, fields))
+    })
 }

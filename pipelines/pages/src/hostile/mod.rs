@@ -2,6 +2,7 @@
 //! files that must never be read.
 
 mod canary;
+mod endless;
 mod limits;
 mod tricks;
 
@@ -26,8 +27,8 @@ fn shown(gate: Gate, shared: bool) -> Result<Rendered, RenderError> {
     let limits = RenderLimits::default();
     let program = crate::chromium::chromium()?;
     let mut browser = match shared {
-        true => Browser::start_in_shared_network(&program, limits.memory_bytes)?,
-        false => Browser::start(&program, limits.memory_bytes)?,
+        true => Browser::start_in_shared_network(&program, limits.memory_bytes, limits.page)?,
+        false => Browser::start(&program, limits.memory_bytes, limits.page)?,
     };
     assert!(
         !shared || !browser.has_own_network(),
