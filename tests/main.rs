@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bench_families;
+mod blank;
 mod caption;
 mod cli;
 mod cli_files;

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use avocet_checkpoint::ModelFiles;
-use avocet_media::{ImageProcessor, Limits, decode, decode_transparent};
+use avocet_media::{Blank, ImageError, ImageProcessor, Limits, decode, decode_transparent};
 use avocet_model::{Avocet, CrossKeys, Images, ModelConfig};
 use avocet_text::{Language, Prompt, Role, Tokenizer, Turn};
 use candle_core::{Device, Tensor};
@@ -159,9 +159,18 @@ impl Engine {
                 true => decode_transparent(bytes, &limits)?,
                 false => None,
             };
+            let blank = match picture.blank() {
+                // Laid over white it is white: it may be that nothing was there, or nothing else.
+                Some(Blank::OneColour(colour)) if colour.iter().all(|channel| *channel >= 250) => {
+                    Some(white(bytes, &limits)?)
+                }
+                other => other,
+            };
             Ok(Seen {
                 width: picture.width,
                 height: picture.height,
+                // A model that is shown the colours below the transparency sees something.
+                blank: blank.filter(|_| transparent.is_none()),
                 patches: match &transparent {
                     Some(transparent) => processor.patches_without_alpha(transparent),
                     None => processor.patches(&picture),
@@ -370,6 +379,19 @@ impl Engine {
         }
         Ok(answer)
     }
+}
+
+/// Why a picture is white when laid over white: its colours may all be transparent.
+fn white(bytes: &[u8], limits: &Limits) -> Result<Blank, ImageError> {
+    let alpha = match decode_transparent(bytes, limits)? {
+        Some(transparent) => transparent.alpha.rgb,
+        None => vec![u8::MAX],
+    };
+    Ok(match (alpha.iter().min(), alpha.iter().max()) {
+        (_, Some(..=6)) => Blank::Transparent,
+        (Some(..250), _) => Blank::WhiteOnTransparent,
+        _ => Blank::OneColour([u8::MAX; 3]),
+    })
 }
 
 /// Patches of images, one image after another.

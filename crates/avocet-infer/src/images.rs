@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use avocet_media::Patches;
+use avocet_media::{Blank, Patches};
 use avocet_model::CrossKeys;
 use sha2::{Digest, Sha256};
 
@@ -20,6 +20,7 @@ pub struct Image(pub(crate) Arc<Seen>);
 pub(crate) struct Seen {
     pub(crate) width: usize,
     pub(crate) height: usize,
+    pub(crate) blank: Option<Blank>,
     pub(crate) patches: Patches,
     pub(crate) encoded: OnceLock<Encoded>,
 }
@@ -40,6 +41,11 @@ impl Image {
     /// Height of the picture in pixels, as decoded.
     pub fn height(&self) -> usize {
         self.0.height
+    }
+
+    /// Why nothing is to be seen on it, if that is so.
+    pub fn blank(&self) -> Option<Blank> {
+        self.0.blank
     }
 
     /// Rows and columns of patches it is cut into.
@@ -133,6 +139,7 @@ mod tests {
         Seen {
             width: 1,
             height: 1,
+            blank: None,
             patches: Patches {
                 rows: 1,
                 cols: 1,

@@ -1,6 +1,7 @@
 //! Image files become plain arrays, and public archives become folders.
 //!
 //! `decode` turns hostile bytes into a [`Picture`] under [`Limits`];
+//! [`Picture::blank`] says where nothing is to be seen;
 //! [`Picture::patches`] cuts it into the rows the vision encoder reads;
 //! [`ImageProcessor`] does so by the rules of the public families of models;
 //! [`named`] finds the file, or the data, that a name stands for;
@@ -11,6 +12,7 @@
 //! Nothing here knows a tensor.
 
 pub mod audio;
+mod blank;
 pub mod cache;
 pub mod child;
 mod decode;
@@ -28,6 +30,7 @@ mod transparent;
 pub mod video;
 pub mod web;
 
+pub use blank::Blank;
 pub use cache::{CacheError, cache_folder};
 pub use decode::{Limits, decode, decode_transparent, read};
 pub use error::{ImageError, ReadError};

@@ -11,7 +11,7 @@ use avocet_text::Turn;
 use serde::Serialize;
 
 use crate::args::{AnswerArgs, AskArgs};
-use crate::{clip, models, output};
+use crate::{blank, clip, models, output};
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -19,6 +19,8 @@ struct Report<'a> {
     model: &'a str,
     finish_reason: FinishReason,
     images: Vec<ImageReport<'a>>,
+    /// Nothing is to be seen on any of the pictures.
+    blank: bool,
     usage: Usage,
     timing: TimingReport,
 }
@@ -28,6 +30,9 @@ struct ImageReport<'a> {
     source: &'a str,
     width: usize,
     height: usize,
+    /// Why nothing is to be seen on it, where that is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blank: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -68,7 +73,7 @@ pub fn run(args: &AskArgs) -> Result<()> {
 
     let turns = opening(&args.answer, Turn::about(images.len(), question.as_str()));
     let mut printed = Ok(());
-    let answer = engine.answer(&images, &turns, &sampling(&args.answer), |piece| {
+    let mut print = |piece: &str| {
         if !args.json {
             printed = output::print(piece);
         }
@@ -77,7 +82,20 @@ pub fn run(args: &AskArgs) -> Result<()> {
         } else {
             ControlFlow::Break(())
         }
-    })?;
+    };
+    let answer = match blank::answer(&args.answer.model, &images) {
+        Some(answer) => {
+            // Nobody reading on is seen below.
+            let _ = print(&answer.text);
+            answer
+        }
+        None => {
+            sources
+                .iter()
+                .for_each(|source| blank::warn(&source.name, &source.image));
+            engine.answer(&images, &turns, &sampling(&args.answer), print)?
+        }
+    };
     printed?;
     if !args.json {
         return output::print("\n");
@@ -92,8 +110,10 @@ pub fn run(args: &AskArgs) -> Result<()> {
                 source: &source.name,
                 width: source.image.width(),
                 height: source.image.height(),
+                blank: source.image.blank().map(|blank| blank.to_string()),
             })
             .collect(),
+        blank: !images.is_empty() && images.iter().all(|image| image.blank().is_some()),
         usage: answer.usage,
         timing: TimingReport {
             load_ms: milliseconds(load),

@@ -11,7 +11,7 @@ use avocet_text::{Role, Turn};
 
 use crate::args::ChatArgs;
 use crate::media::Source;
-use crate::{ask, clip, failure, models, output};
+use crate::{ask, blank, clip, failure, models, output};
 
 /// A line longer than this is no question a person types.
 const MAX_LINE_BYTES: u64 = 1 << 20;
@@ -75,6 +75,9 @@ pub fn run(args: &ChatArgs) -> Result<()> {
 impl Conversation {
     fn add(&mut self, sources: Vec<Source>) {
         self.waiting += sources.len();
+        for source in &sources {
+            blank::warn(&source.name, &source.image);
+        }
         self.images
             .extend(sources.into_iter().map(|source| source.image));
     }
@@ -123,6 +126,10 @@ impl Conversation {
     }
 
     fn answer(&self, engine: &Engine, args: &ChatArgs) -> Result<String> {
+        if let Some(answer) = blank::answer(&args.answer.model, &self.images) {
+            output::print(&format!("{}\n", answer.text))?;
+            return Ok(answer.text);
+        }
         let mut printed = Ok(());
         let options = ask::sampling(&args.answer);
         let answer = engine.answer(&self.images, &self.turns, &options, |piece| {

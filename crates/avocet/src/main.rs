@@ -6,6 +6,7 @@
 mod args;
 mod ask;
 mod bench;
+mod blank;
 mod caption;
 mod chat;
 mod clip;

@@ -1,0 +1,302 @@
+//! Pictures with nothing on them: a model asked about one invents something.
+
+use std::fmt;
+
+use crate::Picture;
+
+/// Colours that differ by no more are one to the eye, and to the codecs of films.
+const ALIKE: u8 = 6;
+/// Noise is told from pictures by at least so many cells across and down.
+const LEAST_SIDE: usize = 32;
+/// Cells of noise are pixels, or squares of pixels where a file was made coarser or blurred by its codec.
+const CELLS: [usize; 3] = [1, 2, 4];
+/// A picture is first looked at through a window of so many cells: no picture is noise in part.
+const WINDOW: usize = 128;
+/// Squares across and down that are compared with the whole.
+const TILES: usize = 4;
+
+/// Why nothing is to be seen on a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blank {
+    /// All of it has this colour.
+    OneColour([u8; 3]),
+    /// All of it is transparent.
+    Transparent,
+    /// What is drawn on it is white and its ground transparent, which is shown as white.
+    WhiteOnTransparent,
+    /// Every pixel is drawn by lot.
+    Noise,
+}
+
+impl fmt::Display for Blank {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OneColour([red, green, blue]) => {
+                match (red.min(green).min(blue), red.max(green).max(blue)) {
+                    (250.., _) => f.write_str("all of it is white"),
+                    (_, ..=5) => f.write_str("all of it is black"),
+                    _ => write!(
+                        f,
+                        "all of it is one colour, #{red:02x}{green:02x}{blue:02x}"
+                    ),
+                }
+            }
+            Self::Transparent => f.write_str("all of it is transparent"),
+            Self::WhiteOnTransparent => {
+                f.write_str("it is white on a transparent ground, which is shown as white")
+            }
+            Self::Noise => f.write_str("all of it is noise"),
+        }
+    }
+}
+
+impl Picture {
+    /// Whether nothing is to be seen on it, and why: one colour, or noise that no pixel of stands out
+    /// from. A thin line, a small word or a pale one is something.
+    pub fn blank(&self) -> Option<Blank> {
+        if let Some(colour) = self.one_colour() {
+            return Some(Blank::OneColour(colour));
+        }
+        CELLS
+            .iter()
+            .any(|cell| self.is_noise(*cell))
+            .then_some(Blank::Noise)
+    }
+
+    /// The middle of all its colours, if they are alike.
+    fn one_colour(&self) -> Option<[u8; 3]> {
+        let (mut least, mut most) = ([u8::MAX; 3], [0; 3]);
+        for row in self.rgb.chunks(3 * self.width) {
+            for pixel in row.chunks_exact(3) {
+                for channel in 0..3 {
+                    least[channel] = least[channel].min(pixel[channel]);
+                    most[channel] = most[channel].max(pixel[channel]);
+                }
+            }
+            if (0..3).any(|channel| most[channel] - least[channel] > ALIKE) {
+                return None;
+            }
+        }
+        Some([0, 1, 2].map(|channel| least[channel].midpoint(most[channel])))
+    }
+
+    /// Whether cells of so many pixels across have nothing to do with their neighbours, and are
+    /// spread alike all over the picture, in every channel.
+    fn is_noise(&self, cell: usize) -> bool {
+        let (across, down) = (self.width / cell, self.height / cell);
+        if across.min(down) < LEAST_SIDE {
+            return false;
+        }
+        let (wide, high) = (across.min(WINDOW), down.min(WINDOW));
+        let window = [(across - wide) / 2, (down - high) / 2, wide, high];
+        let whole = [0, 0, across, down];
+        [window, whole]
+            .iter()
+            .all(|area| (0..3).all(|channel| Cells::of(self, channel, cell, *area).is_noise()))
+    }
+}
+
+/// Means of one channel over squares of pixels.
+struct Cells {
+    across: usize,
+    values: Vec<f32>,
+}
+
+/// How values are spread.
+struct Spread {
+    mean: f64,
+    variance: f64,
+    /// Fourth moment over the variance's square: 1.8 for even values, 3 for normal ones.
+    kurtosis: f64,
+}
+
+impl Cells {
+    /// Those of `[left, top, across, down]`, counted in cells.
+    fn of(
+        picture: &Picture,
+        channel: usize,
+        cell: usize,
+        [left, top, across, down]: [usize; 4],
+    ) -> Self {
+        let mean = |x: usize, y: usize| {
+            let row = |dy: usize| {
+                3 * (((top + y) * cell + dy) * picture.width + (left + x) * cell) + channel
+            };
+            let sum: u32 = (0..cell)
+                .flat_map(|dy| (0..cell).map(move |dx| (dy, dx)))
+                .map(|(dy, dx)| u32::from(picture.rgb[row(dy) + 3 * dx]))
+                .sum();
+            sum as f32 / (cell * cell) as f32
+        };
+        let values = (0..down).flat_map(|y| (0..across).map(move |x| (x, y)));
+        Self {
+            across,
+            values: values.map(|(x, y)| mean(x, y)).collect(),
+        }
+    }
+
+    fn is_noise(&self) -> bool {
+        // Sparse dots have a kurtosis above: they may be stars.
+        const MOST_KURTOSIS: f64 = 10.0;
+        // So many standard deviations are chance.
+        const CHANCE: f64 = 5.0;
+        const NEIGHBOURS: [(usize, usize); 6] = [(1, 0), (0, 1), (1, 1), (2, 0), (0, 2), (2, 2)];
+        let all = Spread::of(self.values.iter().copied());
+        if all.variance < 0.25 || all.kurtosis > MOST_KURTOSIS {
+            return false;
+        }
+        let number = self.values.len() as f64;
+        let related =
+            |(dx, dy)| self.correlation(dx, dy, &all).abs() > 0.02 + CHANCE / number.sqrt();
+        if NEIGHBOURS.into_iter().any(related) {
+            return false;
+        }
+        let down = self.values.len() / self.across;
+        let (wide, high) = (self.across / TILES, down / TILES);
+        let count = (wide * high) as f64;
+        (0..TILES * TILES).all(|tile| {
+            let (left, top) = (tile % TILES * wide, tile / TILES * high);
+            let rows = (top..top + high).flat_map(|y| {
+                let start = y * self.across + left;
+                self.values[start..start + wide].iter().copied()
+            });
+            let tile = Spread::of(rows);
+            let off = (tile.mean - all.mean).abs() / (all.variance / count).sqrt();
+            let wide = (tile.variance / all.variance - 1.0).abs()
+                / ((all.kurtosis - 1.0).max(0.1) / count).sqrt();
+            off < CHANCE && wide < CHANCE
+        })
+    }
+
+    /// How much cells have to do with those `dx` to the right and `dy` below.
+    fn correlation(&self, dx: usize, dy: usize, all: &Spread) -> f64 {
+        let (across, down) = (self.across, self.values.len() / self.across);
+        let mut sum = 0.0;
+        for y in 0..down - dy {
+            for x in 0..across - dx {
+                let here = f64::from(self.values[y * across + x]) - all.mean;
+                sum += here * (f64::from(self.values[(y + dy) * across + x + dx]) - all.mean);
+            }
+        }
+        sum / (((across - dx) * (down - dy)) as f64 * all.variance)
+    }
+}
+
+impl Spread {
+    fn of(values: impl Iterator<Item = f32> + Clone) -> Self {
+        let (sum, count) = (values.clone()).fold((0.0, 0.0), |(sum, count), value| {
+            (sum + f64::from(value), count + 1.0)
+        });
+        let mean = sum / f64::max(count, 1.0);
+        let (mut second, mut fourth) = (0.0, 0.0);
+        for value in values {
+            let square = (f64::from(value) - mean).powi(2);
+            second += square;
+            fourth += square * square;
+        }
+        let variance = second / f64::max(count, 1.0);
+        let kurtosis = fourth / f64::max(count, 1.0) / (variance * variance).max(f64::MIN_POSITIVE);
+        Self {
+            mean,
+            variance,
+            kurtosis,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture(
+        width: usize,
+        height: usize,
+        mut pixel: impl FnMut(usize, usize) -> [u8; 3],
+    ) -> Picture {
+        let places = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+        let rgb = places.flat_map(|(x, y)| pixel(x, y)).collect();
+        Picture::from_rgb(width, height, rgb).expect("sizes agree")
+    }
+
+    /// Numbers by lot, 0 to 1.
+    fn lot() -> impl FnMut() -> f64 {
+        let mut state = 7u64;
+        move || {
+            state = state
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            (state >> 33) as f64 / (1u64 << 31) as f64
+        }
+    }
+
+    #[test]
+    fn one_colour_is_nothing_and_the_least_thing_on_it_is_something() {
+        for colour in [[255; 3], [0; 3], [200, 30, 40]] {
+            let even = picture(300, 200, |_, _| colour);
+            assert_eq!(even.blank(), Some(Blank::OneColour(colour)));
+            let line = picture(300, 200, |x, y| {
+                if y == 90 && x < 40 {
+                    colour.map(|c| c ^ 32)
+                } else {
+                    colour
+                }
+            });
+            assert_eq!(line.blank(), None);
+        }
+        let pixel = picture(1, 1, |_, _| [9, 9, 9]);
+        assert_eq!(
+            pixel.blank().map(|blank| blank.to_string()).as_deref(),
+            Some("all of it is one colour, #090909")
+        );
+        // As a codec leaves black.
+        let mut draw = lot();
+        let film = picture(160, 90, |_, _| [(draw() * 4.0) as u8; 3]);
+        assert_eq!(
+            film.blank().map(|blank| blank.to_string()).as_deref(),
+            Some("all of it is black")
+        );
+    }
+
+    #[test]
+    fn noise_is_nothing_and_a_thing_in_it_is_something() {
+        let mut draw = lot();
+        let grain = picture(256, 192, |_, _| {
+            [draw(), draw(), draw()].map(|v| (v * 255.0) as u8)
+        });
+        assert_eq!(grain.blank(), Some(Blank::Noise));
+        let grey = picture(256, 192, |_, _| [if draw() < 0.5 { 0 } else { 255 }; 3]);
+        assert_eq!(grey.blank(), Some(Blank::Noise));
+        let coarse = {
+            let cells: Vec<u8> = (0..64 * 48).map(|_| (draw() * 255.0) as u8).collect();
+            picture(256, 192, |x, y| [cells[y / 4 * 64 + x / 4]; 3])
+        };
+        assert_eq!(coarse.blank(), Some(Blank::Noise));
+        let word = picture(256, 192, |x, y| {
+            let inside = (40..72).contains(&x) && (60..72).contains(&y);
+            [if inside && x % 8 < 5 {
+                0
+            } else {
+                (draw() * 255.0) as u8
+            }; 3]
+        });
+        assert_eq!(word.blank(), None);
+        // A disc of one colour, a sky with stars, a slope of grey, a chessboard.
+        let disc = picture(224, 224, |x, y| {
+            let far = (x as f64 - 112.0).hypot(y as f64 - 112.0);
+            if far < 60.0 { [220, 20, 20] } else { [255; 3] }
+        });
+        let stars = picture(256, 256, |_, _| [if draw() < 0.004 { 255 } else { 8 }; 3]);
+        let slope = picture(256, 256, |x, y| [((x + y) / 2) as u8; 3]);
+        let board = picture(256, 256, |x, y| {
+            [if (x / 32 + y / 32) % 2 == 0 { 0 } else { 255 }; 3]
+        });
+        for (name, something) in [
+            ("disc", disc),
+            ("stars", stars),
+            ("slope", slope),
+            ("board", board),
+        ] {
+            assert_eq!(something.blank(), None, "{name}");
+        }
+    }
+}
