@@ -34,7 +34,7 @@ fn worker() -> PathBuf {
 fn refused(path: &Path) -> Result<String> {
     let error = video::probe(path).err().map(|error| error.to_string());
     let frames = video::scan(path, 64)?.any(|frame| frame.is_ok());
-    let sound = audio::blocks(path)?.any(|block| block.is_ok());
+    let sound = audio::blocks(path, None)?.any(|block| block.is_ok());
     ensure!(!frames && !sound, "{} was decoded", path.display());
     error.with_context(|| format!("{} was taken for media", path.display()))
 }
@@ -208,7 +208,10 @@ fn ending(folder: &Path, script: &str) -> Result<ChildError> {
         ..ChildLimits::default()
     };
     let path = Path::new("talk.mp4");
-    let request = AudioRequest { path: path.into() };
+    let request = AudioRequest {
+        path: path.into(),
+        track: None,
+    };
     let mut child = Child::spawn_binary(&binary, limits)?;
     child.ask(path, &Request::Audio(request))?;
     child
@@ -329,7 +332,10 @@ fn try_all(child: &mut Child, path: &Path) -> Result<bool, ChildError> {
             times_s: vec![0.4, 0.1],
             max_side: 64,
         }),
-        Request::Audio(AudioRequest { path: path.into() }),
+        Request::Audio(AudioRequest {
+            path: path.into(),
+            track: None,
+        }),
     ];
     for request in requests {
         child.ask(path, &request)?;

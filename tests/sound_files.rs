@@ -19,7 +19,7 @@ fn make(source: &str, arguments: &str, path: &Path) -> Result<()> {
 /// All samples from zero on, silence where a block starts late.
 fn heard(path: &Path) -> Result<Vec<f32>> {
     let mut samples = Vec::new();
-    for block in audio::blocks(path)? {
+    for block in audio::blocks(path, None)? {
         let block = block?;
         let start = (block.start_s * RATE).round() as usize;
         ensure!(
@@ -131,5 +131,134 @@ fn priming_that_a_codec_adds_is_not_heard() -> Result<()> {
             "{name}: the click is at {at_s} s"
         );
     }
+    Ok(())
+}
+
+#[test]
+fn channels_that_cancel_each_other_are_heard() -> Result<()> {
+    let folder = TempDir::new()?;
+    let (tone, over) = ("0.5*sin(2*PI*440*t)", "-0.5*sin(2*PI*440*t)");
+    let center = "0*t";
+    let sounds = [
+        ("flac", "flac", format!("{tone}|{over}:s=44100")),
+        ("mp3", "libmp3lame", format!("{tone}|0.8*{over}:s=48000")),
+        ("m4a", "aac", format!("{tone}|{over}:s=48000")),
+        ("wav", "pcm_s16le", format!("{tone}|{over}:s=16000")),
+        (
+            "mkv",
+            "pcm_s16le",
+            format!("{tone}|{over}|{center}|{center}|{center}|{center}:s=48000"),
+        ),
+    ];
+    for (name, codec, source) in sounds {
+        let path = folder.path().join(format!("over.{name}"));
+        let source = format!("aevalsrc={source}:d=2");
+        make(&source, &format!("-c:a {codec}"), &path)?;
+        let samples = heard(&path)?;
+        let middle = &samples[8000..24_000];
+        let power: f32 = middle.iter().map(|s| s * s).sum::<f32>() / middle.len() as f32;
+        // That of the tone, or of what is left of it where six channels share one.
+        ensure!(power > 0.02, "{name}: a power of {power}");
+    }
+    Ok(())
+}
+
+/// Writes a Matroska file of tones, one a track, each with its flags and tags.
+fn tracks(tones_hz: &[u32], arguments: &str, path: &Path) -> Result<()> {
+    let mut inputs = String::new();
+    for (index, hz) in tones_hz.iter().enumerate() {
+        if index > 0 {
+            inputs.push_str(" -f lavfi -i ");
+            inputs.push_str(&format!("sine=frequency={hz}:sample_rate=16000:duration=2"));
+        }
+    }
+    for index in 0..tones_hz.len() {
+        inputs.push_str(&format!(" -map {index}:a"));
+    }
+    let first = format!(
+        "sine=frequency={}:sample_rate=16000:duration=2",
+        tones_hz[0]
+    );
+    make(
+        &first,
+        &format!("{inputs} -c:a pcm_s16le {arguments}"),
+        path,
+    )
+}
+
+/// How often a second what is heard of a track goes from below zero to above it.
+fn pitch_hz(path: &Path, track: Option<u32>) -> Result<f64> {
+    let mut samples = Vec::new();
+    for block in audio::blocks(path, track)? {
+        samples.extend(block?.samples);
+    }
+    let rises = samples
+        .windows(2)
+        .filter(|two| two[0] < 0.0 && two[1] >= 0.0);
+    Ok(rises.count() as f64 / (samples.len() as f64 / RATE))
+}
+
+#[test]
+fn the_default_track_is_heard_and_another_can_be_asked_for() -> Result<()> {
+    let folder = TempDir::new()?;
+    let path = folder.path().join("tracks.mkv");
+    let cases = [
+        // The container's default counts, wherever it stands.
+        (
+            "-disposition:a:0 comment -disposition:a:1 default -disposition:a:2 0",
+            600.0,
+        ),
+        (
+            "-disposition:a:0 0 -disposition:a:1 0 -disposition:a:2 default",
+            900.0,
+        ),
+        (
+            "-disposition:a:0 comment -disposition:a:1 0 -disposition:a:2 default+comment",
+            900.0,
+        ),
+        // Where all are or none is, what is meant for few comes last.
+        (
+            "-disposition:a:0 default+comment -disposition:a:1 default -disposition:a:2 default",
+            600.0,
+        ),
+        (
+            "-disposition:a:0 visual_impaired -disposition:a:1 comment -disposition:a:2 0",
+            900.0,
+        ),
+    ];
+    for (flags, expected_hz) in cases {
+        tracks(&[300, 600, 900], flags, &path)?;
+        let hz = pitch_hz(&path, None)?;
+        ensure!((hz - expected_hz).abs() < 5.0, "{flags}: {hz}");
+        for (track, asked_hz) in [(1, 300.0), (2, 600.0), (3, 900.0)] {
+            let hz = pitch_hz(&path, Some(track))?;
+            ensure!((hz - asked_hz).abs() < 5.0, "{flags}, track {track}: {hz}");
+        }
+    }
+    for track in [0, 4, u32::MAX] {
+        let missing = audio::blocks(&path, Some(track))?.next();
+        let refused = missing.map(|block| block.err().map(|error| error.to_string()));
+        let refused = refused.flatten().unwrap_or_default();
+        ensure!(refused.contains("has 3 sound tracks"), "{track}: {refused}");
+    }
+    Ok(())
+}
+
+#[test]
+fn tracks_say_their_number_language_and_title() -> Result<()> {
+    let folder = TempDir::new()?;
+    let path = folder.path().join("tracks.mkv");
+    let tags = "-metadata:s:a:0 language=ger -metadata:s:a:1 language=eng \
+                -metadata:s:a:1 title=Main -disposition:a:0 0 -disposition:a:1 default";
+    tracks(&[300, 600], tags, &path)?;
+    let info = avocet_media::video::probe(&path)?;
+    let about: Vec<_> = (info.audio_tracks.iter())
+        .map(|a| (a.track, a.language.as_deref(), a.title.as_deref()))
+        .collect();
+    assert_eq!(
+        about,
+        [(1, Some("ger"), None), (2, Some("eng"), Some("Main"))]
+    );
+    assert_eq!(info.audio.as_ref(), info.audio_tracks.get(1));
     Ok(())
 }

@@ -7,6 +7,7 @@ use tempfile::tempdir;
 use video::speech::{TranscribeOptions, transcribe};
 use video::whisper_model::WhisperModel;
 
+use crate::clips::ffmpeg;
 use crate::command::{fails, offline, stderr};
 
 /// A sound file of 16-bit samples.
@@ -47,26 +48,75 @@ fn silence_and_noise_never_reach_the_model() -> Result<()> {
     ];
     for (name, samples) in sounds {
         let path = wav(&dir.path().join(format!("{name}.wav")), &samples)?;
-        let options = TranscribeOptions {
-            model: WhisperModel {
-                name: "none".into(),
-                path: dir.path().join("none.bin"),
-                is_multilingual: true,
-                bytes: 1,
-            },
-            language: None,
-            num_threads: 1,
-            beam_size: 1,
-        };
+        let options = options(dir.path(), true);
         let mut done_s = 0.0;
         let transcript = transcribe(&path, &options, &mut |progress| done_s = progress.done_s)?;
         assert_eq!(transcript.segments, [], "{name}");
         assert_eq!(transcript.language, None);
+        assert_eq!(transcript.nothing.as_deref(), Some("nobody speaks"));
         assert!(
             (transcript.duration_s - 4.0).abs() < 0.05 && done_s > 3.9,
             "{transcript:?}"
         );
     }
+    Ok(())
+}
+
+/// What a model that is not there is to hear.
+fn options(dir: &Path, is_multilingual: bool) -> TranscribeOptions {
+    TranscribeOptions {
+        model: WhisperModel {
+            name: "none".into(),
+            path: dir.join("none.bin"),
+            is_multilingual,
+            bytes: 1,
+        },
+        language: None,
+        track: None,
+        num_threads: 1,
+        beam_size: 1,
+    }
+}
+
+#[test]
+fn a_film_that_says_it_is_in_a_language_the_model_lacks_is_refused_with_a_way_out() -> Result<()> {
+    let dir = tempdir()?;
+    let film = dir.path().join("film.mkv");
+    let tags = "-f lavfi -i anullsrc=r=16000:d=1 -map 0:a -map 1:a -metadata:s:a:0 language=ger \
+                -metadata:s:a:1 language=eng -disposition:a:0 default -disposition:a:1 0";
+    let source = Path::new("anullsrc=r=16000:d=1");
+    ffmpeg(&["-f", "lavfi", "-i"], source, tags, &film)?;
+    let hear = |options: &TranscribeOptions| transcribe(&film, options, &mut |_| {});
+    let refused = hear(&options(dir.path(), false)).unwrap_err().to_string();
+    for word in [
+        "film.mkv: track 1",
+        "German",
+        "none",
+        "English only",
+        "--track",
+        "2 (English)",
+    ] {
+        assert!(refused.contains(word), "{word:?} is missing in: {refused}");
+    }
+    // A multilingual model, the other track or one's own word will do.
+    let mut english = options(dir.path(), false);
+    english.language = Some("en".into());
+    let mut other = options(dir.path(), false);
+    other.track = Some(2);
+    for options in [options(dir.path(), true), english, other] {
+        let nothing = hear(&options)?.nothing.unwrap_or_default();
+        assert!(nothing.starts_with("nobody speaks in track"), "{nothing}");
+        assert!(nothing.contains("--track hears another: "), "{nothing}");
+    }
+    let film = film.display().to_string();
+    fails(
+        ["transcribe", &film, "--track", "3"],
+        &["--track 3", "film.mkv", "1 (German), 2 (English)"],
+    )?;
+    let output = offline()
+        .args(["transcribe", &film, "--track", "0"])
+        .output()?;
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
     Ok(())
 }
 

@@ -175,7 +175,7 @@ fn memory_does_not_grow_with_the_length_of_the_file() -> Result<()> {
             peak_frames = peak_mib(frames.worker_id())?;
         }
     }
-    let mut blocks = audio::blocks(&path)?;
+    let mut blocks = audio::blocks(&path, None)?;
     let (mut peak_sound, mut heard) = (0.0, 0);
     while let Some(block) = blocks.next() {
         heard += block?.samples.len();

@@ -25,15 +25,18 @@ pub struct Block {
     pub samples: Vec<f32>,
 }
 
-/// All that is heard in a file, mixed to one channel, in blocks of about a second.
+/// All that is heard in a file, or in one of its sound tracks (counted from 1), mixed to one channel, in blocks of about a second.
 ///
 /// A block begins where the one before it ended, unless the sound pauses for long: gaps of up to
 /// 30 s are filled with silence, and after a longer one a block has a later start, as the first
 /// block has where sound starts late.
 /// Errors if the worker does not start; what is wrong with the file is an item.
-pub fn blocks(path: &Path) -> Result<Blocks, ChildError> {
+pub fn blocks(path: &Path, track: Option<u32>) -> Result<Blocks, ChildError> {
     let mut child = Child::spawn(ChildLimits::default())?;
-    let request = AudioRequest { path: path.into() };
+    let request = AudioRequest {
+        path: path.into(),
+        track,
+    };
     child.ask(path, &Request::Audio(request))?;
     Ok(Blocks {
         child: Some(child),

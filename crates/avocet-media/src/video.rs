@@ -24,8 +24,10 @@ pub struct MediaInfo {
     pub duration_s: Option<f64>,
     /// The picture, if there is one.
     pub video: Option<VideoInfo>,
-    /// The sound, if there is some.
+    /// The sound that is heard unless another is asked for, if there is some.
     pub audio: Option<AudioInfo>,
+    /// All sound tracks, in the file's order.
+    pub audio_tracks: Vec<AudioInfo>,
 }
 
 /// The video stream that is read: the one that FFmpeg calls best, cover pictures left out.
@@ -45,17 +47,21 @@ pub struct VideoInfo {
     pub frame_rate: Option<f64>,
 }
 
-/// The audio stream that is read: the one that FFmpeg calls best.
+/// A sound track.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AudioInfo {
+    /// Which of the file's sound tracks it is, from 1.
+    pub track: u32,
     /// Name of the codec, in FFmpeg's words.
     pub codec: String,
     /// Samples a second as stored.
     pub sample_rate_hz: u32,
     /// Channels as stored.
     pub channels: u32,
-    /// Language tag of the stream, if it has one.
+    /// Language tag of the stream, if it has one that says something.
     pub language: Option<String>,
+    /// What the container calls it, if it says.
+    pub title: Option<String>,
 }
 
 /// Describes one frame; the payload is `3 * width * height` bytes, RGB by rows.

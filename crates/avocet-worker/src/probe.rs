@@ -17,6 +17,7 @@ pub(crate) fn probe(request: &ProbeRequest, replies: &mut Replies) -> Served {
             .then(|| duration as f64 / f64::from(ffi::AV_TIME_BASE)),
         video: video::info(&input),
         audio: sound::info(&input),
+        audio_tracks: sound::tracks(&input),
     };
     if info.video.is_none() && info.audio.is_none() {
         return Err(Refusal::file("has neither pictures nor sound"));

@@ -1,5 +1,6 @@
 //! Sound: one stream decoded in order, as 16 kHz mono, with its times kept.
 
+mod mix;
 mod resample;
 mod timeline;
 
@@ -11,7 +12,7 @@ use ffmpeg_next::{Error, Packet, codec, decoder, ffi, frame, media};
 
 use crate::replies::Replies;
 use crate::source::{self, refusal};
-use resample::Resampler;
+use mix::Mixer;
 use timeline::Timeline;
 
 /// Packets in a row that may be unreadable before the rest is given up.
@@ -20,9 +21,22 @@ const MAX_UNREADABLE: usize = 1000;
 /// Samples a second of what is given.
 const RATE: f64 = SAMPLE_RATE_HZ as f64;
 
-/// What the header says about the best audio stream.
+/// What the header says about the sound track that is heard unless another is asked for.
 pub(crate) fn info(input: &Input) -> Option<AudioInfo> {
-    let index = source::best_stream(input, media::Type::Audio)?;
+    let index = chosen(input, None)?;
+    let track = indexes(input).position(|other| other == index)?;
+    track_info(input, track, index)
+}
+
+/// What the header says about every sound track.
+pub(crate) fn tracks(input: &Input) -> Vec<AudioInfo> {
+    let tracks = indexes(input).enumerate();
+    tracks
+        .filter_map(|(track, index)| track_info(input, track, index))
+        .collect()
+}
+
+fn track_info(input: &Input, track: usize, index: usize) -> Option<AudioInfo> {
     let stream = input.stream(index)?;
     let parameters = stream.parameters();
     // SAFETY: the parameters belong to a stream of the open input.
@@ -33,21 +47,66 @@ pub(crate) fn info(input: &Input) -> Option<AudioInfo> {
             (*parameters).ch_layout.nb_channels,
         )
     };
+    let said = |key: &str| {
+        let metadata = stream.metadata();
+        let text = metadata.get(key).map(|text| text.trim().to_owned());
+        text.filter(|text| !text.is_empty())
+    };
     Some(AudioInfo {
+        track: u32::try_from(track + 1).ok()?,
         codec: parameters.id().name().to_owned(),
         sample_rate_hz: u32::try_from(rate).unwrap_or(0),
         channels: u32::try_from(channels).unwrap_or(0),
-        language: stream.metadata().get("language").map(str::to_owned),
+        // MP4 has no way to say nothing.
+        language: said("language").filter(|tag| tag != "und"),
+        title: said("title"),
+    })
+}
+
+/// The streams that are sound tracks.
+fn indexes(input: &Input) -> impl Iterator<Item = usize> {
+    let sounds =
+        |stream: &ffmpeg_next::Stream<'_>| stream.parameters().medium() == media::Type::Audio;
+    let indexes = input.streams().filter(sounds).map(|stream| stream.index());
+    indexes.collect::<Vec<_>>().into_iter()
+}
+
+/// The stream of a sound track, counted from 1; without one, the container's default.
+///
+/// Where it has no default or several, those that are made for few are the last to be taken, and
+/// FFmpeg's best is the first.
+fn chosen(input: &Input, track: Option<u32>) -> Option<usize> {
+    use ffmpeg_next::format::stream::Disposition;
+    if let Some(track) = track {
+        return indexes(input).nth((track as usize).checked_sub(1)?);
+    }
+    let best = source::best_stream(input, media::Type::Audio);
+    let for_few =
+        Disposition::COMMENT | Disposition::HEARING_IMPAIRED | Disposition::VISUAL_IMPAIRED;
+    indexes(input).max_by_key(|&index| {
+        let disposition = input.stream(index).map(|stream| stream.disposition());
+        let disposition = disposition.unwrap_or(Disposition::empty());
+        (
+            disposition.contains(Disposition::DEFAULT),
+            !disposition.intersects(for_few),
+            Some(index) == best,
+            std::cmp::Reverse(index),
+        )
     })
 }
 
 /// Gives all that is heard in blocks of a second; the last before a break may be shorter.
 pub(crate) fn blocks(request: &AudioRequest, replies: &mut Replies) -> Served {
     let mut input = source::open(request.path.as_path())?;
-    let index = source::best_stream(&input, media::Type::Audio)
-        .ok_or_else(|| Refusal::file("has no audio stream"))?;
+    let index = chosen(&input, request.track).ok_or_else(|| {
+        let count = indexes(&input).count();
+        Refusal::file(match request.track.filter(|_| count > 0) {
+            Some(track) => format!("has {count} sound tracks, and none of number {track}"),
+            None => "has no audio stream".to_owned(),
+        })
+    })?;
     source::read_only(&mut input, index);
-    let stream = input.stream(index).expect("the best stream is there");
+    let stream = input.stream(index).expect("a chosen stream is there");
     let time_base = stream.time_base();
     let name = stream.parameters().id().name();
     let codec = decoder::find(stream.parameters().id())
@@ -65,8 +124,8 @@ pub(crate) fn blocks(request: &AudioRequest, replies: &mut Replies) -> Served {
     let mut sound = Sound {
         seconds_per_tick: f64::from(time_base),
         origin_s: source::origin_s(&input),
-        resampler: None,
-        resampled: Vec::new(),
+        mixer: None,
+        mixed: Vec::new(),
         timeline: Timeline::default(),
         heard: false,
     };
@@ -103,8 +162,8 @@ fn damaged(result: Result<(), Error>) -> Served {
 struct Sound {
     seconds_per_tick: f64,
     origin_s: f64,
-    resampler: Option<Resampler>,
-    resampled: Vec<f32>,
+    mixer: Option<Mixer>,
+    mixed: Vec<f32>,
     timeline: Timeline,
     heard: bool,
 }
@@ -126,9 +185,9 @@ impl Sound {
         self.heard = true;
         let stamp = frame.pts().or(dts_of(frame));
         let start_s = stamp.map(|stamp| stamp as f64 * self.seconds_per_tick - self.origin_s);
-        if self.resampler.as_ref().is_none_or(|made| !made.fits(frame)) {
+        if self.mixer.as_ref().is_none_or(|made| !made.fits(frame)) {
             self.flush()?;
-            self.resampler = Some(Resampler::new(frame)?);
+            self.mixer = Some(Mixer::new(frame)?);
         }
         if let Some(start_s) = start_s
             && self.timeline.is_off(start_s)
@@ -136,21 +195,21 @@ impl Sound {
             self.flush()?;
             self.timeline.correct(start_s);
         }
-        let resampler = self.resampler.as_mut().expect("made above");
-        self.resampled.clear();
-        resampler.run(Some(frame), &mut self.resampled)?;
-        self.timeline.push(&self.resampled);
+        let mixer = self.mixer.as_mut().expect("made above");
+        self.mixed.clear();
+        mixer.run(Some(frame), &mut self.mixed)?;
+        self.timeline.push(&self.mixed);
         self.timeline.read(frame.samples(), frame.rate());
         self.send_full(replies)
     }
 
-    /// Takes what the resampler still holds, after which its input may jump.
+    /// Takes what the mixer still holds, after which its input may jump.
     fn flush(&mut self) -> Served {
-        if let Some(resampler) = &mut self.resampler {
-            self.resampled.clear();
-            resampler.run(None, &mut self.resampled)?;
-            resampler.restart()?;
-            self.timeline.push(&self.resampled);
+        if let Some(mixer) = &mut self.mixer {
+            self.mixed.clear();
+            mixer.run(None, &mut self.mixed)?;
+            mixer.restart()?;
+            self.timeline.push(&self.mixed);
         }
         Ok(())
     }

@@ -107,8 +107,13 @@ fn hear_it(args: &CaptionArgs, info: &MediaInfo) -> Result<HeardWords> {
     if args.no_speech || info.audio.is_none() {
         return Ok(HeardWords::default());
     }
-    let transcript = hear::hear(&args.video, &args.whisper, args.language.as_deref())
-        .map_err(|error| anyhow!("{error:#} (--no-speech captions only what is seen)"))?;
+    let transcript = hear::hear(
+        &args.video,
+        &args.whisper,
+        args.language.as_deref(),
+        args.track,
+    )
+    .map_err(|error| anyhow!("{error:#} (--no-speech captions only what is seen)"))?;
     Ok(HeardWords {
         segments: video::sentences(&transcript.segments),
         language: transcript.language,

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use video::speech::{
-    TranscribeOptions, TranscribeProgress, Transcript, TranscriptFormat, language_code,
-    must_have_sound, transcribe,
+    Tracks, TranscribeOptions, TranscribeProgress, Transcript, TranscriptFormat, language_code,
+    transcribe,
 };
 
 use crate::features::Feature;
@@ -33,6 +33,10 @@ pub struct TranscribeArgs {
     /// The language that is spoken, such as en or german; found out when absent or auto.
     #[arg(long, value_name = "L")]
     pub language: Option<String>,
+    /// Which sound track, counted from 1, where the file has several; the file's default when
+    /// absent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub track: Option<u32>,
     /// What to write; more than one, parted by commas, needs -o.
     #[arg(
         long,
@@ -79,22 +83,26 @@ pub fn run(args: &TranscribeArgs) -> Result<()> {
     }
     Feature::Speech.needed_for(&args.media)?;
     // Before a model is fetched for nothing.
-    must_have_sound(&args.media)?;
+    let tracks = Tracks::of(&args.media, args.track)?;
     if let Some(folder) = &args.output {
         std::fs::create_dir_all(folder).with_context(|| format!("-o {}", folder.display()))?;
     }
     let options = TranscribeOptions {
         model: whisper::find(&args.whisper)?,
         language: args.language.clone(),
+        track: args.track,
         num_threads: args.threads.map_or_else(threads, u32::from),
         beam_size: u32::from(args.beam),
     };
+    if let Some(choice) = tracks.choice().filter(|_| args.track.is_none()) {
+        output::note(&format!("{}: {choice}\n", args.media.display()));
+    }
     let mut shown = Shown::new(&args.media, &options.model.name);
     let result = transcribe(&args.media, &options, &mut |progress| shown.at(progress));
     shown.finish();
     let transcript = result?;
-    if transcript.segments.is_empty() {
-        output::note(&format!("{}: nobody speaks\n", args.media.display()));
+    if let Some(why) = &transcript.nothing {
+        output::note(&format!("{}: {why}\n", args.media.display()));
     }
     match &args.output {
         None => output::print(&formats[0].write(&transcript)?),

@@ -57,6 +57,7 @@ impl Hearing for Whisper {
         let options = TranscribeOptions {
             model: self.model()?,
             language: self.language.clone(),
+            track: None,
             num_threads: NUM_THREADS,
             beam_size: BEAM_SIZE,
         };

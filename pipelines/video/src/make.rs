@@ -18,6 +18,7 @@ use crate::frames::{Budget, Choice, choose};
 use crate::hearing::{Hearing, Whisper};
 use crate::inputs::{Input, inputs};
 use crate::remembered::Remembered;
+use crate::speech::TranscribeError;
 use crate::timeline::Segment;
 use crate::watch::{duration_s, look_through, stills};
 
@@ -222,6 +223,9 @@ fn refused(error: VideoError) -> Result<Made, VideoError> {
             _ => "the decoder gave up",
         },
         VideoError::NoPicture { .. } => "no picture",
+        VideoError::Hearing(error) if matches!(**error, TranscribeError::OtherLanguage { .. }) => {
+            "in a language that the speech model does not know"
+        }
         _ => return Err(error),
     };
     Ok(Made::Rejected(reason))

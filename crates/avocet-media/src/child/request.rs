@@ -58,6 +58,8 @@ pub struct ScanRequest {
 pub struct AudioRequest {
     /// The file.
     pub path: FilePath,
+    /// Which of its sound tracks, from 1; the container's default when absent.
+    pub track: Option<u32>,
 }
 
 /// A path, whose bytes need not be UTF-8.

@@ -1,4 +1,4 @@
-//! libswresample: any rate, layout and format to 16 kHz mono f32.
+//! libswresample: any rate, layout and format to 16 kHz f32, mono or stereo.
 
 use std::ptr;
 
@@ -15,6 +15,8 @@ const RATES_HZ: std::ops::RangeInclusive<u32> = 1_000..=768_000;
 pub(super) struct Resampler {
     context: *mut ffi::SwrContext,
     kind: Kind,
+    /// Channels that it gives, one sample of each in turn.
+    channels: usize,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -41,10 +43,10 @@ fn kind_of(frame: &frame::Audio) -> Kind {
 }
 
 impl Resampler {
-    /// Makes a resampler for frames like this one.
+    /// Makes a resampler for frames like this one, to so many channels.
     ///
     /// Errors if the frame's rate or layout makes no sense.
-    pub(super) fn new(frame: &frame::Audio) -> Result<Self, Refusal> {
+    pub(super) fn new(frame: &frame::Audio, channels: usize) -> Result<Self, Refusal> {
         let kind = kind_of(frame);
         if !u32::try_from(kind.rate).is_ok_and(|rate| RATES_HZ.contains(&rate)) {
             return Err(Refusal::file(format!(
@@ -61,12 +63,13 @@ impl Resampler {
         let mut made = Self {
             context: ptr::null_mut(),
             kind,
+            channels,
         };
         // SAFETY: layouts are written before they are read, the frame's is copied; a context that
         // was not made is null, which is checked.
         unsafe {
-            let mut mono = std::mem::zeroed::<ffi::AVChannelLayout>();
-            ffi::av_channel_layout_default(&mut mono, 1);
+            let mut given = std::mem::zeroed::<ffi::AVChannelLayout>();
+            ffi::av_channel_layout_default(&mut given, channels as i32);
             let mut stored = std::mem::zeroed::<ffi::AVChannelLayout>();
             match kind.mask {
                 0 => ffi::av_channel_layout_default(&mut stored, kind.channels),
@@ -76,7 +79,7 @@ impl Resampler {
             }
             let set = ffi::swr_alloc_set_opts2(
                 &mut made.context,
-                &raw mut mono,
+                &raw mut given,
                 ffi::AVSampleFormat::AV_SAMPLE_FMT_FLT,
                 SAMPLE_RATE_HZ as i32,
                 &raw mut stored,
@@ -99,6 +102,11 @@ impl Resampler {
     /// Whether frames like this one are what it was made for.
     pub(super) fn fits(&self, frame: &frame::Audio) -> bool {
         self.kind == kind_of(frame)
+    }
+
+    /// How many channels come in.
+    pub(super) fn channels_in(&self) -> i32 {
+        self.kind.channels
     }
 
     /// Forgets what it heard.
@@ -137,10 +145,10 @@ impl Resampler {
             };
             let room = ffi::swr_get_out_samples(self.context, count).max(0);
             let before = samples.len();
-            samples.resize(before + room as usize, 0.0);
+            samples.resize(before + room as usize * self.channels, 0.0);
             let mut target = samples.as_mut_ptr().add(before).cast::<u8>();
             let made = ffi::swr_convert(self.context, &mut target, room, planes, count);
-            samples.truncate(before + made.max(0) as usize);
+            samples.truncate(before + made.max(0) as usize * self.channels);
             match made < 0 {
                 true => Err(refusal(
                     "has audio that cannot be resampled",

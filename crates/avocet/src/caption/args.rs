@@ -29,8 +29,12 @@ pub struct CaptionArgs {
     /// The language that is spoken, such as en or german; found out when absent or auto.
     #[arg(long, value_name = "L")]
     pub language: Option<String>,
+    /// Which sound track, counted from 1, where the file has several; the file's default when
+    /// absent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub track: Option<u32>,
     /// Do not listen: caption only what is seen.
-    #[arg(long, conflicts_with_all = ["whisper", "language", "speech"])]
+    #[arg(long, conflicts_with_all = ["whisper", "language", "track", "speech"])]
     pub no_speech: bool,
     /// How frames are chosen.
     #[command(flatten)]

@@ -207,6 +207,7 @@ mod tests {
             source: "x".into(),
             duration_s: at,
             language: None,
+            nothing: None,
             model: "tiny.en".into(),
             segments,
         }

@@ -115,6 +115,7 @@ mod tests {
             source: "talk.mp4".into(),
             duration_s: 3700.5,
             language: Some("en".into()),
+            nothing: None,
             model: "base".into(),
             segments: vec![
                 Segment {

@@ -6,6 +6,7 @@ mod captions;
 mod formats;
 mod invented;
 mod languages;
+mod tracks;
 mod transcribe;
 mod transcript;
 mod voice;
@@ -14,7 +15,6 @@ mod windows;
 pub use captions::{Caption, captions};
 pub use formats::{TranscriptFormat, srt, vtt};
 pub use languages::{language_code, language_name};
-pub use transcribe::{
-    TranscribeError, TranscribeOptions, TranscribeProgress, must_have_sound, transcribe,
-};
+pub use tracks::Tracks;
+pub use transcribe::{TranscribeError, TranscribeOptions, TranscribeProgress, transcribe};
 pub use transcript::{Segment, Transcript, Word};

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use avocet_media::audio::{self, SAMPLE_RATE_HZ};
 use avocet_media::child::ChildError;
 use avocet_media::speech::{Heard, Listener, SpeechOptions};
-use avocet_media::video::probe;
 
 use super::invented::is_invented;
 use super::languages::language_code;
+use super::tracks::Tracks;
 use super::transcript::{Segment, Transcript, Word};
 use super::windows::{Window, Windows};
 use crate::whisper_model::WhisperModel;
@@ -25,6 +25,8 @@ pub struct TranscribeOptions {
     pub model: WhisperModel,
     /// The language by its code or English name; found out when absent.
     pub language: Option<String>,
+    /// Which of the file's sound tracks, from 1; the container's default when absent.
+    pub track: Option<u32>,
     /// Threads that compute.
     pub num_threads: u32,
     /// Hypotheses that are kept while decoding; 1 takes the likeliest token.
@@ -57,6 +59,16 @@ pub enum TranscribeError {
         /// The file.
         path: PathBuf,
     },
+    /// The file has no such sound track.
+    #[error("--track {track}: {} has only {tracks}", .path.display())]
+    NoTrack {
+        /// The file.
+        path: PathBuf,
+        /// What was asked for.
+        track: u32,
+        /// What there is.
+        tracks: String,
+    },
     /// Whisper does not know the language.
     #[error("the language {language:?} is not one of Whisper's: give a code such as en, or auto")]
     Language {
@@ -73,6 +85,22 @@ pub enum TranscribeError {
         /// What was asked for.
         language: String,
     },
+    /// The file says that it is in a language that the model does not know.
+    #[error(
+        "{}: track {track} is in {language}, but the speech model {model} knows English only: take a multilingual one, such as base{others}, or --language en if the label is wrong", .path.display()
+    )]
+    OtherLanguage {
+        /// The file.
+        path: PathBuf,
+        /// The sound track, from 1.
+        track: u32,
+        /// What it says.
+        language: String,
+        /// The model.
+        model: String,
+        /// How to hear another track, behind a comma, if there is one.
+        others: String,
+    },
     /// The worker failed.
     #[error(transparent)]
     Child(#[from] ChildError),
@@ -81,15 +109,23 @@ pub enum TranscribeError {
 /// Writes down what is said in the file at `path`; nothing said gives a transcript without
 /// segments.
 ///
-/// Tells `progress` as it goes. Errors if the language is unknown, the file does not open or has no
-/// sound, or the worker ends.
+/// Tells `progress` as it goes. Errors if the language is unknown, to Whisper or to the model, the
+/// file does not open or has no such sound, or the worker ends.
 pub fn transcribe(
     path: &Path,
     options: &TranscribeOptions,
     progress: &mut dyn FnMut(TranscribeProgress),
 ) -> Result<Transcript, TranscribeError> {
     let language = asked_language(options)?;
-    let total_s = must_have_sound(path)?;
+    let tracks = Tracks::of(path, options.track)?;
+    let total_s = tracks.duration_s;
+    if options
+        .language
+        .as_deref()
+        .is_none_or(|asked| asked == "auto")
+    {
+        tracks.check(path, &options.model)?;
+    }
     let mut scribe = Scribe {
         listener: Listener::new(SpeechOptions {
             model: options.model.path.clone(),
@@ -99,10 +135,11 @@ pub fn transcribe(
         })?,
         language,
         heard_language: None,
+        voice_s: 0.0,
         segments: Vec::new(),
     };
     let (mut windows, mut offset_s, mut position_s) = (Windows::new(), 0.0, 0.0);
-    for block in audio::blocks(path)? {
+    for block in audio::blocks(path, options.track)? {
         let block = block?;
         if block.start_s > position_s + GAP_S {
             // What follows a gap is a sound of its own.
@@ -124,28 +161,12 @@ pub fn transcribe(
             .heard_language
             .filter(|_| !scribe.segments.is_empty()),
         model: options.model.name.clone(),
+        nothing: (scribe.segments.is_empty())
+            .then(|| tracks.why_nothing(scribe.voice_s, &options.model)),
         segments: scribe.segments,
     };
     transcript.tidy();
     Ok(transcript)
-}
-
-/// How long the file at `path` is, if its container says.
-///
-/// Errors if it does not open, is no media, or has no sound.
-pub fn must_have_sound(path: &Path) -> Result<Option<f64>, TranscribeError> {
-    // A missing file is said in the system's words, not the decoder's.
-    std::fs::File::open(path).map_err(|cause| TranscribeError::Io {
-        path: path.to_owned(),
-        cause,
-    })?;
-    let info = probe(path)?;
-    match info.audio {
-        Some(_) => Ok(info.duration_s),
-        None => Err(TranscribeError::NoAudio {
-            path: path.to_owned(),
-        }),
-    }
 }
 
 /// The code of the language that was asked for, if one was.
@@ -171,6 +192,8 @@ struct Scribe {
     /// The language that is known, given or found.
     language: Option<&'static str>,
     heard_language: Option<String>,
+    /// How long somebody speaks.
+    voice_s: f64,
     segments: Vec<Segment>,
 }
 
@@ -179,6 +202,7 @@ impl Scribe {
         for window in windows {
             let heard = self.listener.hear(&window.samples, self.language)?;
             let seconds = window.samples.len() as f64 / f64::from(SAMPLE_RATE_HZ);
+            self.voice_s += seconds;
             if self.language.is_none() && seconds >= SURE_OF_LANGUAGE_S {
                 self.language = language_code(&heard.language);
             }

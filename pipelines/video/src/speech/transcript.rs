@@ -15,6 +15,9 @@ pub struct Transcript {
     pub model: String,
     /// What is said, in order and apart.
     pub segments: Vec<Segment>,
+    /// Why there is nothing, where there is nothing.
+    #[serde(skip)]
+    pub nothing: Option<String>,
 }
 
 /// A sentence, or as much of one as was said in one breath.
@@ -104,6 +107,7 @@ mod tests {
             source: "x".into(),
             duration_s: 10.0004,
             language: None,
+            nothing: None,
             model: "tiny.en".into(),
             segments: vec![
                 segment(
