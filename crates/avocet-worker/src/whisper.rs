@@ -1,5 +1,8 @@
 //! Speech to text by whisper.cpp: one model, kept between requests.
 
+mod heads;
+mod passes;
+
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
@@ -8,21 +11,21 @@ use std::time::Duration;
 
 use avocet_media::audio::SAMPLE_RATE_HZ;
 use avocet_media::child::{Refusal, Served, read_block};
-use avocet_media::speech::{Heard, HeardSegment, LONGEST_WINDOW_S, SpeechRequest};
+use avocet_media::speech::{Heard, LONGEST_WINDOW_S, SpeechRequest};
 use whisper_rs::{
-    FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperSegment,
-    WhisperState, get_lang_id, get_lang_str,
+    FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperState,
+    get_lang_id, get_lang_str,
 };
 
 use crate::replies::Replies;
-use crate::words::{Token, words};
+use passes::{Pass, Vocabulary};
 
 /// The most samples in a window.
 const MAX_SAMPLES: usize = (LONGEST_WINDOW_S * SAMPLE_RATE_HZ) as usize;
 /// Whisper hears nothing in less than a tenth of a second; shorter windows are filled up to this.
 const MIN_SAMPLES: usize = SAMPLE_RATE_HZ as usize / 2;
-/// Times of tokens count hundredths of a second.
-const TICKS_PER_S: f64 = 100.0;
+/// What a pass leaves unheard is heard in another, unless it is shorter than this.
+const SHORTEST_REST_S: f64 = 1.0;
 const MAX_THREADS: u32 = 64;
 /// Whisper keeps at most so many hypotheses.
 const MAX_BEAM: u32 = 8;
@@ -36,7 +39,7 @@ pub(crate) struct Whisper {
 struct Loaded {
     path: PathBuf,
     is_multilingual: bool,
-    end_of_text: i32,
+    vocabulary: Vocabulary,
     state: WhisperState,
 }
 
@@ -142,11 +145,15 @@ impl Loaded {
         let mut parameters = WhisperContextParameters::default();
         parameters.use_gpu(false);
         parameters.flash_attn(false);
+        parameters.dtw_parameters(heads::alignment(path));
         let context = WhisperContext::new_with_params(path, parameters).map_err(refused)?;
         Ok(Self {
             path: path.to_owned(),
             is_multilingual: context.is_multilingual(),
-            end_of_text: context.token_eot(),
+            vocabulary: Vocabulary {
+                end_of_text: context.token_eot(),
+                start_of_window: context.token_beg(),
+            },
             state: context.create_state().map_err(refused)?,
         })
     }
@@ -155,7 +162,6 @@ impl Loaded {
         if samples.len() < MIN_SAMPLES {
             samples.resize(MIN_SAMPLES, 0.0);
         }
-        let duration_s = samples.len() as f64 / f64::from(SAMPLE_RATE_HZ);
         let asked = request.language.as_deref();
         if let Some(language) = asked.filter(|language| get_lang_id(language).is_none()) {
             return Err(Refusal::file(format!(
@@ -167,82 +173,66 @@ impl Loaded {
             let reason = format!("knows English only, and not the language {language:?}");
             return Err(Refusal::file(reason));
         }
-        let language = if self.is_multilingual {
+        let mut language = if self.is_multilingual {
             asked
         } else {
             Some("en")
         };
-        let beam_size = request.beam_size.clamp(1, MAX_BEAM) as i32;
-        let strategy = if beam_size == 1 {
-            SamplingStrategy::Greedy { best_of: 5 }
-        } else {
-            SamplingStrategy::BeamSearch {
-                beam_size,
-                patience: -1.0,
-            }
+        let mut heard = Heard {
+            language: language.unwrap_or("en").to_owned(),
+            segments: Vec::new(),
         };
-        let mut parameters = FullParams::new(strategy);
-        parameters.set_n_threads(request.num_threads.clamp(1, MAX_THREADS) as i32);
-        parameters.set_language(language);
-        parameters.set_translate(false);
-        // Each window stands for itself: an error in one does not spread to the next.
-        parameters.set_no_context(true);
-        parameters.set_token_timestamps(true);
-        parameters.set_print_progress(false);
-        parameters.set_print_realtime(false);
-        parameters.set_print_special(false);
-        parameters.set_print_timestamps(false);
-        self.state
-            .full(parameters, &samples)
-            .map_err(|error| Refusal::file(format!("Whisper fails: {error}")))?;
-        let language =
-            get_lang_str(self.state.full_lang_id_from_state()).filter(|_| self.is_multilingual);
-        let language = language.unwrap_or("en").to_owned();
-        let segments = self.state.as_iter();
-        let segments = segments
-            .map(|segment| self.segment(&segment, &language, duration_s))
-            .collect();
-        Ok(Heard { language, segments })
-    }
-
-    fn segment(
-        &self,
-        segment: &WhisperSegment<'_>,
-        language: &str,
-        duration_s: f64,
-    ) -> HeardSegment {
-        let mut tokens = Vec::new();
-        let mut log_probabilities = Vec::new();
-        for index in 0..segment.n_tokens() {
-            let Some(token) = segment.get_token(index) else {
-                break;
-            };
-            // Special tokens, which times are, lie behind all text.
-            if token.token_id() >= self.end_of_text {
-                continue;
+        let mut from = 0;
+        loop {
+            let rest = &samples[from..];
+            self.state
+                .full(parameters(request, language), rest)
+                .map_err(|error| Refusal::file(format!("Whisper fails: {error}")))?;
+            if language.is_none() {
+                language = get_lang_str(self.state.full_lang_id_from_state());
+                heard.language = language.unwrap_or("en").to_owned();
             }
-            let data = token.token_data();
-            log_probabilities.push(data.plog);
-            tokens.push(Token {
-                bytes: token.to_bytes().unwrap_or_default().to_vec(),
-                start_s: (data.t0 as f64 / TICKS_PER_S).clamp(0.0, duration_s),
-                end_s: (data.t1 as f64 / TICKS_PER_S).clamp(0.0, duration_s),
-            });
-        }
-        let bytes: Vec<u8> = tokens
-            .iter()
-            .flat_map(|token| token.bytes.clone())
-            .collect();
-        let count = log_probabilities.len().max(1) as f32;
-        let start_s = segment.start_timestamp() as f64 / TICKS_PER_S;
-        let end_s = segment.end_timestamp() as f64 / TICKS_PER_S;
-        HeardSegment {
-            start_s: start_s.clamp(0.0, duration_s),
-            end_s: end_s.clamp(0.0, duration_s),
-            text: String::from_utf8_lossy(&bytes).trim().to_owned(),
-            words: words(&tokens, language),
-            no_speech: segment.no_speech_probability(),
-            log_probability: log_probabilities.iter().sum::<f32>() / count,
+            let (from_s, rest_s) = (seconds(from), seconds(rest.len()));
+            let spoken = heard.language.as_str();
+            let pass = Pass::of(&self.state, self.vocabulary, spoken, (from_s, rest_s));
+            heard.segments.extend(pass.segments);
+            let Some(at_s) = pass
+                .rest_s
+                .filter(|at_s| (SHORTEST_REST_S..=rest_s - SHORTEST_REST_S).contains(at_s))
+            else {
+                return Ok(heard);
+            };
+            from += (at_s * f64::from(SAMPLE_RATE_HZ)) as usize;
         }
     }
+}
+
+fn seconds(samples: usize) -> f64 {
+    samples as f64 / f64::from(SAMPLE_RATE_HZ)
+}
+
+/// How one pass is made.
+fn parameters<'a>(request: &SpeechRequest, language: Option<&'a str>) -> FullParams<'a, 'static> {
+    let beam_size = request.beam_size.clamp(1, MAX_BEAM) as i32;
+    let strategy = if beam_size == 1 {
+        SamplingStrategy::Greedy { best_of: 5 }
+    } else {
+        SamplingStrategy::BeamSearch {
+            beam_size,
+            patience: -1.0,
+        }
+    };
+    let mut parameters = FullParams::new(strategy);
+    parameters.set_n_threads(request.num_threads.clamp(1, MAX_THREADS) as i32);
+    parameters.set_language(language);
+    parameters.set_translate(false);
+    // Each window stands for itself: an error in one does not spread to the next.
+    parameters.set_no_context(true);
+    // Words are placed in all of the sound at once, and parts are told apart by their times.
+    parameters.set_single_segment(true);
+    parameters.set_print_progress(false);
+    parameters.set_print_realtime(false);
+    parameters.set_print_special(false);
+    parameters.set_print_timestamps(false);
+    parameters
 }

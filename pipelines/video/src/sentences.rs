@@ -1,49 +1,15 @@
 //! Long segments as sentences: a speech model may write half a minute as one piece, and a picture
 //! belongs to a sentence.
 
-use crate::speech::{Segment, Word};
-
-/// A break between words this long ends a piece, whatever the marks say.
-const PAUSE_S: f64 = 1.0;
+use crate::speech::{PAUSE_S, Segment, Word};
 
 /// The segments, cut where a sentence ends or the speaker pauses; no word is lost or changed.
 pub fn sentences(segments: &[Segment]) -> Vec<Segment> {
-    segments.iter().flat_map(cut).collect()
-}
-
-fn cut(segment: &Segment) -> Vec<Segment> {
-    let mut pieces = Vec::new();
-    let (mut first, mut text_start, mut text_end) = (0, 0, 0);
-    for (index, word) in segment.words.iter().enumerate() {
-        let rest = &segment.text[text_end..];
-        // A word that the text lacks says that they do not belong together: nothing is cut.
-        let Some(at) = rest.find(word.word.trim()) else {
-            return vec![segment.clone()];
-        };
-        text_end += at + word.word.trim().len();
-        let Some(next) = segment.words.get(index + 1) else {
-            break;
-        };
-        if ends_a_sentence(word) || next.start_s - word.end_s >= PAUSE_S {
-            let text = &segment.text[text_start..text_end];
-            pieces.push(piece(text, &segment.words[first..=index]));
-            (first, text_start) = (index + 1, text_end);
-        }
-    }
-    if first == 0 {
-        return vec![segment.clone()];
-    }
-    pieces.push(piece(&segment.text[text_start..], &segment.words[first..]));
-    pieces
-}
-
-fn piece(text: &str, words: &[Word]) -> Segment {
-    Segment {
-        start_s: words.first().map_or(0.0, |word| word.start_s),
-        end_s: words.last().map_or(0.0, |word| word.end_s),
-        text: text.trim().to_owned(),
-        words: words.to_vec(),
-    }
+    let is_end = |index: usize, words: &[Word]| {
+        ends_a_sentence(&words[index]) || words[index + 1].start_s - words[index].end_s >= PAUSE_S
+    };
+    let segments = segments.iter().cloned();
+    segments.flat_map(|segment| segment.cut(is_end)).collect()
 }
 
 fn ends_a_sentence(word: &Word) -> bool {

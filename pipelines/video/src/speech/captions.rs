@@ -1,7 +1,7 @@
 //! Words become captions: at most two lines of 42 columns, shown long enough to be read, one after
 //! another.
 
-use super::transcript::{Segment, Transcript, Word};
+use super::transcript::{PAUSE_S, Segment, Transcript, Word};
 
 /// Columns of a line.
 const COLUMNS: usize = 42;
@@ -9,8 +9,6 @@ const COLUMNS: usize = 42;
 const LINES: usize = 2;
 /// A caption is shown no longer than its words take, unless that is shorter than this.
 const SHORTEST_S: f64 = 0.8;
-/// A pause this long starts a new caption.
-const PAUSE_S: f64 = 1.5;
 /// A sentence that ends starts a new caption if the present one is shown this long.
 const SENTENCE_S: f64 = 2.0;
 /// No caption takes longer than this to say.
@@ -53,7 +51,7 @@ fn of_segment(segment: &Segment) -> Vec<Caption> {
     for spelled in spelled(segment) {
         if let (Some(first), Some(last)) = (present.first(), present.last()) {
             let said_s = last.word.end_s - first.word.start_s;
-            let pauses = spelled.word.start_s - last.word.end_s > PAUSE_S;
+            let pauses = spelled.word.start_s - last.word.end_s >= PAUSE_S;
             let sentence = last.word.word.ends_with(['.', '!', '?', '。', '！', '？']);
             let is_over = pauses
                 || (sentence && said_s > SENTENCE_S)

@@ -1,11 +1,12 @@
 //! From sound to words: regions of speech (`voice`), laid into windows (`windows`), heard by
-//! Whisper in the worker without what it invents (`transcribe`, `invented`), put together as a
-//! [`Transcript`], and written (`captions`, `formats`).
+//! Whisper in the worker without what it invents (`transcribe`, `invented`), placed where it sounds
+//! (`onsets`), put together as a [`Transcript`], and written (`captions`, `formats`).
 
 mod captions;
 mod formats;
 mod invented;
 mod languages;
+mod onsets;
 mod tracks;
 mod transcribe;
 mod transcript;
@@ -17,4 +18,5 @@ pub use formats::{TranscriptFormat, srt, vtt};
 pub use languages::{language_code, language_name};
 pub use tracks::Tracks;
 pub use transcribe::{TranscribeError, TranscribeOptions, TranscribeProgress, transcribe};
+pub(crate) use transcript::PAUSE_S;
 pub use transcript::{Segment, Transcript, Word};

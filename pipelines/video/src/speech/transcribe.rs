@@ -4,19 +4,20 @@ use std::path::{Path, PathBuf};
 
 use avocet_media::audio::{self, SAMPLE_RATE_HZ};
 use avocet_media::child::ChildError;
-use avocet_media::speech::{Heard, Listener, SpeechOptions};
+use avocet_media::speech::{Heard, HeardSegment, HeardWord, Listener, SpeechOptions};
 
 use super::invented::is_invented;
 use super::languages::language_code;
+use super::onsets::{Placed, Said, place};
 use super::tracks::Tracks;
-use super::transcript::{Segment, Transcript, Word};
+use super::transcript::{PAUSE_S, Segment, Transcript, Word};
 use super::windows::{Window, Windows};
 use crate::whisper_model::WhisperModel;
 
 /// A language found in a window as long as this holds for the rest.
 const SURE_OF_LANGUAGE_S: f64 = 10.0;
-/// Sound that starts this much later than it should is a gap.
-const GAP_S: f64 = 0.5;
+/// Sound that starts this much later than it should is a gap; less is rounding.
+const GAP_S: f64 = 0.01;
 
 /// How a file is transcribed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -206,41 +207,48 @@ impl Scribe {
             if self.language.is_none() && seconds >= SURE_OF_LANGUAGE_S {
                 self.language = language_code(&heard.language);
             }
-            self.segments.extend(in_the_file(&heard, &window, offset_s));
             // The last window is the best guess until one was long enough.
             let language = self.language.map(str::to_owned);
-            self.heard_language = Some(language.unwrap_or(heard.language));
+            let found = language.unwrap_or_else(|| heard.language.clone());
+            self.heard_language = Some(found);
+            self.segments.extend(in_the_file(heard, &window, offset_s));
         }
         Ok(())
     }
 }
 
-/// What was said in a window, with the times of the file.
-fn in_the_file(heard: &Heard, window: &Window, offset_s: f64) -> Vec<Segment> {
-    let start = |time_s| offset_s + window.start_s(time_s);
-    let end = |time_s| offset_s + window.end_s(time_s);
-    heard
-        .segments
-        .iter()
-        .filter(|segment| !is_invented(segment))
-        .map(|segment| {
-            let words: Vec<Word> = segment
-                .words
-                .iter()
-                .map(|word| Word {
-                    start_s: start(word.start_s),
-                    end_s: end(word.end_s),
-                    word: word.word.clone(),
-                })
-                .collect();
-            // The model's own times of a segment are coarse; its words are nearer.
-            let (first, last) = (words.first(), words.last());
-            Segment {
-                start_s: first.map_or(start(segment.start_s), |word| word.start_s),
-                end_s: last.map_or(end(segment.end_s), |word| word.end_s),
-                text: segment.text.clone(),
-                words,
-            }
+/// What was said in a window, with the times of the file; a segment lies in one region of speech.
+fn in_the_file(heard: Heard, window: &Window, offset_s: f64) -> Vec<Segment> {
+    let mut segments = heard.segments;
+    segments.retain(|segment| !is_invented(segment));
+    let said: Vec<Said> = (segments.iter().flat_map(|segment| &segment.words))
+        .map(|word| Said {
+            start_s: word.start_s,
+            end_s: word.end_s,
+            letters: word.word.chars().count(),
         })
-        .collect()
+        .collect();
+    let mut placed = place(&said, window).into_iter();
+    let mut all = Vec::new();
+    for HeardSegment { text, words, .. } in segments {
+        let places: Vec<Placed> = placed.by_ref().take(words.len()).collect();
+        let words: Vec<Word> = (words.into_iter().zip(&places))
+            .map(|(HeardWord { word, .. }, place)| Word {
+                start_s: offset_s + place.start_s,
+                end_s: offset_s + place.end_s,
+                word,
+            })
+            .collect();
+        let whole = Segment {
+            start_s: words.first().map_or(offset_s, |word| word.start_s),
+            end_s: words.last().map_or(offset_s, |word| word.end_s),
+            text,
+            words,
+        };
+        all.extend(whole.cut(|index, words| {
+            places[index].piece != places[index + 1].piece
+                || words[index + 1].start_s - words[index].end_s >= PAUSE_S
+        }));
+    }
+    all
 }

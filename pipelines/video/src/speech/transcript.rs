@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// A break between words this long ends a sentence, whatever the marks say.
+pub(crate) const PAUSE_S: f64 = 1.0;
+
 /// All that is said in a recording.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Transcript {
@@ -70,6 +73,42 @@ impl Transcript {
     pub fn text(&self) -> String {
         let lines = self.segments.iter().map(|segment| segment.text.as_str());
         lines.flat_map(|line| [line, "\n"]).collect()
+    }
+}
+
+impl Segment {
+    /// The segment in pieces, with an end wherever `is_end` says so of a word that has one behind
+    /// it; no word is lost or changed.
+    pub(crate) fn cut(self, is_end: impl Fn(usize, &[Word]) -> bool) -> Vec<Self> {
+        let mut pieces = Vec::new();
+        let (mut first, mut text_start, mut text_end) = (0, 0, 0);
+        for (index, word) in self.words.iter().enumerate() {
+            let rest = &self.text[text_end..];
+            // A word that the text lacks says that they do not belong together: nothing is cut.
+            let Some(at) = rest.find(word.word.trim()) else {
+                return vec![self];
+            };
+            text_end += at + word.word.trim().len();
+            if index + 1 < self.words.len() && is_end(index, &self.words) {
+                let text = &self.text[text_start..text_end];
+                pieces.push(piece(text, &self.words[first..=index]));
+                (first, text_start) = (index + 1, text_end);
+            }
+        }
+        if first == 0 {
+            return vec![self];
+        }
+        pieces.push(piece(&self.text[text_start..], &self.words[first..]));
+        pieces
+    }
+}
+
+fn piece(text: &str, words: &[Word]) -> Segment {
+    Segment {
+        start_s: words.first().map_or(0.0, |word| word.start_s),
+        end_s: words.last().map_or(0.0, |word| word.end_s),
+        text: text.trim().to_owned(),
+        words: words.to_vec(),
     }
 }
 

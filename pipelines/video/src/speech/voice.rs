@@ -2,9 +2,10 @@
 //!
 //! Whisper invents words for silence and noise, so it only ever hears regions from here. The
 //! network (the `earshot` crate, 40 KiB of weights) scores each 16 ms; a region opens at a middling
-//! score, closes after a pause, and counts only if some of it scored as only voices do. Loud noise
-//! and held notes stay in the middle. Scores depend on loudness, so each frame is first brought to
-//! the level of speech.
+//! score, closes after a pause, and counts only if some of it scored as only voices do. Noise, hum
+//! and held notes stay in the middle for as long as they last, so a region reaches no further than
+//! a little before its first and behind its last certain frame. Scores depend on loudness, so each
+//! frame is first brought to the level of speech.
 
 use std::ops::Range;
 
@@ -26,6 +27,12 @@ const STAY: f32 = 0.4;
 const CERTAIN: f32 = 0.94;
 /// was reached in as many frames.
 const CERTAIN_FRAMES: u32 = 4;
+/// A soft or noisy voice may begin this long before it is certain,
+const LEAD: u64 = 2 * SAMPLE_RATE_HZ;
+/// and go on this long after it was.
+const TAIL: u64 = SAMPLE_RATE_HZ * 3 / 2;
+/// A region ends where no frame is certain for so long that both would leave something out.
+const UNCERTAIN: u64 = LEAD + TAIL;
 /// A region is cut when it has grown to this; 30 s is all that Whisper hears at once.
 const LONGEST: u64 = 29 * SAMPLE_RATE_HZ;
 /// How far back from there the cut may lie, at the frame least like speech.
@@ -57,6 +64,10 @@ struct Open {
     start: u64,
     last_voiced_end: u64,
     certain_frames: u32,
+    /// Where the voice is certain for the first time,
+    first_certain: u64,
+    /// and for the last, or `start` before the first time.
+    last_certain_end: u64,
     /// The scores since `start`, or since as far back as a cut may lie.
     recent: Vec<(u64, f32)>,
 }
@@ -96,7 +107,7 @@ impl Voice {
     pub fn finish(&mut self) -> Option<Range<u64>> {
         let heard = self.scored + self.rest.len() as u64;
         let open = self.open.take()?;
-        let end = (open.last_voiced_end + PAD).min(heard);
+        let end = open.end().min(heard);
         self.region(&open, end)
     }
 
@@ -111,23 +122,20 @@ impl Voice {
         self.scored += FRAME as u64;
         let score = self.score(frame);
         if self.open.is_none() && score >= OPEN {
-            self.open = Some(Open {
-                start,
-                last_voiced_end: start,
-                certain_frames: 0,
-                recent: Vec::new(),
-            });
+            self.open = Some(Open::at(start));
         }
         let Some(open) = &mut self.open else { return };
-        open.recent.push((start, score));
-        open.certain_frames += u32::from(score >= CERTAIN);
-        if score >= STAY {
-            open.last_voiced_end = self.scored;
-        }
+        open.add(start, score);
         if self.scored - open.last_voiced_end >= PAUSE_FRAMES * FRAME as u64 {
-            let end = open.last_voiced_end + PAD;
             if let Some(open) = self.open.take() {
+                ended.extend(self.region(&open, open.end()));
+            }
+        } else if open.certain_frames > 0 && self.scored - open.last_certain_end >= UNCERTAIN {
+            if let Some(open) = self.open.take() {
+                let end = open.end();
                 ended.extend(self.region(&open, end));
+                // What still sounds may become a voice again.
+                self.open = Some(open.rest(end));
             }
         } else if self.scored - open.start >= LONGEST {
             ended.extend(self.cut());
@@ -143,22 +151,19 @@ impl Voice {
         let at = weakest.map_or(self.scored, |(start, _)| start + FRAME as u64 / 2);
         // Both halves were heard as one voice; the second need not prove itself again.
         self.open = Some(Open {
-            start: at,
-            last_voiced_end: open.last_voiced_end,
             certain_frames: open.certain_frames,
-            recent: open
-                .recent
-                .iter()
-                .copied()
-                .filter(|(start, _)| *start >= at)
-                .collect(),
+            first_certain: at,
+            last_certain_end: open.last_certain_end.max(at),
+            ..open.rest(at)
         });
         self.region(&open, at)
     }
 
     /// What is made of a region that has ended: nothing if no voice was certain.
     fn region(&mut self, open: &Open, end: u64) -> Option<Range<u64>> {
-        let start = open.start.saturating_sub(PAD).max(self.last_end);
+        let start = (open.start.saturating_sub(PAD))
+            .max(open.first_certain.saturating_sub(LEAD))
+            .max(self.last_end);
         if open.certain_frames < CERTAIN_FRAMES || end <= start {
             return None;
         }
@@ -179,6 +184,53 @@ impl Voice {
             *sample = (*sample * gain).clamp(-1.0, 1.0);
         }
         self.detector.predict_f32(frame)
+    }
+}
+
+impl Open {
+    fn at(start: u64) -> Self {
+        Self {
+            start,
+            last_voiced_end: start,
+            certain_frames: 0,
+            first_certain: u64::MAX,
+            last_certain_end: start,
+            recent: Vec::new(),
+        }
+    }
+
+    /// Takes in the score of the frame that begins at `start`.
+    fn add(&mut self, start: u64, score: f32) {
+        let end = start + FRAME as u64;
+        self.recent.push((start, score));
+        if score >= STAY {
+            self.last_voiced_end = end;
+        }
+        if score >= CERTAIN {
+            self.certain_frames += 1;
+            self.first_certain = self.first_certain.min(start);
+            self.last_certain_end = end;
+        }
+        if self.certain_frames == 0 && end - self.start > LEAD {
+            // Noise so far: if a voice comes, this is too early for it.
+            self.start = end - LEAD;
+            self.recent.retain(|(start, _)| *start + LEAD >= end);
+        }
+    }
+
+    /// Where the voice has certainly ended.
+    fn end(&self) -> u64 {
+        (self.last_voiced_end + PAD).min(self.last_certain_end + TAIL)
+    }
+
+    /// What is left of it from `at` on.
+    fn rest(&self, at: u64) -> Self {
+        let late = self.recent.iter().copied();
+        Self {
+            last_voiced_end: self.last_voiced_end,
+            recent: late.filter(|(start, _)| *start >= at).collect(),
+            ..Self::at(at)
+        }
     }
 }
 

@@ -36,27 +36,19 @@ impl Window {
         }
     }
 
-    /// The time in the sound of something that begins `time_s` into the window.
-    pub fn start_s(&self, time_s: f64) -> f64 {
-        let sample = time_s * SAMPLE_RATE_HZ as f64;
-        let after = |piece: &&Piece| sample < (piece.at + piece.length) as f64;
-        self.map(self.pieces.iter().find(after), sample)
+    /// The runs of samples that are whole in the sound: its regions of speech.
+    pub fn pieces(&self) -> Vec<Range<usize>> {
+        let range = |piece: &Piece| piece.at as usize..(piece.at + piece.length) as usize;
+        self.pieces.iter().map(range).collect()
     }
 
-    /// The time in the sound of something that ends `time_s` into the window: at a seam, that of
-    /// the earlier piece.
-    pub fn end_s(&self, time_s: f64) -> f64 {
-        let sample = time_s * SAMPLE_RATE_HZ as f64;
-        let after = |piece: &&Piece| sample <= (piece.at + piece.length) as f64;
-        self.map(self.pieces.iter().find(after), sample)
-    }
-
-    fn map(&self, piece: Option<&Piece>, sample: f64) -> f64 {
-        let Some(piece) = piece.or(self.pieces.last()) else {
+    /// The time in the sound of a sample that lies in that piece, or at its end.
+    pub fn time_s(&self, piece: usize, sample: usize) -> f64 {
+        let Some(piece) = self.pieces.get(piece) else {
             return 0.0;
         };
-        let within = (sample - piece.at as f64).clamp(0.0, piece.length as f64);
-        (piece.start as f64 + within) / SAMPLE_RATE_HZ as f64
+        let within = (sample as u64).saturating_sub(piece.at).min(piece.length);
+        (piece.start + within) as f64 / SAMPLE_RATE_HZ as f64
     }
 }
 
@@ -131,8 +123,22 @@ impl Windows {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// A window of these regions, the first of which is at `first_s` in the sound, and each other
+    /// 99 s after the end of the one before.
+    pub(crate) fn window(regions: &[Vec<f32>], first_s: f64) -> Window {
+        let mut window = Window::new();
+        let mut start = (first_s * SAMPLE_RATE_HZ as f64) as u64;
+        for samples in regions {
+            let (at, length) = (window.samples.len() as u64, samples.len() as u64);
+            window.pieces.push(Piece { at, start, length });
+            window.samples.extend(samples);
+            start += length + 99 * SAMPLE_RATE_HZ;
+        }
+        window
+    }
 
     #[test]
     fn times_of_a_window_are_those_of_its_pieces() {
@@ -146,9 +152,15 @@ mod tests {
             samples: vec![],
             pieces: vec![piece(0, 10, 2), piece(2, 60, 3)],
         };
-        assert_eq!((window.start_s(0.0), window.end_s(1.5)), (10.0, 11.5));
+        let second = second as usize;
+        assert_eq!(window.pieces(), [0..2 * second, 2 * second..5 * second]);
+        assert_eq!(window.time_s(0, second / 2), 10.5);
         // The seam is the end of one piece and the start of the next.
-        assert_eq!((window.end_s(2.0), window.start_s(2.0)), (12.0, 60.0));
-        assert_eq!((window.end_s(5.0), window.start_s(9.0)), (63.0, 63.0));
+        assert_eq!(window.time_s(0, 2 * second), 12.0);
+        assert_eq!(window.time_s(1, 2 * second), 60.0);
+        assert_eq!(
+            (window.time_s(0, 9 * second), window.time_s(1, 9 * second)),
+            (12.0, 63.0)
+        );
     }
 }

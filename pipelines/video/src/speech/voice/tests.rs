@@ -211,7 +211,7 @@ fn long_speech_is_cut_into_windows_that_hold_all_of_it_once() {
         .iter()
         .flat_map(|window| window.samples.clone())
         .collect();
-    let start = (made[0].start_s(0.0) * RATE as f64).round() as usize;
+    let start = (made[0].time_s(0, 0) * RATE as f64).round() as usize;
     assert!(
         start < RATE / 4 && all.len() > 69 * RATE,
         "{start} {}",
@@ -236,5 +236,37 @@ fn pauses_are_left_out_of_a_window() {
     assert_eq!(made.len(), 1);
     let seconds = made[0].samples.len() as f64 / RATE as f64;
     assert!((6.0..10.0).contains(&seconds), "{seconds}");
-    assert!((made[0].end_s(seconds) - 46.0).abs() < 0.1);
+    let (pieces, samples) = (made[0].pieces(), made[0].samples.len());
+    assert_eq!(pieces.len(), 3);
+    assert!((made[0].time_s(2, samples) - 46.0).abs() < 0.1);
+}
+
+#[test]
+fn a_region_begins_and_ends_with_the_voice_in_any_noise() {
+    let hum = |level| tones(60, 60.0, 19, level);
+    for level in [0.003, 0.01, 0.03] {
+        for (name, noise) in [
+            ("hiss", white(60, level)),
+            ("pink noise", pink(60, level)),
+            ("hum", hum(level / 2.0)),
+        ] {
+            let spoken = [silence(25), speech(3, 0.5), silence(20), speech(3, 0.5)];
+            let mut sound = [spoken.concat(), silence(9)].concat();
+            for (sample, noise) in sound.iter_mut().zip(&noise) {
+                *sample += noise;
+            }
+            let seconds = |at: u64| at as f64 / SAMPLE_RATE_HZ as f64;
+            let found: Vec<(f64, f64)> = (regions(&sound).iter())
+                .map(|region| (seconds(region.start), seconds(region.end)))
+                .collect();
+            assert_eq!(found.len(), 2, "{name} {level}: {found:?}");
+            for ((start, end), spoken_at) in found.iter().zip([25.0, 48.0]) {
+                assert!(
+                    (spoken_at - 2.5..=spoken_at + 0.1).contains(start)
+                        && (spoken_at + 2.7..=spoken_at + 5.0).contains(end),
+                    "{name} {level}: {found:?}"
+                );
+            }
+        }
+    }
 }
