@@ -4,6 +4,8 @@
 //! type reaches the form with a character between its letters that nobody typed; a name that is
 //! whole in the outcome was written by the form. The mark is gone before words are cut.
 
+use std::collections::BTreeSet;
+
 use crate::error::TokenizerError;
 
 /// A character that stands nowhere in a text.
@@ -44,13 +46,15 @@ impl Guard {
 
     /// `text` with a mark behind the first letter of each of `names` in it.
     pub fn within(self, text: &str, names: &[String]) -> String {
+        let firsts: BTreeSet<char> = names
+            .iter()
+            .filter_map(|name| name.chars().next())
+            .collect();
+        let is_name = |text: &str| names.iter().any(|name| text.starts_with(name.as_str()));
         let mut marked = String::with_capacity(text.len());
         for (at, letter) in text.char_indices() {
             marked.push(letter);
-            if names
-                .iter()
-                .any(|name| text[at..].starts_with(name.as_str()))
-            {
+            if firsts.contains(&letter) && is_name(&text[at..]) {
                 marked.push(self.0);
             }
         }

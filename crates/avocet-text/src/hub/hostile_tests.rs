@@ -321,7 +321,9 @@ fn a_vocabulary_without_words_is_refused() {
         types: vec![3, 3],
         ..SpmParts::default()
     });
-    let json = br#"{"added_tokens": [], "model": {"type": "BPE", "vocab": {}, "merges": []}}"#;
+    let json = br#"{"decoder": {"type": "ByteLevel", "add_prefix_space": false,
+        "trim_offsets": true, "use_regex": true},
+        "model": {"type": "BPE", "vocab": {}, "merges": []}}"#;
     for refused in [gpt2, spm, HubTokenizer::from_json(json)] {
         let error = refused.err().unwrap().to_string();
         assert!(error.contains("holds no word"), "{error}");
