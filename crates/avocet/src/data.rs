@@ -38,7 +38,11 @@ pub fn run(mut command: DataCommand) -> Result<()> {
 
 /// Makes a dataset of videos, with whatever this binary was built with.
 fn of_videos(args: &video::Args) -> Result<Manifest> {
-    Feature::Video.needed_for(Path::new("data video"))?;
+    let command = Path::new("data video");
+    Feature::Video.needed_for(command)?;
+    if args.transcripts.is_none() {
+        Feature::Speech.needed_for(command)?;
+    }
     Ok(match Feature::Speech.is_there() {
         true => video::make(args)?,
         false => video::make_with(args, &Deaf)?,
