@@ -28,6 +28,7 @@ mod metrics;
 mod names;
 mod overfit;
 mod pages;
+mod picture_files;
 mod pictures;
 mod pipelines;
 mod plan;

@@ -5,7 +5,9 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use avocet_checkpoint::ModelFiles;
-use avocet_media::{Blank, ImageError, ImageProcessor, Limits, decode, decode_transparent};
+use avocet_media::{
+    Blank, ImageError, ImageProcessor, Limits, decode_damaged, decode_transparent,
+};
 use avocet_model::{Avocet, CrossKeys, Images, ModelConfig};
 use avocet_text::{Language, Prompt, Role, Tokenizer, Turn};
 use candle_core::{Device, Tensor};
@@ -146,7 +148,8 @@ impl Engine {
 
     /// Reads an image file; one with the same bytes as before is remembered.
     ///
-    /// Errors if the model has no vision tower or the bytes are no image within the limits.
+    /// A file that lacks less than half of its picture passes: see [`Image::damage`]. Errors if the
+    /// model has no vision tower or the bytes are no image within the limits.
     pub fn read_image(&self, bytes: &[u8]) -> Result<Image, InferError> {
         let blind = || InferError::Blind {
             model: self.config.name.clone(),
@@ -154,14 +157,17 @@ impl Engine {
         let processor = self.processor.as_ref().ok_or_else(blind)?;
         self.images.get_or_read(bytes, |bytes| {
             let limits = Limits::default();
-            let picture = decode(bytes, &limits)?;
-            let transparent = match processor.drops_alpha() {
+            let decoded = decode_damaged(bytes, &limits)?;
+            let picture = decoded.picture;
+            let transparent = match processor.drops_alpha() && decoded.damage.is_none() {
                 true => decode_transparent(bytes, &limits)?,
                 false => None,
             };
             let blank = match picture.blank() {
                 // Laid over white it is white: it may be that nothing was there, or nothing else.
-                Some(Blank::OneColour(colour)) if colour.iter().all(|channel| *channel >= 250) => {
+                Some(Blank::OneColour(colour))
+                    if decoded.damage.is_none() && colour.iter().all(|channel| *channel >= 250) =>
+                {
                     Some(white(bytes, &limits)?)
                 }
                 other => other,
@@ -171,6 +177,7 @@ impl Engine {
                 height: picture.height,
                 // A model that is shown the colours below the transparency sees something.
                 blank: blank.filter(|_| transparent.is_none()),
+                damage: decoded.damage,
                 patches: match &transparent {
                     Some(transparent) => processor.patches_without_alpha(transparent),
                     None => processor.patches(&picture),
@@ -178,6 +185,17 @@ impl Engine {
                 encoded: OnceLock::new(),
             })
         })
+    }
+
+    /// As [`read_image`](Self::read_image), for data: what lacks a part of its picture is wrong.
+    ///
+    /// Errors as it does, and if the picture is damaged.
+    pub fn read_whole_image(&self, bytes: &[u8]) -> Result<Image, InferError> {
+        let image = self.read_image(bytes)?;
+        match image.damage() {
+            Some(damage) => Err(InferError::Damaged(damage)),
+            None => Ok(image),
+        }
     }
 
     /// Encodes those of `images` that are not yet, all in one packed batch.

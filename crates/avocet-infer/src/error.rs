@@ -62,6 +62,9 @@ pub enum InferError {
     /// The image could not be read.
     #[error(transparent)]
     Media(#[from] avocet_media::ImageError),
+    /// A part of the image is missing, where only whole ones count.
+    #[error("damaged image: {0}")]
+    Damaged(avocet_media::Damage),
     /// The model folder could not be read.
     #[error(transparent)]
     Checkpoint(#[from] avocet_checkpoint::CheckpointError),

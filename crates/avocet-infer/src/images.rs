@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use avocet_media::{Blank, Patches};
+use avocet_media::{Blank, Damage, Patches};
 use avocet_model::CrossKeys;
 use sha2::{Digest, Sha256};
 
@@ -21,6 +21,7 @@ pub(crate) struct Seen {
     pub(crate) width: usize,
     pub(crate) height: usize,
     pub(crate) blank: Option<Blank>,
+    pub(crate) damage: Option<Damage>,
     pub(crate) patches: Patches,
     pub(crate) encoded: OnceLock<Encoded>,
 }
@@ -46,6 +47,11 @@ impl Image {
     /// Why nothing is to be seen on it, if that is so.
     pub fn blank(&self) -> Option<Blank> {
         self.0.blank
+    }
+
+    /// What is wrong with the file, if it lacks a part of the picture.
+    pub fn damage(&self) -> Option<Damage> {
+        self.0.damage
     }
 
     /// Rows and columns of patches it is cut into.
@@ -140,6 +146,7 @@ mod tests {
             width: 1,
             height: 1,
             blank: None,
+            damage: None,
             patches: Patches {
                 rows: 1,
                 cols: 1,

@@ -6,13 +6,21 @@ pub enum ImageError {
     /// Nothing to decode.
     #[error("the image is empty (0 bytes)")]
     Empty,
-    /// The bytes are not one of the six formats read here.
+    /// The bytes are of none of the formats read here.
     #[error(
         "not an image this program reads (PNG, JPEG, WebP, GIF, BMP, TIFF); it begins with {start}"
     )]
     NotAnImage {
         /// The first bytes, escaped.
         start: String,
+    },
+    /// A kind of picture that people have and that is not read.
+    #[error("{kind} files are not read; {way}")]
+    KindNotRead {
+        /// What it is.
+        kind: &'static str,
+        /// What makes a picture of it that is read.
+        way: &'static str,
     },
     /// A known format whose contents do not decode.
     #[error("broken {format} image: {reason}")]
@@ -21,6 +29,16 @@ pub enum ImageError {
         format: &'static str,
         /// The decoder's own words.
         reason: String,
+    },
+    /// More pixels than any picture may have.
+    #[error("{width} x {height} image has too many pixels; the limit is {limit}")]
+    TooManyPixels {
+        /// Pixels across.
+        width: u32,
+        /// Pixels down.
+        height: u32,
+        /// `Limits::max_pixels`.
+        limit: u64,
     },
     /// Decoding would need more memory than allowed.
     #[error("{width} x {height} image needs {needed} bytes to decode; the limit is {limit} bytes")]

@@ -32,7 +32,9 @@ pub mod web;
 
 pub use blank::Blank;
 pub use cache::{CacheError, cache_folder};
-pub use decode::{Limits, decode, decode_transparent, read};
+pub use decode::{
+    Damage, Decoded, Limits, check_kind, decode, decode_damaged, decode_transparent, read,
+};
 pub use error::{ImageError, ReadError};
 pub use patches::Patches;
 pub use picture::Picture;

@@ -229,7 +229,7 @@ fn answer(
         let images: Result<Vec<_>, _> = asked
             .images
             .iter()
-            .map(|bytes| engine.read_image(bytes))
+            .map(|bytes| engine.read_whole_image(bytes))
             .collect();
         problems.push(images.as_ref().err().map(ToString::to_string));
         // With no images for its markers, a question whose image is broken fails below by itself.

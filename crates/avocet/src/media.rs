@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use avocet_infer::{Engine, Image};
+use avocet_media::check_kind;
 use avocet_media::named::{brief, data_uri, find, is_data_uri};
-use avocet_media::{ImageError, Limits, decode};
+
+use crate::output;
 
 /// Files longer than this are not read: no picture we accept needs as much.
 const MAX_FILE_BYTES: u64 = 48 << 20;
-/// Bytes that tell an image from anything else.
-const START_BYTES: u64 = 64;
+/// Bytes that tell an image from anything else; an SVG may begin with long comments.
+const START_BYTES: u64 = 5 << 10;
 /// What is read at once of a source without a length.
 const PIECE_BYTES: u64 = 1 << 20;
 
@@ -26,7 +28,8 @@ pub struct Source {
     pub image: Image,
 }
 
-/// Reads one MEDIA argument; errors name it.
+/// Reads one MEDIA argument; errors name it, and what is wrong with a picture that can be looked
+/// at all the same is said on stderr.
 pub fn read(engine: &Engine, name: &OsStr) -> Result<Source> {
     let said = || shown(name);
     let bytes = match page(engine, name) {
@@ -34,6 +37,9 @@ pub fn read(engine: &Engine, name: &OsStr) -> Result<Source> {
         None => read_bytes(name).with_context(said)?,
     };
     let image = engine.read_image(&bytes).with_context(said)?;
+    if let Some(damage) = image.damage() {
+        output::note(&format!("warning: {}: {damage}\n", said()));
+    }
     let name = brief(&name.to_string_lossy());
     Ok(Source { name, image })
 }
@@ -91,10 +97,12 @@ fn window(engine: &Engine) -> Option<pages::View> {
 }
 
 /// Reads the bytes of a file that a record names; errors name it.
+///
+/// Errors also if a part of the picture is missing: a record is data.
 pub fn read_image(engine: &Engine, path: &Path) -> Result<Image> {
     let name = || brief(&path.to_string_lossy());
     let bytes = read_named(path.as_os_str()).with_context(name)?;
-    engine.read_image(&bytes).with_context(name)
+    engine.read_whole_image(&bytes).with_context(name)
 }
 
 /// A path that a record in a file names: as it stands, or else beside that file.
@@ -152,10 +160,7 @@ fn limited(mut reader: impl Read, announced: Option<u64>) -> Result<Vec<u8>> {
     }
     let mut start = Vec::new();
     reader.by_ref().take(START_BYTES).read_to_end(&mut start)?;
-    let known = decode(&start, &Limits::default());
-    if let Err(error @ (ImageError::NotAnImage { .. } | ImageError::Empty)) = known {
-        return Err(error.into());
-    }
+    check_kind(&start)?;
     if let Some(announced) = announced {
         let mut bytes = Vec::with_capacity(announced as usize + 1);
         bytes.append(&mut start);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use avocet_media::web::{Answer, Fetcher, WebLimits, web_url};
-use avocet_media::{ImageError, Limits, Picture, decode};
+use avocet_media::{Picture, check_kind};
 
 use crate::error::RenderError;
 use crate::gate::Gate;
@@ -35,12 +35,7 @@ pub fn address(url: &str, view: View) -> Result<Shown, RenderError> {
 pub fn address_by(fetcher: Arc<Fetcher>, url: &str, view: View) -> Result<Shown, RenderError> {
     let began = Instant::now();
     let answer = fetcher.get(url)?;
-    let start = &answer.body[..answer.body.len().min(64)];
-    let known = decode(start, &Limits::default());
-    if !matches!(
-        known,
-        Err(ImageError::NotAnImage { .. } | ImageError::Empty)
-    ) {
+    if check_kind(&answer.body).is_ok() {
         return Ok(Shown::File(answer.body));
     }
     let gate = web_gate(fetcher, url, answer)?;

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
-use image::{DynamicImage, ExtendedColorType, ImageEncoder, RgbImage};
+use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageFormat, RgbImage};
 
 use super::*;
 
@@ -26,7 +26,7 @@ pub(super) fn encoded(format: ImageFormat) -> Vec<u8> {
     file.into_inner()
 }
 
-pub(super) const MADE_ELSEWHERE: [(&str, &[u8]); 8] = [
+pub(super) const MADE_ELSEWHERE: [(&str, &[u8]); 15] = [
     ("cmyk.jpg", include_bytes!("../../testdata/cmyk.jpg")),
     ("cmyk.tif", include_bytes!("../../testdata/cmyk.tif")),
     (
@@ -38,6 +38,28 @@ pub(super) const MADE_ELSEWHERE: [(&str, &[u8]); 8] = [
     ("frames.gif", include_bytes!("../../testdata/frames.gif")),
     ("turned.tif", include_bytes!("../../testdata/turned.tif")),
     ("bits.tif", include_bytes!("../../testdata/bits.tif")),
+    (
+        "noise-progressive.jpg",
+        include_bytes!("../../testdata/noise-progressive.jpg"),
+    ),
+    (
+        "noise-restarts.jpg",
+        include_bytes!("../../testdata/noise-restarts.jpg"),
+    ),
+    (
+        "noise-cmyk.jpg",
+        include_bytes!("../../testdata/noise-cmyk.jpg"),
+    ),
+    (
+        "noise-lossy.webp",
+        include_bytes!("../../testdata/noise-lossy.webp"),
+    ),
+    (
+        "noise-lossless.webp",
+        include_bytes!("../../testdata/noise-lossless.webp"),
+    ),
+    ("noise.gif", include_bytes!("../../testdata/noise.gif")),
+    ("noise.tif", include_bytes!("../../testdata/noise.tif")),
 ];
 
 fn expect_quarters(picture: &Picture, name: &str, tolerance: u8) {
@@ -74,7 +96,7 @@ fn every_format_is_told_by_content_and_decoded() {
 fn files_of_other_programs_decode_too() {
     for (name, bytes) in MADE_ELSEWHERE {
         let picture = decode(bytes, &Limits::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
-        if name != "bits.tif" {
+        if name != "bits.tif" && !name.starts_with("noise") {
             expect_quarters(&picture, name, 16);
         }
     }
@@ -140,6 +162,160 @@ fn all_eight_turns_of_a_camera_end_upright() {
 }
 
 #[test]
+fn a_turn_written_as_a_long_number_counts_in_every_format() {
+    use image::codecs::webp::WebPEncoder;
+    let mut long = exif(6);
+    // The kind of the only entry, whose value begins with the same bytes.
+    long[12] = 4;
+    let rgb = RgbImage::from_fn(32, 16, |x, _| image::Rgb([if x < 16 { 255 } else { 0 }; 3]));
+    let kind = ExtendedColorType::Rgb8;
+    let mut files = [Vec::new(), Vec::new(), Vec::new()];
+    let [jpeg, png, webp] = &mut files;
+    let mut encoder = JpegEncoder::new_with_quality(jpeg, 95);
+    encoder.set_exif_metadata(long.clone()).unwrap();
+    encoder.write_image(&rgb, 32, 16, kind).unwrap();
+    let mut encoder = PngEncoder::new(png);
+    encoder.set_exif_metadata(long.clone()).unwrap();
+    encoder.write_image(&rgb, 32, 16, kind).unwrap();
+    let mut encoder = WebPEncoder::new_lossless(webp);
+    encoder.set_exif_metadata(long).unwrap();
+    encoder.write_image(&rgb, 32, 16, kind).unwrap();
+    let mut tiff = include_bytes!("../../testdata/turned.tif").to_vec();
+    let entry = tiff
+        .windows(4)
+        .position(|four| four == [18, 1, 3, 0])
+        .unwrap();
+    tiff[entry + 2] = 4;
+    let upright = decode(&tiff, &Limits::default()).unwrap();
+    expect_quarters(&upright, "TIFF", 0);
+    for (index, file) in files.iter().enumerate() {
+        let picture = decode(file, &Limits::default()).unwrap();
+        assert_eq!((picture.width, picture.height), (16, 32), "{index}");
+        let (first, last) = (picture.rgb[0], picture.rgb[picture.rgb.len() - 1]);
+        assert!(first > 200 && last < 60, "{index}: {first}, {last}");
+    }
+}
+
+/// A TIFF of one row of grey samples, of `bits` each and of a sample format.
+fn row(bits: u16, format: u16, width: u16, little: bool, data: &[u8]) -> Vec<u8> {
+    let two = |value: u16| {
+        if little {
+            value.to_le_bytes()
+        } else {
+            value.to_be_bytes()
+        }
+    };
+    let four = |value: u32| {
+        if little {
+            value.to_le_bytes()
+        } else {
+            value.to_be_bytes()
+        }
+    };
+    let entries: [(u16, u32); 10] = [
+        (256, width.into()),
+        (257, 1),
+        (258, bits.into()),
+        (259, 1),
+        (262, 1),
+        (273, 8 + 2 + 120 + 4),
+        (277, 1),
+        (278, 1),
+        (279, data.len() as u32),
+        (339, format.into()),
+    ];
+    let mut file = if little {
+        b"II".to_vec()
+    } else {
+        b"MM".to_vec()
+    };
+    file.extend(two(42));
+    file.extend(four(8));
+    file.extend(two(10));
+    for (tag, value) in entries {
+        file.extend(two(tag));
+        file.extend(two(4));
+        file.extend(four(1));
+        file.extend(four(value));
+    }
+    file.extend(four(0));
+    file.extend(data);
+    file
+}
+
+#[test]
+fn tiffs_of_floats_and_of_odd_numbers_of_bits_are_read() {
+    let grey = |file: &[u8]| -> Vec<u8> {
+        let picture = decode(file, &Limits::default()).unwrap();
+        picture.rgb.iter().step_by(3).copied().collect()
+    };
+    for little in [true, false] {
+        let floats = [0.0_f32, 0.25, 0.5, 1.0, 1.5, -1.0, f32::NAN];
+        let bytes = floats.map(|v| {
+            if little {
+                v.to_le_bytes()
+            } else {
+                v.to_be_bytes()
+            }
+        });
+        let file = row(32, 3, 7, little, &bytes.concat());
+        assert_eq!(grey(&file), [0, 64, 128, 255, 255, 0, 255]);
+        let doubles = [0.0_f64, 0.75].map(|v| {
+            if little {
+                v.to_le_bytes()
+            } else {
+                v.to_be_bytes()
+            }
+        });
+        assert_eq!(grey(&row(64, 3, 2, little, &doubles.concat())), [0, 191]);
+        // Packed from the highest bit, whatever the order of bytes: 0, 0x800, 0xfff.
+        let packed = [0x00, 0x08, 0x00, 0xff, 0xf0];
+        assert_eq!(grey(&row(12, 1, 3, little, &packed)), [0, 128, 255]);
+        assert_eq!(grey(&row(4, 1, 3, little, &[0x08, 0xf0])), [0, 136, 255]);
+        assert_eq!(
+            grey(&row(2, 1, 4, little, &[0b0001_1011])),
+            [0, 85, 170, 255]
+        );
+    }
+    let far = row(32, 3, 1, true, &200.0_f32.to_le_bytes());
+    let error = decode(&far, &Limits::default()).unwrap_err().to_string();
+    assert!(
+        error.contains("200") && error.contains("0 (black) to 1"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_number_of_channels_does_not_limit_the_pixels() {
+    let limits = Limits {
+        max_pixels: 64,
+        ..Limits::default()
+    };
+    let sized = |side: u32| DynamicImage::from(RgbImage::new(side, side));
+    for kind in ["L8", "La8", "Rgb8", "Rgba8", "Rgb16", "Rgba16"] {
+        let of = |side: u32| match kind {
+            "L8" => sized(side).into_luma8().into(),
+            "La8" => sized(side).into_luma_alpha8().into(),
+            "Rgba8" => sized(side).into_rgba8().into(),
+            "Rgb16" => sized(side).into_rgb16().into(),
+            "Rgba16" => sized(side).into_rgba16().into(),
+            _ => sized(side),
+        };
+        let file = |image: DynamicImage| {
+            let mut file = Cursor::new(Vec::new());
+            image.write_to(&mut file, ImageFormat::Png).unwrap();
+            file.into_inner()
+        };
+        assert!(decode(&file(of(8)), &limits).is_ok(), "{kind}");
+        let error = decode(&file(of(9)), &limits);
+        assert!(
+            matches!(error, Err(ImageError::TooManyPixels { .. })),
+            "{kind}"
+        );
+    }
+}
+
+#[test]
 fn transparency_is_laid_over_white() {
     let image = image::RgbaImage::from_fn(4, 1, |x, _| {
         image::Rgba(
@@ -188,7 +364,7 @@ fn what_is_no_image_is_said_in_one_line() {
     assert_eq!(decode(b"", &Limits::default()), Err(ImageError::Empty));
     for bytes in [
         &b"hello\nworld, this is text"[..],
-        b"<svg/>",
+        b"<html/>",
         b"\0\0\0",
         b"RIFF1234AVI ",
     ] {

@@ -105,7 +105,9 @@ fn directions(engine: &Engine, pool: &[Asked]) -> Result<Vec<Vec<f32>>> {
 fn direction(engine: &Engine, asked: &Asked) -> Result<Vec<f32>> {
     let mut sum: Vec<f32> = Vec::new();
     for bytes in &asked.images {
-        let image: Image = engine.read_image(bytes).with_context(|| asked.id.clone())?;
+        let image: Image = engine
+            .read_whole_image(bytes)
+            .with_context(|| asked.id.clone())?;
         let features = engine.features(&image)?;
         sum.resize(features.len(), 0.0);
         sum.iter_mut().zip(&features).for_each(|(s, f)| *s += f);
