@@ -151,7 +151,7 @@ fn a_revision_that_the_mirror_has_dropped_is_stood_in_for_and_that_is_said() -> 
     fs::remove_file(debian.archive("pages", "2"))?;
     let (said, settings) = debian.makes("other")?;
     assert!(
-        said.contains("python-doc: pages 1 was not to be had, 3 stands in for it"),
+        said.contains("python-doc: pages 1 was not to be had, pages 3 stands in for it"),
         "{said}"
     );
     assert_eq!(
@@ -162,7 +162,7 @@ fn a_revision_that_the_mirror_has_dropped_is_stood_in_for_and_that_is_said() -> 
     // What stood in once is in the cache: the mirror may lose that too.
     fs::remove_file(debian.archive("pages", "3"))?;
     let (said, _) = debian.makes("again")?;
-    assert!(said.contains("3 stands in for it"), "{said}");
+    assert!(said.contains("pages 3 stands in for it"), "{said}");
     // Nothing of all this is written where the command ran.
     assert_eq!(fs::read_dir(debian.at("here"))?.count(), 0);
     Ok(())

