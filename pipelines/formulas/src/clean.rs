@@ -4,8 +4,10 @@
 use ratex_font::get_math_symbol;
 use ratex_font::symbols::{Group, SymbolInfo};
 
+use crate::normal::negated;
 use crate::tokens::{Source, Token, print, read};
 
+mod columns;
 mod letters;
 mod words;
 
@@ -154,6 +156,14 @@ impl Cleaner {
         self.out.push(Token::Char('&'));
     }
 
+    /// Drops empty cells at the end of a row: nothing shows of them, and the renderer takes a
+    /// last row that ends in one for none.
+    fn end_row(&mut self) {
+        while matches!(self.out.last(), Some(Token::Space | Token::Char('&'))) {
+            self.out.pop();
+        }
+    }
+
     fn command(&mut self, name: String) {
         if let Some((_, groups)) = UNSEEN.iter().find(|(unseen, _)| *unseen == name) {
             self.source.take(&Token::Char('*'));
@@ -170,6 +180,7 @@ impl Cleaner {
                 if let Some(open) = self.open.last_mut() {
                     open.cells = 0;
                 }
+                self.end_row();
                 let follows = self.source.take(&Token::Char('*'));
                 self.out.push(Token::command("\\"));
                 // A star is not drawn, nor is a distance; what only looks like one is kept.
@@ -203,6 +214,9 @@ impl Cleaner {
                 self.out.push(Token::command(dots));
             }
             "root" => self.root(),
+            "not" => self.negation(),
+            // TeX's own way to number a formula, at whose end it stands.
+            "eqno" | "leqno" => while self.source.token().is_some() {},
             "matrix" | "pmatrix" | "cases" | "eqalign" | "displaylines" => self.plain(&name),
             // Within rows it only moves a cell.
             "hfill" | "hfil" | "hss" if !self.open.is_empty() => {}
@@ -260,6 +274,23 @@ impl Cleaner {
         tall.contains(&word)
             || word.starts_with("not")
             || get_math_symbol(&name).is_some_and(is_sign)
+    }
+
+    /// `\not=` under the name that it has, if it has one.
+    fn negation(&mut self) {
+        self.source.blanks();
+        let relation = match self.source.peek() {
+            Some(Token::Command(name)) => format!("\\{name}"),
+            Some(Token::Char(sign)) => sign.to_string(),
+            _ => String::new(),
+        };
+        match negated(&relation) {
+            Some(name) => {
+                self.source.token();
+                self.out.extend(read(name));
+            }
+            None => self.out.push(Token::command("not")),
+        }
     }
 
     /// `\root n \of x`
@@ -336,6 +367,13 @@ impl Cleaner {
                 self.out.extend(place);
                 self.out.push(Token::Char(']'));
             }
+            if name == "array"
+                && let Some(columns) = self.source.group(MOST)
+            {
+                self.out.push(Token::Open);
+                self.out.extend(columns::plain(columns));
+                self.out.push(Token::Close);
+            }
         }
     }
 
@@ -346,6 +384,7 @@ impl Cleaner {
         };
         let name = print(&group);
         self.open.pop();
+        self.end_row();
         if let Some(name) = drawn(name.trim()) {
             self.out.extend(read(&format!("\\end{{{name}}}")));
         }

@@ -65,13 +65,25 @@ pub(super) fn is_date(tokens: &[Token]) -> bool {
 /// Whether what stands between two dollars is what a program that keeps versions put there.
 pub(super) fn is_keyword(tokens: &[Token]) -> bool {
     let keywords = [
-        "Id", "Revision", "Date", "Header", "Author", "RCSfile", "Source", "Rev", "Log",
+        "Id",
+        "HeadURL",
+        "URL",
+        "LastChangedDate",
+        "LastChangedRevision",
+        "Revision",
+        "Date",
+        "Header",
+        "Author",
+        "RCSfile",
+        "Source",
+        "Rev",
+        "Log",
     ];
     let letter = |token: &Token| match token {
         Token::Char(letter) => Some(*letter),
         _ => None,
     };
-    let start: String = tokens.iter().map_while(letter).take(12).collect();
+    let start: String = tokens.iter().map_while(letter).take(24).collect();
     let word = start.split(':').next().unwrap_or_default();
     keywords.contains(&word) && (start.contains(':') || word.len() == tokens.len())
 }

@@ -234,6 +234,12 @@ fn what_is_drawn_the_same_is_answered_the_same() {
         ),
         (r"\text{if $x$}", r"\text{if }x"),
         (r"\mathbbm{1}", r"\mathbb{1}"),
+        (r"\not\in \not = \not\leq", r"\notin\neq\nleq"),
+        (r"a=b\eqno(3)", "a=b"),
+        (
+            r"\begin{array}{@{}l|*{2}{c}@{\,}}a&b&c\end{array}",
+            r"\begin{array}{l|cc}a&b&c\end{array}",
+        ),
         (r"\leadsto\lhd", r"\rightsquigarrow\vartriangleleft"),
         (r"x\ensuremath{y}", "xy"),
         (r"\mathrel{\sim}x\mathop{+}", r"\sim x\mathop{+}"),

@@ -276,7 +276,7 @@ pub(super) fn is_tall(command: &str) -> bool {
 }
 
 /// What a negated relation is called.
-pub(super) fn negated(relation: &str) -> Option<&'static str> {
+pub(crate) fn negated(relation: &str) -> Option<&'static str> {
     Some(match relation {
         "=" => "\\neq",
         "\\in" => "\\notin",

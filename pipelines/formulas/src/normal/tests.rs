@@ -74,6 +74,10 @@ fn sources_that_look_alike_have_one_form() {
         (r"\mathbf{a}\mathbf{b}", r"\mathbf{ab}"),
         (r"\bigl.x\bigr|", r"\left.x\right|"),
         (r"\bigl.x|", "x|"),
+        (
+            r"\begin{cases}a&\\b& \end{cases}",
+            r"\begin{cases}a\\b\end{cases}",
+        ),
         (r"\biggl(\frac{a}{b}\biggr)", r"\left(\frac{a}{b}\right)"),
         (r"\Big[\sum_i\Big]", r"\left[\sum_i\right]"),
         (r"\big(a, b\big]", "(a,b]"),
