@@ -12,8 +12,21 @@ const LEAST_SIDE: usize = 32;
 const CELLS: [usize; 3] = [1, 2, 4];
 /// A picture is first looked at through a window of so many cells: no picture is noise in part.
 const WINDOW: usize = 128;
-/// Squares across and down that are compared with the whole.
-const TILES: usize = 4;
+/// Sides of the squares whose mean, and whose spread, is held against the whole's: small enough for a
+/// word to stand out from them.
+const MEAN_SIDE: usize = 8;
+const SPREAD_SIDE: usize = 16;
+
+/// What cells say about a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Grain {
+    /// They are drawn by lot.
+    Noise,
+    /// They have to do with their neighbours: a picture, or noise of coarser grain.
+    Related,
+    /// They have nothing to do with their neighbours, but something stands out from them.
+    StandsOut,
+}
 
 /// Why nothing is to be seen on a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,10 +70,14 @@ impl Picture {
         if let Some(colour) = self.one_colour() {
             return Some(Blank::OneColour(colour));
         }
-        CELLS
-            .iter()
-            .any(|cell| self.is_noise(*cell))
-            .then_some(Blank::Noise)
+        for cell in CELLS {
+            match self.grain(cell) {
+                Grain::Noise => return Some(Blank::Noise),
+                Grain::StandsOut => return None,
+                Grain::Related => {}
+            }
+        }
+        None
     }
 
     /// The middle of all its colours, if they are alike.
@@ -80,19 +97,23 @@ impl Picture {
         Some([0, 1, 2].map(|channel| least[channel].midpoint(most[channel])))
     }
 
-    /// Whether cells of so many pixels across have nothing to do with their neighbours, and are
-    /// spread alike all over the picture, in every channel.
-    fn is_noise(&self, cell: usize) -> bool {
+    /// What cells of so many pixels across say, in every channel: first those of the window.
+    fn grain(&self, cell: usize) -> Grain {
         let (across, down) = (self.width / cell, self.height / cell);
         if across.min(down) < LEAST_SIDE {
-            return false;
+            return Grain::Related;
         }
         let (wide, high) = (across.min(WINDOW), down.min(WINDOW));
         let window = [(across - wide) / 2, (down - high) / 2, wide, high];
-        let whole = [0, 0, across, down];
-        [window, whole]
-            .iter()
-            .all(|area| (0..3).all(|channel| Cells::of(self, channel, cell, *area).is_noise()))
+        for area in [window, [0, 0, across, down]] {
+            for channel in 0..3 {
+                let grain = Cells::of(self, channel, cell, area).grain();
+                if grain != Grain::Noise {
+                    return grain;
+                }
+            }
+        }
+        Grain::Noise
     }
 }
 
@@ -135,36 +156,46 @@ impl Cells {
         }
     }
 
-    fn is_noise(&self) -> bool {
+    fn grain(&self) -> Grain {
         // Sparse dots have a kurtosis above: they may be stars.
         const MOST_KURTOSIS: f64 = 10.0;
         // So many standard deviations are chance.
-        const CHANCE: f64 = 5.0;
+        const CHANCE: f64 = 5.5;
         const NEIGHBOURS: [(usize, usize); 6] = [(1, 0), (0, 1), (1, 1), (2, 0), (0, 2), (2, 2)];
         let all = Spread::of(self.values.iter().copied());
         if all.variance < 0.25 || all.kurtosis > MOST_KURTOSIS {
-            return false;
+            return Grain::Related;
         }
-        let number = self.values.len() as f64;
-        let related =
-            |(dx, dy)| self.correlation(dx, dy, &all).abs() > 0.02 + CHANCE / number.sqrt();
+        let chance = CHANCE / (self.values.len() as f64).sqrt();
+        let related = |(dx, dy)| self.correlation(dx, dy, &all).abs() > 0.02 + chance;
         if NEIGHBOURS.into_iter().any(related) {
-            return false;
+            return Grain::Related;
         }
-        let down = self.values.len() / self.across;
-        let (wide, high) = (self.across / TILES, down / TILES);
-        let count = (wide * high) as f64;
-        (0..TILES * TILES).all(|tile| {
-            let (left, top) = (tile % TILES * wide, tile / TILES * high);
-            let rows = (top..top + high).flat_map(|y| {
-                let start = y * self.across + left;
-                self.values[start..start + wide].iter().copied()
-            });
-            let tile = Spread::of(rows);
-            let off = (tile.mean - all.mean).abs() / (all.variance / count).sqrt();
-            let wide = (tile.variance / all.variance - 1.0).abs()
-                / ((all.kurtosis - 1.0).max(0.1) / count).sqrt();
-            off < CHANCE && wide < CHANCE
+        let off = |tile: Spread| {
+            let chance = (all.variance / (MEAN_SIDE * MEAN_SIDE) as f64).sqrt();
+            (tile.mean - all.mean).abs() > CHANCE * chance
+        };
+        let uneven = |tile: Spread| {
+            let count = (SPREAD_SIDE * SPREAD_SIDE) as f64;
+            let chance = ((all.kurtosis - 1.0).max(0.1) / count).sqrt();
+            (tile.variance / all.variance - 1.0).abs() > CHANCE * chance
+        };
+        if self.tiles(MEAN_SIDE).any(off) || self.tiles(SPREAD_SIDE).any(uneven) {
+            Grain::StandsOut
+        } else {
+            Grain::Noise
+        }
+    }
+
+    /// How values are spread in squares of so many cells across.
+    fn tiles(&self, side: usize) -> impl Iterator<Item = Spread> {
+        let (across, down) = (self.across, self.values.len() / self.across);
+        let places = (0..down / side).flat_map(move |y| (0..across / side).map(move |x| (x, y)));
+        places.map(move |(x, y)| {
+            Spread::of((y * side..(y + 1) * side).flat_map(|row| {
+                let start = row * across + x * side;
+                self.values[start..start + side].iter().copied()
+            }))
         })
     }
 
@@ -271,6 +302,12 @@ mod tests {
             picture(256, 192, |x, y| [cells[y / 4 * 64 + x / 4]; 3])
         };
         assert_eq!(coarse.blank(), Some(Blank::Noise));
+        // A word of 24 pixels, whose strokes are a thousandth of the picture.
+        let small = picture(320, 240, |x, y| {
+            let inside = (40..64).contains(&x) && (40..58).contains(&y) && (x % 12 < 3 || y == 48);
+            [if inside { 255 } else { (draw() * 255.0) as u8 }; 3]
+        });
+        assert_eq!(small.blank(), None);
         let word = picture(256, 192, |x, y| {
             let inside = (40..72).contains(&x) && (60..72).contains(&y);
             [if inside && x % 8 < 5 {
