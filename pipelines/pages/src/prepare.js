@@ -101,9 +101,16 @@
     put(window[kind].prototype, 'postMessage', function (...given) { soon(() => own.apply(this, given)); });
   }
   const again = new WeakSet();
+  const REST = 'avocet.rest';
+  const hail = window.postMessage.bind(window);
+  let rested = () => {};
   window.addEventListener('message', (event) => {
     if (event.source !== window || again.has(event)) return;
     event.stopImmediatePropagation();
+    if (event.data === REST) {
+      rested();
+      return;
+    }
     const same = new MessageEvent('message', { data: event.data, origin: event.origin, source: window, ports: [...event.ports] });
     again.add(same);
     soon(() => window.dispatchEvent(same));
@@ -211,10 +218,16 @@
   const channel = new MessageChannel();
   let arrived = () => {};
   channel.port1.onmessage = () => arrived();
-  const rest = () => new Promise((done) => {
-    arrived = done;
-    post.call(channel.port2, 0);
-  });
+  const rest = async () => {
+    await new Promise((done) => {
+      rested = done;
+      hail(REST, '*');
+    });
+    await new Promise((done) => {
+      arrived = done;
+      post.call(channel.port2, 0);
+    });
+  };
   // A round: observers are told what they saw, then the clock runs to `until`; who is patient has it
   // wait where something is asked for. Says how many were told something, what is asked for, and when
   // the next task comes, and the next that comes only once.

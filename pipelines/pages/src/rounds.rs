@@ -20,7 +20,7 @@ const QUIET_ROUNDS: usize = 2;
 /// The longest that a part of a round is waited for.
 const ROUND: Duration = Duration::from_secs(8);
 const NETWORK: Duration = Duration::from_secs(3);
-const FRAMES: Duration = Duration::from_secs(1);
+const FRAMES: Duration = Duration::from_secs(4);
 /// One screen after another: so much of the page's time for each.
 const SCROLLED_MS: f64 = 50.0;
 const MOST_SCREENS: usize = 40;
@@ -47,10 +47,10 @@ impl Visit<'_> {
         for _ in 0..MOST_ROUNDS {
             let before = self.changes()?;
             self.arrived()?;
-            self.frames()?;
+            let shown = self.frames()?;
             let round = self.round(start.elapsed() < NETWORK)?;
             let busy = round.told || round.asked;
-            quiet = match busy || self.changes()? != before {
+            quiet = match busy || !shown || self.changes()? != before {
                 true => 0,
                 false => quiet + 1,
             };
@@ -120,11 +120,12 @@ impl Visit<'_> {
         Ok(())
     }
 
-    /// Waits for the page's typefaces and two frames of it, so that what is seen has been seen.
-    fn frames(&mut self) -> Result<(), RenderError> {
+    /// Waits for the page's typefaces and two frames of it, so that what is seen has been seen; whether
+    /// they came.
+    fn frames(&mut self) -> Result<bool, RenderError> {
         const ASK: &str = "document.fonts.ready.then(() => new Promise((done) => \
             requestAnimationFrame(() => requestAnimationFrame(() => done(0)))))";
-        self.in_world(ASK, FRAMES).map(drop)
+        Ok(self.in_world(ASK, FRAMES)?.is_some())
     }
 
     /// The number of the document and of the changes in it so far.
