@@ -36,6 +36,7 @@ pub fn hear(
         num_threads: threads.min(MAX_THREADS) as u32,
         beam_size: BEAM_SIZE,
     };
+    tracks.check(path, &options)?;
     if let Some(choice) = tracks.choice().filter(|_| track.is_none()) {
         note(&choice);
     }

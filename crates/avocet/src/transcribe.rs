@@ -94,6 +94,7 @@ pub fn run(args: &TranscribeArgs) -> Result<()> {
         num_threads: args.threads.map_or_else(threads, u32::from),
         beam_size: u32::from(args.beam),
     };
+    tracks.check(&args.media, &options)?;
     if let Some(choice) = tracks.choice().filter(|_| args.track.is_none()) {
         output::note(&format!("{}: {choice}\n", args.media.display()));
     }

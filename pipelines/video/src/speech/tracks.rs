@@ -5,7 +5,7 @@ use std::path::Path;
 use avocet_media::video::{AudioInfo, probe};
 
 use super::languages::{language_name, tagged_language};
-use super::transcribe::TranscribeError;
+use super::transcribe::{TranscribeError, TranscribeOptions};
 use crate::whisper_model::WhisperModel;
 
 /// The sound tracks of a file, and the one that is heard.
@@ -61,11 +61,16 @@ impl Tracks {
         self.heard.language.as_deref().and_then(tagged_language)
     }
 
-    /// Errors if the container says that what is spoken is no language of the model.
-    pub(super) fn check(&self, path: &Path, model: &WhisperModel) -> Result<(), TranscribeError> {
+    /// Errors if the container says that what is spoken is no language of the model, and nobody
+    /// says otherwise.
+    pub fn check(&self, path: &Path, options: &TranscribeOptions) -> Result<(), TranscribeError> {
+        let (model, asked) = (&options.model, options.language.as_deref());
         let Some(code) = self.language() else {
             return Ok(());
         };
+        if asked.is_some_and(|asked| asked != "auto") {
+            return Ok(());
+        }
         if model.is_multilingual || code == "en" {
             return Ok(());
         }
@@ -166,6 +171,16 @@ mod tests {
         }
     }
 
+    fn options(name: &str, is_multilingual: bool) -> TranscribeOptions {
+        TranscribeOptions {
+            model: model(name, is_multilingual),
+            language: None,
+            track: None,
+            num_threads: 1,
+            beam_size: 1,
+        }
+    }
+
     fn tracks(heard: AudioInfo, others: &[AudioInfo]) -> Tracks {
         Tracks {
             duration_s: None,
@@ -206,8 +221,8 @@ mod tests {
     fn a_model_of_english_is_given_no_track_that_says_it_is_another_language() {
         let path = Path::new("film.mkv");
         let german = tracks(track(1, Some("ger"), None), &[track(2, Some("eng"), None)]);
-        german.check(path, &model("base", true)).unwrap();
-        let refused = german.check(path, &model("tiny.en", false)).unwrap_err();
+        german.check(path, &options("base", true)).unwrap();
+        let refused = german.check(path, &options("tiny.en", false)).unwrap_err();
         let refused = refused.to_string();
         for word in [
             "film.mkv: track 1",
@@ -219,11 +234,11 @@ mod tests {
             assert!(refused.contains(word), "{word}: {refused}");
         }
         let alone = tracks(track(1, Some("de"), None), &[]);
-        let refused = alone.check(path, &model("tiny.en", false)).unwrap_err();
+        let refused = alone.check(path, &options("tiny.en", false)).unwrap_err();
         assert!(!refused.to_string().contains("another track"), "{refused}");
         for tag in [None, Some("en-GB"), Some("mul")] {
             let unknown = tracks(track(1, tag, None), &[]);
-            unknown.check(path, &model("tiny.en", false)).unwrap();
+            unknown.check(path, &options("tiny.en", false)).unwrap();
         }
     }
 }

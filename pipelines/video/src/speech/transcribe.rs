@@ -120,13 +120,7 @@ pub fn transcribe(
     let language = asked_language(options)?;
     let tracks = Tracks::of(path, options.track)?;
     let total_s = tracks.duration_s;
-    if options
-        .language
-        .as_deref()
-        .is_none_or(|asked| asked == "auto")
-    {
-        tracks.check(path, &options.model)?;
-    }
+    tracks.check(path, options)?;
     let mut scribe = Scribe {
         listener: Listener::new(SpeechOptions {
             model: options.model.path.clone(),
