@@ -263,7 +263,9 @@ def main():
                 written(sound, media)
                 command = [args.avocet, "transcribe", str(media), "--whisper", model, "--language",
                            "en", "--threads", args.threads, "--format", "json,srt", "-o", folder]
-                subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+                done = subprocess.run(command, capture_output=True, text=True)
+                if done.returncode:
+                    raise SystemExit(done.stderr)
                 out = Path(folder) / media.stem
                 transcript = json.loads(out.with_suffix(".json").read_text())
                 of_words, of_segments, matched = off(transcript, words)
