@@ -5,9 +5,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use avocet_checkpoint::ModelFiles;
-use avocet_media::{
-    Blank, ImageError, ImageProcessor, Limits, decode_damaged, decode_transparent,
-};
+use avocet_media::{Blank, ImageError, ImageProcessor, Limits, decode_damaged, decode_transparent};
 use avocet_model::{Avocet, CrossKeys, Images, ModelConfig};
 use avocet_text::{Language, Prompt, Role, Tokenizer, Turn};
 use candle_core::{Device, Tensor};
