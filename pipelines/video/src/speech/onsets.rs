@@ -296,7 +296,7 @@ impl Bounds {
         let start = match &self.pauses[index] {
             None => guess,
             // What sounds long before the word is noise.
-            Some(pause) if guess > pause.end + FAR => guess,
+            Some(pause) if index > 0 && guess > pause.end + FAR => guess,
             Some(pause) => pause.end,
         };
         // A word that noise goes on behind has ended nevertheless.
