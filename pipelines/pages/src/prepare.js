@@ -67,6 +67,7 @@
   // What waits for its time, in the order in which it was asked for. Frames and idle moments come
   // by our clock too: the machine's come when they like.
   const realTimer = window.setTimeout.bind(window);
+  const forget = window.clearTimeout.bind(window);
   const FRAME_MS = 16;
   const NESTED_MS = 4;
   const waiting = new Map();
@@ -104,7 +105,7 @@
   const REST = 'avocet.rest';
   const hail = window.postMessage.bind(window);
   let rested = () => {};
-  window.addEventListener('message', (event) => {
+  const heard = (event) => {
     if (event.source !== window || again.has(event)) return;
     event.stopImmediatePropagation();
     if (event.data === REST) {
@@ -114,7 +115,8 @@
     const same = new MessageEvent('message', { data: event.data, origin: event.origin, source: window, ports: [...event.ports] });
     again.add(same);
     soon(() => window.dispatchEvent(same));
-  }, true);
+  };
+  window.addEventListener('message', heard, true);
   if (window.scheduler) {
     put(scheduler, 'postTask', (task, { delay = 0, signal } = {}) => new Promise((done, failed) => {
       const stop = () => failed(signal.reason);
@@ -218,11 +220,17 @@
   const channel = new MessageChannel();
   let arrived = () => {};
   channel.port1.onmessage = () => arrived();
+  // A document that is written anew in between has lost what listens for that.
+  const LOST_MS = 1000;
+  let hails = true;
   const rest = async () => {
-    await new Promise((done) => {
-      rested = done;
-      hail(REST, '*');
-    });
+    if (hails) {
+      await new Promise((done) => {
+        const lost = realTimer(() => { hails = false; done(); }, LOST_MS);
+        rested = () => { forget(lost); done(); };
+        hail(REST, '*');
+      });
+    }
     await new Promise((done) => {
       arrived = done;
       post.call(channel.port2, 0);
@@ -231,8 +239,11 @@
   // A round: observers are told what they saw, then the clock runs to `until`; who is patient has it
   // wait where something is asked for. Says how many were told something, what is asked for, and when
   // the next task comes, and the next that comes only once.
+  const GONE_MS = 2000;
   put(window, Symbol.for('avocet.round'), async (until, patient) => {
     size = `${window.innerWidth} ${window.innerHeight}`;
+    window.addEventListener('message', heard, true);
+    hails = true;
     stop();
     await askWorkers(until);
     let all = told.length;
@@ -260,7 +271,10 @@
     }
     for (let i = 0; i < window.length; i += 1) {
       try {
-        const [more, also, soonest, sooner] = await window[i][Symbol.for('avocet.round')](until, patient);
+        const round = window[i][Symbol.for('avocet.round')](until, patient);
+        // A frame that leaves meanwhile says nothing.
+        const left = new Promise((done) => { realTimer(() => done([0, 0, Infinity, Infinity]), GONE_MS); });
+        const [more, also, soonest, sooner] = await Promise.race([round, left]);
         [all, open, any, once] = [all + more, open + also, Math.min(any, soonest), Math.min(once, sooner)];
       } catch (error) { /* another origin's, or one without */ }
     }
