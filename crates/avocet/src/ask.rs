@@ -71,7 +71,7 @@ pub fn run(args: &AskArgs) -> Result<()> {
         .concat();
     let images: Vec<_> = sources.iter().map(|source| source.image.clone()).collect();
 
-    let turns = opening(&args.answer, Turn::about(images.len(), question.as_str()));
+    let turns = opening(&args.answer, Turn::about(images.len(), question));
     let mut printed = Ok(());
     let mut print = |piece: &str| {
         if !args.json {

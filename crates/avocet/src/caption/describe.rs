@@ -9,7 +9,7 @@ use video::watch::Still;
 
 use super::args::CaptionArgs;
 use crate::stages::Stage;
-use crate::{ask, blank};
+use crate::blank;
 
 /// What a model is asked that was taught to describe photographs.
 const DESCRIBE: &str = "Describe the picture in one sentence.";
