@@ -21,7 +21,7 @@ use crate::ImageError;
 /// At least this share of a picture has to be there.
 const LEAST: f64 = 0.5;
 /// A smaller share that is missing is no more than the last bytes hold.
-const TRAILING: f64 = 0.005;
+const TRAILING: f64 = 0.015;
 
 /// What is wrong with a picture that can still be looked at.
 #[derive(Debug, Clone, Copy, PartialEq)]

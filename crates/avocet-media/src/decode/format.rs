@@ -26,7 +26,7 @@ pub(super) fn tell(bytes: &[u8]) -> Result<(Format, &[u8]), ImageError> {
     let found = [bytes, trimmed]
         .into_iter()
         .find_map(|bytes| Some((known(bytes)?, bytes)));
-    found.ok_or_else(|| match unread(trimmed) {
+    found.ok_or_else(|| match unread(bytes).or_else(|| unread(trimmed)) {
         Some((kind, way)) => ImageError::KindNotRead { kind, way },
         None => {
             let start = bytes.iter().take(12).flat_map(|b| b.escape_ascii());
