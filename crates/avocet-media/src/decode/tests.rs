@@ -244,7 +244,7 @@ fn row(bits: u16, format: u16, width: u16, little: bool, data: &[u8]) -> Vec<u8>
 }
 
 #[test]
-fn tiffs_of_floats_and_of_few_bits_are_read() {
+fn tiffs_of_floats_and_of_odd_numbers_of_bits_are_read() {
     let grey = |file: &[u8]| -> Vec<u8> {
         let picture = decode(file, &Limits::default()).unwrap();
         picture.rgb.iter().step_by(3).copied().collect()
@@ -268,6 +268,9 @@ fn tiffs_of_floats_and_of_few_bits_are_read() {
             }
         });
         assert_eq!(grey(&row(64, 3, 2, little, &doubles.concat())), [0, 191]);
+        // Packed from the highest bit, whatever the order of bytes: 0, 0x800, 0xfff.
+        let packed = [0x00, 0x08, 0x00, 0xff, 0xf0];
+        assert_eq!(grey(&row(12, 1, 3, little, &packed)), [0, 128, 255]);
         assert_eq!(grey(&row(4, 1, 3, little, &[0x08, 0xf0])), [0, 136, 255]);
         assert_eq!(
             grey(&row(2, 1, 4, little, &[0b0001_1011])),

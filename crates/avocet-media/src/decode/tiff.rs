@@ -9,17 +9,28 @@ use std::io::Cursor;
 use image::{DynamicImage, ImageBuffer, ImageFormat};
 use tiff::ColorType;
 use tiff::decoder::Decoder;
-use tiff::tags::{ByteOrder, SampleFormat, Tag};
+use tiff::tags::{SampleFormat, Tag};
 
 use super::directory::{Directory, Entry, orientation};
 use super::{Limits, broken, eight_bits, whole};
 use crate::ImageError;
 
 const NAME: &str = "TIFF";
+const WIDTH: u16 = 256;
 const HEIGHT: u16 = 257;
+const BITS: u16 = 258;
+const PHOTOMETRIC: u16 = 262;
 const STRIP_OFFSETS: u16 = 273;
+const SAMPLES: u16 = 277;
 const STRIP_ROWS: u16 = 278;
 const STRIP_BYTES: u16 = 279;
+const PLANES: u16 = 284;
+const PREDICTOR: u16 = 317;
+const FORMAT: u16 = 339;
+/// Values of [`PHOTOMETRIC`].
+const BLACK_IS_ZERO: u64 = 1;
+const RGB: u64 = 2;
+const PALETTE: u64 = 3;
 /// Floats that reach further than this are no shares of 1, however bright.
 const BRIGHTEST: f32 = 16.0;
 
@@ -60,13 +71,78 @@ fn check_directory(bytes: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
+/// A file as the decoder takes it: it knows neither palettes nor samples of 9 to 15 bits, but the
+/// same bytes as grey.
+struct Plain {
+    file: Vec<u8>,
+    /// The samples are places in a palette.
+    indexed: bool,
+    /// White is zero, which the decoder was not told.
+    inverted: bool,
+    /// Channels, bits of a sample and pixels of a row that is read as so many grey bytes.
+    packed: Option<(usize, u8, u32)>,
+}
+
+impl Plain {
+    /// None if the directory does not say what the samples are.
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let directory = Directory::open(bytes).ok()?;
+        let value = |tag| directory.value(&directory.find(tag)?, 0);
+        let mut file = bytes.to_vec();
+        let mut put = |tag, value| -> Option<()> {
+            let entry = directory.find(tag)?;
+            let (at, word) = (entry.at, directory.word());
+            directory.put(&mut file, at + 4, word, 1)?;
+            directory.put(
+                &mut file,
+                at + 4 + word,
+                entry.value_bytes().min(word),
+                value,
+            )
+        };
+        let (kind, bits) = (value(PHOTOMETRIC)?, value(BITS).unwrap_or(1));
+        let channels = value(SAMPLES).unwrap_or(1);
+        let indexed = kind == PALETTE;
+        if indexed {
+            put(PHOTOMETRIC, BLACK_IS_ZERO)?;
+        }
+        let is_packed = (9..16).contains(&bits)
+            && (1..=4).contains(&channels)
+            && kind <= RGB
+            && value(FORMAT).unwrap_or(1) == 1
+            && value(PREDICTOR).unwrap_or(1) == 1
+            && value(PLANES).unwrap_or(1) == 1;
+        let packed = match is_packed {
+            true => {
+                let width = u32::try_from(value(WIDTH)?).ok()?;
+                let row = (u64::from(width) * channels * bits).div_ceil(8);
+                put(WIDTH, row)?;
+                put(BITS, 8)?;
+                put(PHOTOMETRIC, BLACK_IS_ZERO)?;
+                for tag in [SAMPLES, FORMAT] {
+                    if directory.find(tag).is_some() {
+                        put(tag, 1)?;
+                    }
+                }
+                Some((channels as usize, bits as u8, width))
+            }
+            false => None,
+        };
+        Some(Self {
+            file,
+            indexed,
+            inverted: is_packed && kind == 0,
+            packed,
+        })
+    }
+}
+
 /// Samples as they lie in the file.
 struct Samples {
     bytes: Vec<u8>,
     /// Bits of one.
     bits: usize,
     format: SampleFormat,
-    swapped: bool,
     /// Rows begin at a whole byte.
     row_bytes: usize,
     per_row: usize,
@@ -76,7 +152,10 @@ struct Samples {
 ///
 /// None if it is of neither kind, or its pixels do not decode.
 fn rarer(bytes: &[u8], limits: &Limits) -> Result<Option<DynamicImage>, ImageError> {
-    let Ok(decoder) = Decoder::new(Cursor::new(bytes)) else {
+    let Some(plain) = Plain::of(bytes) else {
+        return Ok(None);
+    };
+    let Ok(decoder) = Decoder::new(Cursor::new(&plain.file[..])) else {
         return Ok(None);
     };
     let mut inner = tiff::decoder::Limits::default();
@@ -86,13 +165,15 @@ fn rarer(bytes: &[u8], limits: &Limits) -> Result<Option<DynamicImage>, ImageErr
     let (Ok(color), Ok((width, height))) = (decoder.colortype(), decoder.dimensions()) else {
         return Ok(None);
     };
-    let (channels, bits) = match color {
-        ColorType::Gray(bits) | ColorType::Palette(bits) => (1, bits),
-        ColorType::GrayA(bits) => (2, bits),
-        ColorType::RGB(bits) => (3, bits),
-        ColorType::RGBA(bits) => (4, bits),
+    let (channels, bits) = match (plain.packed, color) {
+        (Some((channels, bits, _)), _) => (channels, bits),
+        (None, ColorType::Gray(bits)) => (1, bits),
+        (None, ColorType::GrayA(bits)) => (2, bits),
+        (None, ColorType::RGB(bits)) => (3, bits),
+        (None, ColorType::RGBA(bits)) => (4, bits),
         _ => return Ok(None),
     };
+    let width = plain.packed.map_or(width, |(.., width)| width);
     let formats = decoder.find_tag_unsigned_vec::<u16>(Tag::SampleFormat);
     let format = formats
         .ok()
@@ -113,7 +194,6 @@ fn rarer(bytes: &[u8], limits: &Limits) -> Result<Option<DynamicImage>, ImageErr
         bytes: vec![0; row_bytes * height as usize],
         bits: bits.into(),
         format,
-        swapped: bits % 8 != 0 && decoder.byte_order() != ByteOrder::native(),
         row_bytes,
         per_row,
     };
@@ -122,16 +202,15 @@ fn rarer(bytes: &[u8], limits: &Limits) -> Result<Option<DynamicImage>, ImageErr
     if !fits || decoder.read_image_bytes(&mut samples.bytes).is_err() {
         return Ok(None);
     }
-    let eight = match color {
-        ColorType::Palette(_) => match colours(&mut decoder, bits) {
-            Some(map) => samples.indices().flat_map(|index| map(index)).collect(),
+    if plain.inverted {
+        samples.bytes.iter_mut().for_each(|byte| *byte = !*byte);
+    }
+    let (eight, channels) = match plain.indexed {
+        false => (samples.eight_bits()?, channels),
+        true => match colours(&mut decoder, bits) {
+            Some(map) => (samples.indices().flat_map(map).collect(), 3),
             None => return Ok(None),
         },
-        _ => samples.eight_bits()?,
-    };
-    let (width, height, channels) = match color {
-        ColorType::Palette(_) => (width, height, 3),
-        _ => (width, height, channels),
     };
     Ok(match channels {
         1 => ImageBuffer::from_raw(width, height, eight).map(DynamicImage::ImageLuma8),
@@ -170,11 +249,7 @@ impl Samples {
             8 => row[index].into(),
             16 => u16::from_ne_bytes([row[2 * index], row[2 * index + 1]]).into(),
             bits => (index * bits..(index + 1) * bits).fold(0, |value, bit| {
-                // The decoder turns pairs of bytes round, which packed bits are none of.
-                let pair = usize::from(self.swapped && bits > 8);
-                let at = (bit / 8) ^ pair;
-                let byte = row.get(at).or(row.get(bit / 8)).copied().unwrap_or(0);
-                value << 1 | usize::from(byte >> (7 - bit % 8) & 1)
+                value << 1 | usize::from(row[bit / 8] >> (7 - bit % 8) & 1)
             }),
         }
     }
