@@ -179,10 +179,11 @@ impl Row {
     ///
     /// Errors if a picture cannot be read or decoded, or nothing is to be learned.
     pub fn sample(&self, source: &str) -> Result<Sample, String> {
-        let images = self.read_images()?;
-        for (bytes, picture) in images.iter().zip(&self.images) {
-            avocet_media::decode(bytes, &avocet_media::Limits::default())
+        let mut images = self.read_images()?;
+        for (bytes, picture) in images.iter_mut().zip(&self.images) {
+            let kept = avocet_media::kept(bytes, &avocet_media::Limits::default())
                 .map_err(|error| format!("{}: {error}", picture.name()))?;
+            *bytes = kept.unwrap_or_else(|| std::mem::take(bytes));
         }
         let images = images.into_iter().map(|bytes| (bytes, None)).collect();
         let kind = self.kind.as_deref().unwrap_or("questions");

@@ -28,7 +28,9 @@ pub use protocol::{
     Envelope, MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, Refusal, Served, header_bytes, read_block,
     write_message,
 };
-pub use request::{AudioRequest, FilePath, FramesRequest, ProbeRequest, Request, ScanRequest};
+pub use request::{
+    AudioRequest, FilePath, FramesRequest, ProbeRequest, Request, ScanRequest, StillRequest,
+};
 
 use crate::system_limits::{GroupMemory, SystemLimit, TooSmall, too_small};
 use protocol::{Incoming, Raw};

@@ -5,6 +5,7 @@
 //! is laid over white, and samples of other widths become eight-bit. What is missing of a file that
 //! was cut off is measured in `damage`, by one rule for all formats.
 
+mod boxed;
 mod damage;
 mod directory;
 mod eight_bits;
@@ -20,6 +21,8 @@ use std::path::Path;
 use image::DynamicImage;
 
 use crate::{ImageError, Picture, ReadError, Transparent};
+
+use format::Format;
 
 pub use damage::Damage;
 
@@ -157,6 +160,18 @@ pub fn decode_transparent(
     }))
 }
 
+/// Checks a file as [`decode`] does, and gives what a dataset keeps in its place: the pixels as a
+/// PNG where the file needs a video codec, and nothing where it is kept itself.
+///
+/// Errors as [`decode`] does.
+pub fn kept(bytes: &[u8], limits: &Limits) -> Result<Option<Vec<u8>>, ImageError> {
+    let picture = decode(bytes, limits)?;
+    match format::tell(bytes)? {
+        (Format::Pixels(..), _) => Ok(None),
+        (Format::Boxed(_), _) => picture.to_png().map(Some),
+    }
+}
+
 fn finish(image: DynamicImage) -> Result<Picture, ImageError> {
     let (width, height) = (image.width() as usize, image.height() as usize);
     Picture::from_rgb(width, height, eight_bits::flatten(image))
@@ -182,11 +197,13 @@ fn open(
             limit: limits.max_file_bytes,
         });
     }
-    let ((format, name), bytes) = format::tell(bytes)?;
+    let (format, bytes) = format::tell(bytes)?;
+    let name = format.name();
     // The decoders are other people's code; should one panic on a hostile file, that file alone
     // is refused.
-    let decoded = catch_unwind(AssertUnwindSafe(|| {
-        damage::decode(bytes, format, name, limits)
+    let decoded = catch_unwind(AssertUnwindSafe(|| match format {
+        Format::Pixels(kind, name) => damage::decode(bytes, kind, name, limits),
+        Format::Boxed(name) => boxed::decode(bytes, name, limits),
     }));
     let gave_up = || Err(broken(name, "its decoder gave up on it"));
     let (image, damage) = decoded.unwrap_or_else(|_| gave_up())?;

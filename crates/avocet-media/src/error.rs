@@ -8,7 +8,8 @@ pub enum ImageError {
     Empty,
     /// The bytes are of none of the formats read here.
     #[error(
-        "not an image this program reads (PNG, JPEG, WebP, GIF, BMP, TIFF); it begins with {start}"
+        "not an image this program reads (PNG, JPEG, WebP, GIF, BMP, TIFF, HEIC, AVIF); it begins \
+         with {start}"
     )]
     NotAnImage {
         /// The first bytes, escaped.

@@ -8,7 +8,8 @@
 //! [`Sources`] fetches the archives that training data is made from, and keeps them in [`cache`];
 //! [`web`] fetches what a user or a page names, from the public internet only.
 //! [`child`] has the worker open video and sound, which [`video`] and [`audio`] ask for,
-//! and [`speech`] has it say what is spoken; [`system_limits`] says what any of them may use.
+//! [`speech`] has it say what is spoken, and [`still`] has it decode single pictures;
+//! [`system_limits`] says what any of them may use.
 //! Nothing here knows a tensor.
 
 pub mod audio;
@@ -25,6 +26,7 @@ mod processor;
 mod resize;
 pub mod sources;
 pub mod speech;
+pub mod still;
 pub mod system_limits;
 mod transparent;
 pub mod video;
@@ -33,7 +35,7 @@ pub mod web;
 pub use blank::Blank;
 pub use cache::{CacheError, cache_folder};
 pub use decode::{
-    Damage, Decoded, Limits, check_kind, decode, decode_damaged, decode_transparent, read,
+    Damage, Decoded, Limits, check_kind, decode, decode_damaged, decode_transparent, kept, read,
 };
 pub use error::{ImageError, ReadError};
 pub use patches::Patches;

@@ -5,12 +5,15 @@ use std::io::{self, BufRead, BufReader, Read, Stdin};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use avocet_media::child::{ChildLimits, MAX_HEADER_BYTES, Refusal, Request, Served};
+use avocet_media::child::{ChildLimits, MAX_HEADER_BYTES, Refusal, Request, Served, read_block};
 use serde::de::DeserializeOwned;
 
 use crate::replies::Replies;
 use crate::whisper::Whisper;
 use crate::{limits, probe, sound, video};
+
+/// Bytes of files that come with one request.
+const MAX_SENT_BYTES: usize = 256 << 20;
 
 /// All of the binary: serves stdin until it closes.
 pub fn main() -> ExitCode {
@@ -61,7 +64,25 @@ fn answer(
         Request::Frames(request) => video::frames(&request, replies),
         Request::Scan(request) => video::scan(&request, replies),
         Request::Audio(request) => sound::blocks(&request, replies),
+        Request::Still(request) => video::stills(&request, &blocks(input)?, replies),
         Request::Speech(request) => whisper.serve(&request, input, replies),
+    }
+}
+
+/// The blocks of a request, read to their end so that the next request is found.
+fn blocks(input: &mut BufReader<Stdin>) -> Result<Vec<Vec<u8>>, Refusal> {
+    let broken = |error: io::Error| Refusal::file(format!("it does not arrive: {error}"));
+    let (mut blocks, mut held) = (Vec::new(), 0);
+    let mut block = Vec::new();
+    while read_block(input, &mut block).map_err(broken)? {
+        held += block.len();
+        if held <= MAX_SENT_BYTES {
+            blocks.push(std::mem::take(&mut block));
+        }
+    }
+    match held <= MAX_SENT_BYTES {
+        true => Ok(blocks),
+        false => Err(Refusal::file(format!("it has {held} bytes"))),
     }
 }
 

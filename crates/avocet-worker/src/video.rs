@@ -4,6 +4,7 @@ mod convert;
 mod decode;
 mod hdr;
 mod seek;
+mod still;
 mod turn;
 
 use avocet_media::child::{FramesRequest, Refusal, ScanRequest, Served};
@@ -17,6 +18,7 @@ use convert::{Converter, pixel_aspect, square_size};
 use decode::{Frames, Shown};
 use hdr::Colours;
 use seek::Seeker;
+pub(crate) use still::stills;
 use turn::Turn;
 
 /// What the header says about the best video stream.

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::still::{Coding, Colours};
+
 /// One request. The reply's headers and payloads are described with each kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -18,6 +20,9 @@ pub enum Request {
     Scan(ScanRequest),
     /// A [`crate::audio::BlockHeader`] and little-endian f32 samples for each block.
     Audio(AudioRequest),
+    /// [`crate::still::PartHeader`]s and RGB bytes for each of the coded pictures, which follow the
+    /// request.
+    Still(StillRequest),
     /// One [`crate::speech::Heard`], no payload; the samples follow the request.
     Speech(crate::speech::SpeechRequest),
 }
@@ -60,6 +65,20 @@ pub struct AudioRequest {
     pub path: FilePath,
     /// Which of its sound tracks, from 1; the container's default when absent.
     pub track: Option<u32>,
+}
+
+/// What do these coded pictures show?
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StillRequest {
+    /// How they are coded.
+    pub coding: Coding,
+    /// What the decoder has to know first; may be empty.
+    pub setup: Vec<u8>,
+    /// What the container says about colours, which wins over the codec's own words.
+    pub colours: Option<Colours>,
+    /// Most pixels of one picture.
+    pub max_pixels: u64,
 }
 
 /// A path, whose bytes need not be UTF-8.

@@ -10,8 +10,23 @@ const MAX_BLANKS: usize = 64;
 /// How far into a file the first element of an SVG is looked for: behind comments and a DOCTYPE.
 const SVG_START: usize = 4096;
 
-/// A kind that is read, and what people call it.
-pub(super) type Format = (ImageFormat, &'static str);
+/// The kinds of files that are read, with what people call them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// Pixels, which the crate `image` decodes.
+    Pixels(ImageFormat, &'static str),
+    /// HEIC and AVIF: pictures as a video codec has them, in boxes.
+    Boxed(&'static str),
+}
+
+impl Format {
+    /// As people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pixels(_, name) | Self::Boxed(name) => name,
+        }
+    }
+}
 
 /// The kind of a file, and the file without blanks before it.
 ///
@@ -26,7 +41,7 @@ pub(super) fn tell(bytes: &[u8]) -> Result<(Format, &[u8]), ImageError> {
     let found = [bytes, trimmed]
         .into_iter()
         .find_map(|bytes| Some((known(bytes)?, bytes)));
-    found.ok_or_else(|| match unread(bytes).or_else(|| unread(trimmed)) {
+    found.ok_or_else(|| match unread(trimmed) {
         Some((kind, way)) => ImageError::KindNotRead { kind, way },
         None => {
             let start = bytes.iter().take(12).flat_map(|b| b.escape_ascii());
@@ -39,6 +54,9 @@ pub(super) fn tell(bytes: &[u8]) -> Result<(Format, &[u8]), ImageError> {
 }
 
 fn known(bytes: &[u8]) -> Option<Format> {
+    if let Some(name) = boxed(bytes) {
+        return Some(Format::Boxed(name));
+    }
     let kind = image::guess_format(bytes).ok()?;
     let name = match kind {
         ImageFormat::Png => "PNG",
@@ -49,20 +67,16 @@ fn known(bytes: &[u8]) -> Option<Format> {
         ImageFormat::Tiff => "TIFF",
         _ => return None,
     };
-    Some((kind, name))
+    Some(Format::Pixels(kind, name))
 }
 
 /// Kinds that people have and that are not read, and what makes a picture of them.
 fn unread(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
-    let boxed =
-        boxed(bytes).map(|kind| (kind, "heif-convert FILE PICTURE.png turns one into a PNG"));
     if bytes.starts_with(b"%PDF-") {
-        return Some((
-            "PDF",
-            "pdftoppm -png FILE PAGE makes a picture of each page",
-        ));
+        let way = "pdftoppm -png FILE PAGE makes a picture of each page";
+        return Some(("PDF", way));
     }
-    boxed.or_else(|| is_svg(bytes).then_some(("SVG", "rsvg-convert FILE -o PICTURE.png draws one")))
+    is_svg(bytes).then_some(("SVG", "rsvg-convert FILE -o PICTURE.png draws one"))
 }
 
 /// HEIC or AVIF, by the brands of the first box.
@@ -122,9 +136,9 @@ mod tests {
 
     fn name(bytes: &[u8]) -> Option<&'static str> {
         match tell(bytes) {
-            Ok(((_, name), _)) => Some(name),
+            Ok((format, _)) => Some(format.name()),
             Err(ImageError::KindNotRead { kind, way }) => {
-                assert!(way.contains(".png") || way.contains("-png"), "{way}");
+                assert!(way.contains("png"), "{way}");
                 Some(kind)
             }
             Err(_) => None,
@@ -156,7 +170,7 @@ mod tests {
     #[test]
     fn blanks_before_a_picture_are_passed_over() {
         let (format, rest) = tell(b"\r\n\n\xff\xd8\xff\xe0").unwrap();
-        assert_eq!((format.1, rest.len()), ("JPEG", 4));
+        assert_eq!((format.name(), rest.len()), ("JPEG", 4));
         assert_eq!(
             name(&[b" ".repeat(65), b"\xff\xd8\xff\xe0".to_vec()].concat()),
             None
