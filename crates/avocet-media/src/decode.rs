@@ -18,9 +18,9 @@ use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use image::DynamicImage;
+use image::{DynamicImage, RgbImage};
 
-use crate::{ImageError, Picture, ReadError, Transparent};
+use crate::{ImageError, Picture, ReadError, Transparent, still};
 
 use format::Format;
 
@@ -125,6 +125,12 @@ pub fn check_kind(start: &[u8]) -> Result<(), ImageError> {
     format::tell(start).map(|_| ())
 }
 
+/// Whether the worker draws or decodes a file that begins with `start`: an SVG, HEIC or AVIF.
+pub fn needs_worker(start: &[u8]) -> bool {
+    use format::Format;
+    matches!(format::tell(start), Ok((Format::Svg | Format::Boxed(_), _)))
+}
+
 /// Decodes a picture in any of the formats read here, told apart by content.
 ///
 /// Errors if the bytes are empty, no known image, broken, lack a part of the picture, or ask for
@@ -161,14 +167,14 @@ pub fn decode_transparent(
 }
 
 /// Checks a file as [`decode`] does, and gives what a dataset keeps in its place: the pixels as a
-/// PNG where the file needs a video codec, and nothing where it is kept itself.
+/// PNG where the file needs a video codec or has to be drawn, and nothing where it is kept itself.
 ///
 /// Errors as [`decode`] does.
 pub fn kept(bytes: &[u8], limits: &Limits) -> Result<Option<Vec<u8>>, ImageError> {
     let picture = decode(bytes, limits)?;
     match format::tell(bytes)? {
         (Format::Pixels(..), _) => Ok(None),
-        (Format::Boxed(_), _) => picture.to_png().map(Some),
+        (Format::Boxed(_) | Format::Svg, _) => picture.to_png().map(Some),
     }
 }
 
@@ -204,10 +210,20 @@ fn open(
     let decoded = catch_unwind(AssertUnwindSafe(|| match format {
         Format::Pixels(kind, name) => damage::decode(bytes, kind, name, limits),
         Format::Boxed(name) => boxed::decode(bytes, name, limits),
+        Format::Svg => drawn(bytes, name),
     }));
     let gave_up = || Err(broken(name, "its decoder gave up on it"));
     let (image, damage) = decoded.unwrap_or_else(|_| gave_up())?;
     Ok((image, damage, name))
+}
+
+/// An SVG, drawn by the worker: such a file can take any time.
+fn drawn(bytes: &[u8], name: &'static str) -> Result<(DynamicImage, Option<Damage>), ImageError> {
+    let (picture, refers) = still::draw(bytes).map_err(|reason| broken(name, reason))?;
+    let (width, height) = (picture.width as u32, picture.height as u32);
+    let image = RgbImage::from_raw(width, height, picture.rgb);
+    let image = image.ok_or_else(|| broken(name, "its pixels do not fit its size"))?;
+    Ok((image.into(), refers.then_some(Damage::Refers)))
 }
 
 fn broken(format: &'static str, reason: impl ToString) -> ImageError {

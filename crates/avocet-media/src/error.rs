@@ -8,7 +8,7 @@ pub enum ImageError {
     Empty,
     /// The bytes are of none of the formats read here.
     #[error(
-        "not an image this program reads (PNG, JPEG, WebP, GIF, BMP, TIFF, HEIC, AVIF); it begins \
+        "not an image this program reads (PNG, JPEG, WebP, GIF, BMP, TIFF, HEIC, AVIF, SVG); it begins \
          with {start}"
     )]
     NotAnImage {

@@ -35,7 +35,7 @@ pub mod web;
 pub use blank::Blank;
 pub use cache::{CacheError, cache_folder};
 pub use decode::{
-    Damage, Decoded, Limits, check_kind, decode, decode_damaged, decode_transparent, kept, read,
+    Damage, Decoded, Limits, check_kind, decode, decode_damaged, decode_transparent, kept, needs_worker, read,
 };
 pub use error::{ImageError, ReadError};
 pub use patches::Patches;

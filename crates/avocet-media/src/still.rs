@@ -1,4 +1,4 @@
-//! Single pictures that are coded by a video codec, decoded by the worker.
+//! Single pictures that the worker makes: those coded by a video codec, and drawings.
 
 use std::path::Path;
 
@@ -44,6 +44,17 @@ pub struct PartHeader {
     pub rows: u32,
 }
 
+/// Describes a drawing; the payload is RGB by rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrawnHeader {
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// Whether it refers to other files, which are not read.
+    pub refers: bool,
+}
+
 /// The picture of each coded item, stored one after another; none where one does not decode.
 ///
 /// Errors, in words that follow the file's name, if the worker refuses or fails.
@@ -86,6 +97,19 @@ fn receive(child: &mut Child) -> Result<Option<Picture>, ChildError> {
             return Ok(Picture::from_rgb(width as usize, height as usize, rgb).ok());
         }
     }
+}
+
+/// An SVG as a picture, and whether it refers to other files.
+///
+/// Errors, in words that follow the file's name, if the worker refuses or fails.
+pub(crate) fn draw(file: &[u8]) -> Result<(Picture, bool), String> {
+    let mut child = ask(&Request::Svg, &[file]).map_err(reason)?;
+    let message = child.receive::<DrawnHeader>().map_err(reason)?;
+    let message = message.ok_or("the decoder gave no picture")?;
+    let header = message.header;
+    let (width, height) = (header.width as usize, header.height as usize);
+    let picture = Picture::from_rgb(width, height, message.payload);
+    Ok((picture.map_err(|error| error.to_string())?, header.refers))
 }
 
 fn ask(request: &Request, blocks: &[&[u8]]) -> Result<Child, ChildError> {

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::replies::Replies;
 use crate::whisper::Whisper;
-use crate::{limits, probe, sound, video};
+use crate::{limits, probe, sound, svg, video};
 
 /// Bytes of files that come with one request.
 const MAX_SENT_BYTES: usize = 256 << 20;
@@ -65,6 +65,7 @@ fn answer(
         Request::Scan(request) => video::scan(&request, replies),
         Request::Audio(request) => sound::blocks(&request, replies),
         Request::Still(request) => video::stills(&request, &blocks(input)?, replies),
+        Request::Svg => svg::svg(&blocks(input)?, replies),
         Request::Speech(request) => whisper.serve(&request, input, replies),
     }
 }

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use avocet_infer::{Engine, Image};
-use avocet_media::check_kind;
+use avocet_media::{check_kind, needs_worker};
 use avocet_media::named::{brief, data_uri, find, is_data_uri};
 
+use crate::features::Feature;
 use crate::output;
 
 /// Files longer than this are not read: no picture we accept needs as much.
@@ -36,6 +37,9 @@ pub fn read(engine: &Engine, name: &OsStr) -> Result<Source> {
         Some(bytes) => bytes?,
         None => read_bytes(name).with_context(said)?,
     };
+    if needs_worker(&bytes) {
+        Feature::Video.needed_for(Path::new(&said()))?;
+    }
     let image = engine.read_image(&bytes).with_context(said)?;
     if let Some(damage) = image.damage() {
         output::note(&format!("warning: {}: {damage}\n", said()));

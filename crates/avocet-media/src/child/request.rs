@@ -23,6 +23,8 @@ pub enum Request {
     /// [`crate::still::PartHeader`]s and RGB bytes for each of the coded pictures, which follow the
     /// request.
     Still(StillRequest),
+    /// One [`crate::still::DrawnHeader`] and RGB bytes; the SVG follows the request.
+    Svg,
     /// One [`crate::speech::Heard`], no payload; the samples follow the request.
     Speech(crate::speech::SpeechRequest),
 }

@@ -30,6 +30,8 @@ pub enum Damage {
     Missing(f64),
     /// All of it is there, but a checksum says that some of it is wrong.
     Doubtful,
+    /// It refers to other files, which are never read.
+    Refers,
 }
 
 impl fmt::Display for Damage {
@@ -41,6 +43,7 @@ impl fmt::Display for Damage {
                 write!(f, "{percent} % of the picture is missing")
             }
             Self::Missing(_) => write!(f, "the whole picture is missing"),
+            Self::Refers => write!(f, "it refers to other files, which are not read"),
             Self::Doubtful => write!(f, "its checksum does not match, so parts may be wrong"),
         }
     }

@@ -17,6 +17,8 @@ pub(super) enum Format {
     Pixels(ImageFormat, &'static str),
     /// HEIC and AVIF: pictures as a video codec has them, in boxes.
     Boxed(&'static str),
+    /// A drawing.
+    Svg,
 }
 
 impl Format {
@@ -24,6 +26,7 @@ impl Format {
     pub fn name(self) -> &'static str {
         match self {
             Self::Pixels(_, name) | Self::Boxed(name) => name,
+            Self::Svg => "SVG",
         }
     }
 }
@@ -57,6 +60,9 @@ fn known(bytes: &[u8]) -> Option<Format> {
     if let Some(name) = boxed(bytes) {
         return Some(Format::Boxed(name));
     }
+    if is_svg(bytes) {
+        return Some(Format::Svg);
+    }
     let kind = image::guess_format(bytes).ok()?;
     let name = match kind {
         ImageFormat::Png => "PNG",
@@ -70,13 +76,10 @@ fn known(bytes: &[u8]) -> Option<Format> {
     Some(Format::Pixels(kind, name))
 }
 
-/// Kinds that people have and that are not read, and what makes a picture of them.
+/// A kind that people have and that is not read, and what makes a picture of it.
 fn unread(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
-    if bytes.starts_with(b"%PDF-") {
-        let way = "pdftoppm -png FILE PAGE makes a picture of each page";
-        return Some(("PDF", way));
-    }
-    is_svg(bytes).then_some(("SVG", "rsvg-convert FILE -o PICTURE.png draws one"))
+    let way = "pdftoppm -png FILE PAGE makes a picture of each page";
+    bytes.starts_with(b"%PDF-").then_some(("PDF", way))
 }
 
 /// HEIC or AVIF, by the brands of the first box.

@@ -5,6 +5,7 @@ use avocet_media::still::{Coding, MAX_PART_BYTES, PartHeader};
 use ffmpeg_next::{Dictionary, Error, Packet, codec, decoder, ffi, frame, media};
 
 use super::convert::Converter;
+use super::hdr::Colours;
 use super::turn::Turn;
 use crate::replies::Replies;
 use crate::source::{self, refusal};
@@ -15,7 +16,7 @@ const MAX_SIDE: u32 = 1 << 16;
 /// Gives what each of the coded pictures shows; one that does not decode is said to be empty.
 pub(crate) fn stills(request: &StillRequest, coded: &[Vec<u8>], replies: &mut Replies) -> Served {
     let mut decoder = open(request)?;
-    let mut converter = Converter::new(MAX_SIDE, 1.0, Turn::default());
+    let mut converter = Converter::new(MAX_SIDE, 1.0, Turn::default(), Colours::UNKNOWN);
     for picture in coded {
         replies.alive()?;
         let decoded = decode(&mut decoder, picture);
