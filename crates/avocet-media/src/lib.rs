@@ -35,7 +35,8 @@ pub mod web;
 pub use blank::Blank;
 pub use cache::{CacheError, cache_folder};
 pub use decode::{
-    Damage, Decoded, Limits, check_kind, decode, decode_damaged, decode_transparent, kept, needs_worker, read,
+    Damage, Decoded, Limits, check_kind, decode, decode_damaged, decode_transparent, kept,
+    needs_worker, read,
 };
 pub use error::{ImageError, ReadError};
 pub use patches::Patches;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use avocet_infer::{Engine, Image};
-use avocet_media::{check_kind, needs_worker};
 use avocet_media::named::{brief, data_uri, find, is_data_uri};
+use avocet_media::{check_kind, needs_worker};
 
 use crate::features::Feature;
 use crate::output;

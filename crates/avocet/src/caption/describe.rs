@@ -8,8 +8,8 @@ use avocet_text::Turn;
 use video::watch::Still;
 
 use super::args::CaptionArgs;
-use crate::stages::Stage;
 use crate::blank;
+use crate::stages::Stage;
 
 /// What a model is asked that was taught to describe photographs.
 const DESCRIBE: &str = "Describe the picture in one sentence.";
