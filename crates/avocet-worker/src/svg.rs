@@ -1,13 +1,20 @@
 //! SVG by resvg, drawn on white: no script runs, and no other file is read.
 //!
 //! An SVG is a program more than a picture: a few lines can ask for hours or for gigabytes, so it
-//! is drawn here, under the limits of this process.
+//! is drawn here, under the limits of this process. Text is set in the fonts of the machine.
+
+mod fonts;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use avocet_media::child::{Refusal, Served};
+use avocet_media::named::{DataUriError, data_uri};
 use avocet_media::still::DrawnHeader;
+use avocet_media::{Limits, needs_worker};
 use resvg::tiny_skia::{Color, Pixmap, Transform};
 use resvg::usvg::roxmltree::{Document, Node, ParsingOptions};
-use resvg::usvg::{ImageHrefResolver, Options, Tree};
+use resvg::usvg::{ImageHrefDataResolverFn, ImageHrefResolver, ImageKind, Options, Tree};
 
 use crate::replies::Replies;
 
@@ -35,7 +42,7 @@ pub(crate) fn svg(blocks: &[Vec<u8>], replies: &mut Replies) -> Served {
     replies.item_owned(header, drawn.rgb)
 }
 
-/// Errors if the file is no SVG, or holds what resvg without fonts and decoders leaves out.
+/// Errors if the file is no SVG, or holds a text or a picture that would silently be missing.
 fn draw(file: &[u8]) -> Result<Drawn, Refusal> {
     let text = std::str::from_utf8(file).map_err(|_| Refusal::file("it is not UTF-8"))?;
     let parsing = ParsingOptions {
@@ -45,20 +52,28 @@ fn draw(file: &[u8]) -> Result<Drawn, Refusal> {
     };
     let document = Document::parse_with_options(text, parsing);
     let document = document.map_err(|error| Refusal::file(error.to_string()))?;
-    if let Some(what) = document.descendants().find_map(|node| left_out(&node)) {
-        return Err(Refusal::file(format!(
-            "it has {what}, which is not drawn here; rsvg-convert FILE -o PICTURE.png draws it"
-        )));
-    }
-    let options = Options {
+    let undrawn = Arc::new(AtomicBool::new(
+        document.descendants().any(|node| damaged(&node)),
+    ));
+    let mut options = Options {
         image_href_resolver: ImageHrefResolver {
-            resolve_data: Box::new(|_, _, _| None),
+            resolve_data: held_pictures(Arc::clone(&undrawn)),
             resolve_string: Box::new(|_, _| None),
         },
         ..Options::default()
     };
+    if document.descendants().any(|node| may_have_text(&node)) {
+        options.fontdb = Arc::new(fonts::load().ok_or_else(|| {
+            Refusal::file("it has text, and this machine has no font (fonts-dejavu is one)")
+        })?);
+    }
     let tree = Tree::from_xmltree(&document, &options);
     let tree = tree.map_err(|error| Refusal::file(error.to_string()))?;
+    if undrawn.load(Ordering::Relaxed) {
+        return Err(Refusal::file(
+            "a picture in it is damaged, or none of PNG, JPEG, GIF, WebP and SVG",
+        ));
+    }
     let size = tree.size();
     let (scale, width, height) = fit(size.width(), size.height())?;
     let mut pixels = Pixmap::new(width, height).ok_or(Refusal::Memory)?;
@@ -77,15 +92,41 @@ fn draw(file: &[u8]) -> Result<Drawn, Refusal> {
     })
 }
 
-/// What an element asks for that would silently be missing.
-fn left_out(node: &Node) -> Option<&'static str> {
-    match node.tag_name().name() {
-        "text" => Some("text"),
-        "image" | "feImage" if links(node).any(|to| to.starts_with("data:")) => {
-            Some("a picture of pixels")
+/// Whether an element sets text, or shows another drawing, which may.
+fn may_have_text(node: &Node) -> bool {
+    node.tag_name().name() == "text" || links(node).any(|to| to.starts_with("data:image/svg"))
+}
+
+/// Whether an element shows a picture in base64 that is damaged: resvg would pass over it.
+fn damaged(node: &Node) -> bool {
+    let broken = |to| match data_uri(to, usize::MAX) {
+        Some(Err(error)) => error != DataUriError::NotBase64,
+        _ => false,
+    };
+    matches!(node.tag_name().name(), "image" | "feImage") && links(node).any(broken)
+}
+
+/// Finds pictures that a drawing holds itself; `undrawn` is set if there is one that resvg would
+/// pass over.
+fn held_pictures(undrawn: Arc<AtomicBool>) -> ImageHrefDataResolverFn<'static> {
+    let known = ImageHrefResolver::default_data_resolver();
+    Box::new(move |mime, data, options| {
+        let found = known(mime, data, options);
+        let is_drawn = match &found {
+            None => false,
+            Some(ImageKind::SVG(_)) => true,
+            Some(
+                ImageKind::JPEG(file)
+                | ImageKind::PNG(file)
+                | ImageKind::GIF(file)
+                | ImageKind::WEBP(file),
+            ) => !needs_worker(file) && avocet_media::decode(file, &Limits::default()).is_ok(),
+        };
+        if !is_drawn {
+            undrawn.store(true, Ordering::Relaxed);
         }
-        _ => None,
-    }
+        found
+    })
 }
 
 /// Whether an element shows what lies in another file.
@@ -179,19 +220,53 @@ mod tests {
         assert!(draw(outside.as_bytes()).is_err());
     }
 
+    fn with(inside: &str) -> Result<Drawn, Refusal> {
+        let file = format!(
+            "<svg xmlns='http://www.w3.org/2000/svg' width='512' height='256'>{inside}</svg>"
+        );
+        draw(file.as_bytes())
+    }
+
     #[test]
-    fn what_would_be_missing_is_refused() {
-        let of = |inside: &str| {
-            let file = format!(
-                "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'>{inside}</svg>"
-            );
-            match draw(file.as_bytes()) {
-                Err(Refusal::File { reason }) => reason,
-                _ => panic!("{inside} was drawn"),
+    fn text_is_set_in_a_font_of_the_machine() {
+        let text = "<text x='10' y='200' font-size='200' font-family='No Such Font'>HHH</text>";
+        match with(text) {
+            Ok(drawn) => {
+                let dark = drawn.rgb.chunks(3).filter(|pixel| pixel[0] < 128).count();
+                assert!((5_000..60_000).contains(&dark), "{dark} dark pixels");
             }
+            Err(Refusal::File { reason }) => {
+                assert!(
+                    fonts::load().is_none() && reason.contains("no font"),
+                    "{reason}"
+                );
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn pictures_in_a_drawing_are_drawn_or_the_drawing_is_refused() {
+        let image = |link: &str| {
+            with(&format!(
+                "<image width='512' height='256' preserveAspectRatio='none' href='{link}'/>"
+            ))
         };
-        assert!(of("<g><text>a</text></g>").contains("text"));
-        assert!(of("<image href='data:image/png;base64,AAAA'/>").contains("pixels"));
+        let gif = "data:image/gif;base64,R0lGODdhAQABAIAAAP8AAAAAACwAAAAAAQABAAACAkQBADs=";
+        let drawn = image(gif).ok().unwrap();
+        assert_eq!(at(&drawn, 256, 128), [255, 0, 0]);
+        let svg = "data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 width=%229%22 \
+            height=%229%22%3E%3Crect width=%229%22 height=%229%22/%3E%3C/svg%3E";
+        let drawn = image(svg).ok().unwrap();
+        assert_eq!(at(&drawn, 256, 128), [0, 0, 0]);
+        for wrong in [
+            "data:image/png;base64,AAAA",
+            "data:image/png;base64,A!A",
+            "data:image/bmp;base64,Qk0=",
+            &gif[..60],
+        ] {
+            assert!(image(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]
