@@ -14,7 +14,8 @@ pub enum ChildError {
     /// The worker's binary is not where it should be.
     #[error(
         "the decoder avocet-worker is missing: it is looked for beside {}, which `cargo build -p \
-         avocet` puts there, and AVOCET_WORKER can name it elsewhere",
+         avocet` puts there unless its feature `video` is off, and AVOCET_WORKER can name it \
+         elsewhere",
         .beside.display()
     )]
     Missing {
@@ -201,4 +202,20 @@ fn signal_name(signal: i32) -> String {
             || format!("signal {signal}"),
             |(_, name)| (*name).to_owned(),
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_decoder_is_named_with_the_feature_that_makes_it() {
+        let beside = PathBuf::from("/opt/bin/avocet");
+        let said = ChildError::Missing { beside }.to_string();
+        assert!(
+            said.contains("/opt/bin/avocet") && said.contains("`video`"),
+            "{said}"
+        );
+        assert!(!said.contains('\n') && !said.contains("  "), "{said}");
+    }
 }
