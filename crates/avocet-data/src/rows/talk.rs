@@ -46,15 +46,12 @@ pub(super) struct Said {
 impl Said {
     /// What the user asks about `images` pictures; if `<image>` stands in it as often, each is one.
     pub fn question(text: &str, images: usize) -> Self {
-        let is_marked = text.matches(IMAGE_MARKER).count() == images;
-        let parts = match is_marked {
+        let role = Role::User;
+        let parts = match text.matches(IMAGE_MARKER).count() == images {
             true => around_markers(text),
             false => vec![Part::Text(text.to_owned())],
         };
-        Self {
-            role: Role::User,
-            parts,
-        }
+        Self { role, parts }
     }
 
     /// What the model says.
