@@ -20,6 +20,7 @@ struct Report<'a> {
     finish_reason: FinishReason,
     images: Vec<ImageReport<'a>>,
     /// Nothing is to be seen on any of the pictures.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     blank: bool,
     usage: Usage,
     timing: TimingReport,
