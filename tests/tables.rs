@@ -74,12 +74,12 @@ fn tables_of_every_spelling_are_asked_with_their_pictures() -> Result<()> {
             {"from": "gpt", "value": colour}]});
         [named, trl, llava]
     });
-    for form in 0..3 {
-        let lines = format!("\u{feff}{}\n{}\n", rows[0][form], rows[1][form]);
+    for (first, second) in rows[0].iter().zip(&rows[1]) {
+        let lines = format!("\u{feff}{first}\n{second}\n");
         let folder = folder("metadata.jsonl", &lines)?;
         is_seen(folder.path()).context(lines.clone())?;
         let list = folder.path().join("rows.json");
-        std::fs::write(&list, format!("[{},\n{}]", rows[0][form], rows[1][form]))?;
+        std::fs::write(&list, format!("[{first},\n{second}]"))?;
         is_seen(&list).context(lines)?;
     }
     Ok(())

@@ -131,7 +131,7 @@ const SUBJECT: &str = "it";
 /// A worker's error in words that follow the name of a file.
 fn reason(error: ChildError) -> String {
     let words = error.to_string();
-    let words = match words
+    match words
         .strip_prefix(SUBJECT)
         .and_then(|words| words.strip_prefix(": "))
     {
@@ -141,6 +141,5 @@ fn reason(error: ChildError) -> String {
         }
         Some(words) => words.to_owned(),
         None => words,
-    };
-    words
+    }
 }

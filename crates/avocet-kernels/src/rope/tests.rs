@@ -178,7 +178,7 @@ fn yarn_frequencies_are_those_of_the_reference_implementation() -> Result<()> {
             0.004_217_56,
             0.000_5,
             4.445_698_5e-5,
-            7.905_693_6e-6,
+            7.905_694e-6,
             1.405_853_4e-6,
         ],
     );
@@ -199,7 +199,7 @@ fn yarn_frequencies_are_those_of_the_reference_implementation() -> Result<()> {
             0.021_539_187,
             0.002_467_717_3,
             0.000_197_642_37,
-            6.250_000_3e-5,
+            6.25e-5,
             1.976_423_6e-5,
         ],
     );

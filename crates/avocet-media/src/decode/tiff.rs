@@ -234,7 +234,9 @@ fn colours(
         true => value as u8,
         false => eight_bits::of_u16(value),
     };
-    fits.then(|| move |index: usize| std::array::from_fn(|part| narrow(map[part * length + index])))
+    fits.then_some(move |index: usize| {
+        std::array::from_fn(|part| narrow(map[part * length + index]))
+    })
 }
 
 impl Samples {
