@@ -116,7 +116,7 @@ impl Server {
     /// Settings with little patience, and a cache folder.
     pub(super) fn settings(&self, cache: &Path) -> HubSettings {
         HubSettings {
-            stall_timeout: Duration::from_millis(300),
+            stall_timeout: Duration::from_millis(900),
             retries: 2,
             pause: Duration::from_millis(1),
             ..HubSettings::new(&self.endpoint, cache.to_owned())

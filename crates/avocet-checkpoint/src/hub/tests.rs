@@ -210,7 +210,7 @@ fn a_transfer_that_stalls_is_given_up_and_continued() {
         .hub(&folder.path().join("other"))
         .fetch(&id(), &mut silent)
         .unwrap_err();
-    assert!(error.to_string().ends_with("no bytes for 0.3 s"), "{error}");
+    assert!(error.to_string().ends_with("no bytes for 0.9 s"), "{error}");
 }
 
 #[test]
