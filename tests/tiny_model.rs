@@ -6,7 +6,7 @@ use anyhow::Result;
 use avocet_checkpoint::{ModelFiles, WeightFormat, save};
 use avocet_infer::Engine;
 use avocet_model::{Avocet, preset};
-use avocet_text::Tokenizer;
+use avocet_text::train_bpe;
 use avocet_train::{Params, Selection};
 use tempfile::TempDir;
 
@@ -21,7 +21,7 @@ pub fn folder() -> Result<TempDir> {
         "the flag of France",
         "what does it say?",
     ];
-    let tokenizer = Tokenizer::train_bpe(texts.iter().cycle().take(40), config.decoder.vocab_size)?;
+    let tokenizer = train_bpe(texts.iter().cycle().take(40), config.decoder.vocab_size)?;
     let params = Params::new(7, Selection::all(), HashMap::new());
     Avocet::new(&config, params.builder())?;
     let folder = TempDir::new()?;
@@ -29,7 +29,7 @@ pub fn folder() -> Result<TempDir> {
     save(
         folder.path(),
         &config.to_toml(),
-        tokenizer.to_bytes(),
+        &tokenizer,
         &tensors,
         WeightFormat::F32,
     )?;

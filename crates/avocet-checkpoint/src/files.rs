@@ -13,7 +13,7 @@ use crate::store::{QUANTISED, Store, StoredTensor};
 use crate::weights::Weights;
 use avocet_media::ImageProcessor;
 use avocet_model::{Builder, ModelConfig, parameter_shapes};
-use avocet_text::{Language, Tokenizer};
+use avocet_text::Language;
 use candle_core::{Shape, Tensor};
 use candle_nn::Init;
 use std::borrow::Cow;
@@ -234,20 +234,9 @@ impl ModelFiles {
         self.speech.language()
     }
 
-    /// The model's tokenizer, read and checked, if it is one of our own.
-    ///
-    /// Errors if it is a public model's: our training and prompts need tokens that it lacks.
-    pub fn tokenizer(&self) -> Result<Tokenizer, CheckpointError> {
-        let bytes = self.tokenizer_bytes()?;
-        Tokenizer::from_bytes(bytes).map_err(|source| CheckpointError::Tokenizer {
-            path: self.path.join(TOKENIZER),
-            source,
-        })
-    }
-
     /// The bytes of `tokenizer.json`, if the tokenizer is one of our own.
     ///
-    /// Errors as [`ModelFiles::tokenizer`] does.
+    /// Errors if it is a public model's: our training and prompts need tokens that it lacks.
     pub fn tokenizer_bytes(&self) -> Result<&[u8], CheckpointError> {
         match &self.speech {
             Speech::Own { bytes, .. } => Ok(bytes),

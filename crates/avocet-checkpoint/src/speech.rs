@@ -6,8 +6,8 @@ use crate::families::gguf::Metadata;
 use crate::files;
 use avocet_text::turn::IMAGE_MARKER;
 use avocet_text::{
-    BosRule, ChatTemplate, Content, Gpt2Parts, HubSettings, HubTokenizer, ImageRule, Language,
-    PromptForm, SideFiles, SpmParts, Tokenizer, TokenizerError,
+    BosRule, ChatTemplate, Content, Gpt2Parts, HubSettings, ImageRule, Language, PromptForm,
+    SideFiles, SpmParts, Tokenizer, TokenizerError,
 };
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -64,10 +64,7 @@ impl Speech {
 
     fn language_with(&self, image: Option<u32>) -> Result<Language> {
         match self {
-            Self::Own { path, bytes } => {
-                let tokenizer = Tokenizer::from_bytes(bytes);
-                Ok(Language::own(tokenizer.map_err(wrong(path))?))
-            }
+            Self::Own { path, bytes } => Language::own(bytes).map_err(wrong(path)),
             Self::Hub(hub) => hub.language(image),
             Self::Gguf(gguf) => gguf.language(image),
             Self::Seeing { text, image } => text.language_with(Some(*image)),
@@ -83,10 +80,7 @@ fn wrong(path: &Path) -> impl Fn(TokenizerError) -> CheckpointError {
 }
 
 /// Appends the token that stands for an image, called as people mark images, if there is one.
-fn see(
-    tokenizer: &mut HubTokenizer,
-    image: Option<u32>,
-) -> std::result::Result<(), TokenizerError> {
+fn see(tokenizer: &mut Tokenizer, image: Option<u32>) -> std::result::Result<(), TokenizerError> {
     match image {
         Some(id) => tokenizer.append(IMAGE_MARKER, id),
         None => Ok(()),
@@ -127,9 +121,9 @@ impl HubSpeech {
     fn language(&self, image: Option<u32>) -> Result<Language> {
         let path = self.folder.join(TOKENIZER);
         let bytes = files::read(&path, MAX_TOKENIZER)?;
-        let mut tokenizer = HubTokenizer::from_json(&bytes).map_err(wrong(&path))?;
+        let mut tokenizer = Tokenizer::from_json(&bytes).map_err(wrong(&path))?;
         let settings = settings(&self.folder)?;
-        let id = |tokenizer: &HubTokenizer, name: &str| -> Result<u32> {
+        let id = |tokenizer: &Tokenizer, name: &str| -> Result<u32> {
             tokenizer.id(name).ok_or_else(|| CheckpointError::Family {
                 path: path.clone(),
                 reason: format!("token {name} is missing"),
@@ -208,7 +202,7 @@ impl HubSpeech {
             .into_iter()
             .filter(|id| tokenizer.token(*id).is_some())
             .collect();
-        Language::hub(tokenizer, form, image_token, rule, stops, banned, bos_rule)
+        Language::new(tokenizer, form, image_token, rule, stops, banned, bos_rule)
             .map_err(wrong(&path))
     }
 }
@@ -286,8 +280,8 @@ impl GgufSpeech {
     fn language(&self, image: Option<u32>) -> Result<Language> {
         let wrong = wrong(&self.path);
         let tokenizer = match &self.parts {
-            Parts::Gpt2(parts) => HubTokenizer::from_gpt2_parts(parts.clone()),
-            Parts::Spm(parts) => HubTokenizer::from_spm_parts(parts.clone()),
+            Parts::Gpt2(parts) => Tokenizer::from_gpt2_parts(parts.clone()),
+            Parts::Spm(parts) => Tokenizer::from_spm_parts(parts.clone()),
         };
         let mut tokenizer = tokenizer.map_err(&wrong)?;
         see(&mut tokenizer, image).map_err(&wrong)?;
@@ -304,6 +298,6 @@ impl GgufSpeech {
         let mut stops = self.stops.clone();
         stops.retain(|id| tokenizer.token(*id).is_some());
         let (rule, bos) = (ImageRule::Latest, BosRule::PostProcessor);
-        Language::hub(tokenizer, form, image, rule, stops, Vec::new(), bos).map_err(&wrong)
+        Language::new(tokenizer, form, image, rule, stops, Vec::new(), bos).map_err(&wrong)
     }
 }

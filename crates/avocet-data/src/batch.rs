@@ -274,7 +274,7 @@ impl Batch {
 mod tests {
     use super::*;
     use crate::Piece;
-    use avocet_text::{Part, Special, Tokenizer, Turn, prompt};
+    use avocet_text::{Part, Special, Turn, train_bpe};
 
     const FROM: (&str, &str, &str) = ("vqa", "made-up", "CC0-1.0");
     const SHAPE: BatchShape = BatchShape {
@@ -285,12 +285,12 @@ mod tests {
         max_context: 40,
     };
 
-    fn tokenizer() -> Tokenizer {
-        Tokenizer::train_bpe(["what is this? a red bicycle"], 262).unwrap()
+    fn language() -> Language {
+        Language::own(&train_bpe(["what is this? a red bicycle"], 262).unwrap()).unwrap()
     }
 
-    fn language() -> Language {
-        Language::own(tokenizer())
+    fn special(special: Special) -> u32 {
+        language().as_written(special.name()).unwrap()[0]
     }
 
     fn picture(width: usize, height: usize, shade: u8) -> Vec<u8> {
@@ -324,7 +324,6 @@ mod tests {
 
     #[test]
     fn rows_predict_the_next_token_and_only_answers_are_learned() {
-        let tokenizer = tokenizer();
         let batch = Batch::from_samples(&[question(0, "cat")], &language(), &SHAPE).unwrap();
         assert_eq!(batch.ids[1..], batch.targets[..batch.ids.len() - 1]);
         let learned: Vec<u32> = batch
@@ -333,15 +332,14 @@ mod tests {
             .zip(&batch.weights)
             .filter_map(|(&id, &w)| (w > 0.0).then_some(id))
             .collect();
-        let mut expected = tokenizer.encode("cat");
-        expected.push(tokenizer.special(Special::End));
+        let mut expected = language().opening("cat").unwrap();
+        expected.push(special(Special::End));
         assert_eq!(learned, expected);
         assert_eq!(batch.num_targets(), expected.len());
     }
 
     #[test]
     fn every_token_looks_at_the_latest_picture_of_its_own_text() {
-        let tokenizer = tokenizer();
         let images = vec![(picture(4, 4, 9), None), (picture(4, 8, 8), None)];
         let turns = vec![
             Turn::marked("hi <image> and <image>?"),
@@ -355,7 +353,7 @@ mod tests {
         assert_eq!(batch.truths, [Some(Truth::Name("cat".into())), None, None]);
         assert_eq!(batch.kinds, ["vqa", "vqa", "k"]);
         assert_eq!(batch.patches.len(), batch.num_patches() * 48);
-        let image = tokenizer.special(Special::Image);
+        let image = special(Special::Image);
         let mut count = 0;
         for text in 0..batch.num_texts() {
             let mut expected = None;
@@ -375,11 +373,10 @@ mod tests {
 
     #[test]
     fn a_long_document_is_cut_and_every_token_of_it_is_learned_once() {
-        let tokenizer = tokenizer();
         let text = "0123456789".repeat(20);
         let sample = Sample::document(FROM, &text).unwrap();
         let batch = Batch::from_samples(&[sample], &language(), &SHAPE).unwrap();
-        let all = prompt::document(&tokenizer, &[Part::Text(text)]).ids;
+        let all = language().document(&[Part::Text(text)]).unwrap().ids;
         assert_eq!(batch.targets, all[1..]);
         assert_eq!(batch.ids, all[..all.len() - 1]);
         assert!(batch.weights.iter().all(|&w| w == 1.0));
@@ -389,7 +386,6 @@ mod tests {
 
     #[test]
     fn an_interleaved_document_is_learned_around_its_pictures_wherever_it_is_cut() {
-        let tokenizer = tokenizer();
         let said = ["0123456789".repeat(5), "red".repeat(9), "z".repeat(70)];
         let pieces = said.iter().enumerate().flat_map(|(n, text)| {
             let image = picture(4, 4 + 4 * n, n as u8);
@@ -401,7 +397,7 @@ mod tests {
         assert_eq!(batch.grids, [(1, 2), (1, 1), (2, 1), (3, 1)]);
         let start = batch.offsets[1];
         assert!(batch.num_texts() > 4);
-        let image = tokenizer.special(Special::Image);
+        let image = special(Special::Image);
         let (mut latest, mut learned) = (0, Vec::new());
         for row in start..batch.ids.len() {
             latest += u32::from(batch.ids[row] == image);
@@ -410,24 +406,24 @@ mod tests {
             learned.extend((batch.weights[row] > 0.0).then_some(batch.targets[row]));
         }
         assert_eq!(latest, 3);
-        let end = tokenizer.special(Special::End);
-        let expected = said.iter().flat_map(|text| tokenizer.encode(text));
+        let end = special(Special::End);
+        let expected = said
+            .iter()
+            .flat_map(|text| language().opening(text).unwrap());
         assert_eq!(learned, expected.chain([end]).collect::<Vec<_>>());
     }
 
     #[test]
     fn a_plain_text_may_speak_of_the_marker() {
-        let tokenizer = tokenizer();
         let sample = Sample::document(FROM, "an <image> tag").unwrap();
         let batch = Batch::from_samples(&[sample], &language(), &SHAPE).unwrap();
-        assert!(!batch.ids.contains(&tokenizer.special(Special::Image)));
+        assert!(!batch.ids.contains(&special(Special::Image)));
         assert!(batch.seen_images.iter().all(|seen| *seen == (0, 0)));
         assert_eq!(batch.num_targets(), batch.ids.len());
     }
 
     #[test]
     fn a_marker_that_words_spell_beside_a_picture_is_learned_as_words() {
-        let tokenizer = tokenizer();
         let pieces = vec![
             Piece::Image(picture(4, 4, 9), None),
             Piece::Text("an <image> tag".into()),
@@ -437,11 +433,11 @@ mod tests {
         let image = picture(4, 4, 8);
         let asked = Sample::question(FROM, image, None, "<image>?", answer).unwrap();
         let batch = Batch::from_samples(&[document, asked], &language(), &SHAPE).unwrap();
-        let image = tokenizer.special(Special::Image);
+        let image = special(Special::Image);
         let places = batch.ids.iter().filter(|&&id| id == image).count();
         assert_eq!((places, batch.num_images()), (2, 2));
         assert_eq!(
-            tokenizer.decode(&batch.ids),
+            language().decode(&batch.ids),
             "an <image> tag<image>?<image>"
         );
     }

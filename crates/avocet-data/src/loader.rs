@@ -291,7 +291,7 @@ mod tests {
     use crate::Sample;
     use crate::shard::{Recipe, Writer};
     use avocet_media::{ImageProcessor, Picture};
-    use avocet_text::{Tokenizer, Turn};
+    use avocet_text::{Turn, train_bpe};
     use std::path::Path;
 
     const SHAPE: BatchShape = BatchShape {
@@ -342,7 +342,7 @@ mod tests {
                 enlarged: 0.0,
             },
         ];
-        let language = Language::own(Tokenizer::train_bpe(["xyz ?"], 262).unwrap());
+        let language = Language::own(&train_bpe(["xyz ?"], 262).unwrap()).unwrap();
         Loader::new(sources, Arc::new(language), SHAPE, size, 3).unwrap()
     }
 
@@ -387,7 +387,7 @@ mod tests {
             kinds: Some(kinds.iter().map(|kind| (*kind).to_owned()).collect()),
             enlarged: 0.0,
         };
-        let language = Arc::new(Language::own(Tokenizer::train_bpe(["xyz ?"], 262).unwrap()));
+        let language = Arc::new(Language::own(&train_bpe(["xyz ?"], 262).unwrap()).unwrap());
         let open =
             |sources| Loader::new(sources, language.clone(), SHAPE, BatchSize::Samples(5), 3);
         // The same folder may come twice, its kinds at weights of their own.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use avocet_checkpoint::ModelFiles;
 use avocet_media::{Blank, ImageError, ImageProcessor, Limits, decode_damaged, decode_transparent};
 use avocet_model::{Avocet, CrossKeys, Images, ModelConfig};
-use avocet_text::{Language, Prompt, Role, Tokenizer, Turn};
+use avocet_text::{Language, Prompt, Role, Turn};
 use candle_core::{Device, Tensor};
 
 use crate::error::InferError;
@@ -94,7 +94,7 @@ impl Engine {
     pub fn load(files: &ModelFiles) -> Result<Self, InferError> {
         let config = files.config().clone();
         let language = files.language()?;
-        if language.vocab_size() > config.decoder.vocab_size && language.own_tokenizer().is_some() {
+        if language.vocab_size() > config.decoder.vocab_size && language.is_own() {
             return Err(InferError::VocabularySize {
                 tokenizer: language.vocab_size(),
                 model: config.decoder.vocab_size,
@@ -118,11 +118,6 @@ impl Engine {
     /// How the model is spoken to.
     pub fn language(&self) -> &Language {
         &self.language
-    }
-
-    /// The model's tokenizer, if it is one of our own.
-    pub fn tokenizer(&self) -> Option<&Tokenizer> {
-        self.language.own_tokenizer()
     }
 
     /// How pictures are prepared for the model, if it sees them.

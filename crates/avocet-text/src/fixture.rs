@@ -1,6 +1,7 @@
 //! Text and a tokenizer for this crate's tests.
 
-use crate::tokenizer::Tokenizer;
+use crate::language::Language;
+use crate::tokenizer::train_bpe;
 
 const WORDS: [&str; 16] = [
     "a", "red", "bicycle", "the", "picture", "of", "Straße", "日本", "question", "answer", "what",
@@ -20,9 +21,14 @@ pub(crate) fn sentences(count: usize) -> Vec<String> {
         .collect()
 }
 
-/// A tokenizer of 320 tokens trained on [`sentences`].
-pub(crate) fn tokenizer() -> Tokenizer {
-    Tokenizer::train_bpe(sentences(200), 320).expect("trains on any text")
+/// The `tokenizer.json` of 320 tokens trained on [`sentences`].
+pub(crate) fn tokenizer_json() -> Vec<u8> {
+    train_bpe(sentences(200), 320).expect("trains on any text")
+}
+
+/// Our own form over it.
+pub(crate) fn own_language() -> Language {
+    Language::own(&tokenizer_json()).expect("is of our own form")
 }
 
 /// The next number below `limit` of a fixed sequence.

@@ -1,6 +1,7 @@
 //! The forms in which conversations are put to models.
 
 use crate::error::TokenizerError;
+use crate::own_form::OwnForm;
 use crate::template::ChatTemplate;
 use crate::turn::{Role, Turn, stretches};
 
@@ -15,9 +16,8 @@ const END_OF_CHUNK: &str = "<|endofchunk|>";
 
 /// The form in which a conversation is put to a model.
 pub enum PromptForm {
-    /// Our own models', of special tokens that no typed text can produce: see
-    /// [`prompt`](crate::prompt).
-    Own,
+    /// Our own models', of special tokens that no typed text can produce.
+    Own(OwnForm),
     /// What a chat template writes.
     Template(ChatTemplate),
     /// `<s>User:<fake_token_around_image><image><fake_token_around_image>text<end_of_utterance>`,
@@ -44,8 +44,8 @@ impl PromptForm {
         image: Option<&str>,
     ) -> Result<String, TokenizerError> {
         match self {
-            Self::Own => Err(TokenizerError::Prompt(
-                "our own form needs our own tokenizer".into(),
+            Self::Own(_) => Err(TokenizerError::Prompt(
+                "our own form is of tokens, not of text".into(),
             )),
             Self::Template(template) => template.render(turns),
             Self::Idefics { instruct } => Ok(idefics(turns, bos, *instruct)),

@@ -1,17 +1,16 @@
 //! How a model is spoken to: its tokenizer, the form of its prompts, and who sees which image.
 
-mod hub;
+mod typed;
 
 use std::collections::HashSet;
 
 use crate::error::TokenizerError;
 use crate::form::PromptForm;
-use crate::hub::{HubTokenizer, Joiner};
-use crate::prompt::{self, Prompt};
+use crate::own_form::OwnForm;
+use crate::prompt::Prompt;
 use crate::seen::ImageRule;
 use crate::special::Special;
-use crate::stream::{Broken, StreamDecoder};
-use crate::tokenizer::Tokenizer;
+use crate::tokenizer::{Broken, Joiner, Pieces, Tokenizer};
 use crate::turn::{self, Part, Role, Turn, stretches};
 
 /// How a text as written begins.
@@ -28,16 +27,7 @@ pub enum BosRule {
 
 /// How a model is spoken to.
 pub struct Language {
-    kind: Kind,
-}
-
-enum Kind {
-    Own(Box<Tokenizer>),
-    Hub(Box<Hub>),
-}
-
-struct Hub {
-    tokenizer: HubTokenizer,
+    tokenizer: Tokenizer,
     form: PromptForm,
     image_token: Option<u32>,
     rule: ImageRule,
@@ -52,18 +42,34 @@ struct Hub {
 }
 
 impl Language {
-    /// Our own tokenizer and form: any special token stops an answer.
-    pub fn own(tokenizer: Tokenizer) -> Self {
-        Self {
-            kind: Kind::Own(Box::new(tokenizer)),
-        }
+    /// Our own form over the tokenizer of a `tokenizer.json`, such as
+    /// [`train_bpe`](crate::train_bpe) gives: any special token stops an answer.
+    ///
+    /// Errors name the field if it is not byte-level BPE with our special tokens.
+    pub fn own(json: &[u8]) -> Result<Self, TokenizerError> {
+        let tokenizer = Tokenizer::from_byte_level_json(json)?;
+        let own = OwnForm::new(&tokenizer)?;
+        let image = Some(own.special(Special::Image));
+        let end = own.special(Special::End);
+        let stops = [end].into_iter().chain(own.special_ids()).collect();
+        let (form, rule) = (PromptForm::Own(own), ImageRule::Latest);
+        Self::new(
+            tokenizer,
+            form,
+            image,
+            rule,
+            stops,
+            Vec::new(),
+            BosRule::Spelled,
+        )
     }
 
-    /// A public model's: `stops` end an answer, `banned` must never be generated.
+    /// Speaks in `form`: `stops` end an answer, finished ones with the first of them; `banned` must
+    /// never be generated.
     ///
-    /// Errors if an id is not the tokenizer's, or if `form` is [`PromptForm::Own`].
-    pub fn hub(
-        tokenizer: HubTokenizer,
+    /// Errors if an id is not the tokenizer's.
+    pub fn new(
+        tokenizer: Tokenizer,
         form: PromptForm,
         image_token: Option<u32>,
         rule: ImageRule,
@@ -71,10 +77,6 @@ impl Language {
         banned: Vec<u32>,
         bos: BosRule,
     ) -> Result<Self, TokenizerError> {
-        if matches!(form, PromptForm::Own) {
-            let reason = "our own form needs our own tokenizer";
-            return Err(TokenizerError::Prompt(reason.into()));
-        }
         let opening = match bos {
             BosRule::AfterImages(id) => Some(id),
             BosRule::PostProcessor | BosRule::Spelled => None,
@@ -93,18 +95,16 @@ impl Language {
         let structure: HashSet<u32> = tokenizer.special().chain(ids_of_form).collect();
         let names = structure.iter().filter_map(|&id| tokenizer.token(id));
         Ok(Self {
-            kind: Kind::Hub(Box::new(Hub {
-                names: names.collect(),
-                structure,
-                tokenizer,
-                form,
-                image_token,
-                rule,
-                end: stops.first().copied(),
-                stops: stops.into_iter().collect(),
-                banned,
-                bos,
-            })),
+            names: names.collect(),
+            structure,
+            tokenizer,
+            form,
+            image_token,
+            rule,
+            end: stops.first().copied(),
+            stops: stops.into_iter().collect(),
+            banned,
+            bos,
         })
     }
 
@@ -116,18 +116,17 @@ impl Language {
     /// Errors if the form refuses the conversation, shows more or fewer images than it has, or
     /// makes no tokens of it.
     pub fn question(&self, turns: &[Turn]) -> Result<Prompt, TokenizerError> {
-        let hub = match &self.kind {
-            Kind::Own(tokenizer) => return Ok(prompt::encode_question(tokenizer, turns)),
-            Kind::Hub(hub) => hub,
-        };
-        let (opening, image) = (hub.opening(), hub.image_name());
+        if let PromptForm::Own(own) = &self.form {
+            return own.question(&self.tokenizer, turns);
+        }
+        let (opening, image) = (self.spelled_opening(), self.image_name());
         let write = |words: &dyn Fn(&str) -> String| {
             let turns: Vec<Turn> = turns.iter().map(|turn| turn.reworded(words)).collect();
-            hub.form.write(&turns, &opening, image.as_deref())
+            self.form.write(&turns, &opening, image.as_deref())
         };
-        let ids = hub.typed(write, |text, guard| match hub.form {
-            PromptForm::Template(_) => hub.tokenizer.encode_marked(text, guard),
-            _ => hub.as_written(text, guard),
+        let ids = self.typed(write, |text, guard| match self.form {
+            PromptForm::Template(_) => self.tokenizer.encode_marked(text, guard),
+            _ => self.encode_written(text, guard),
         })?;
         if ids.is_empty() {
             let reason = "the model's form makes no tokens of the conversation";
@@ -161,27 +160,26 @@ impl Language {
     ///
     /// [`question`]: Self::question
     pub fn conversation(&self, turns: &[Turn]) -> Result<Vec<Prompt>, TokenizerError> {
-        let hub = match &self.kind {
-            Kind::Own(tokenizer) => return Ok(vec![prompt::encode(tokenizer, turns)]),
-            Kind::Hub(hub) => hub,
-        };
+        if let PromptForm::Own(own) = &self.form {
+            return Ok(vec![own.conversation(&self.tokenizer, turns)?]);
+        }
         let answers = (0..)
             .zip(turns)
             .filter(|(_, turn)| turn.role == Role::Assistant);
         let row = |(place, turn): (usize, &Turn)| {
             let mut row = self.question(&turns[..place])?;
             // Where a form is plain lines, an answer is the next line.
-            let opening = match hub.form {
+            let opening = match self.form {
                 PromptForm::Plain => "\n",
                 _ => "",
             };
             let said = turn.text();
-            let answer = hub.typed(
+            let answer = self.typed(
                 |words| Ok(format!("{opening}{}", words(&said))),
-                |text, guard| hub.tokenizer.encode_marked(text, guard),
+                |text, guard| self.tokenizer.encode_marked(text, guard),
             )?;
             row.extend(answer, true);
-            row.extend(hub.end.into_iter().collect(), true);
+            row.extend(self.end.into_iter().collect(), true);
             Ok(row)
         };
         answers.map(row).collect()
@@ -191,24 +189,23 @@ impl Language {
     ///
     /// Errors if it has images and the model sees none.
     pub fn document(&self, parts: &[Part]) -> Result<Prompt, TokenizerError> {
-        let hub = match &self.kind {
-            Kind::Own(tokenizer) => return Ok(prompt::document(tokenizer, parts)),
-            Kind::Hub(hub) => hub,
-        };
-        let image = hub.image_name().unwrap_or_default();
+        if let PromptForm::Own(own) = &self.form {
+            return own.document(&self.tokenizer, parts);
+        }
+        let image = self.image_name().unwrap_or_default();
         let said = stretches(parts);
-        let mut ids = hub.typed(
+        let mut ids = self.typed(
             |words| {
                 let said: Vec<String> = said.iter().map(|text| words(text)).collect();
                 Ok(said.join(&image))
             },
-            |text, guard| hub.as_written(text, guard),
+            |text, guard| self.encode_written(text, guard),
         )?;
-        ids.extend(hub.end);
+        ids.extend(self.end);
         let images = turn::num_images(parts);
         self.check_images(&ids, images)?;
         Ok(Prompt {
-            answer: ids.iter().map(|id| Some(*id) != hub.image_token).collect(),
+            answer: ids.iter().map(|id| Some(*id) != self.image_token).collect(),
             ids,
             images,
         })
@@ -217,11 +214,11 @@ impl Language {
     /// Ids of a text that is to be gone on with, without the frame of a conversation: it is text,
     /// and begins as the family's [`BosRule`] says.
     pub fn opening(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
-        match &self.kind {
-            Kind::Own(tokenizer) => Ok(tokenizer.encode(text)),
-            Kind::Hub(hub) => hub.typed(
+        match &self.form {
+            PromptForm::Own(_) => self.tokenizer.encode_text(text),
+            _ => self.typed(
                 |words| Ok(words(text)),
-                |text, guard| hub.as_written(text, guard),
+                |text, guard| self.encode_written(text, guard),
             ),
         }
     }
@@ -229,27 +226,17 @@ impl Language {
     /// Ids of a text as written, for scoring: names of special tokens are those tokens, and the
     /// text begins as the family's [`BosRule`] says.
     pub fn as_written(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
-        match &self.kind {
-            Kind::Own(tokenizer) => Ok(own_as_written(tokenizer, text)),
-            Kind::Hub(hub) => hub.as_written(text, None),
-        }
+        self.encode_written(text, None)
     }
 
     /// For each token the images `first..end` that it sees; `first == end` means none.
     pub fn seen_images(&self, ids: &[u32]) -> Vec<(u32, u32)> {
-        let rule = match &self.kind {
-            Kind::Own(_) => ImageRule::Latest,
-            Kind::Hub(hub) => hub.rule,
-        };
-        rule.seen(ids, self.image_token())
+        self.rule.seen(ids, self.image_token())
     }
 
     /// The token that stands for an image, if the model sees any.
     pub fn image_token(&self) -> Option<u32> {
-        match &self.kind {
-            Kind::Own(tokenizer) => Some(tokenizer.special(Special::Image)),
-            Kind::Hub(hub) => hub.image_token,
-        }
+        self.image_token
     }
 
     /// How many image tokens there are in `ids`.
@@ -260,85 +247,51 @@ impl Language {
 
     /// Number of ids.
     pub fn vocab_size(&self) -> usize {
-        match &self.kind {
-            Kind::Own(tokenizer) => tokenizer.vocab_size(),
-            Kind::Hub(hub) => hub.tokenizer.vocab_size(),
-        }
+        self.tokenizer.vocab_size()
     }
 
     /// Whether `id` ends an answer.
     pub fn is_stop(&self, id: u32) -> bool {
-        match &self.kind {
-            Kind::Own(tokenizer) => tokenizer.is_special(id),
-            Kind::Hub(hub) => hub.stops.contains(&id),
-        }
+        self.stops.contains(&id)
     }
 
     /// Ids that must never be generated.
     pub fn banned(&self) -> &[u32] {
-        match &self.kind {
-            Kind::Own(_) => &[],
-            Kind::Hub(hub) => &hub.banned,
-        }
+        &self.banned
     }
 
     /// A decoder at the start of an answer.
     pub fn stream(&self) -> TextStream<'_> {
         TextStream {
-            source: match &self.kind {
-                Kind::Own(tokenizer) => Source::Own(tokenizer, StreamDecoder::new()),
-                Kind::Hub(hub) => {
-                    Source::Hub(&hub.tokenizer, hub.tokenizer.joiner(Broken::LeftOut))
-                }
-            },
+            pieces: self.tokenizer.pieces(),
+            joiner: self.tokenizer.joiner(Broken::LeftOut),
         }
     }
 
     /// The text of `ids`, special tokens skipped.
     pub fn decode(&self, ids: &[u32]) -> String {
-        match &self.kind {
-            Kind::Own(tokenizer) => tokenizer.decode(ids),
-            Kind::Hub(hub) => hub.tokenizer.decode(ids),
-        }
+        self.tokenizer.decode(ids)
     }
 
     /// The form in which conversations are put to the model.
     pub fn form(&self) -> &PromptForm {
-        match &self.kind {
-            Kind::Own(_) => &PromptForm::Own,
-            Kind::Hub(hub) => &hub.form,
-        }
+        &self.form
     }
 
     /// How a text as written begins.
     pub fn bos_rule(&self) -> BosRule {
-        match &self.kind {
-            Kind::Own(_) => BosRule::Spelled,
-            Kind::Hub(hub) => hub.bos,
-        }
+        self.bos
     }
 
     /// The name of a special token, or another token as its file writes it; `None` for ids that
     /// stand for nothing.
     pub fn token(&self, id: u32) -> Option<String> {
-        match &self.kind {
-            Kind::Own(tokenizer) => {
-                let special = |special: &&Special| tokenizer.special(**special) == id;
-                match Special::ALL.iter().find(special) {
-                    Some(special) => Some(special.name().to_owned()),
-                    None => Some(String::from_utf8_lossy(tokenizer.piece(id)?).into_owned()),
-                }
-            }
-            Kind::Hub(hub) => hub.tokenizer.token(id),
-        }
+        self.tokenizer.token(id)
     }
 
     /// The text of `ids` with special tokens by their names, for people to read.
     pub fn spelled(&self, ids: &[u32]) -> String {
-        let is_special = |id: u32| match &self.kind {
-            Kind::Own(tokenizer) => tokenizer.is_special(id),
-            Kind::Hub(hub) => hub.tokenizer.is_special(id),
-        };
+        let is_special = |id: u32| self.tokenizer.is_special(id);
         let mut text = String::new();
         for run in ids.chunk_by(|&a, &b| !is_special(a) && !is_special(b)) {
             match run {
@@ -352,51 +305,13 @@ impl Language {
     /// Bytes of the longest token, names of special ones included: a text has at least its length
     /// over this many tokens.
     pub fn longest_token_bytes(&self) -> usize {
-        match &self.kind {
-            Kind::Own(tokenizer) => {
-                let ids = 0..u32::try_from(tokenizer.vocab_size()).unwrap_or(u32::MAX);
-                let pieces = ids.filter_map(|id| tokenizer.piece(id)).map(<[u8]>::len);
-                let names = Special::ALL.iter().map(|special| special.name().len());
-                pieces.chain(names).max().unwrap_or(1)
-            }
-            Kind::Hub(hub) => hub.tokenizer.longest_token_bytes(),
-        }
+        self.tokenizer.longest_token_bytes()
     }
 
-    /// Our own tokenizer, if it is one.
-    pub fn own_tokenizer(&self) -> Option<&Tokenizer> {
-        match &self.kind {
-            Kind::Own(tokenizer) => Some(tokenizer),
-            Kind::Hub(_) => None,
-        }
+    /// Whether it is our own form.
+    pub fn is_own(&self) -> bool {
+        matches!(self.form, PromptForm::Own(_))
     }
-
-    /// A public model's tokenizer, if it is one.
-    pub fn hub_tokenizer(&self) -> Option<&HubTokenizer> {
-        match &self.kind {
-            Kind::Own(_) => None,
-            Kind::Hub(hub) => Some(&hub.tokenizer),
-        }
-    }
-}
-
-fn own_as_written(tokenizer: &Tokenizer, text: &str) -> Vec<u32> {
-    let mut ids = Vec::new();
-    let mut rest = text;
-    let first = |text: &str| {
-        let place = |special: &Special| text.find(special.name()).map(|at| (at, *special));
-        Special::ALL
-            .iter()
-            .filter_map(place)
-            .min_by_key(|&(at, _)| at)
-    };
-    while let Some((at, special)) = first(rest) {
-        ids.extend(tokenizer.encode(&rest[..at]));
-        ids.push(tokenizer.special(special));
-        rest = &rest[at + special.name().len()..];
-    }
-    ids.extend(tokenizer.encode(rest));
-    ids
 }
 
 /// Ids to text while they are being generated: whole characters, and no space before an answer
@@ -404,21 +319,14 @@ fn own_as_written(tokenizer: &Tokenizer, text: &str) -> Vec<u32> {
 ///
 /// A character that never comes whole, as where a limit cuts an answer, is left out.
 pub struct TextStream<'a> {
-    source: Source<'a>,
-}
-
-enum Source<'a> {
-    Own(&'a Tokenizer, StreamDecoder),
-    Hub(&'a HubTokenizer, Joiner),
+    pieces: &'a Pieces,
+    joiner: Joiner,
 }
 
 impl TextStream<'_> {
     /// The text that `id` completes; empty while a character is incomplete.
     pub fn push(&mut self, id: u32) -> String {
-        match &mut self.source {
-            Source::Own(tokenizer, decoder) => decoder.push(tokenizer, id),
-            Source::Hub(tokenizer, joiner) => joiner.push(tokenizer.pieces().get(id)),
-        }
+        self.joiner.push(self.pieces.get(id))
     }
 }
 

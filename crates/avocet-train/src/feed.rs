@@ -9,7 +9,7 @@ use avocet_data::{
     Batch, BatchShape, BatchSize, Content, DataError, Loader, LoaderSource, Position, SourceReport,
 };
 use avocet_text::turn::stretches;
-use avocet_text::{Language, Tokenizer, Turn};
+use avocet_text::{Language, Turn, train_bpe};
 
 use crate::checkpoint::RunState;
 use crate::config::{MeanOver, SourceConfig, StageConfig, TokenizerRecipe, TrainConfig};
@@ -230,8 +230,8 @@ pub(crate) fn held_out(
     Ok(std::iter::from_fn(next).take(count))
 }
 
-/// Trains a tokenizer on the texts of datasets, evenly chosen.
-pub(crate) fn train_tokenizer(recipe: &TokenizerRecipe) -> Result<Tokenizer> {
+/// The `tokenizer.json` learned from the texts of datasets, evenly chosen.
+pub(crate) fn train_tokenizer(recipe: &TokenizerRecipe) -> Result<Vec<u8>> {
     let mut texts = Vec::new();
     for path in &recipe.data {
         let reader = reader(path)?;
@@ -244,7 +244,7 @@ pub(crate) fn train_tokenizer(recipe: &TokenizerRecipe) -> Result<Tokenizer> {
             }
         }
     }
-    Tokenizer::train_bpe(texts, recipe.vocab_size)
+    train_bpe(texts, recipe.vocab_size)
         .map_err(|error| TrainError::Data(format!("tokenizer: {error}")))
 }
 

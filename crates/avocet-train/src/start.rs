@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use avocet_data::BatchShape;
 use avocet_model::ModelConfig;
-use avocet_text::{Language, Tokenizer};
+use avocet_text::Language;
 use candle_core::{Device, Tensor};
 
 use crate::checkpoint::{self, Loaded, RunState};
@@ -57,8 +57,10 @@ impl Start {
             }
         }
         let model = model(stage, previous, &folders)?;
-        let tokenizer = tokenizer(config, stage, previous, &folders)?;
-        let (tokens, rows) = (tokenizer.vocab_size(), model.decoder.vocab_size);
+        let (tokenizer, from) = tokenizer(config, stage, previous, &folders)?;
+        let language = Language::own(&tokenizer)
+            .map_err(|error| TrainError::Model(format!("{from}: {error}")))?;
+        let (tokens, rows) = (language.vocab_size(), model.decoder.vocab_size);
         if tokens > rows {
             let field = format!("stage {:?}: tokenizer", stage.name);
             let message = format!("it has {tokens} tokens, the model's vocab_size is {rows}");
@@ -66,13 +68,13 @@ impl Start {
         }
         let described = [
             (checkpoint::CONFIG, model.to_toml().into_bytes()),
-            (checkpoint::TOKENIZER, tokenizer.to_bytes().to_vec()),
+            (checkpoint::TOKENIZER, tokenizer),
         ];
         let described = described.into_iter();
         Ok(Self {
             shape: shape(&model),
             model,
-            language: Arc::new(Language::own(tokenizer)),
+            language: Arc::new(language),
             described: described
                 .map(|(file, bytes)| (file.to_owned(), bytes))
                 .collect(),
@@ -182,30 +184,28 @@ fn model(
     stage.shape.applied(parsed)
 }
 
+/// The `tokenizer.json` of a stage, and where it is from.
 fn tokenizer(
     config: &TrainConfig,
     stage: &StageConfig,
     previous: Option<&Loaded>,
     folders: &[Folder],
-) -> Result<Tokenizer> {
-    let of = |bytes: &[u8], from: &str| {
-        Tokenizer::from_bytes(bytes).map_err(|error| TrainError::Model(format!("{from}: {error}")))
-    };
+) -> Result<(Vec<u8>, String)> {
     if let Some(path) = &stage.tokenizer {
         let bytes = std::fs::read(path).map_err(TrainError::io(path))?;
-        return of(&bytes, &path.display().to_string());
+        return Ok((bytes, path.display().to_string()));
     }
     if let Some(loaded) = previous {
         let bytes = loaded.tokenizer().unwrap_or_default();
-        return of(bytes, &loaded.folder.display().to_string());
+        return Ok((bytes.to_vec(), loaded.folder.display().to_string()));
     }
     let mut found = folders.iter().zip(&stage.init);
     let found = found.find_map(|(folder, init)| Some((folder.tokenizer.as_ref()?, init)));
     if let Some((bytes, init)) = found {
-        return of(bytes, &init.from.display().to_string());
+        return Ok((bytes.clone(), init.from.display().to_string()));
     }
     match &config.tokenizer {
-        Some(recipe) => crate::feed::train_tokenizer(recipe),
+        Some(recipe) => Ok((crate::feed::train_tokenizer(recipe)?, "[tokenizer]".into())),
         None => {
             let field = format!("stage {:?}: tokenizer", stage.name);
             Err(TrainError::config(

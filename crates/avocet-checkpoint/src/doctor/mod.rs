@@ -149,7 +149,7 @@ pub fn examine(files: &ModelFiles, use_for: Use) -> Result<Report, CheckpointErr
     let prompts = match &language {
         Ok(language) => {
             let (known, rows) = (language.vocab_size(), files.config().decoder.vocab_size);
-            if known > rows && language.own_tokenizer().is_some() {
+            if known > rows && language.is_own() {
                 obstacles.push(format!(
                     "tokenizer.json has {known} tokens, but decoder.vocab_size is {rows}"
                 ));

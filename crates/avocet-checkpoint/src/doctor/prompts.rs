@@ -103,7 +103,7 @@ fn asked(language: &Language, images: usize) -> Result<Prompt, TokenizerError> {
 
 fn form(form: &PromptForm) -> &'static str {
     match form {
-        PromptForm::Own => "our own, of special tokens that no typed text can produce",
+        PromptForm::Own(_) => "our own, of special tokens that no typed text can produce",
         PromptForm::Template(_) => "the model's chat template",
         PromptForm::Idefics { instruct: true } => {
             "IDEFICS' dialogue, each turn ended by <end_of_utterance>"

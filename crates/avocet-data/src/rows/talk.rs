@@ -10,7 +10,7 @@
 //! whose pictures are parts, and in a question that has it more or less often than pictures.
 
 use avocet_media::named::{brief, from_base64};
-use avocet_text::prompt::IMAGE_MARKER;
+use avocet_text::turn::IMAGE_MARKER;
 use avocet_text::{Role, Turn};
 use serde_json::Value;
 

@@ -3,19 +3,19 @@
 use serde_json::Value;
 
 use super::*;
-use crate::fixture::tokenizer as own_tokenizer;
+use crate::fixture::own_language;
 use crate::template::{ChatTemplate, Content};
 
-pub(super) fn hub(json: &str) -> HubTokenizer {
+pub(super) fn hub(json: &str) -> Tokenizer {
     let golden: Value = serde_json::from_str(json).unwrap();
-    HubTokenizer::from_json(golden["tokenizer"].to_string().as_bytes()).unwrap()
+    Tokenizer::from_json(golden["tokenizer"].to_string().as_bytes()).unwrap()
 }
 
-pub(super) fn llama3() -> HubTokenizer {
+pub(super) fn llama3() -> Tokenizer {
     hub(include_str!("../../../../tests/golden/text/llama3.json"))
 }
 
-pub(super) fn spm() -> HubTokenizer {
+pub(super) fn spm() -> Tokenizer {
     hub(include_str!("../../../../tests/golden/text/spm.json"))
 }
 
@@ -51,7 +51,7 @@ pub(super) fn idefics(instruct: bool) -> Language {
         ImageRule::LatestUntil(end),
     );
     let banned = vec![image, fake];
-    Language::hub(
+    Language::new(
         tokenizer,
         form,
         Some(image),
@@ -71,7 +71,7 @@ pub(super) fn mllama() -> Language {
         {{ '<|image|>' if part.type == 'image' else part.text }}{% endfor %}<|eot_id|>{% endfor %}";
     let template =
         ChatTemplate::new(source, "<|begin_of_text|>", "<|eot_id|>", Content::Parts).unwrap();
-    Language::hub(
+    Language::new(
         tokenizer,
         PromptForm::Template(template),
         Some(image),
@@ -162,7 +162,7 @@ fn flamingo_asks_for_short_answers() {
     let rule = ImageRule::Latest;
     let form = PromptForm::Flamingo;
     let bos = BosRule::PostProcessor;
-    let language = Language::hub(tokenizer, form, image, rule, vec![end], vec![], bos).unwrap();
+    let language = Language::new(tokenizer, form, image, rule, vec![end], vec![], bos).unwrap();
     let turns = [
         Turn::about(1, "What is this?"),
         Turn::assistant("a cat"),
@@ -178,9 +178,9 @@ fn flamingo_asks_for_short_answers() {
     assert_eq!((seen[0], *seen.last().unwrap()), ((0, 1), (2, 3)));
 }
 
-fn plain(tokenizer: HubTokenizer) -> Language {
+fn plain(tokenizer: Tokenizer) -> Language {
     let (form, rule, bos) = (PromptForm::Plain, ImageRule::Latest, BosRule::PostProcessor);
-    Language::hub(tokenizer, form, None, rule, vec![], vec![], bos).unwrap()
+    Language::new(tokenizer, form, None, rule, vec![], vec![], bos).unwrap()
 }
 
 #[test]
@@ -200,11 +200,7 @@ fn a_base_model_reads_lines_after_one_bos() {
 
 #[test]
 fn streams_join_to_the_decoded_text() {
-    for language in [
-        plain(llama3()),
-        idefics(true),
-        Language::own(own_tokenizer()),
-    ] {
+    for language in [plain(llama3()), idefics(true), own_language()] {
         for text in [
             " the red  bicycle",
             "日本 😀 é",
@@ -226,9 +222,8 @@ fn streams_join_to_the_decoded_text() {
 }
 
 #[test]
-fn our_own_language_is_todays() {
-    let tokenizer = own_tokenizer();
-    let language = Language::own(own_tokenizer());
+fn our_own_form_has_tokens_of_its_own() {
+    let language = own_language();
     let turns = [
         Turn::system("be brief <|end|>"),
         Turn::marked("<image>what <image>is this? <|image|>"),
@@ -236,29 +231,21 @@ fn our_own_language_is_todays() {
         Turn::user("and this?"),
     ];
     let prompt = language.question(&turns).unwrap();
-    assert_eq!(prompt, prompt::encode_question(&tokenizer, &turns));
-    let latest = prompt.latest_image(&tokenizer);
-    let seen = latest
-        .iter()
-        .map(|image| image.map_or((0, 0), |index| (index, index + 1)));
-    assert_eq!(language.seen_images(&prompt.ids), seen.collect::<Vec<_>>());
     assert_eq!(language.num_images(&prompt.ids), 2);
+    assert_eq!(prompt.images, 2);
     let written = language.as_written("<|user|>a<|image|><|end|>").unwrap();
-    let special = |special| tokenizer.special(special);
-    assert_eq!(written[0], special(Special::User));
-    assert_eq!(
-        written[written.len() - 2..],
-        [special(Special::Image), special(Special::End)]
-    );
-    assert!(language.is_stop(special(Special::User)));
-    assert!(language.banned().is_empty() && language.own_tokenizer().is_some());
+    assert_eq!(language.spelled(&written), "<|user|>a<|image|><|end|>");
+    let (first, last) = (written[0], &written[written.len() - 2..]);
+    assert!(language.is_stop(first) && language.is_stop(last[1]));
+    assert_eq!(Some(last[0]), language.image_token());
+    assert!(language.banned().is_empty() && language.is_own());
 }
 
 #[test]
 fn ids_that_stand_for_nothing_are_refused() {
     let build = |image, stop, banned| {
         let (form, rule, bos) = (PromptForm::Plain, ImageRule::Latest, BosRule::PostProcessor);
-        Language::hub(llama3(), form, image, rule, vec![stop], vec![banned], bos).err()
+        Language::new(llama3(), form, image, rule, vec![stop], vec![banned], bos).err()
     };
     assert!(build(Some(0), 1, 2).is_none());
     for error in [
@@ -268,14 +255,11 @@ fn ids_that_stand_for_nothing_are_refused() {
     ] {
         assert!(error.unwrap().to_string().contains("9999"));
     }
-    let (rule, bos) = (ImageRule::Latest, BosRule::PostProcessor);
-    let own = Language::hub(llama3(), PromptForm::Own, None, rule, vec![], vec![], bos);
-    assert!(own.is_err());
 }
 
 #[test]
 fn special_tokens_are_spelled_by_their_names() {
-    let own = Language::own(own_tokenizer());
+    let own = own_language();
     let asked = own.question(&[Turn::about(1, "what is this?")]);
     let spelled = own.spelled(&asked.unwrap().ids);
     assert_eq!(spelled, "<|user|><|image|>what is this?<|assistant|>");

@@ -9,7 +9,7 @@ use crate::turn::marked;
 
 const CHATML: &str = "{% for m in messages %}<s>{{ m.role }}\n{{ m.content }}</s>\n{% endfor %}<s>";
 
-fn templated(tokenizer: HubTokenizer, source: &str, content: Content) -> Language {
+fn templated(tokenizer: Tokenizer, source: &str, content: Content) -> Language {
     let template = ChatTemplate::new(source, "<s>", "</s>", content).unwrap();
     let form = PromptForm::Template(template);
     let (rule, bos) = (ImageRule::Latest, BosRule::PostProcessor);
@@ -17,13 +17,13 @@ fn templated(tokenizer: HubTokenizer, source: &str, content: Content) -> Languag
         .iter()
         .find_map(|name| tokenizer.id(name));
     let stops = end.into_iter().collect();
-    Language::hub(tokenizer, form, None, rule, stops, vec![], bos).unwrap()
+    Language::new(tokenizer, form, None, rule, stops, vec![], bos).unwrap()
 }
 
 fn plain() -> Language {
     let (form, rule, bos) = (PromptForm::Plain, ImageRule::Latest, BosRule::PostProcessor);
     let end = llama3().id("<|eot_id|>").unwrap();
-    Language::hub(llama3(), form, None, rule, vec![end], vec![], bos).unwrap()
+    Language::new(llama3(), form, None, rule, vec![end], vec![], bos).unwrap()
 }
 
 fn flamingo() -> Language {
@@ -37,7 +37,7 @@ fn flamingo() -> Language {
         ImageRule::Latest,
         BosRule::PostProcessor,
     );
-    Language::hub(tokenizer, form, image, rule, vec![end], vec![], bos).unwrap()
+    Language::new(tokenizer, form, image, rule, vec![end], vec![], bos).unwrap()
 }
 
 fn grafted() -> Language {
@@ -51,7 +51,7 @@ fn grafted() -> Language {
     );
     let form = PromptForm::Template(template.unwrap());
     let (rule, bos) = (ImageRule::Latest, BosRule::PostProcessor);
-    Language::hub(tokenizer, form, Some(4000), rule, vec![2], vec![], bos).unwrap()
+    Language::new(tokenizer, form, Some(4000), rule, vec![2], vec![], bos).unwrap()
 }
 
 fn languages() -> Vec<(&'static str, Language, usize)> {
@@ -67,20 +67,14 @@ fn languages() -> Vec<(&'static str, Language, usize)> {
 }
 
 fn names(language: &Language) -> Vec<String> {
-    let Kind::Hub(hub) = &language.kind else {
-        panic!("a public model's");
-    };
     let others = ["<|im_end|>", "[INST]", "</s>", "<|eot_id|>", "<image>"];
     let others = others.into_iter().map(str::to_owned);
-    hub.names.iter().cloned().chain(others).collect()
+    language.names.iter().cloned().chain(others).collect()
 }
 
 fn structure(language: &Language, ids: &[u32]) -> Vec<u32> {
-    let Kind::Hub(hub) = &language.kind else {
-        panic!("a public model's");
-    };
-    let unknown = hub.tokenizer.id("<unk>");
-    let of_form = |id: &&u32| hub.structure.contains(id) && Some(**id) != unknown;
+    let unknown = language.tokenizer.id("<unk>");
+    let of_form = |id: &&u32| language.structure.contains(id) && Some(**id) != unknown;
     ids.iter().filter(of_form).copied().collect()
 }
 
@@ -166,18 +160,16 @@ fn harmless_text_is_cut_as_if_nothing_had_been_marked() {
         "x",
     ];
     for (form, language, images) in languages() {
-        let Kind::Hub(hub) = &language.kind else {
-            panic!("a public model's");
-        };
         for text in texts {
             let turns = [Turn::about(images, text)];
-            let image = hub.image_name();
-            let written = hub
+            let image = language.image_name();
+            let opening = language.spelled_opening();
+            let written = language
                 .form
-                .write(&turns, &hub.opening(), image.as_deref())
+                .write(&turns, &opening, image.as_deref())
                 .unwrap();
-            let ids = match hub.form {
-                PromptForm::Template(_) => hub.tokenizer.encode(&written, false),
+            let ids = match language.form {
+                PromptForm::Template(_) => language.tokenizer.encode(&written, false),
                 _ => language.as_written(&written),
             };
             assert_eq!(
@@ -199,15 +191,12 @@ fn templates_may_trim_split_and_measure_what_is_typed() {
         "{{ '<' + messages[0].content[:1] + '>' }}{{ messages[0].content.replace('xx', '') }}",
     ] {
         let language = templated(spm(), source, Content::Text);
-        let Kind::Hub(hub) = &language.kind else {
-            panic!("a public model's");
-        };
         let asked = [Turn::user(" What is this? ")];
-        let written = hub.form.write(&asked, "", None).unwrap();
+        let written = language.form.write(&asked, "", None).unwrap();
         let ids = language.question(&asked).unwrap().ids;
         assert_eq!(
             ids,
-            hub.tokenizer.encode(&written, false).unwrap(),
+            language.tokenizer.encode(&written, false).unwrap(),
             "{source}"
         );
         let typed = language
@@ -243,7 +232,7 @@ fn names_that_are_found_in_normalised_text_are_text_too() {
     for token in file["added_tokens"].as_array_mut().unwrap() {
         token["normalized"] = true.into();
     }
-    let tokenizer = HubTokenizer::from_json(file.to_string().as_bytes()).unwrap();
+    let tokenizer = Tokenizer::from_json(file.to_string().as_bytes()).unwrap();
     let (start, end) = (tokenizer.id("<s>").unwrap(), tokenizer.id("</s>").unwrap());
     let source = "<s>{{ messages[0].content }}</s>";
     let plain = tokenizer.encode("<s>What?</s>", false).unwrap();

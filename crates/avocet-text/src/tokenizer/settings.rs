@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::HubTokenizer;
+use super::MAX_BYTES;
+use super::Tokenizer;
 use crate::error::TokenizerError;
-use crate::file::MAX_BYTES;
 
 /// Most ids that may end an answer.
 const MAX_ENDS: usize = 64;
@@ -76,7 +76,7 @@ impl HubSettings {
 
     /// Every id that ends an answer: the end of texts and those of `generation_config.json` that
     /// are the tokenizer's.
-    pub fn stops(&self, tokenizer: &HubTokenizer) -> Vec<u32> {
+    pub fn stops(&self, tokenizer: &Tokenizer) -> Vec<u32> {
         let eos = self.eos.as_deref().and_then(|eos| tokenizer.id(eos));
         let mut stops: Vec<u32> = self.eos_ids.iter().copied().chain(eos).collect();
         stops.retain(|&id| tokenizer.token(id).is_some());
@@ -193,7 +193,7 @@ mod tests {
         let golden = include_str!("../../../../tests/golden/text/llama3.json");
         let golden: Value = serde_json::from_str(golden).unwrap();
         let file = golden["tokenizer"].to_string();
-        let tokenizer = HubTokenizer::from_json(file.as_bytes()).unwrap();
+        let tokenizer = Tokenizer::from_json(file.as_bytes()).unwrap();
         let settings = HubSettings {
             eos: Some("<|eot_id|>".into()),
             eos_ids: vec![7, 128_009, 3, 7],

@@ -1,10 +1,11 @@
-//! Tokenizers of public models: checked parts in, ids and text out.
+//! Tokenizers, our own and those of public models: checked parts in, ids and text out.
 //!
 //! A `tokenizer.json` ([`json`]) or GGUF's byte-level vocabulary ([`gguf`]) becomes [`Parts`], every
 //! field checked, and only then a tokenizer of the `tokenizers` library, which panics on some
 //! files; a SentencePiece vocabulary with scores is applied here ([`spm`]). Decoding is our own
-//! ([`pieces`]), so that a stream and a whole text agree.
+//! ([`pieces`]), so that a stream and a whole text agree. What [`train_bpe`] learns is such a file.
 
+mod byte_level;
 mod components;
 mod decoder;
 mod gguf;
@@ -18,6 +19,7 @@ mod pieces;
 mod post;
 mod settings;
 mod spm;
+mod train;
 
 use std::collections::{HashMap, HashSet};
 
@@ -26,24 +28,27 @@ use tokenizers::AddedToken;
 
 use crate::error::TokenizerError;
 use crate::guard::Guard;
-use crate::stream::Broken;
 use decoder::Decoding;
 pub use gguf::Gpt2Parts;
 use library::Library;
-pub(crate) use pieces::{Joiner, Pieces};
+pub(crate) use pieces::{Broken, Joiner, Pieces};
 use post::Affixes;
 pub use settings::{HubSettings, SideFiles};
 use spm::SpmEncoder;
 pub use spm::SpmParts;
+pub use train::train_bpe;
+
+/// Longest `tokenizer.json` read; public ones of 256 k tokens stay below.
+const MAX_BYTES: usize = 64 << 20;
 
 /// Most ids of a vocabulary; public ones stay below 2^19.
 const MAX_VOCAB: u32 = 1 << 21;
 
-/// A public model's tokenizer.
+/// Text to ids and back.
 ///
 /// Byte-level BPE and BPE with byte fallback are understood, as used by Llama, Mixtral, Phi, OLMo,
 /// Granite, Qwen, MPT, GPT-NeoX, IDEFICS and Mllama; other models are refused by name.
-pub struct HubTokenizer {
+pub struct Tokenizer {
     encoder: Encoder,
     vocab: HashMap<String, u32>,
     names: Vec<Option<String>>,
@@ -88,13 +93,22 @@ pub(crate) struct Added {
     id: u32,
 }
 
-impl HubTokenizer {
+impl Tokenizer {
     /// Loads a Hugging Face `tokenizer.json`, which may come from anyone.
     ///
     /// Padding and truncation in the file are ignored, as transformers does. Errors name the field
     /// that is broken or not supported.
     pub fn from_json(json: &[u8]) -> Result<Self, TokenizerError> {
         Self::from_parts(json::parse(json)?)
+    }
+
+    /// Loads a `tokenizer.json` of our own form: byte-level BPE that any text survives unchanged.
+    ///
+    /// Errors name the field that is broken, or that could change a text.
+    pub(crate) fn from_byte_level_json(json: &[u8]) -> Result<Self, TokenizerError> {
+        let parts = json::parse(json)?;
+        byte_level::check(&parts)?;
+        Self::from_parts(parts)
     }
 
     /// Loads GGUF's `gpt2` tokenizer: byte-level BPE whose way of cutting words has a name.
@@ -247,6 +261,15 @@ impl HubTokenizer {
             true => self.affixes.around(ids),
             false => ids,
         })
+    }
+
+    /// Cuts a text into tokens; names of added tokens in it are text too, and the post-processor
+    /// adds none.
+    pub(crate) fn encode_text(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
+        match &self.encoder {
+            Encoder::Library(library) => library.encode_text(text).map_err(TokenizerError::Encode),
+            Encoder::Spm(spm) => spm.encode_text(text),
+        }
     }
 
     /// As [`encode`](Self::encode) without the post-processor's tokens; in a name of a special

@@ -6,12 +6,12 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokenizers::AddedToken;
 
+use super::MAX_BYTES;
 use super::components::{check_normalizer, check_pre_tokenizer};
 use super::decoder::Decoding;
 use super::post::Affixes;
 use super::{Added, BpeOptions, Parts};
 use crate::error::TokenizerError;
-use crate::file::MAX_BYTES;
 
 /// What kind of model it is, read first: the others have a vocabulary of another type.
 #[derive(Deserialize)]

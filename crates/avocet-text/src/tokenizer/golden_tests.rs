@@ -16,7 +16,7 @@ fn strings(value: &Value) -> Vec<String> {
     serde_json::from_value(value.clone()).unwrap()
 }
 
-fn streamed(tokenizer: &HubTokenizer, ids: &[u32]) -> String {
+fn streamed(tokenizer: &Tokenizer, ids: &[u32]) -> String {
     let mut joiner = tokenizer.joiner(Broken::Replaced);
     let mut text: String = ids
         .iter()
@@ -35,7 +35,7 @@ fn tokenizer_files_of_every_family_encode_and_decode_as_the_library_does() {
     ] {
         let golden = golden(json);
         let file = golden["tokenizer"].to_string();
-        let tokenizer = HubTokenizer::from_json(file.as_bytes()).unwrap();
+        let tokenizer = Tokenizer::from_json(file.as_bytes()).unwrap();
         for case in golden["cases"].as_array().unwrap() {
             let text = case["text"].as_str().unwrap();
             let plain = tokenizer.encode(text, false).unwrap();
@@ -72,7 +72,7 @@ fn byte_level_vocabularies_of_gguf_encode_as_llama_cpp_does() {
     let golden = golden(include_str!("../../../../tests/golden/text/gguf_bpe.json"));
     let texts = strings(&golden["texts"]);
     for (pre, rows) in golden["ids"].as_object().unwrap() {
-        let tokenizer = HubTokenizer::from_gpt2_parts(Gpt2Parts {
+        let tokenizer = Tokenizer::from_gpt2_parts(Gpt2Parts {
             tokens: strings(&golden["tokens"]),
             merges: strings(&golden["merges"]),
             types: serde_json::from_value(golden["types"].clone()).unwrap(),
@@ -98,7 +98,7 @@ fn byte_level_vocabularies_of_gguf_encode_as_llama_cpp_does() {
 fn scored_vocabularies_of_gguf_encode_as_llama_cpp_does() {
     let golden = golden(include_str!("../../../../tests/golden/text/gguf_spm.json"));
     for (prefix, rows) in golden["runs"].as_object().unwrap() {
-        let tokenizer = HubTokenizer::from_spm_parts(SpmParts {
+        let tokenizer = Tokenizer::from_spm_parts(SpmParts {
             tokens: strings(&golden["tokens"]),
             scores: serde_json::from_value(golden["scores"].clone()).unwrap(),
             types: serde_json::from_value(golden["types"].clone()).unwrap(),
@@ -129,7 +129,7 @@ fn scored_vocabularies_of_gguf_encode_as_llama_cpp_does() {
 fn appended_tokens_follow_the_vocabulary() {
     let golden = golden(include_str!("../../../../tests/golden/text/neox.json"));
     let file = golden["tokenizer"].to_string();
-    let mut tokenizer = HubTokenizer::from_json(file.as_bytes()).unwrap();
+    let mut tokenizer = Tokenizer::from_json(file.as_bytes()).unwrap();
     let size = tokenizer.vocab_size();
     tokenizer.add_special(&["<image>", "<PAD>"]).unwrap();
     assert_eq!(tokenizer.vocab_size(), size + 1);
@@ -144,7 +144,7 @@ fn appended_tokens_follow_the_vocabulary() {
 fn broken_bytes_become_replacement_characters() {
     let golden = golden(include_str!("../../../../tests/golden/text/spm.json"));
     let file = golden["tokenizer"].to_string();
-    let tokenizer = HubTokenizer::from_json(file.as_bytes()).unwrap();
+    let tokenizer = Tokenizer::from_json(file.as_bytes()).unwrap();
     let byte = |byte: u8| tokenizer.id(&format!("<0x{byte:02X}>")).unwrap();
     let ids = [byte(0xF0), byte(0x9F), byte(b'a'), byte(0xE6)];
     assert_eq!(tokenizer.decode(&ids), "\u{FFFD}a\u{FFFD}");

@@ -3,9 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tokenizers::models::bpe::{BPE, Vocab};
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{
-    AddedToken, Model, NormalizedString, Normalizer, NormalizerWrapper, OffsetType, PreTokenizer,
-    PreTokenizerWrapper,
+    AddedToken, Model, NormalizedString, Normalizer, NormalizerWrapper, OffsetReferential,
+    OffsetType, PreTokenizedString, PreTokenizer, PreTokenizerWrapper,
 };
 
 use super::Parts;
@@ -40,6 +41,23 @@ impl Library {
             added.map_err(|e| e.to_string())
         });
         added.map(drop)
+    }
+
+    /// Cuts a text without looking for names in it.
+    pub fn encode_text(&self, text: &str) -> Result<Vec<u32>, String> {
+        let (normalizer, cut) = (
+            self.tokenizer.get_normalizer(),
+            self.tokenizer.get_pre_tokenizer(),
+        );
+        let encode = || -> tokenizers::Result<Vec<u32>> {
+            let mut ids = Vec::with_capacity(text.len() / 3 + 1);
+            for word in words(text, normalizer, cut)? {
+                let tokens = self.tokenizer.get_model().tokenize(&word)?;
+                ids.extend(tokens.into_iter().map(|token| token.id));
+            }
+            Ok(ids)
+        };
+        guarded(|| encode().map_err(|e| e.to_string()))
     }
 
     /// Cuts a text; a `guard` in it keeps names apart and is then left out.
@@ -77,6 +95,31 @@ impl Library {
         model.tokenize_in_pretokenized(&mut words, None)?;
         words.into_encoding(None, 0, OffsetType::None)
     }
+}
+
+/// GPT-2's way of cutting texts into words of the byte alphabet.
+pub(super) fn byte_level() -> ByteLevel {
+    ByteLevel::new(false, false, true)
+}
+
+/// The words of `text` that merges stay within.
+pub(super) fn words(
+    text: &str,
+    normalizer: Option<&impl Normalizer>,
+    cut: Option<&impl PreTokenizer>,
+) -> tokenizers::Result<Vec<String>> {
+    let mut words = PreTokenizedString::from(text);
+    if let Some(normalizer) = normalizer {
+        words.normalize(|word| normalizer.normalize(word))?;
+    }
+    if let Some(cut) = cut {
+        cut.pre_tokenize(&mut words)?;
+    }
+    let splits = words.get_splits(OffsetReferential::Original, OffsetType::None);
+    Ok(splits
+        .into_iter()
+        .map(|(word, _, _)| word.to_owned())
+        .collect())
 }
 
 /// A normaliser behind the taking out of marks.

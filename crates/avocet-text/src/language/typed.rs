@@ -1,13 +1,13 @@
 //! A public model's form: typed words in it, and how its texts begin.
 
-use super::{BosRule, Hub};
+use super::{BosRule, Language};
 use crate::error::TokenizerError;
 use crate::form::PromptForm;
 use crate::guard::Guard;
 
-impl Hub {
+impl Language {
     /// What an IDEFICS prompt spells out at its start; the other forms get it from the tokenizer.
-    pub(super) fn opening(&self) -> String {
+    pub(super) fn spelled_opening(&self) -> String {
         match self.form {
             PromptForm::Idefics { .. } => "<s>".into(),
             _ => String::new(),
@@ -19,7 +19,7 @@ impl Hub {
         self.image_token.and_then(|id| self.tokenizer.token(id))
     }
 
-    pub(super) fn as_written(
+    pub(super) fn encode_written(
         &self,
         text: &str,
         guard: Option<Guard>,

@@ -182,6 +182,13 @@ impl SpmEncoder {
         Ok(ids)
     }
 
+    /// Cuts a text without looking for names in it.
+    pub fn encode_text(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
+        let mut ids = Vec::new();
+        self.cut(text, None, &mut ids)?;
+        Ok(ids)
+    }
+
     /// The longest name that `text` begins with.
     fn name_at(&self, text: &str) -> Option<(usize, u32)> {
         let found = |&len: &usize| Some((len, *self.named.get(text.get(..len)?)?));

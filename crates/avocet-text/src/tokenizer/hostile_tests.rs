@@ -20,7 +20,7 @@ fn spm() -> Value {
 
 fn error_of(mut file: Value, change: impl FnOnce(&mut Value)) -> String {
     change(&mut file);
-    match HubTokenizer::from_json(file.to_string().as_bytes()) {
+    match Tokenizer::from_json(file.to_string().as_bytes()) {
         Ok(_) => panic!("accepted"),
         Err(error) => error.to_string(),
     }
@@ -137,12 +137,12 @@ fn errors_name_the_field() {
 #[test]
 fn padding_and_truncation_are_never_done() {
     let mut file = llama3();
-    let plain = HubTokenizer::from_json(file.to_string().as_bytes()).unwrap();
+    let plain = Tokenizer::from_json(file.to_string().as_bytes()).unwrap();
     file["padding"] = json!({"strategy": {"Fixed": 1_u64 << 60}, "direction": "Right",
         "pad_to_multiple_of": null, "pad_id": 0, "pad_type_id": 0, "pad_token": "x"});
     file["truncation"] = json!({"max_length": 1, "strategy": "LongestFirst", "stride": 0,
         "direction": "Right"});
-    let padded = HubTokenizer::from_json(file.to_string().as_bytes()).unwrap();
+    let padded = Tokenizer::from_json(file.to_string().as_bytes()).unwrap();
     let text = "the red bicycle";
     assert_eq!(
         padded.encode(text, true).unwrap(),
@@ -153,7 +153,7 @@ fn padding_and_truncation_are_never_done() {
 #[test]
 fn long_runs_are_encoded() {
     for file in [llama3(), spm()] {
-        let tokenizer = HubTokenizer::from_json(file.to_string().as_bytes()).unwrap();
+        let tokenizer = Tokenizer::from_json(file.to_string().as_bytes()).unwrap();
         for letter in [" ", "a", "\n", "!", "1", " \n", "\u{301}"] {
             let text = format!("x{}y", letter.repeat(50_000));
             let ids = tokenizer.encode(&text, false).unwrap();
@@ -178,7 +178,7 @@ fn mutated_files_never_panic() {
                     bytes.drain(at..end);
                 }
             }
-            if let Ok(tokenizer) = HubTokenizer::from_json(&bytes) {
+            if let Ok(tokenizer) = Tokenizer::from_json(&bytes) {
                 loaded += 1;
                 let text = "what is <|eot_id|> 日本 <s>";
                 if let Ok(ids) = tokenizer.encode(text, true) {
@@ -190,7 +190,7 @@ fn mutated_files_never_panic() {
     }
 }
 
-fn gpt2(change: impl FnOnce(&mut Gpt2Parts)) -> Result<HubTokenizer, TokenizerError> {
+fn gpt2(change: impl FnOnce(&mut Gpt2Parts)) -> Result<Tokenizer, TokenizerError> {
     let mut parts = Gpt2Parts {
         tokens: ["a", "b", "ab", "<e>", "", "Ġ"].map(str::to_owned).to_vec(),
         merges: vec!["a b".into()],
@@ -201,7 +201,7 @@ fn gpt2(change: impl FnOnce(&mut Gpt2Parts)) -> Result<HubTokenizer, TokenizerEr
         ..Gpt2Parts::default()
     };
     change(&mut parts);
-    HubTokenizer::from_gpt2_parts(parts)
+    Tokenizer::from_gpt2_parts(parts)
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn broken_byte_level_metadata_is_refused_by_key() {
     }
 }
 
-fn scored(change: impl FnOnce(&mut SpmParts)) -> Result<HubTokenizer, TokenizerError> {
+fn scored(change: impl FnOnce(&mut SpmParts)) -> Result<Tokenizer, TokenizerError> {
     let mut parts = SpmParts {
         tokens: ["<unk>", "a", "b", "ab", "ba", "▁", "</s>"]
             .map(str::to_owned)
@@ -243,7 +243,7 @@ fn scored(change: impl FnOnce(&mut SpmParts)) -> Result<HubTokenizer, TokenizerE
         ..SpmParts::default()
     };
     change(&mut parts);
-    HubTokenizer::from_spm_parts(parts)
+    Tokenizer::from_spm_parts(parts)
 }
 
 #[test]
@@ -310,13 +310,13 @@ fn an_appended_token_stands_behind_all_others_and_has_no_text() {
 #[test]
 fn a_vocabulary_without_words_is_refused() {
     let tokens = vec!["<s>".to_owned(), "</s>".to_owned()];
-    let gpt2 = HubTokenizer::from_gpt2_parts(Gpt2Parts {
+    let gpt2 = Tokenizer::from_gpt2_parts(Gpt2Parts {
         tokens: tokens.clone(),
         types: vec![3, 3],
         pre: "gpt-2".into(),
         ..Gpt2Parts::default()
     });
-    let spm = HubTokenizer::from_spm_parts(SpmParts {
+    let spm = Tokenizer::from_spm_parts(SpmParts {
         tokens,
         types: vec![3, 3],
         ..SpmParts::default()
@@ -324,7 +324,7 @@ fn a_vocabulary_without_words_is_refused() {
     let json = br#"{"decoder": {"type": "ByteLevel", "add_prefix_space": false,
         "trim_offsets": true, "use_regex": true},
         "model": {"type": "BPE", "vocab": {}, "merges": []}}"#;
-    for refused in [gpt2, spm, HubTokenizer::from_json(json)] {
+    for refused in [gpt2, spm, Tokenizer::from_json(json)] {
         let error = refused.err().unwrap().to_string();
         assert!(error.contains("holds no word"), "{error}");
     }
