@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 /// Which of our own packages each package may use; arrows never turn back.
 const EDGES: &[(&str, &[&str])] = &[
     ("avocet-text", &[]),
+    ("avocet-fetch", &[]),
     ("avocet-media", &[]),
     ("avocet-worker", &["avocet-media"]),
     ("avocet-kernels", &[]),
@@ -17,6 +18,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "avocet-checkpoint",
         &[
+            "avocet-fetch",
             "avocet-kernels",
             "avocet-model",
             "avocet-text",
@@ -46,12 +48,13 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     (
         "named-pictures",
-        &["avocet-text", "avocet-media", "avocet-data", "avocet-infer"],
+        &["avocet-text", "avocet-fetch", "avocet-data"],
     ),
     (
         "pages",
         &[
             "avocet-text",
+            "avocet-fetch",
             "avocet-media",
             "avocet-data",
             "avocet-infer",
@@ -60,17 +63,23 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     (
         "plain-text",
-        &["avocet-text", "avocet-media", "avocet-data", "avocet-infer"],
+        &["avocet-text", "avocet-fetch", "avocet-data"],
     ),
     (
         "video",
-        &["avocet-text", "avocet-media", "avocet-data", "avocet-infer"],
+        &[
+            "avocet-text",
+            "avocet-fetch",
+            "avocet-media",
+            "avocet-data",
+            "avocet-infer",
+        ],
     ),
     (
         "formulas",
         &[
             "avocet-text",
-            "avocet-media",
+            "avocet-fetch",
             "avocet-data",
             "named-pictures",
             "plain-text",
@@ -81,6 +90,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "avocet",
         &[
             "avocet-text",
+            "avocet-fetch",
             "avocet-media",
             "avocet-kernels",
             "avocet-model",
@@ -150,6 +160,7 @@ const KEPT_OUT: &[(&str, &[&str])] = &[
         ],
     ),
     ("ffmpeg-next", &["avocet-worker"]),
+    ("ureq", &["avocet-fetch"]),
     ("gemm", &["avocet-kernels"]),
     ("whisper-rs", &["avocet-worker"]),
 ];

@@ -27,7 +27,6 @@ mod fixture;
 mod folder;
 pub mod gguf;
 mod header;
-mod hub;
 mod parts;
 pub mod pickle;
 mod quantise;
@@ -44,7 +43,6 @@ pub use error::{CheckpointError, HeaderError};
 pub use families::shape_alone as read_shape;
 pub use files::{CONFIG, ModelFiles, TOKENIZER, WEIGHTS};
 pub use header::StoredType;
-pub use hub::{CachedModel, Hub, HubError, HubId, HubSettings, Progress};
 pub use parts::{
     GraftOptions, PartSource, UpcycleOptions, VisionFiles, VisionShape, graft, upcycle,
 };

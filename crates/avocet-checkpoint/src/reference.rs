@@ -1,8 +1,10 @@
 //! What a model reference on the command line means.
 
-use crate::error::CheckpointError;
-use crate::hub::HubId;
 use std::path::{Path, PathBuf};
+
+use avocet_fetch::HubId;
+
+use crate::error::CheckpointError;
 
 /// The name of the model that is part of the binary.
 const EMBEDDED: &str = "mini";

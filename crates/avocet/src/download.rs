@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use avocet_checkpoint::{Hub, HubId};
+use avocet_fetch::{Hub, HubId};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output;

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use avocet_checkpoint::{CONFIG, Hub, ModelFiles, Reference, WeightFormat, resolve, save};
+use avocet_checkpoint::{CONFIG, ModelFiles, Reference, WeightFormat, resolve, save};
+use avocet_fetch::{CacheError, Hub};
 use avocet_infer::Engine;
-use avocet_media::CacheError;
 use avocet_train::checkpoint;
 use serde::Serialize;
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use avocet_checkpoint::HubId;
+use avocet_fetch::HubId;
 use video::whisper_model::{WhisperModel, WhisperModelError, WhisperModels, on_hub};
 
 use crate::{download, output};

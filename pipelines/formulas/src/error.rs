@@ -62,7 +62,7 @@ pub enum FormulasError {
     Picture(#[from] image::ImageError),
     /// A package could not be fetched.
     #[error(transparent)]
-    Source(#[from] avocet_media::SourceError),
+    Source(#[from] avocet_fetch::SourceError),
     /// A package's typefaces could not be read.
     #[error(transparent)]
     Package(#[from] named_pictures::NamedPicturesError),

@@ -1,7 +1,7 @@
 //! Everything that is read once, and how one sample of each kind is drawn from its seed.
 
 use avocet_data::{Sample, Truth};
-use avocet_media::Sources;
+use avocet_fetch::Sources;
 use avocet_text::Turn;
 use named_pictures::{Face, Package, Split, ask, family};
 use rand::seq::IndexedRandom;

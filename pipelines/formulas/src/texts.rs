@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use avocet_media::Sources;
+use avocet_fetch::Sources;
 use named_pictures::Split;
 use plain_text::{blocks, keyboard, paragraphs};
 use rand::Rng;

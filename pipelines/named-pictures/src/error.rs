@@ -56,7 +56,7 @@ pub enum NamedPicturesError {
     Png(#[from] image::ImageError),
     /// A package could not be fetched.
     #[error(transparent)]
-    Source(#[from] avocet_media::SourceError),
+    Source(#[from] avocet_fetch::SourceError),
     /// The dataset could not be written.
     #[error(transparent)]
     Data(#[from] avocet_data::DataError),

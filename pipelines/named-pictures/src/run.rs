@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use avocet_data::shard::{Manifest, Recipe, Writer};
 use avocet_data::{Content, Sample};
-use avocet_media::Sources;
+use avocet_fetch::Sources;
 use avocet_text::Turn;
 use rayon::ThreadPool;
 use rayon::prelude::*;

@@ -9,7 +9,7 @@ use crate::chromium::BrowserError;
 pub enum RenderError {
     /// Its URL was refused or gave nothing.
     #[error(transparent)]
-    Web(#[from] avocet_media::web::WebError),
+    Web(#[from] avocet_fetch::web::WebError),
     /// A file of it cannot be used.
     #[error("{name}: {reason}")]
     File {
@@ -54,7 +54,7 @@ pub enum RenderError {
 impl RenderError {
     /// Why, in words so general that a ledger can count them.
     pub fn reason(&self) -> &'static str {
-        use avocet_media::web::WebError as Web;
+        use avocet_fetch::web::WebError as Web;
         match self {
             Self::Web(
                 Web::Address { .. }
@@ -129,7 +129,7 @@ pub enum PagesError {
     Browser(#[from] BrowserError),
     /// A typeface could not be fetched.
     #[error(transparent)]
-    Source(#[from] avocet_media::SourceError),
+    Source(#[from] avocet_fetch::SourceError),
     /// The dataset could not be written.
     #[error(transparent)]
     Data(#[from] avocet_data::DataError),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use avocet_media::{SourceError, Sources};
+use avocet_fetch::{SourceError, Sources};
 
 use crate::args::Split;
 

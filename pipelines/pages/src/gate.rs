@@ -10,8 +10,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use avocet_fetch::web::{Answer, Fetcher, Url, WebError};
 use avocet_media::named::find;
-use avocet_media::web::{Answer, Fetcher, Url, WebError};
 
 use crate::fonts::Fonts;
 

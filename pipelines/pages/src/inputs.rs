@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use avocet_fetch::web::web_url;
 use avocet_media::named::find;
-use avocet_media::web::web_url;
 
 use crate::args::Args;
 use crate::error::PagesError;

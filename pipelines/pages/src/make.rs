@@ -8,8 +8,8 @@ use std::thread;
 
 use avocet_data::Sample;
 use avocet_data::shard::{Manifest, Recipe, Writer};
-use avocet_media::Sources;
-use avocet_media::web::{Fetcher, WebLimits};
+use avocet_fetch::Sources;
+use avocet_fetch::web::{Fetcher, WebLimits};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;

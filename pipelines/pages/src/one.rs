@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use avocet_media::web::{Answer, Fetcher, WebLimits, web_url};
+use avocet_fetch::web::{Answer, Fetcher, WebLimits, web_url};
 use avocet_media::{Picture, check_kind};
 
 use crate::error::RenderError;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 pub enum PlainTextError {
     /// A package could not be had.
     #[error(transparent)]
-    Source(#[from] avocet_media::SourceError),
+    Source(#[from] avocet_fetch::SourceError),
     /// The dataset could not be written.
     #[error(transparent)]
     Data(#[from] avocet_data::DataError),

@@ -9,7 +9,7 @@ use crate::questions;
 use crate::wordnet::{Kinds, Speech, Synset};
 use avocet_data::shard::{Manifest, Recipe, Writer};
 use avocet_data::{Content, Sample};
-use avocet_media::Sources;
+use avocet_fetch::Sources;
 use avocet_text::Turn;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;

@@ -24,6 +24,6 @@ pub use error::{GgufError, Problem};
 pub use file::{Gguf, GgufTensor};
 pub use ggml_type::GgmlType;
 pub use quantize::{QuantizeError, quantize};
-pub(crate) use split::{SPLIT_KEYS, open_all, part_names, part_paths};
+pub(crate) use split::{SPLIT_KEYS, open_all, part_paths};
 pub use value::{Array, Value};
 pub use write::write_gguf;

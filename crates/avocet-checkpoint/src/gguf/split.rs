@@ -1,6 +1,7 @@
 //! One model in several GGUF files, as llama.cpp's `llama-gguf-split` writes them:
 //! `NAME-00001-of-00003.gguf` and so on, the metadata in the first and tensors in all.
 
+use avocet_fetch::gguf_parts;
 use super::Gguf;
 use crate::error::CheckpointError;
 use std::collections::BTreeSet;
@@ -14,30 +15,11 @@ const NUMBER: &str = "split.no";
 const TENSORS: &str = "split.tensors.count";
 /// Keys that say of a file that it is a part, and of which.
 pub(crate) const SPLIT_KEYS: [&str; 3] = [COUNT, NUMBER, TENSORS];
-/// Most files that one model is read from.
-const MOST_PARTS: usize = 1024;
-
-/// The names of all parts of the model of which a part is called `file`, in order; `None` if the
-/// name does not end in `-00001-of-00003.gguf` or with other such numbers.
-pub(crate) fn part_names(file: &str) -> Option<Vec<String>> {
-    let (front, count) = file.strip_suffix(".gguf")?.rsplit_once("-of-")?;
-    let (name, number) = front.rsplit_once('-')?;
-    let parse = |digits: &str| {
-        let plain = digits.len() == 5 && digits.bytes().all(|b| b.is_ascii_digit());
-        plain.then(|| digits.parse::<usize>().ok()).flatten()
-    };
-    let (number, all) = (parse(number)?, parse(count)?);
-    if number == 0 || number > all || all > MOST_PARTS {
-        return None;
-    }
-    let part = |number: usize| format!("{name}-{number:05}-of-{count}.gguf");
-    Some((1..=all).map(part).collect())
-}
 
 /// The file `path` and, if it is a part of a model by its name, the others that lie beside it.
 pub(crate) fn part_paths(path: &Path) -> Vec<PathBuf> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let names = part_names(&name).unwrap_or_else(|| vec![name.into_owned()]);
+    let names = gguf_parts(&name).unwrap_or_else(|| vec![name.into_owned()]);
     let paths = names.iter().map(|name| path.with_file_name(name));
     paths.filter(|path| path.is_file()).collect()
 }
@@ -58,7 +40,7 @@ pub(crate) fn open_all(path: &Path) -> Result<Vec<Gguf>, CheckpointError> {
         return Ok(vec![named]);
     };
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let Some(names) = part_names(&name).filter(|names| names.len() as u64 == count) else {
+    let Some(names) = gguf_parts(&name).filter(|names| names.len() as u64 == count) else {
         let reason = format!(
             "{COUNT}: is {count}, but a file's name that does not end in -00001-of-{count:05}.gguf \
              does not say what the other parts are called"

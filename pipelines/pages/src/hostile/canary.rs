@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use avocet_media::web::Resolve;
+use avocet_fetch::web::Resolve;
 
 /// Listens on one port of several loopback addresses, over TCP and UDP.
 pub(super) struct Canary {
@@ -124,5 +124,5 @@ impl Resolve for Names {
 
 /// Admits the allowed server's address beside public ones.
 pub(super) fn admits(address: IpAddr) -> bool {
-    address == IpAddr::V4(Ipv4Addr::LOCALHOST) || avocet_media::web::is_public(address)
+    address == IpAddr::V4(Ipv4Addr::LOCALHOST) || avocet_fetch::web::is_public(address)
 }

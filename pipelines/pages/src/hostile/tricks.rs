@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use avocet_media::web::{Fetcher, WebLimits};
+use avocet_fetch::web::{Fetcher, WebLimits};
 
 use super::canary::{Allowed, Canary, Names, admits};
 use super::{page, shown};

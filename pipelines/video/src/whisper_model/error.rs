@@ -33,7 +33,7 @@ pub enum WhisperModelError {
     },
     /// A package could not be had.
     #[error(transparent)]
-    Source(#[from] avocet_media::SourceError),
+    Source(#[from] avocet_fetch::SourceError),
     /// A file could not be read or written.
     #[error("{path:?}: {cause}")]
     Io {

@@ -19,7 +19,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use avocet_media::{SourceError, Sources, cache_folder};
+use avocet_fetch::{SourceError, Sources, cache_folder};
 use sha2::{Digest, Sha256};
 
 use ctranslate2::Ct2;

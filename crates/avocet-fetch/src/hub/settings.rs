@@ -4,8 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use avocet_media::CacheError;
-use avocet_media::cache::Surroundings;
+use crate::cache::{CacheError, Surroundings};
 use hf_hub::Cache;
 
 /// Where the hub and the cache are, and how patient a transfer is.

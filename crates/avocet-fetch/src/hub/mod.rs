@@ -14,6 +14,7 @@ mod error;
 #[cfg(test)]
 mod hostile;
 mod id;
+mod parts;
 #[cfg(test)]
 mod server;
 mod settings;
@@ -22,9 +23,10 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-use avocet_media::CacheError;
+use crate::CacheError;
 pub use error::HubError;
 pub use id::HubId;
+pub use parts::gguf_parts;
 pub use settings::HubSettings;
 
 use cache::Cached;

@@ -1,7 +1,7 @@
 //! Which files of a repository a model needs.
 
+use super::parts::gguf_parts;
 use super::{HubError, HubId};
-use crate::gguf::part_names;
 
 /// Longest configuration, tokenizer or index that is fetched.
 pub(super) const MAX_TEXT_BYTES: u64 = 256 << 20;
@@ -59,7 +59,7 @@ pub(super) fn parts(file: &str) -> Vec<String> {
     let (folder, name) = file
         .rsplit_once('/')
         .map_or(("", file), |(folder, name)| (folder, name));
-    match part_names(name) {
+    match gguf_parts(name) {
         Some(names) if folder.is_empty() => names,
         Some(names) => names
             .iter()
