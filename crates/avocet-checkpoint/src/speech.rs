@@ -6,8 +6,8 @@ use crate::families::gguf::Metadata;
 use crate::files;
 use avocet_text::turn::IMAGE_MARKER;
 use avocet_text::{
-    BosRule, ChatTemplate, Content, Gpt2Parts, HubSettings, ImageRule, Language, PromptForm,
-    SideFiles, SpmParts, Tokenizer, TokenizerError,
+    BosRule, ChatTemplate, Content, Gpt2Parts, ImageRule, Language, PromptForm, SideFiles,
+    SpmParts, Tokenizer, TokenizerConfig, TokenizerError,
 };
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -88,7 +88,7 @@ fn see(tokenizer: &mut Tokenizer, image: Option<u32>) -> std::result::Result<(),
 }
 
 /// The settings beside a tokenizer; each file may be absent.
-fn settings(folder: &Path) -> Result<HubSettings> {
+fn settings(folder: &Path) -> Result<TokenizerConfig> {
     let read = |name: &str| {
         let path = folder.join(name);
         let bytes = path.is_file().then(|| files::read(&path, MAX_SETTINGS));
@@ -99,7 +99,7 @@ fn settings(folder: &Path) -> Result<HubSettings> {
     let chat_template_json = read("chat_template.json")?;
     let chat_template_jinja = read("chat_template.jinja")?;
     let generation_config = read("generation_config.json")?;
-    HubSettings::parse(SideFiles {
+    TokenizerConfig::parse(SideFiles {
         tokenizer_config: tokenizer_config.as_deref(),
         special_tokens_map: special_tokens_map.as_deref(),
         chat_template_json: chat_template_json.as_deref(),

@@ -4,7 +4,7 @@
 //! Knows no tensor and reads no file; bytes come in, ids and masks go out.
 //!
 //! - [`Tokenizer`]: a model's, from its `tokenizer.json` or GGUF metadata; [`train_bpe`] learns one.
-//! - [`HubSettings`]: what the files beside a `tokenizer.json` say.
+//! - [`TokenizerConfig`]: what the files beside a `tokenizer.json` say.
 //! - [`Special`]: the six tokens of our own form, which no typed text can produce.
 //! - [`Turn`], [`Prompt`]: who says what, of text and pictures, and the ids and loss mask of it.
 //! - [`ChatTemplate`], [`PromptForm`]: the forms that public models expect.
@@ -33,5 +33,5 @@ pub use prompt::Prompt;
 pub use seen::ImageRule;
 pub use special::Special;
 pub use template::{ChatTemplate, Content, MONTHS};
-pub use tokenizer::{Gpt2Parts, HubSettings, SideFiles, SpmParts, Tokenizer, train_bpe};
+pub use tokenizer::{Gpt2Parts, SideFiles, SpmParts, Tokenizer, TokenizerConfig, train_bpe};
 pub use turn::{Part, Role, Turn};

@@ -1,9 +1,9 @@
 //! One model in several GGUF files, as llama.cpp's `llama-gguf-split` writes them:
 //! `NAME-00001-of-00003.gguf` and so on, the metadata in the first and tensors in all.
 
-use avocet_fetch::gguf_parts;
 use super::Gguf;
 use crate::error::CheckpointError;
+use avocet_fetch::gguf_parts;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

@@ -33,7 +33,7 @@ pub use gguf::Gpt2Parts;
 use library::Library;
 pub(crate) use pieces::{Broken, Joiner, Pieces};
 use post::Affixes;
-pub use settings::{HubSettings, SideFiles};
+pub use settings::{SideFiles, TokenizerConfig};
 use spm::SpmEncoder;
 pub use spm::SpmParts;
 pub use train::train_bpe;

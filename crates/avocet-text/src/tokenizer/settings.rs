@@ -26,7 +26,7 @@ pub struct SideFiles<'a> {
 
 /// What they say together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HubSettings {
+pub struct TokenizerConfig {
     /// Name of the token that begins texts.
     pub bos: Option<String>,
     /// Name of the token that ends them.
@@ -39,7 +39,7 @@ pub struct HubSettings {
     pub eos_ids: Vec<u32>,
 }
 
-impl HubSettings {
+impl TokenizerConfig {
     /// Reads the files. As in transformers, a template in a file of its own comes before the one
     /// in `tokenizer_config.json`, and that file's tokens before `special_tokens_map.json`'s.
     ///
@@ -161,7 +161,7 @@ mod tests {
             generation_config: Some(br#"{"eos_token_id": [2, 7]}"#),
             ..SideFiles::default()
         };
-        let settings = HubSettings::parse(files).unwrap();
+        let settings = TokenizerConfig::parse(files).unwrap();
         assert_eq!(settings.bos.as_deref(), Some("<s>"));
         assert_eq!(settings.eos.as_deref(), Some("</s>"));
         assert_eq!(settings.chat_template.as_deref(), Some("d"));
@@ -171,7 +171,10 @@ mod tests {
             ..files
         };
         assert_eq!(
-            HubSettings::parse(json).unwrap().chat_template.as_deref(),
+            TokenizerConfig::parse(json)
+                .unwrap()
+                .chat_template
+                .as_deref(),
             Some("own")
         );
         let jinja = SideFiles {
@@ -179,12 +182,15 @@ mod tests {
             ..json
         };
         assert_eq!(
-            HubSettings::parse(jinja).unwrap().chat_template.as_deref(),
+            TokenizerConfig::parse(jinja)
+                .unwrap()
+                .chat_template
+                .as_deref(),
             Some("first")
         );
         assert_eq!(
-            HubSettings::parse(SideFiles::default()).unwrap(),
-            HubSettings::default()
+            TokenizerConfig::parse(SideFiles::default()).unwrap(),
+            TokenizerConfig::default()
         );
     }
 
@@ -194,10 +200,10 @@ mod tests {
         let golden: Value = serde_json::from_str(golden).unwrap();
         let file = golden["tokenizer"].to_string();
         let tokenizer = Tokenizer::from_json(file.as_bytes()).unwrap();
-        let settings = HubSettings {
+        let settings = TokenizerConfig {
             eos: Some("<|eot_id|>".into()),
             eos_ids: vec![7, 128_009, 3, 7],
-            ..HubSettings::default()
+            ..TokenizerConfig::default()
         };
         let eot = tokenizer.id("<|eot_id|>").unwrap();
         assert_eq!(settings.stops(&tokenizer), [3, 7, eot]);
@@ -205,7 +211,7 @@ mod tests {
 
     #[test]
     fn broken_files_are_refused_by_name_and_field() {
-        let refused = |files: SideFiles<'_>| HubSettings::parse(files).unwrap_err().to_string();
+        let refused = |files: SideFiles<'_>| TokenizerConfig::parse(files).unwrap_err().to_string();
         let config = |bytes| SideFiles {
             tokenizer_config: Some(bytes),
             ..SideFiles::default()
