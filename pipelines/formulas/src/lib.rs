@@ -4,7 +4,7 @@
 //! grammar, files, texts -> [`normalise`] -> RaTeX's layout as outlines -> a picture with
 //! faces, sizes, colours and noise from the sample's own seed -> `avocet-data` shards.
 //!
-//! - [`run`], [`make`]: the whole pipeline; [`Kind`]: what can be made.
+//! - [`make`]: the whole pipeline; [`Kind`]: what can be made.
 //! - `grammar`: formulas at random; `extract`, `macros`: formulas of files; `tokens`, `clean`:
 //!   the one text that is drawn and answered; `normal`: the form of answers.
 //! - `typeset`, `katex`, `lettering`: LaTeX to outlines; `page`, `compose`, `texts`: running
@@ -36,5 +36,5 @@ pub use args::Args;
 pub use error::FormulasError;
 pub use kinds::Kind;
 pub use normal::normalise;
-pub use run::{make, run};
+pub use run::make;
 pub use split::is_held_out;

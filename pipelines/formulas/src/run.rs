@@ -2,7 +2,7 @@
 //! order into shards.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
@@ -32,15 +32,6 @@ const MAX_FILE: u64 = 16 << 20;
 const STACK: usize = 16 << 20;
 /// What the sides of a formula's picture may be.
 const SIDES: Range<usize> = 32..4097;
-
-/// Makes the dataset and prints what is in it.
-///
-/// Errors as [`make`] does.
-pub fn run(args: &Args) -> Result<(), FormulasError> {
-    let text = make(args)?.summary(&args.output);
-    let told = std::io::stdout().write_all(text.as_bytes());
-    told.map_err(FormulasError::io(Path::new("standard output")))
-}
 
 /// Makes the dataset, or the rest of one that was begun.
 ///

@@ -4,7 +4,7 @@
 //! packages (fetched by `avocet-media`) -> [`Artist`] per kind (sprites, outlines and
 //! words read once) -> [`Drawn`] per sample, from its own seed -> `avocet-data` shards.
 //!
-//! - [`run`], [`make`]: the whole pipeline; [`Kind`], [`Split`]: what can be made.
+//! - [`make`]: the whole pipeline; [`Kind`], [`Split`]: what can be made.
 //! - `canvas`, `background`, `sprite`, `fonts`: painting.
 //!   Other pipelines that draw paint with the same ones.
 //! - `shapes`, `easy_vqa`, `flags`, `continents`, `emoji`, `text`, `prices`: the kinds;
@@ -49,6 +49,6 @@ pub use fonts::{Curve, Face, Glyph, characters, family, glyph};
 pub use kinds::{FAMILIES, Kind, Split, UNSEEN_FAMILIES};
 pub use lines::is_held_out;
 pub use packages::Package;
-pub use run::{make, run};
+pub use run::make;
 pub use text::ink_and_field;
 pub use wording::{TEXT as TEXT_QUESTIONS, ask};

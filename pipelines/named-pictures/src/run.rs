@@ -1,6 +1,5 @@
 //! The pipeline: sample numbers to pictures, on all cores, and in order into shards.
 
-use std::io::Write;
 use std::ops::Range;
 
 use avocet_data::shard::{Manifest, Recipe, Writer};
@@ -21,16 +20,6 @@ use crate::packages::Package;
 const DRAWN_AT_ONCE: usize = 512;
 /// The longest line that can be asked for.
 const MOST_CHARS: usize = 64;
-
-/// Makes the dataset and prints what is in it.
-///
-/// Errors as [`make`] does.
-pub fn run(args: &Args) -> Result<(), NamedPicturesError> {
-    let text = make(args)?.summary(&args.output);
-    // The dataset is whole even when nobody reads about it.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    Ok(())
-}
 
 /// Makes the dataset, or the rest of one that was begun.
 ///

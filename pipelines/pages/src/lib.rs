@@ -4,7 +4,7 @@
 //! [`Renderer`] (a real Chromium without a network) -> [`Rendered`] (a picture and what is
 //! [`Seen`] on it) -> `questions` -> `avocet-data` shards.
 //!
-//! - [`run`], [`make`]: the whole pipeline. [`address`]: one page for `avocet ask`.
+//! - [`make`]: the whole pipeline. [`address`]: one page for `avocet ask`.
 //! - [`chromium`]: the browser process; `render`: one page in it; [`synthetic`]: made-up pages;
 //!   `closer`: parts of them.
 
@@ -34,7 +34,7 @@ mod wording;
 pub use args::{Args, Split};
 pub use error::{PagesError, RenderError};
 pub use gate::Gate;
-pub use make::{make, run};
+pub use make::make;
 pub use one::{Shown, address, file};
 pub use render::{RenderLimits, Rendered};
 pub use renderer::Renderer;

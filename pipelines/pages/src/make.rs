@@ -1,7 +1,7 @@
 //! The pipeline: inputs to pages in browsers, one browser a job, and in order into shards.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -36,16 +36,6 @@ use crate::view::{Extent, View};
 const AHEAD: usize = 8;
 /// Where made-up pages come from, and their licence.
 const OURS: (&str, &str) = ("synthetic", "CC0-1.0");
-
-/// Makes the dataset and prints what is in it.
-///
-/// Errors as [`make`] does.
-pub fn run(args: &Args) -> Result<(), PagesError> {
-    let text = make(args)?.summary(&args.output);
-    // The dataset is whole even when nobody reads about it.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    Ok(())
-}
 
 /// Makes the dataset, or the rest of one that was begun.
 ///

@@ -5,7 +5,7 @@
 //!
 //! - `wordnet`: synsets out of WordNet's files; `questions`: what is asked about them.
 //! - `html`: text out of pages; `documents`: texts cut to a length that is read at once.
-//! - [`run`], [`make`]: the whole pipeline.
+//! - [`make`]: the whole pipeline.
 
 mod args;
 mod documents;
@@ -21,4 +21,4 @@ pub use documents::{Block, keyboard, paragraphs, placed_paragraphs};
 pub use error::PlainTextError;
 pub use html::{blocks, placed_blocks};
 pub use inputs::{Input, read};
-pub use make::{make, run, split_of};
+pub use make::{make, split_of};

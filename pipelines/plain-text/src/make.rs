@@ -14,7 +14,6 @@ use avocet_text::Turn;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
-use std::io::Write;
 use std::path::Path;
 
 /// One input in so many is kept for testing.
@@ -28,13 +27,6 @@ const LISTS: [&str; 6] = [
     "index.html",
     "changelog",
 ];
-
-/// Makes the dataset and prints what is in it.
-pub fn run(args: &Args) -> Result<(), PlainTextError> {
-    let text = make(args)?.summary(&args.output);
-    let told = std::io::stdout().write_all(text.as_bytes());
-    told.map_err(PlainTextError::io(Path::new("standard output")))
-}
 
 /// Makes the dataset, or the rest of one that was begun.
 ///

@@ -1,7 +1,6 @@
 //! The pipeline: videos to aligned samples, several at a time, and in order into shards.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use avocet_data::Sample;
@@ -24,16 +23,6 @@ use crate::watch::{duration_s, look_through, stills};
 
 /// The longest transcript that is read.
 const MAX_TRANSCRIPT_BYTES: u64 = 64 << 20;
-
-/// Makes the dataset and prints what is in it.
-///
-/// Errors as [`make`] does.
-pub fn run(args: &Args) -> Result<(), VideoError> {
-    let text = make(args)?.summary(&args.output);
-    // The dataset is whole even when nobody reads about it.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    Ok(())
-}
 
 /// Makes the dataset, or the rest of one that was begun, with Whisper.
 ///
