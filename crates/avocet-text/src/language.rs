@@ -370,14 +370,6 @@ impl Language {
             Kind::Hub(_) => None,
         }
     }
-
-    /// A public model's tokenizer, if it is one.
-    pub fn hub_tokenizer(&self) -> Option<&HubTokenizer> {
-        match &self.kind {
-            Kind::Own(_) => None,
-            Kind::Hub(hub) => Some(&hub.tokenizer),
-        }
-    }
 }
 
 fn own_as_written(tokenizer: &Tokenizer, text: &str) -> Vec<u32> {

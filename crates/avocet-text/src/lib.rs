@@ -6,7 +6,6 @@
 //! - [`Tokenizer`]: byte-level BPE, trained here or loaded from checked bytes.
 //! - [`HubTokenizer`]: a public model's, from its `tokenizer.json` or GGUF metadata.
 //! - [`HubSettings`]: what the files beside a `tokenizer.json` say.
-//! - [`StreamDecoder`]: ids back to whole UTF-8 pieces, one id at a time.
 //! - [`Special`]: the six tokens that no typed text can produce.
 //! - [`Turn`], [`prompt`]: who says what, of text and pictures, and the ids and loss mask of it.
 //! - [`ChatTemplate`], [`PromptForm`]: the forms that public models expect.
@@ -36,7 +35,6 @@ pub use language::{BosRule, Language, TextStream};
 pub use prompt::Prompt;
 pub use seen::ImageRule;
 pub use special::Special;
-pub use stream::StreamDecoder;
 pub use template::{ChatTemplate, Content, MONTHS};
 pub use tokenizer::Tokenizer;
 pub use turn::{Part, Role, Turn};

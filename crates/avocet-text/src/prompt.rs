@@ -47,19 +47,6 @@ impl Prompt {
             self.extend(encode(text), answer);
         }
     }
-
-    /// For each token the index of the latest image at or before it.
-    pub fn latest_image(&self, tokenizer: &Tokenizer) -> Vec<Option<u32>> {
-        let image = tokenizer.special(Special::Image);
-        let mut latest = None;
-        let step = |&id: &u32| {
-            if id == image {
-                latest = Some(latest.map_or(0, |index| index + 1));
-            }
-            latest
-        };
-        self.ids.iter().map(step).collect()
-    }
 }
 
 /// Encodes a finished conversation, as for training or scoring.
@@ -72,7 +59,7 @@ pub fn encode(tokenizer: &Tokenizer, turns: &[Turn]) -> Prompt {
 }
 
 /// Encodes a conversation and opens the model's turn, as for generation.
-pub fn encode_question(tokenizer: &Tokenizer, turns: &[Turn]) -> Prompt {
+pub(crate) fn encode_question(tokenizer: &Tokenizer, turns: &[Turn]) -> Prompt {
     let mut prompt = encode(tokenizer, turns);
     prompt.push(tokenizer.special(Special::Assistant), false);
     prompt
@@ -155,14 +142,6 @@ mod tests {
             "a red bicycle<|end|>flag<|end|>"
         );
         assert_eq!(prompt.ids[prompt.ids.len() - 5..].len(), "flag".len() + 1);
-    }
-
-    #[test]
-    fn a_token_sees_the_latest_image_before_it() {
-        let tokenizer = tokenizer();
-        let prompt = encode(&tokenizer, &[Turn::marked("a<image><image>b")]);
-        let latest = prompt.latest_image(&tokenizer);
-        assert_eq!(latest, [None, None, Some(0), Some(1), Some(1)]);
     }
 
     #[test]

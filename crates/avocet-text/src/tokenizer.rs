@@ -114,7 +114,7 @@ impl Tokenizer {
     }
 
     /// Whether `id` is a special token.
-    pub fn is_special(&self, id: u32) -> bool {
+    pub(crate) fn is_special(&self, id: u32) -> bool {
         self.special_ids.contains(&id)
     }
 

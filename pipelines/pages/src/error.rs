@@ -78,7 +78,7 @@ impl RenderError {
     }
 
     /// Whether the same page may well succeed in a fresh browser.
-    pub fn may_pass(&self) -> bool {
+    pub(crate) fn may_pass(&self) -> bool {
         let lasting = matches!(
             self,
             Self::Browser(

@@ -237,10 +237,14 @@ fn our_own_language_is_todays() {
     ];
     let prompt = language.question(&turns).unwrap();
     assert_eq!(prompt, prompt::encode_question(&tokenizer, &turns));
-    let latest = prompt.latest_image(&tokenizer);
-    let seen = latest
-        .iter()
-        .map(|image| image.map_or((0, 0), |index| (index, index + 1)));
+    let image = tokenizer.special(Special::Image);
+    let mut latest = (0, 0);
+    let seen = prompt.ids.iter().map(|&id| {
+        if id == image {
+            latest = (latest.1, latest.1 + 1);
+        }
+        latest
+    });
     assert_eq!(language.seen_images(&prompt.ids), seen.collect::<Vec<_>>());
     assert_eq!(language.num_images(&prompt.ids), 2);
     let written = language.as_written("<|user|>a<|image|><|end|>").unwrap();
