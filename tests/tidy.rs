@@ -44,18 +44,14 @@ const EDGES: &[(&str, &[&str])] = &[
             "avocet-text",
         ],
     ),
+    ("drawing", &["avocet-media"]),
     (
         "named-pictures",
-        &["avocet-text", "avocet-media", "avocet-data"],
+        &["avocet-text", "avocet-media", "avocet-data", "drawing"],
     ),
     (
         "pages",
-        &[
-            "avocet-text",
-            "avocet-media",
-            "avocet-data",
-            "named-pictures",
-        ],
+        &["avocet-text", "avocet-media", "avocet-data", "drawing"],
     ),
     (
         "plain-text",
@@ -68,6 +64,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "avocet-text",
             "avocet-media",
             "avocet-data",
+            "drawing",
             "named-pictures",
             "plain-text",
         ],

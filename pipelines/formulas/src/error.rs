@@ -65,7 +65,7 @@ pub enum FormulasError {
     Source(#[from] avocet_media::SourceError),
     /// A package's typefaces could not be read.
     #[error(transparent)]
-    Package(#[from] named_pictures::NamedPicturesError),
+    Package(#[from] drawing::PackageError),
     /// The dataset could not be written.
     #[error(transparent)]
     Data(#[from] avocet_data::DataError),

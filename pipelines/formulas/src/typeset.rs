@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
 use ab_glyph::Point;
-use named_pictures::{Curve, Rgb};
+use drawing::{Curve, Rgb};
 use ratex_font::FontId;
 use ratex_layout::{LayoutOptions, layout, to_display_list, validate_layout};
 use ratex_types::color::Color;

@@ -3,12 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use drawing::{Canvas, Package};
 use tempfile::TempDir;
 
 use crate::artist::Artist;
-use crate::canvas::Canvas;
 use crate::kinds::{Kind, Split};
-use crate::packages::Package;
 
 /// Packages in a folder of their own, removed afterwards.
 pub struct Fixture {

@@ -2,13 +2,13 @@
 //! random strings, and which of them are kept for the test.
 
 use avocet_text::MONTHS;
+use drawing::wording::upper_first;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
 use crate::Split;
-use crate::wording::upper_first;
 
 /// Of 256 strings, how many belong to the test.
 const HELD_OUT_OF_256: u8 = 6;

@@ -6,6 +6,7 @@ use avocet_data::shard::{Manifest, Recipe, Writer};
 use avocet_data::{Content, Sample};
 use avocet_media::Sources;
 use avocet_text::Turn;
+use drawing::Package;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 use serde_json::json;
@@ -14,7 +15,6 @@ use crate::args::Args;
 use crate::artist::{Artist, Drawing};
 use crate::error::NamedPicturesError;
 use crate::kinds::Kind;
-use crate::packages::Package;
 
 /// Samples drawn at once before they are written.
 const DRAWN_AT_ONCE: usize = 512;
@@ -28,13 +28,6 @@ const MOST_CHARS: usize = 64;
 pub fn make(args: &Args) -> Result<Manifest, NamedPicturesError> {
     check(args)?;
     let sources = Sources::open(args.manifest.as_deref())?;
-    let package = |name: &&str| -> Result<Package, NamedPicturesError> {
-        Ok(Package {
-            name: (*name).to_owned(),
-            root: sources.folder(name)?,
-            licence: sources.get(name)?.licence.clone(),
-        })
-    };
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(args.jobs)
         .build()?;
@@ -43,7 +36,7 @@ pub fn make(args: &Args) -> Result<Manifest, NamedPicturesError> {
         let packages = kind
             .packages()
             .iter()
-            .map(package)
+            .map(|name| Package::open(&sources, name))
             .collect::<Result<Vec<_>, _>>()?;
         let artist = pool.install(|| Artist::load(kind, args.split, args.max_chars, &packages))?;
         if !artist.left_out.is_empty() {
