@@ -45,6 +45,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("drawing", &["avocet-media"]),
+    ("reading", &[]),
     (
         "named-pictures",
         &["avocet-text", "avocet-media", "avocet-data", "drawing"],
@@ -55,7 +56,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     (
         "plain-text",
-        &["avocet-text", "avocet-media", "avocet-data"],
+        &["avocet-text", "avocet-media", "avocet-data", "reading"],
     ),
     ("video", &["avocet-text", "avocet-media", "avocet-data"]),
     (
@@ -66,10 +67,13 @@ const EDGES: &[(&str, &[&str])] = &[
             "avocet-data",
             "drawing",
             "named-pictures",
-            "plain-text",
+            "reading",
         ],
     ),
-    ("textbooks", &["avocet-text", "avocet-data", "plain-text"]),
+    (
+        "textbooks",
+        &["avocet-text", "avocet-data", "plain-text", "reading"],
+    ),
     (
         "avocet",
         &[

@@ -1,9 +1,8 @@
 //! The pipeline: every input to samples, every sample into a shard.
 
 use crate::args::{Args, Split};
-use crate::documents::{join, keyboard, paragraphs};
+use crate::documents::join;
 use crate::error::PlainTextError;
-use crate::html;
 use crate::inputs::{self, Input, Material};
 use crate::questions;
 use crate::wordnet::{Kinds, Speech, Synset};
@@ -139,22 +138,22 @@ impl Maker {
             Material::Page(_) if LISTS.iter().any(|list| input.name.contains(list)) => {
                 Ok(Err("a list of other pages"))
             }
-            Material::Page(path) => self.of_text(input, inputs::read(path)?, html::blocks),
-            Material::File(path) => self.of_text(input, inputs::read(path)?, paragraphs),
+            Material::Page(path) => self.of_text(input, path, reading::blocks),
+            Material::File(path) => self.of_text(input, path, reading::paragraphs),
         }
     }
 
     fn of_text(
         &self,
         input: &Input,
-        text: Result<String, &'static str>,
+        path: &Path,
         blocks: impl Fn(&str) -> Vec<String>,
     ) -> Result<Result<Vec<Sample>, &'static str>, PlainTextError> {
-        let text = match text {
+        let text = match reading::read(path).map_err(PlainTextError::io(path))? {
             Ok(text) => text,
             Err(reason) => return Ok(Err(reason)),
         };
-        let documents = join(&blocks(&keyboard(&text)), self.longest);
+        let documents = join(&blocks(&reading::keyboard(&text)), self.longest);
         if documents.is_empty() {
             return Ok(Err("hardly any text"));
         }

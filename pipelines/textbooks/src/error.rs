@@ -5,9 +5,6 @@ use std::path::{Path, PathBuf};
 /// Why the pipeline stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum TextbooksError {
-    /// A file could not be read.
-    #[error(transparent)]
-    Text(#[from] plain_text::PlainTextError),
     /// The dataset could not be written.
     #[error(transparent)]
     Data(#[from] avocet_data::DataError),
@@ -19,7 +16,7 @@ pub enum TextbooksError {
         /// What is wrong with it.
         cause: avocet_data::SampleError,
     },
-    /// What the model said could not be kept for a later run.
+    /// A file could not be read, or what the model said could not be kept for a later run.
     #[error("{path:?}: {cause}")]
     Io {
         /// The file.
