@@ -44,35 +44,57 @@ const EDGES: &[(&str, &[&str])] = &[
             "avocet-text",
         ],
     ),
+    ("pipeline", &["avocet-data"]),
     ("drawing", &["avocet-media"]),
     ("reading", &[]),
     (
         "named-pictures",
-        &["avocet-text", "avocet-media", "avocet-data", "drawing"],
+        &[
+            "avocet-text",
+            "avocet-media",
+            "avocet-data",
+            "pipeline",
+            "drawing",
+        ],
     ),
     (
         "pages",
-        &["avocet-text", "avocet-media", "avocet-data", "drawing"],
+        &[
+            "avocet-text",
+            "avocet-media",
+            "avocet-data",
+            "pipeline",
+            "drawing",
+        ],
     ),
     (
         "plain-text",
-        &["avocet-text", "avocet-media", "avocet-data", "reading"],
+        &[
+            "avocet-text",
+            "avocet-media",
+            "avocet-data",
+            "pipeline",
+            "reading",
+        ],
     ),
-    ("video", &["avocet-text", "avocet-media", "avocet-data"]),
+    (
+        "video",
+        &["avocet-text", "avocet-media", "avocet-data", "pipeline"],
+    ),
     (
         "formulas",
         &[
             "avocet-text",
             "avocet-media",
             "avocet-data",
+            "pipeline",
             "drawing",
-            "named-pictures",
             "reading",
         ],
     ),
     (
         "textbooks",
-        &["avocet-text", "avocet-data", "plain-text", "reading"],
+        &["avocet-text", "avocet-data", "pipeline", "reading"],
     ),
     (
         "avocet",
@@ -103,6 +125,7 @@ const KEPT_OUT: &[(&str, &[&str])] = &[
         "clap",
         &[
             "avocet",
+            "pipeline",
             "named-pictures",
             "plain-text",
             "video",

@@ -47,6 +47,9 @@ pub enum FormulasError {
         /// The split.
         split: &'static str,
     },
+    /// There is no run of that number.
+    #[error(transparent)]
+    Rank(#[from] pipeline::RankError),
     /// A setting outside its range.
     #[error("--{flag} is {got}, but must be {range}")]
     Flag {

@@ -5,7 +5,7 @@ use avocet_media::Sources;
 use avocet_text::Turn;
 use drawing::wording::ask;
 use drawing::{FAMILIES, Face, Package, family};
-use named_pictures::Split;
+use pipeline::Split;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -95,7 +95,7 @@ impl Press {
             texts,
             sources,
             split: args.split,
-            seed: args.seed,
+            seed: args.run.seed,
             difficulty: args.difficulty,
             room: Room {
                 width: args.max_width,

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use avocet_media::Sources;
-use named_pictures::Split;
+use pipeline::Split;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;

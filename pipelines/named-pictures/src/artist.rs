@@ -1,6 +1,7 @@
 //! What draws the samples of one kind: everything read once, then any sample by number.
 
 use drawing::Package;
+use pipeline::Split;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -10,7 +11,7 @@ use crate::continents::Continents;
 use crate::drawn::Drawn;
 use crate::easy_vqa::EasyVqa;
 use crate::error::NamedPicturesError;
-use crate::kinds::{Kind, Split};
+use crate::kinds::Kind;
 use crate::named_sprites::NamedSprites;
 use crate::text::Texts;
 use crate::{emoji, flags, prices, shapes, words};

@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use avocet_data::Truth;
 use drawing::Package;
 use drawing::wording::ask;
+use pipeline::Split;
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::Split;
 use crate::drawn::Drawn;
 use crate::error::NamedPicturesError;
 use crate::flags;

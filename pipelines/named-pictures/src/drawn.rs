@@ -6,11 +6,10 @@
 
 use avocet_data::Truth;
 use drawing::{Background, Canvas, Rgb, between};
+use pipeline::Split;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
-
-use crate::Split;
 
 /// A picture, a question about it and the answer.
 #[derive(Debug, Clone, PartialEq)]

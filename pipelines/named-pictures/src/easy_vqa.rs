@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use avocet_data::Truth;
 use drawing::Package;
+use pipeline::Split;
 
-use crate::Split;
 use crate::drawn::Drawn;
 use crate::error::NamedPicturesError;
 use crate::shapes::{COLOURS, SHAPES};

@@ -6,6 +6,9 @@ pub enum NamedPicturesError {
     /// A file inside a package is of no use.
     #[error(transparent)]
     Package(#[from] drawing::PackageError),
+    /// There is no run of that number.
+    #[error(transparent)]
+    Rank(#[from] pipeline::RankError),
     /// A setting outside its range.
     #[error("--{flag} is {got}, but must be {range}")]
     Flag {

@@ -1,7 +1,8 @@
-//! The kinds of pictures, the splits, and which packages each needs.
+//! The kinds of pictures, and which packages each needs.
 
 use clap::ValueEnum;
 use drawing::{FAMILIES, UNSEEN_FAMILIES};
+use pipeline::Split;
 
 /// What is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
@@ -22,15 +23,6 @@ pub enum Kind {
     Prices,
     /// Easy-VQA's own pictures and questions.
     EasyVqa,
-}
-
-/// What the samples are for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Split {
-    /// To learn from.
-    Train,
-    /// Sizes, backgrounds and strings that training never shows.
-    Test,
 }
 
 impl Kind {
@@ -84,16 +76,6 @@ impl Kind {
             Self::EasyVqa => &["easy-vqa"],
         };
         [own, self.families()].concat()
-    }
-}
-
-impl Split {
-    /// As on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Test => "test",
-        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! packages (fetched by `avocet-media`) -> [`Artist`] per kind (sprites, outlines and
 //! words read once) -> [`Drawn`] per sample, from its own seed -> `avocet-data` shards.
 //!
-//! - [`make`]: the whole pipeline; [`Kind`], [`Split`]: what can be made.
+//! - [`make`]: the whole pipeline; [`Kind`]: what can be made.
 //! - `shapes`, `easy_vqa`, `flags`, `continents`, `emoji`, `text`, `prices`: the kinds;
 //!   `wording`, `shape_questions`, `lines`: what is asked and written; `drawing` paints it.
 
@@ -34,5 +34,5 @@ pub use args::Args;
 pub use artist::{Artist, Drawing};
 pub use drawn::Drawn;
 pub use error::NamedPicturesError;
-pub use kinds::{Kind, Split};
+pub use kinds::Kind;
 pub use run::make;

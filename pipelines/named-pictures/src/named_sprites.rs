@@ -2,11 +2,11 @@
 
 use avocet_data::Truth;
 use drawing::wording::{ask, ask_about};
+use pipeline::Split;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::Split;
 use crate::drawn::{Drawn, background, field_colours, size, weather};
 use crate::error::NamedPicturesError;
 use crate::sprite::{Placement, Sprite};

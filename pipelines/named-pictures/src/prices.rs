@@ -9,11 +9,11 @@ use ab_glyph::Point;
 use ab_glyph_rasterizer::{Point as Dot, Rasterizer};
 use drawing::wording::{self, ask, ask_about};
 use drawing::{Background, Canvas, Face, Layout, Rgb, between, currency, ink_and_field, price};
+use pipeline::Split;
 use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
-use crate::Split;
 use crate::artist::Drawing;
 use crate::drawn::Drawn;
 use crate::error::NamedPicturesError;

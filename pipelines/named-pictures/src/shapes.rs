@@ -3,11 +3,11 @@
 
 use avocet_data::Truth;
 use drawing::{Canvas, Rgb, between};
+use pipeline::Split;
 use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
-use crate::Split;
 use crate::drawn::{Drawn, background, size, weather};
 use crate::error::NamedPicturesError;
 use crate::shape_questions::ask;

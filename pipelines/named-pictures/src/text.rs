@@ -6,11 +6,11 @@ use ab_glyph_rasterizer::Rasterizer;
 use avocet_data::Truth;
 use drawing::wording::ask;
 use drawing::{Background, Canvas, Curve, Face, Layout, ink_and_field};
+use pipeline::Split;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::Split;
 use crate::artist::Drawing;
 use crate::drawn::Drawn;
 use crate::error::NamedPicturesError;

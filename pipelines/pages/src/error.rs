@@ -95,6 +95,9 @@ impl RenderError {
 /// Why a run of the pipeline stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum PagesError {
+    /// There is no run of that number.
+    #[error(transparent)]
+    Rank(#[from] pipeline::RankError),
     /// A setting outside its range.
     #[error("--{flag} is {got}, but must be {range}")]
     Flag {

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use avocet_media::{SourceError, Sources};
 use drawing::{FAMILIES, UNSEEN_FAMILIES};
-
-use crate::args::Split;
+use pipeline::Split;
 
 /// Most families of one package.
 const OF_A_PACKAGE: usize = 3;

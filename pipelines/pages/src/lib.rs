@@ -25,13 +25,13 @@ mod renderer;
 mod rounds;
 mod scripts;
 mod seen;
-mod share;
+mod split;
 mod synthetic;
 mod view;
 mod visit;
 mod wording;
 
-pub use args::{Args, Split};
+pub use args::Args;
 pub use error::{PagesError, RenderError};
 pub use make::make;
 pub use one::{Shown, address, file};

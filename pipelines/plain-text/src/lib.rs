@@ -15,6 +15,6 @@ mod make;
 mod questions;
 mod wordnet;
 
-pub use args::{Args, Split};
+pub use args::Args;
 pub use error::PlainTextError;
-pub use make::{make, split_of};
+pub use make::make;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use plain_text::{Split, split_of};
+use pipeline::Split;
 use reading::{keyboard, placed_blocks, placed_paragraphs, read};
 
 use crate::error::TextbooksError;
@@ -41,7 +41,7 @@ pub(crate) fn books(paths: &[PathBuf], split: Split) -> Result<Vec<Book>, Textbo
         }
         named.push((format!("file/{name}"), path));
     }
-    named.retain(|(name, _)| split_of(name) == split);
+    named.retain(|(name, _)| Split::of_name(name) == split);
     if named.is_empty() {
         let other = match split {
             Split::Train => Split::Test,

@@ -46,14 +46,9 @@ pub enum TextbooksError {
         /// The part that they belong to.
         other: &'static str,
     },
-    /// The runs are numbered from 0 to one less than their number.
-    #[error("--rank {rank} of --world {world}: must be below it")]
-    Rank {
-        /// Number of this run.
-        rank: u64,
-        /// How many there are.
-        world: u64,
-    },
+    /// There is no run of that number.
+    #[error("--rank {} of --world {}: must be below it", .0.rank, .0.world)]
+    Rank(#[from] pipeline::RankError),
     /// A licence is the least that is said about a text.
     #[error("--licence is empty: name it, or leave the flag away")]
     Licence,
