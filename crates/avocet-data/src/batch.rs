@@ -213,21 +213,6 @@ impl Batch {
         }
     }
 
-    /// Packs samples in order.
-    ///
-    /// Errors if a picture does not decode.
-    pub fn from_samples(
-        samples: &[Sample],
-        language: &Language,
-        shape: &BatchShape,
-    ) -> Result<Self, SampleError> {
-        let mut batch = Self::new();
-        for sample in samples {
-            batch.push(Prepared::new(sample, language, shape)?);
-        }
-        Ok(batch)
-    }
-
     /// Appends one sample.
     pub fn push(&mut self, sample: Prepared) {
         let first_image = self.grids.len() as u32;
@@ -263,11 +248,6 @@ impl Batch {
     pub fn num_patches(&self) -> usize {
         self.grids.iter().map(|(rows, cols)| rows * cols).sum()
     }
-
-    /// Tokens that are learned.
-    pub fn num_targets(&self) -> usize {
-        self.weights.iter().filter(|&&weight| weight > 0.0).count()
-    }
 }
 
 #[cfg(test)]
@@ -291,6 +271,14 @@ mod tests {
 
     fn special(special: Special) -> u32 {
         language().as_written(special.name()).unwrap()[0]
+    }
+
+    fn packed(samples: &[Sample]) -> Batch {
+        let mut batch = Batch::new();
+        for sample in samples {
+            batch.push(Prepared::new(sample, &language(), &SHAPE).unwrap());
+        }
+        batch
     }
 
     fn picture(width: usize, height: usize, shade: u8) -> Vec<u8> {
@@ -324,7 +312,7 @@ mod tests {
 
     #[test]
     fn rows_predict_the_next_token_and_only_answers_are_learned() {
-        let batch = Batch::from_samples(&[question(0, "cat")], &language(), &SHAPE).unwrap();
+        let batch = packed(&[question(0, "cat")]);
         assert_eq!(batch.ids[1..], batch.targets[..batch.ids.len() - 1]);
         let learned: Vec<u32> = batch
             .targets
@@ -335,7 +323,6 @@ mod tests {
         let mut expected = language().opening("cat").unwrap();
         expected.push(special(Special::End));
         assert_eq!(learned, expected);
-        assert_eq!(batch.num_targets(), expected.len());
     }
 
     #[test]
@@ -348,7 +335,7 @@ mod tests {
         let two = Sample::new("k", "s", "l", images, Content::Turns(turns)).unwrap();
         let document = Sample::document(FROM, "plain").unwrap();
         let samples = [question(1, "cat"), document, two];
-        let batch = Batch::from_samples(&samples, &language(), &SHAPE).unwrap();
+        let batch = packed(&samples);
         assert_eq!(batch.grids, [(1, 2), (1, 1), (2, 1)]);
         assert_eq!(batch.truths, [Some(Truth::Name("cat".into())), None, None]);
         assert_eq!(batch.kinds, ["vqa", "vqa", "k"]);
@@ -375,7 +362,7 @@ mod tests {
     fn a_long_document_is_cut_and_every_token_of_it_is_learned_once() {
         let text = "0123456789".repeat(20);
         let sample = Sample::document(FROM, &text).unwrap();
-        let batch = Batch::from_samples(&[sample], &language(), &SHAPE).unwrap();
+        let batch = packed(&[sample]);
         let all = language().document(&[Part::Text(text)]).unwrap().ids;
         assert_eq!(batch.targets, all[1..]);
         assert_eq!(batch.ids, all[..all.len() - 1]);
@@ -393,7 +380,7 @@ mod tests {
         });
         let sample = Sample::interleaved(FROM, pieces.collect()).unwrap();
         let samples = [question(1, "cat"), sample];
-        let batch = Batch::from_samples(&samples, &language(), &SHAPE).unwrap();
+        let batch = packed(&samples);
         assert_eq!(batch.grids, [(1, 2), (1, 1), (2, 1), (3, 1)]);
         let start = batch.offsets[1];
         assert!(batch.num_texts() > 4);
@@ -416,10 +403,10 @@ mod tests {
     #[test]
     fn a_plain_text_may_speak_of_the_marker() {
         let sample = Sample::document(FROM, "an <image> tag").unwrap();
-        let batch = Batch::from_samples(&[sample], &language(), &SHAPE).unwrap();
+        let batch = packed(&[sample]);
         assert!(!batch.ids.contains(&special(Special::Image)));
         assert!(batch.seen_images.iter().all(|seen| *seen == (0, 0)));
-        assert_eq!(batch.num_targets(), batch.ids.len());
+        assert!(batch.weights.iter().all(|&w| w > 0.0));
     }
 
     #[test]
@@ -432,7 +419,7 @@ mod tests {
         let answer = Turn::assistant("<image>");
         let image = picture(4, 4, 8);
         let asked = Sample::question(FROM, image, None, "<image>?", answer).unwrap();
-        let batch = Batch::from_samples(&[document, asked], &language(), &SHAPE).unwrap();
+        let batch = packed(&[document, asked]);
         let image = special(Special::Image);
         let places = batch.ids.iter().filter(|&&id| id == image).count();
         assert_eq!((places, batch.num_images()), (2, 2));
@@ -445,7 +432,7 @@ mod tests {
     #[test]
     fn a_conversation_is_cut_off_at_the_context() {
         let long = question(3, &"z".repeat(500));
-        let batch = Batch::from_samples(&[long], &language(), &SHAPE).unwrap();
+        let batch = packed(&[long]);
         assert_eq!(batch.offsets, [0, 40]);
     }
 
@@ -453,7 +440,7 @@ mod tests {
     fn a_picture_that_does_not_decode_is_named() {
         let answer = Turn::assistant("x");
         let bad = Sample::question(FROM, b"GIF89a?".to_vec(), None, "?", answer).unwrap();
-        let error = Batch::from_samples(&[bad], &language(), &SHAPE)
+        let error = Prepared::new(&bad, &language(), &SHAPE)
             .unwrap_err()
             .to_string();
         assert!(

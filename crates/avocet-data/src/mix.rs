@@ -209,7 +209,7 @@ impl Mixture {
     }
 
     /// Counts the tokens of a sample just drawn, for the report.
-    pub fn count_tokens(&mut self, draw: Draw, tokens: u64) {
+    pub(crate) fn count_tokens(&mut self, draw: Draw, tokens: u64) {
         if let Some(progress) = self.position.sources.get_mut(draw.source) {
             progress.tokens += tokens;
             if draw.epoch == 0 {

@@ -56,12 +56,6 @@ impl KeyRanges {
     pub fn as_slice(&self) -> &[(u32, u32)] {
         &self.ranges
     }
-
-    /// Number of keys that query `i` sees.
-    pub fn num_keys(&self, i: usize) -> usize {
-        let (lo, hi) = self.ranges[i];
-        hi.saturating_sub(lo) as usize
-    }
 }
 
 #[cfg(test)]
@@ -80,6 +74,5 @@ mod tests {
     #[test]
     fn new_rows_see_the_cache_and_what_precedes_them() {
         assert_eq!(KeyRanges::causal_after(3, 2).as_slice(), [(0, 4), (0, 5)]);
-        assert_eq!(KeyRanges::new(vec![(4, 4), (5, 2)]).num_keys(1), 0);
     }
 }

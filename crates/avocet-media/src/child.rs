@@ -25,15 +25,14 @@ use serde::de::DeserializeOwned;
 
 pub use error::ChildError;
 pub use protocol::{
-    Envelope, MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, Refusal, Served, header_bytes, read_block,
-    write_message,
+    Envelope, MAX_HEADER_BYTES, Refusal, Served, header_bytes, read_block, write_message,
 };
 pub use request::{
     AudioRequest, FilePath, FramesRequest, ProbeRequest, Request, ScanRequest, StillRequest,
 };
 
 use crate::system_limits::{GroupMemory, SystemLimit, TooSmall, too_small};
-use protocol::{Incoming, Raw};
+use protocol::{Incoming, MAX_PAYLOAD_BYTES, Raw};
 
 /// Bytes of replies kept while a request is still being sent; a child that says more before it
 /// has read its input has to wait.
@@ -198,7 +197,7 @@ impl Child {
     ///
     /// Replies that arrive meanwhile are kept, so neither side waits for the other for ever.
     /// Errors if the block is empty, as an empty block is the end mark, or too long.
-    pub fn send_block(&mut self, block: &[u8]) -> Result<(), ChildError> {
+    pub(crate) fn send_block(&mut self, block: &[u8]) -> Result<(), ChildError> {
         if block.is_empty() || block.len() > MAX_PAYLOAD_BYTES {
             return Err(self.protocol(format!("a block of {} bytes was to be sent", block.len())));
         }
@@ -207,7 +206,7 @@ impl Child {
     }
 
     /// Says that no further block of the present request follows.
-    pub fn end_blocks(&mut self) -> Result<(), ChildError> {
+    pub(crate) fn end_blocks(&mut self) -> Result<(), ChildError> {
         self.send(&0_u32.to_le_bytes())
     }
 

@@ -42,7 +42,7 @@ pub struct Limits {
 
 impl Limits {
     /// Pictures that decode to no more than this are never taken for bombs.
-    pub const FREE_EXPANSION_BYTES: u64 = 32 << 20;
+    pub(crate) const FREE_EXPANSION_BYTES: u64 = 32 << 20;
 
     /// Refuses a picture of `width` x `height` whose samples take `needed` bytes, in a file of
     /// `file_bytes`.

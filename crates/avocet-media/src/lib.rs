@@ -36,5 +36,5 @@ pub use error::{ImageError, ReadError};
 pub use patches::Patches;
 pub use picture::Picture;
 pub use pillow::Filter;
-pub use processor::{Fit, ImageProcessor, MAX_CANVAS_PIXELS, MAX_TILES, ProcessorError};
+pub use processor::{Fit, ImageProcessor, ProcessorError};
 pub use transparent::Transparent;

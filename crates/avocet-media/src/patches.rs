@@ -84,7 +84,7 @@ impl Picture {
     }
 
     /// The (rows, cols) that [`Picture::patches`] would give, without making them.
-    pub fn patch_grid(&self, patch_size: usize, max_patches: usize) -> (usize, usize) {
+    pub(crate) fn patch_grid(&self, patch_size: usize, max_patches: usize) -> (usize, usize) {
         let fit = fit(
             self.width,
             self.height,

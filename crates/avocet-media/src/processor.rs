@@ -17,10 +17,10 @@ use canvas::{canvas, fit_to_canvas};
 
 /// Most pixels that a processor's square, or all its tiles together, may have: what they take as
 /// patches, 12 bytes a pixel, then stays below 200 MB.
-pub const MAX_CANVAS_PIXELS: usize = 1 << 24;
+pub(crate) const MAX_CANVAS_PIXELS: usize = 1 << 24;
 
 /// Most tiles that a canvas may have.
-pub const MAX_TILES: usize = 64;
+pub(crate) const MAX_TILES: usize = 64;
 
 /// How a picture becomes patches for a vision tower.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

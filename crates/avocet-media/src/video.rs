@@ -41,10 +41,6 @@ pub struct VideoInfo {
     pub height: u32,
     /// Clockwise quarter turns, in degrees, that make the stored picture upright.
     pub rotation_degrees: u32,
-    /// Width of a stored pixel over its height; frames are stretched so that it becomes 1.
-    pub pixel_aspect: f64,
-    /// Average frames a second, if known.
-    pub frame_rate: Option<f64>,
 }
 
 /// A sound track.

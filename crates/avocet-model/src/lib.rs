@@ -68,7 +68,7 @@ pub use model::{Avocet, Decoded};
 pub use moe::{Experts, MixtureOfExperts, Router, RouterStats};
 pub use norm::Norm;
 pub use passage::Passage;
-pub use preset::{family, family_names, preset, preset_names};
+pub use preset::{family, family_names, preset};
 pub use projection::Projection;
 pub use resampler::PerceiverResampler;
 pub use seeded::seeded;

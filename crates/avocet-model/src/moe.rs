@@ -63,7 +63,7 @@ impl Router {
 
     /// As [`Router::route`], but never drops a token, so that a text's outputs do not depend on
     /// how it is split into steps.
-    pub fn route_all(&self, logits: &Tensor) -> Result<(Tensor, Routing)> {
+    pub(crate) fn route_all(&self, logits: &Tensor) -> Result<(Tensor, Routing)> {
         self.route_within(logits, None)
     }
 

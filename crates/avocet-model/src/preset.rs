@@ -9,7 +9,7 @@ const PRESETS: [(&str, &str); 3] = [
 ];
 
 /// Names of the presets.
-pub fn preset_names() -> impl Iterator<Item = &'static str> {
+pub(crate) fn preset_names() -> impl Iterator<Item = &'static str> {
     PRESETS.iter().map(|(name, _)| *name)
 }
 

@@ -143,7 +143,7 @@ pub fn image_flops(model: &ModelShape) -> f64 {
 /// Model FLOP of training on one token: three times the forward work, scores included
 /// (PaLM, arXiv:2204.02311, appendix B; a full square of scores where `full_square`, as
 /// Megatron-LM counts, arXiv:2205.05198, equation 7).
-pub fn training_flops(model: &ModelShape, tokens: f64, full_square: bool) -> f64 {
+pub(crate) fn training_flops(model: &ModelShape, tokens: f64, full_square: bool) -> f64 {
     let scores = score_flops(model, tokens) * if full_square { 2.0 } else { 1.0 };
     3.0 * (2.0 * matrix_work(model) + scores)
 }

@@ -42,7 +42,7 @@ pub const SEQUENCE: u64 = 8192;
 /// Tokens of the full batch.
 pub const BATCH: f64 = 60e6;
 /// The described training layout: tensor, pipeline, data.
-pub const LAYOUT: (u64, u64, u64) = (8, 15, 208);
+pub(crate) const LAYOUT: (u64, u64, u64) = (8, 15, 208);
 /// The described serving layout: tensor, pipeline.
 pub const SERVING: (u64, u64) = (8, 16);
 
@@ -465,7 +465,7 @@ pub fn training_claims(model: &ModelShape) -> Result<Vec<Claim>> {
 }
 
 /// The described layout of training, as far as it is described.
-pub fn described_layout() -> crate::layout::Layout {
+pub(crate) fn described_layout() -> crate::layout::Layout {
     crate::layout::Layout {
         tensor: LAYOUT.0,
         pipeline: LAYOUT.1,

@@ -55,14 +55,9 @@ impl Failures {
         })
     }
 
-    /// Young's interval (1974): sqrt(2 delta M).
-    pub fn young_s(&self) -> f64 {
-        (2.0 * self.checkpoint_s * self.between_s).sqrt()
-    }
-
     /// Daly's interval of higher order (2006, equation 37); never longer than the time between
     /// failures.
-    pub fn daly_s(&self) -> f64 {
+    pub(crate) fn daly_s(&self) -> f64 {
         let (delta, m) = (self.checkpoint_s, self.between_s);
         if delta >= 2.0 * m {
             return m;
@@ -74,7 +69,7 @@ impl Failures {
     /// Share of useful time when a checkpoint is taken after every `interval_s` of training, with
     /// failures at any time, also during checkpoints and restarts (Daly 2006, equation 20):
     /// tau / (M exp(R / M) (exp((tau + delta) / M) - 1)).
-    pub fn goodput_at(&self, interval_s: f64) -> f64 {
+    pub(crate) fn goodput_at(&self, interval_s: f64) -> f64 {
         let m = self.between_s;
         let segment = ((interval_s + self.checkpoint_s) / m).exp_m1();
         let share = interval_s / (m * (self.restart_s / m).exp() * segment);
@@ -177,7 +172,9 @@ mod tests {
                 "{factor}"
             );
         }
-        assert!((failures.daly_s() / failures.young_s() - 1.0).abs() < 0.1);
+        // Young's interval (1974): sqrt(2 delta M).
+        let young_s = (2.0 * failures.checkpoint_s * failures.between_s).sqrt();
+        assert!((failures.daly_s() / young_s - 1.0).abs() < 0.1);
     }
 
     #[test]

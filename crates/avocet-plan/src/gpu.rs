@@ -162,7 +162,7 @@ impl Gpu {
     }
 
     /// The same of 8-bit floating-point operands with a 16-bit result.
-    pub fn product_8bit_s(&self, count: f64, m: f64, n: f64, k: f64) -> f64 {
+    pub(crate) fn product_8bit_s(&self, count: f64, m: f64, n: f64, k: f64) -> f64 {
         self.product_of(self.peak_8bit, 1.0, count, m, n, k)
     }
 
@@ -181,7 +181,7 @@ impl Gpu {
     }
 
     /// Seconds of `kernels` elementwise kernels that read and write `bytes` in all.
-    pub fn elementwise_s(&self, bytes: f64, kernels: f64) -> f64 {
+    pub(crate) fn elementwise_s(&self, bytes: f64, kernels: f64) -> f64 {
         bytes / (self.bandwidth * self.rates.memory) + kernels * self.rates.kernel_s
     }
 
@@ -197,12 +197,12 @@ impl Gpu {
 
     /// Seconds of summing `bytes` over a ring of `size` GPUs and giving everyone the sum, which is
     /// as long as a reduce-scatter and an all-gather (Thakur et al. 2005).
-    pub fn all_reduce_s(&self, bytes: f64, size: u64, stride: u64) -> f64 {
+    pub(crate) fn all_reduce_s(&self, bytes: f64, size: u64, stride: u64) -> f64 {
         2.0 * self.gather_s(bytes, size, stride)
     }
 
     /// Seconds of an all-gather or reduce-scatter of `bytes` in all over a ring of `size` GPUs.
-    pub fn gather_s(&self, bytes: f64, size: u64, stride: u64) -> f64 {
+    pub(crate) fn gather_s(&self, bytes: f64, size: u64, stride: u64) -> f64 {
         if size <= 1 {
             return 0.0;
         }

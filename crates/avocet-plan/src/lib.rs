@@ -27,7 +27,7 @@ mod sweep;
 mod training;
 pub mod words;
 
-pub use count::{Count, image_flops, matrix_work, score_flops, training_flops};
+pub use count::{Count, image_flops, matrix_work, score_flops};
 pub use described_serving::{planned_claims, serving_claims};
 pub use error::{PlanError, Result};
 pub use failures::{CHECKPOINT_S, Failures, GPU_HOURS_A_FAILURE, Goodput, RESTART_S};
@@ -36,14 +36,14 @@ pub use gpu::{Gpu, KNOWN, Rates};
 pub use known::{NAMES as KNOWN_MODELS, by_name as known_model};
 pub use layer::{Kernels, LayerTime, Seconds, Workload, layer_time};
 pub use layout::{Cluster, Layout, Recompute, Sharding};
-pub use memory::{Held, Memory, OPTIMIZER_BYTES, RESERVED, held, layer_activations, memory};
+pub use memory::{Held, Memory, RESERVED, held, layer_activations, memory};
 pub use model::{Attention, CrossAttention, FeedForward, Mixture, ModelShape, Resampler, Vision};
 pub use page::{PageTable, page};
 pub use plot::{Plot, Series};
 pub use search::{Fixed, Found, Search, search};
 pub use serving::{
-    Decode, KvSplit, LayerSeconds, Prefill, ServeLayout, ServeMemory, decode, experts_touched,
-    prefill, serve_figures, serve_memory, uneven_stages,
+    Decode, KvSplit, LayerSeconds, Prefill, ServeLayout, ServeMemory, decode, prefill,
+    serve_figures, serve_memory,
 };
 pub use speculation::{Draft, Speculation, speculate};
 pub use step::{Step, step};

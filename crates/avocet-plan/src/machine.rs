@@ -69,7 +69,7 @@ const STATE_NUMBERS: f64 = 4.0;
 const STEP_NUMBERS: f64 = 7.0;
 
 /// f32 numbers that a text token and a patch leave behind for the backward pass.
-pub fn kept_numbers(model: &ModelShape) -> (f64, f64) {
+pub(crate) fn kept_numbers(model: &ModelShape) -> (f64, f64) {
     let d = model.dim as f64;
     let queries = model.attention.query_width() as f64;
     let cached = model.attention.cached_numbers() as f64;

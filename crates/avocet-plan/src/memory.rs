@@ -8,7 +8,7 @@ use crate::layout::{Layout, Recompute, Sharding};
 use crate::model::ModelShape;
 
 /// Bytes of the optimizer a parameter: an f32 copy of the weight and Adam's two moments.
-pub const OPTIMIZER_BYTES: f64 = 12.0;
+pub(crate) const OPTIMIZER_BYTES: f64 = 12.0;
 /// Bytes that CUDA, its libraries and fragmentation keep from a model.
 pub const RESERVED: f64 = 4e9;
 

@@ -183,7 +183,7 @@ impl Attention {
     }
 
     /// Numbers of a layer's attention matrices.
-    pub fn matrix_parameters(&self, dim: u64) -> u64 {
+    pub(crate) fn matrix_parameters(&self, dim: u64) -> u64 {
         match *self {
             Self::Heads {
                 num_heads,
@@ -224,7 +224,7 @@ impl Attention {
     }
 
     /// Multiply-adds of one query, over all heads, with one key and its value.
-    pub fn score_work(&self) -> u64 {
+    pub(crate) fn score_work(&self) -> u64 {
         match *self {
             Self::Heads {
                 num_heads,
@@ -242,7 +242,7 @@ impl Attention {
     }
 
     /// Numbers remembered for a token in one layer.
-    pub fn cached_numbers(&self) -> u64 {
+    pub(crate) fn cached_numbers(&self) -> u64 {
         match *self {
             Self::Heads {
                 num_kv_heads,
@@ -273,7 +273,7 @@ impl Vision {
 
 impl ModelShape {
     /// Layers that have a mixture.
-    pub fn num_mixture_layers(&self) -> u64 {
+    pub(crate) fn num_mixture_layers(&self) -> u64 {
         match self.mixture {
             Some(_) => self.num_layers - self.num_dense_layers,
             None => 0,

@@ -34,7 +34,7 @@ impl Plot {
     /// The plot as an SVG element.
     ///
     /// Errors if there is nothing to draw, or a logarithmic axis has numbers that are not above 0.
-    pub fn to_svg(&self) -> Result<String> {
+    pub(crate) fn to_svg(&self) -> Result<String> {
         let mut svg = String::new();
         let drawn = self.draw_on(&mut svg);
         drawn.map_err(|error| PlanError::Plot {

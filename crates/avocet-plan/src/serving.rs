@@ -103,7 +103,7 @@ impl ServeLayout {
 /// Layers of `pipeline` stages, the first ones the shorter: the first also embeds.
 ///
 /// Errors if there are more stages than layers.
-pub fn uneven_stages(model: &ModelShape, pipeline: u64) -> Result<Vec<u64>> {
+pub(crate) fn uneven_stages(model: &ModelShape, pipeline: u64) -> Result<Vec<u64>> {
     let layers = model.num_layers;
     if pipeline == 0 || pipeline > layers {
         let reason = format!("{pipeline} stages, but the model has {layers} layers");
@@ -116,7 +116,7 @@ pub fn uneven_stages(model: &ModelShape, pipeline: u64) -> Result<Vec<u64>> {
 
 /// Experts of a layer that a batch of `tokens` touches, on average, when each token visits `top_k` of
 /// them by even chance: E (1 - (1 - k / E)^B).
-pub fn experts_touched(mixture: &Mixture, tokens: f64) -> f64 {
+pub(crate) fn experts_touched(mixture: &Mixture, tokens: f64) -> f64 {
     let experts = mixture.num_experts as f64;
     let missed = 1.0 - mixture.top_k as f64 / experts;
     experts * (1.0 - missed.powf(tokens))

@@ -52,7 +52,7 @@ impl Draft {
     }
 
     /// Tokens of a step on average (Leviathan et al. 2023, arXiv:2211.17192, equation 1).
-    pub fn tokens_a_step(&self) -> f64 {
+    pub(crate) fn tokens_a_step(&self) -> f64 {
         let missed = 1.0 - self.acceptance.powi(self.tokens as i32 + 1);
         missed / (1.0 - self.acceptance)
     }

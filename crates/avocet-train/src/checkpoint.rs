@@ -25,7 +25,7 @@ pub const CONFIG: &str = "config.toml";
 /// The tokenizer.
 pub const TOKENIZER: &str = "tokenizer.json";
 /// The auxiliary heads, dropped from a finished model.
-pub const AUXILIARY: &str = "auxiliary.safetensors";
+pub(crate) const AUXILIARY: &str = "auxiliary.safetensors";
 const OPTIMIZER: &str = "optimizer.safetensors";
 const STATE: &str = "state.json";
 
@@ -237,7 +237,7 @@ fn sealed(state: &RunState, path: &Path) -> Result<Vec<u8>> {
 }
 
 /// Whether a folder is a checkpoint, whole or not, rather than a model without a state.
-pub fn is_checkpoint(folder: &Path) -> bool {
+pub(crate) fn is_checkpoint(folder: &Path) -> bool {
     folder.join(STATE).exists()
 }
 
@@ -289,7 +289,7 @@ pub fn clean(run: &Path) -> Result<()> {
 }
 
 /// Removes all but the newest `keep` checkpoints and the last of each finished stage.
-pub fn prune(run: &Path, keep: usize) -> Result<()> {
+pub(crate) fn prune(run: &Path, keep: usize) -> Result<()> {
     let all = list(run)?;
     let old = all.len().saturating_sub(keep);
     for (_, folder) in &all[..old] {

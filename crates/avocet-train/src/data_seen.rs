@@ -67,7 +67,7 @@ impl DataSeen {
     }
 
     /// Tokens for each parameter, beside what is best for a dense model.
-    pub fn chinchilla(&self) -> String {
+    pub(crate) fn chinchilla(&self) -> String {
         let per = |parameters: u64| self.tokens().0 as f64 / parameters.max(1) as f64;
         format!(
             "{:.2} text tokens for each active parameter, {:.2} for each of all; a dense model is \

@@ -12,8 +12,8 @@ mod scores;
 mod vqa;
 
 pub use caption::{bleu, bleu_tokens, caption_words, cider};
-pub use edits::{anls, edit_distance, exact_match, levenshtein, normalised, normalised_similarity};
-pub use latex::{formula_edit_rate, formula_tokens};
+pub use edits::{anls, edit_distance, exact_match, normalised};
+pub use latex::formula_edit_rate;
 pub use loss::{KindLoss, LossReport, PositionLoss, measure_losses};
 pub use memorisation::{Memorisation, SpanLength, completed_spans};
 pub use scores::{Answered, Figures, Metric, figures_by_kind};

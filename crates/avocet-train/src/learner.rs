@@ -20,7 +20,7 @@ use crate::vision::{AuxiliaryHeads, Names};
 mod recompute;
 
 /// Where the auxiliary heads' names begin; the rest belongs to the model.
-pub const AUXILIARY: &str = "auxiliary";
+pub(crate) const AUXILIARY: &str = "auxiliary";
 
 /// A model under training with everything that a step needs.
 #[derive(Debug)]
@@ -182,7 +182,7 @@ impl Learner {
     }
 
     /// Takes saved moments back.
-    pub fn restore(&mut self, steps: u64, moments: &HashMap<String, Tensor>) -> Result<()> {
+    pub(crate) fn restore(&mut self, steps: u64, moments: &HashMap<String, Tensor>) -> Result<()> {
         self.optimizer.restore(steps, moments)
     }
 

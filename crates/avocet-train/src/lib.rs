@@ -1,7 +1,7 @@
 //! Training: parameters, optimizer, schedules, checkpoints, the loop, and what it measures.
 //!
 //! A TOML file lists stages ([`config`]); each stage starts from a model folder, the stage before
-//! or fresh values ([`params`]), reads a mixture of data sources, and trains what it selects.
+//! or fresh values (`params`), reads a mixture of data sources, and trains what it selects.
 //!
 //! ```text
 //! config --start--> model, tokenizer, first values --> learner (model, objective, optimizer)
@@ -10,21 +10,21 @@
 
 pub mod checkpoint;
 pub mod config;
-pub mod contrast;
-pub mod data_seen;
-pub mod error;
+mod contrast;
+mod data_seen;
+mod error;
 pub mod eval;
 mod feed;
-pub mod learner;
+mod learner;
 pub mod memory;
 mod meter;
 pub mod metrics;
-pub mod objective;
-pub mod optimizer;
+mod objective;
+mod optimizer;
 mod origin;
-pub mod params;
-pub mod pattern;
-pub mod pool;
+mod params;
+mod pattern;
+mod pool;
 mod progress;
 pub mod report;
 pub mod schedule;
@@ -32,7 +32,7 @@ mod stage;
 mod start;
 pub mod step_bench;
 mod trainer;
-pub mod vision;
+mod vision;
 
 pub use config::{LoraConfig, StageConfig, StageKind, TrainConfig};
 pub use error::{Result, TrainError};

@@ -224,7 +224,12 @@ impl Losses {
     }
 
     /// Adds the answer tokens' losses to `sums` by kind of sample; forward work only.
-    pub fn add_kinds(&self, model: &Avocet, batch: &Batch, sums: &mut KindSums) -> Result<()> {
+    pub(crate) fn add_kinds(
+        &self,
+        model: &Avocet,
+        batch: &Batch,
+        sums: &mut KindSums,
+    ) -> Result<()> {
         let Some(hidden) = &self.hidden else {
             return Ok(());
         };
@@ -273,7 +278,7 @@ fn images(batch: &Batch) -> Result<Images> {
 }
 
 /// Operations of a training step on a batch: frozen vision costs its forward pass only.
-pub fn step_flops(
+pub(crate) fn step_flops(
     config: &ModelConfig,
     kind: StageKind,
     batch: &Batch,

@@ -238,7 +238,7 @@ impl AdamW {
     /// Takes saved moments back.
     ///
     /// Errors if a moment is missing or has another shape.
-    pub fn restore(&mut self, steps: u64, state: &HashMap<String, Tensor>) -> Result<()> {
+    pub(crate) fn restore(&mut self, steps: u64, state: &HashMap<String, Tensor>) -> Result<()> {
         for slot in &mut self.slots {
             let shape = slot.var.dims().to_vec();
             for (kind, values) in [("first", &mut slot.first), ("second", &mut slot.second)] {

@@ -64,7 +64,7 @@ pub struct Param {
 
 impl Param {
     /// Whether weight decay applies: to matrices, and not to vectors, gates or embeddings.
-    pub fn decays(&self) -> bool {
+    pub(crate) fn decays(&self) -> bool {
         self.var.rank() >= 2 && !self.name.contains("embedding")
     }
 }
@@ -125,7 +125,7 @@ impl Params {
     }
 
     /// Whether some matrix is added up with its factors, which has to be done anew at each step.
-    pub fn has_sums(&self) -> bool {
+    pub(crate) fn has_sums(&self) -> bool {
         self.lock().has_sums
     }
 
@@ -176,7 +176,7 @@ impl Params {
     }
 
     /// SHA-256 over the names and values, as they are now, of all parameters that do not train.
-    pub fn still_hash(&self) -> Result<String> {
+    pub(crate) fn still_hash(&self) -> Result<String> {
         let inner = self.lock();
         let mut digest = Sha256::new();
         let own = inner.params.values().filter(|param| !param.trains);
@@ -190,24 +190,6 @@ impl Params {
             feed(&mut digest, name, &weight.to_tensor()?)?;
         }
         Ok(hex(&digest.finalize()))
-    }
-
-    /// Numbers in all parameters that do not train.
-    pub fn num_still(&self) -> u64 {
-        let inner = self.lock();
-        let own = inner.params.values().filter(|param| !param.trains);
-        let own = own.map(|param| param.var.elem_count());
-        let still = inner
-            .still
-            .values()
-            .map(|weight| weight.dims().iter().product());
-        own.chain(still).map(|count: usize| count as u64).sum()
-    }
-
-    /// Numbers in all parameters that train.
-    pub fn num_trained(&self) -> u64 {
-        let trained = self.trained().into_iter();
-        trained.map(|param| param.var.elem_count() as u64).sum()
     }
 
     /// Names that were loaded and that nothing asked for, sorted.

@@ -303,7 +303,7 @@ impl StageConfig {
     }
 
     /// Which parameters train.
-    pub fn selection(&self) -> Selection {
+    pub(crate) fn selection(&self) -> Selection {
         Selection {
             trains: self.trains.clone(),
             freezes: self.freezes.clone(),
@@ -323,7 +323,7 @@ impl StageConfig {
     }
 
     /// Size of each micro-batch of the step that follows `done` steps of the stage.
-    pub fn size_at(&self, done: u64) -> BatchSize {
+    pub(crate) fn size_at(&self, done: u64) -> BatchSize {
         match self.rows {
             Some(rows) => BatchSize::Rows(rows.div_ceil(self.micro_batches)),
             None => BatchSize::Samples(self.samples_at(done).div_ceil(self.micro_batches)),
@@ -331,7 +331,7 @@ impl StageConfig {
     }
 
     /// Samples of the step that follows `done` steps of the stage.
-    pub fn samples_at(&self, done: u64) -> usize {
+    pub(crate) fn samples_at(&self, done: u64) -> usize {
         match &self.batch_ramp {
             Some(ramp) => ramp.at(done, self.samples),
             None => self.samples,
@@ -339,7 +339,7 @@ impl StageConfig {
     }
 
     /// Steps of the stage, when an epoch over its data has `epoch_samples` samples.
-    pub fn total_steps(&self, epoch_samples: f64) -> u64 {
+    pub(crate) fn total_steps(&self, epoch_samples: f64) -> u64 {
         if let Some(steps) = self.steps {
             return steps;
         }

@@ -123,7 +123,7 @@ impl AuxiliaryHeads {
     }
 
     /// Most names that the naming head tells apart.
-    pub fn num_names(&self) -> usize {
+    pub(crate) fn num_names(&self) -> usize {
         self.name_weight.dims()[0]
     }
 

@@ -65,7 +65,7 @@ impl Replies {
     }
 
     /// As [`Replies::item`], without a copy; see [`Replies::buffer`].
-    pub fn item_owned<H: Serialize>(&mut self, header: H, payload: Vec<u8>) -> Served {
+    pub(crate) fn item_owned<H: Serialize>(&mut self, header: H, payload: Vec<u8>) -> Served {
         self.write(&Envelope::Item(header), payload)
     }
 

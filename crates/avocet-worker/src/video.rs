@@ -34,18 +34,11 @@ pub(crate) fn info(input: &Input) -> Option<VideoInfo> {
     let (width, height) = (u32::try_from(width).ok()?, u32::try_from(height).ok()?);
     let (width, height) = square_size(width, height, look.aspect, u32::MAX);
     let (width, height) = look.turn.size(width as usize, height as usize);
-    let rate = stream.avg_frame_rate();
-    let rate = match rate.numerator() > 0 && rate.denominator() > 0 {
-        true => Some(f64::from(rate)),
-        false => None,
-    };
     Some(VideoInfo {
         codec: stream.parameters().id().name().to_owned(),
         width: width as u32,
         height: height as u32,
         rotation_degrees: look.turn.degrees(),
-        pixel_aspect: look.aspect,
-        frame_rate: rate,
     })
 }
 

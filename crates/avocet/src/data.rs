@@ -23,12 +23,12 @@ pub fn run(mut command: DataCommand) -> Result<()> {
         *path = find(path);
     }
     match command {
-        DataCommand::NamedPictures(args) => made(&args.output, &named_pictures::make(&args)?),
-        DataCommand::Formulas(args) => made(&args.output, &formulas::make(&args)?),
-        DataCommand::Pages(args) => made(&args.output, &pages::make(&args)?),
-        DataCommand::Text(args) => made(&args.output, &plain_text::make(&args)?),
+        DataCommand::NamedPictures(args) => made(&args.run.output, &named_pictures::make(&args)?),
+        DataCommand::Formulas(args) => made(&args.run.output, &formulas::make(&args)?),
+        DataCommand::Pages(args) => made(&args.run.output, &pages::make(&args)?),
+        DataCommand::Text(args) => made(&args.run.output, &plain_text::make(&args)?),
         DataCommand::Textbooks(args) => textbooks::run(&args),
-        DataCommand::Video(args) => made(&args.output, &of_videos(&args)?),
+        DataCommand::Video(args) => made(&args.run.output, &of_videos(&args)?),
         DataCommand::Inspect(args) => inspect(&args),
         DataCommand::Merge(args) => datasets::merge(&args),
         DataCommand::Split(args) => datasets::split(&args),

@@ -94,12 +94,12 @@ impl Command {
 impl DataCommand {
     fn output(&self) -> Option<&Path> {
         Some(match self {
-            Self::NamedPictures(args) => &args.output,
-            Self::Formulas(args) => &args.output,
-            Self::Pages(args) => &args.output,
-            Self::Text(args) => &args.output,
-            Self::Textbooks(args) => &args.output,
-            Self::Video(args) => &args.output,
+            Self::NamedPictures(args) => &args.run.output,
+            Self::Formulas(args) => &args.run.output,
+            Self::Pages(args) => &args.run.output,
+            Self::Text(args) => &args.run.output,
+            Self::Textbooks(args) => &args.run.output,
+            Self::Video(args) => &args.run.output,
             Self::Merge(args) => &args.layout.output,
             Self::Split(args) => &args.layout.output,
             Self::Dedup(args) => &args.layout.output,

@@ -20,7 +20,7 @@ pub fn run(args: &Args) -> Result<()> {
         None => Model::of_bytes(name, embedded::WEIGHTS),
     };
     let manifest = textbooks::make(args, &model, &mut |ask| answer(&engine, ask))?;
-    data::made(&args.output, &manifest)
+    data::made(&args.run.output, &manifest)
 }
 
 fn answer(engine: &Engine, ask: &Ask) -> Result<String, AskError> {

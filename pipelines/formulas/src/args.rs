@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use named_pictures::Split;
+use pipeline::{RunArgs, Split};
 
 use crate::kinds::Kind;
 
@@ -21,12 +21,9 @@ pub struct Args {
     /// Samples of each kind; of formula-file all that the files have.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub count: usize,
-    /// The dataset folder.
-    #[arg(short, long, value_name = "DIR")]
-    pub output: PathBuf,
-    /// Seed of everything drawn at random.
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
+    /// What every pipeline is asked for.
+    #[command(flatten)]
+    pub run: RunArgs,
     /// The hardest formulas of the grammar: 1 sums and powers to 4 systems and operators.
     #[arg(long, value_name = "N", default_value_t = crate::grammar::MOST_LEVEL)]
     pub difficulty: usize,
@@ -42,18 +39,9 @@ pub struct Args {
     /// Licence of the files.
     #[arg(long, default_value = "unstated")]
     pub licence: String,
-    /// Which of the parallel runs this is.
-    #[arg(long, default_value_t = 0)]
-    pub rank: usize,
-    /// How many parallel runs there are; each writes OUTPUT/part-R-of-N.
-    #[arg(long, default_value_t = 1)]
-    pub world: usize,
     /// Threads; 0 for one a core. The bytes written do not depend on it.
     #[arg(long, default_value_t = 0)]
     pub jobs: usize,
-    /// A shard is closed once it has this many MiB.
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=65_536))]
-    pub shard_mib: u64,
     /// A list of what can be fetched, instead of avocet's own.
     #[arg(long, value_name = "FILE")]
     pub manifest: Option<PathBuf>,

@@ -47,6 +47,9 @@ pub enum FormulasError {
         /// The split.
         split: &'static str,
     },
+    /// There is no run of that number.
+    #[error(transparent)]
+    Rank(#[from] pipeline::RankError),
     /// A setting outside its range.
     #[error("--{flag} is {got}, but must be {range}")]
     Flag {
@@ -65,7 +68,7 @@ pub enum FormulasError {
     Source(#[from] avocet_fetch::SourceError),
     /// A package's typefaces could not be read.
     #[error(transparent)]
-    Package(#[from] named_pictures::NamedPicturesError),
+    Package(#[from] drawing::PackageError),
     /// The dataset could not be written.
     #[error(transparent)]
     Data(#[from] avocet_data::DataError),

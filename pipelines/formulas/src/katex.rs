@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use ab_glyph::{Font, FontVec};
-use named_pictures::{Face, Glyph, glyph};
+use drawing::{Face, Glyph, glyph};
 use ratex_font::{FontId, katex_ttf_glyph_char};
 
 use crate::error::FormulasError;
@@ -94,7 +94,7 @@ impl KatexFaces {
                 },
                 curves: Vec::new(),
             };
-            let known = named_pictures::characters().chain(['`']);
+            let known = drawing::characters().chain(['`']);
             let mut glyphs: HashMap<char, Glyph> = known
                 .filter_map(|c| Some((c, outlines.get(&c)?.clone())))
                 .collect();

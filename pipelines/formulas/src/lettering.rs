@@ -2,7 +2,7 @@
 //! that the layout gave to KaTeX's, made as wide as those.
 
 use ab_glyph::Point;
-use named_pictures::{Curve, Face, Glyph};
+use drawing::{Curve, Face, Glyph};
 use ratex_font::FontId;
 
 use crate::katex::KatexFaces;

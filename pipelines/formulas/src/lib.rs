@@ -1,10 +1,10 @@
 //! Formulas and texts as pictures, each with its source: LaTeX in one normal form, or the
 //! text as it reads.
 //!
-//! grammar, files, texts -> [`normalise`] -> RaTeX's layout as outlines -> a picture with
+//! grammar, files, texts -> `normal` -> RaTeX's layout as outlines -> a picture with
 //! faces, sizes, colours and noise from the sample's own seed -> `avocet-data` shards.
 //!
-//! - [`run`], [`make`]: the whole pipeline; [`Kind`]: what can be made.
+//! - [`make`]: the whole pipeline; [`Kind`]: what can be made.
 //! - `grammar`: formulas at random; `extract`, `macros`: formulas of files; `tokens`, `clean`:
 //!   the one text that is drawn and answered; `normal`: the form of answers.
 //! - `typeset`, `katex`, `lettering`: LaTeX to outlines; `page`, `compose`, `texts`: running
@@ -35,6 +35,4 @@ mod wording;
 pub use args::Args;
 pub use error::FormulasError;
 pub use kinds::Kind;
-pub use normal::normalise;
-pub use run::{make, run};
-pub use split::is_held_out;
+pub use run::make;

@@ -2,7 +2,7 @@
 //! their own, one column or two.
 
 use ab_glyph::Point;
-use named_pictures::Face;
+use drawing::Face;
 
 use crate::paint::scaled;
 use crate::typeset::{Shape, Typeset};
@@ -241,7 +241,7 @@ fn bar(left: f32, top: f32, right: f32, bottom: f32) -> Shape {
     };
     Shape {
         curves: (0..4)
-            .map(|i| named_pictures::Curve::Line([at(i), at(i + 1)]))
+            .map(|i| drawing::Curve::Line([at(i), at(i + 1)]))
             .collect(),
         colour: None,
     }

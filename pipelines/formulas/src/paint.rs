@@ -3,9 +3,9 @@
 
 use ab_glyph::Point;
 use ab_glyph_rasterizer::{Point as Dot, Rasterizer};
+use drawing::{Background, Canvas, Curve, Rgb, ink_and_field, luminance};
 use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
-use named_pictures::{Background, Canvas, Curve, Rgb, ink_and_field, luminance};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 

@@ -3,7 +3,9 @@
 use avocet_data::{Sample, Truth};
 use avocet_fetch::Sources;
 use avocet_text::Turn;
-use named_pictures::{Face, Package, Split, ask, family};
+use drawing::wording::ask;
+use drawing::{FAMILIES, Face, Package, family};
+use pipeline::Split;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -76,13 +78,8 @@ impl Press {
         }
         if !args.bundled {
             let sources = &*sources.insert(Sources::open(args.manifest.as_deref())?);
-            for name in named_pictures::FAMILIES {
-                let package = Package {
-                    name: name.to_owned(),
-                    root: sources.folder(name)?,
-                    licence: sources.get(name)?.licence.clone(),
-                };
-                families.push(family(&package)?);
+            for name in FAMILIES {
+                families.push(family(&Package::open(sources, name)?)?);
             }
             if wants_text {
                 texts.fetch(sources, args.split)?;
@@ -98,7 +95,7 @@ impl Press {
             texts,
             sources,
             split: args.split,
-            seed: args.seed,
+            seed: args.run.seed,
             difficulty: args.difficulty,
             room: Room {
                 width: args.max_width,

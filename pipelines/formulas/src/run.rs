@@ -2,15 +2,13 @@
 //! order into shards.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
-use std::time::Duration;
 
-use avocet_data::shard::{Manifest, Recipe, Writer};
-use indicatif::{ProgressBar, ProgressStyle};
+use avocet_data::shard::{Manifest, Writer};
+use pipeline::{Outcome, in_order, progress, rest};
 use rayon::ThreadPool;
-use rayon::prelude::*;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -26,6 +24,8 @@ use crate::typeset::Unrenderable;
 
 /// Samples drawn at once before they are written.
 const DRAWN_AT_ONCE: usize = 256;
+/// What a bar says.
+const BAR: &str = "{bar:30} {pos}/{len} samples, {per_sec}, {eta} left";
 /// Larger files are rejected.
 const MAX_FILE: u64 = 16 << 20;
 /// Room for deeply nested formulas.
@@ -33,20 +33,12 @@ const STACK: usize = 16 << 20;
 /// What the sides of a formula's picture may be.
 const SIDES: Range<usize> = 32..4097;
 
-/// Makes the dataset and prints what is in it.
-///
-/// Errors as [`make`] does.
-pub fn run(args: &Args) -> Result<(), FormulasError> {
-    let text = make(args)?.summary(&args.output);
-    let told = std::io::stdout().write_all(text.as_bytes());
-    told.map_err(FormulasError::io(Path::new("standard output")))
-}
-
 /// Makes the dataset, or the rest of one that was begun.
 ///
 /// Errors if a flag is out of range, a package or file cannot be had, or the dataset cannot be
 /// written.
 pub fn make(args: &Args) -> Result<Manifest, FormulasError> {
+    args.run.check()?;
     check(args)?;
     let kinds = kinds(args);
     let files = files(args)?;
@@ -66,10 +58,6 @@ pub fn make(args: &Args) -> Result<Manifest, FormulasError> {
             });
         }
     }
-    let folder = match args.world {
-        1 => args.output.clone(),
-        world => args.output.join(format!("part-{}-of-{world}", args.rank)),
-    };
     let names: Vec<_> = files
         .iter()
         .map(|f| (f.name.as_str(), f.sha256.as_str()))
@@ -79,32 +67,24 @@ pub fn make(args: &Args) -> Result<Manifest, FormulasError> {
         "files": names, "count": args.count, "difficulty": args.difficulty,
         "max_width": args.max_width, "max_height": args.max_height,
         "bundled": args.bundled, "licence": args.licence,
-        "rank": args.rank, "world": args.world,
     });
     press.record(&mut settings);
-    let recipe = Recipe {
-        shard_bytes: args.shard_mib << 20,
-        ..Recipe::new("formulas", args.split.name(), args.seed, settings)
-    };
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(args.jobs)
         .stack_size(STACK)
         .build()?;
     let all = inputs(&kinds, args.count, &files);
-    let inputs = &all[share(all.len(), args.rank, args.world)];
+    let inputs = &all[args.run.share(all.len())];
     let work = Work {
         press: &press,
         files: &files,
     };
-    work.write(Writer::open(&folder, recipe)?, inputs, &pool)
+    let writer = args.run.open("formulas", args.split, settings)?;
+    work.write(writer, inputs, &pool)
 }
 
 fn check(args: &Args) -> Result<(), FormulasError> {
     let flag = |flag, got, range| Err(FormulasError::Flag { flag, got, range });
-    if args.rank >= args.world {
-        let range = format!("below --world, which is {}", args.world);
-        return flag("rank", args.rank, range);
-    }
     if !(1..=MOST_LEVEL).contains(&args.difficulty) {
         return flag("difficulty", args.difficulty, format!("1 to {MOST_LEVEL}"));
     }
@@ -250,12 +230,6 @@ fn inputs(kinds: &[Kind], count: usize, files: &[GivenFile]) -> Vec<Input> {
     inputs
 }
 
-/// Which of `count` inputs are a rank's: neighbours, so that the samples of the ranks laid
-/// one after another are those of a single run.
-fn share(count: usize, rank: usize, world: usize) -> Range<usize> {
-    count * rank / world..count * (rank + 1) / world
-}
-
 struct Work<'a> {
     press: &'a Press,
     files: &'a [GivenFile],
@@ -265,35 +239,24 @@ impl Work<'_> {
     /// Draws the inputs that are not yet accounted for and writes them in order.
     fn write(
         &self,
-        mut writer: Writer,
+        writer: Writer,
         inputs: &[Input],
         pool: &ThreadPool,
     ) -> Result<Manifest, FormulasError> {
-        if writer.is_finished() {
-            return Ok(writer.finish()?);
-        }
-        let done = usize::try_from(writer.num_inputs())
-            .unwrap_or(usize::MAX)
-            .min(inputs.len());
-        let bar = progress(inputs.len(), done);
-        for some in inputs[done..].chunks(DRAWN_AT_ONCE) {
-            let draw = |input: &Input| {
-                let drawn = self.draw(*input);
-                bar.inc(1);
-                drawn
-            };
-            let drawn: Vec<Drawn> =
-                pool.install(|| some.par_iter().map(draw).collect::<Result<_, _>>())?;
-            for (input, drawn) in some.iter().zip(drawn) {
-                let name = self.name(*input);
-                match drawn {
-                    Ok(sample) => drop(writer.keep(&name, &[sample])?),
-                    Err(why) => writer.reject_with_detail(&name, why.reason, &why.detail)?,
-                }
-            }
-        }
+        let done = inputs.len() - rest(&writer, inputs).len();
+        let bar = progress(BAR, inputs.len(), done);
+        let draw = |input: &Input| {
+            let drawn = self.draw(*input)?;
+            bar.inc(1);
+            Ok(match drawn {
+                Ok(sample) => Outcome::Samples(vec![sample]),
+                Err(why) => Outcome::RejectedWith(why.reason, why.detail),
+            })
+        };
+        let name = |input: &Input| self.name(*input);
+        let made = in_order(writer, inputs, (pool, DRAWN_AT_ONCE), name, draw);
         bar.finish_and_clear();
-        Ok(writer.finish()?)
+        made
     }
 
     fn name(&self, input: Input) -> String {
@@ -346,17 +309,4 @@ impl Work<'_> {
             })),
         }
     }
-}
-
-/// A bar with the time left, on a terminal only.
-fn progress(length: usize, done: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} samples, {per_sec}, {eta} left");
-    let bar = ProgressBar::new(length as u64);
-    if let Ok(style) = style {
-        bar.set_style(style);
-    }
-    bar.set_position(done as u64);
-    bar.reset_eta();
-    bar.enable_steady_tick(Duration::from_millis(500));
-    bar
 }

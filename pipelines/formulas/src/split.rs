@@ -7,7 +7,7 @@ const HELD_OUT_OF_256: u8 = 13;
 
 /// Whether a formula in its normal form, or a piece of text, belongs to the test.
 pub fn is_held_out(source: &str) -> bool {
-    Sha256::digest(source.as_bytes())[0] < HELD_OUT_OF_256
+    pipeline::is_held_out(source, HELD_OUT_OF_256)
 }
 
 /// The seed of one sample, from that of the run, what is drawn, and its number.

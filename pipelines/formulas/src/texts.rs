@@ -5,11 +5,11 @@ use std::fs;
 use std::path::Path;
 
 use avocet_fetch::Sources;
-use named_pictures::Split;
-use plain_text::{blocks, keyboard, paragraphs};
+use pipeline::Split;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
+use reading::{blocks, keyboard, paragraphs};
 
 use crate::error::FormulasError;
 use crate::split::is_held_out;

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
 use ab_glyph::Point;
-use named_pictures::{Curve, Rgb};
+use drawing::{Curve, Rgb};
 use ratex_font::FontId;
 use ratex_layout::{LayoutOptions, layout, to_display_list, validate_layout};
 use ratex_types::color::Color;
@@ -415,7 +415,7 @@ mod tests {
         let all: BTreeSet<&str> = list.lines().collect();
         assert_eq!(all.len(), 300);
         for latex in all {
-            for source in [latex.to_owned(), crate::normalise(latex)] {
+            for source in [latex.to_owned(), crate::normal::normalise(latex)] {
                 let set = typeset(&source, false, &faces, &Lettering::Katex);
                 assert!(set.is_ok_and(|set| !set.shapes.is_empty()), "{source}");
             }

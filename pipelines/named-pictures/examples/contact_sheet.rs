@@ -7,9 +7,11 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
+use drawing::Package;
 use image::RgbImage;
 use image::imageops::replace;
-use named_pictures::{Artist, Drawing, Kind, Package, Split};
+use named_pictures::{Artist, Drawing, Kind};
+use pipeline::Split;
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();

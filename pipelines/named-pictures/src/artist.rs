@@ -1,5 +1,7 @@
 //! What draws the samples of one kind: everything read once, then any sample by number.
 
+use drawing::Package;
+use pipeline::Split;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -9,11 +11,10 @@ use crate::continents::Continents;
 use crate::drawn::Drawn;
 use crate::easy_vqa::EasyVqa;
 use crate::error::NamedPicturesError;
-use crate::kinds::{Kind, Split};
+use crate::kinds::Kind;
 use crate::named_sprites::NamedSprites;
-use crate::packages::Package;
 use crate::text::Texts;
-use crate::{emoji, flags, fonts, prices, shapes, words};
+use crate::{emoji, flags, prices, shapes, words};
 
 /// What came of drawing a sample.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,7 +85,7 @@ impl Artist {
             {
                 let families = families
                     .par_iter()
-                    .map(fonts::family)
+                    .map(drawing::family)
                     .collect::<Result<Vec<_>, _>>()?;
                 let lines = words::load(list, wordnet)?;
                 let texts = Texts {

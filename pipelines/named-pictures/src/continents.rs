@@ -6,16 +6,17 @@
 use std::collections::HashMap;
 
 use avocet_data::Truth;
+use drawing::Package;
+use drawing::wording::ask;
+use pipeline::Split;
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::Split;
 use crate::drawn::Drawn;
 use crate::error::NamedPicturesError;
 use crate::flags;
 use crate::named_sprites::NamedSprites;
-use crate::packages::Package;
 use crate::wording;
 
 /// Flags, and the continent of each country.
@@ -62,7 +63,7 @@ impl Continents {
             false
         });
         if flags.things.is_empty() {
-            return Err(package.broken(list, "no country of the split in it"));
+            return Err(package.broken(list, "no country of the split in it").into());
         }
         Ok((Self { flags, continents }, left_out))
     }
@@ -74,7 +75,7 @@ impl Continents {
         let (thing, image) = self.flags.show(split, rng)?;
         Ok(Drawn {
             image,
-            question: wording::ask(&wording::CONTINENT, rng),
+            question: ask(&wording::CONTINENT, rng),
             answer: self.continents[&thing.name].clone(),
             more: Vec::new(),
             truth: Some(Truth::Name(thing.name.clone())),

@@ -1,12 +1,15 @@
 //! One picture with its question and answer, before it becomes a sample; and what
-//! all kinds of pictures draw in the same way: sizes, frames and field colours.
+//! all kinds of pictures draw in the same way: sizes, backgrounds and field colours.
+//!
+//! Sizes and backgrounds are split in two: some are only ever seen in training, the others
+//! only when the model is tested, so that a test shows more than memory.
 
 use avocet_data::Truth;
+use drawing::{Background, Canvas, Rgb, between};
+use pipeline::Split;
 use rand::Rng;
+use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
-
-use crate::Split;
-use crate::canvas::{Canvas, Rgb};
 
 /// A picture, a question about it and the answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +44,32 @@ pub fn size(low: u32, high: u32, skew: f32, split: Split, rng: &mut ChaCha8Rng) 
     }
 }
 
+/// The kinds of backgrounds seen in training, the plain ones more often.
+const TRAIN: [Background; 6] = [
+    Background::Solid,
+    Background::Solid,
+    Background::Gradient,
+    Background::Gradient,
+    Background::Noise,
+    Background::Stripes,
+];
+
+/// The kinds kept for the test.
+const TEST: [Background; 3] = [
+    Background::Radial,
+    Background::Checkered,
+    Background::Clouds,
+];
+
+/// One of the kinds of backgrounds that belong to `split`.
+pub fn background(split: Split, rng: &mut ChaCha8Rng) -> Background {
+    let kinds: &[Background] = match split {
+        Split::Train => &TRAIN,
+        Split::Test => &TEST,
+    };
+    *kinds.choose(rng).expect("neither list is empty")
+}
+
 /// Two colours for a field behind a thing: at times alike, at times not, never so
 /// white or black that a white or black edge is lost in them.
 pub fn field_colours(rng: &mut ChaCha8Rng) -> (Rgb, Rgb) {
@@ -48,7 +77,7 @@ pub fn field_colours(rng: &mut ChaCha8Rng) -> (Rgb, Rgb) {
     let a = colour();
     let b = colour();
     if rng.random_bool(0.6) {
-        (a, crate::canvas::between(a, b, 0.35))
+        (a, between(a, b, 0.35))
     } else {
         (a, b)
     }
@@ -72,6 +101,11 @@ mod tests {
     use super::*;
     use rand::SeedableRng;
     use std::collections::BTreeSet;
+
+    #[test]
+    fn no_kind_of_background_is_in_both_splits() {
+        assert!(TRAIN.iter().all(|kind| !TEST.contains(kind)));
+    }
 
     #[test]
     fn sizes_of_the_test_are_never_drawn_in_training() {

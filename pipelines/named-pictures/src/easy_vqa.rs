@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use avocet_data::Truth;
+use drawing::Package;
+use pipeline::Split;
 
-use crate::Split;
 use crate::drawn::Drawn;
 use crate::error::NamedPicturesError;
-use crate::packages::Package;
 use crate::shapes::{COLOURS, SHAPES};
 
 /// One split of easy-VQA.

@@ -1,12 +1,12 @@
 //! Emoji as one artist drew them, from the package emoji-datasource-google.
 
+use drawing::Package;
 use image::ImageFormat;
 use rayon::prelude::*;
 use serde::Deserialize;
 
 use crate::error::NamedPicturesError;
 use crate::named_sprites::{Named, NamedSprites, distinct};
-use crate::packages::Package;
 use crate::sprite::Sprite;
 use crate::wording;
 
@@ -60,7 +60,7 @@ pub fn load(
     let (things, twins) = distinct(things, LEAST_DIFFERENCE);
     dropped.extend(twins);
     if things.is_empty() {
-        return Err(package.broken(list, "no emoji in it"));
+        return Err(package.broken(list, "no emoji in it").into());
     }
     let set = NamedSprites {
         things,

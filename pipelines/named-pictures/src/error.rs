@@ -3,26 +3,12 @@
 /// Why a run of the pipeline stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum NamedPicturesError {
-    /// A package lacks a file that the pipeline reads.
-    #[error("{package}: cannot read {member:?}: {cause}")]
-    Member {
-        /// The row of the manifest.
-        package: String,
-        /// The path inside the package.
-        member: String,
-        /// What the system said.
-        cause: std::io::Error,
-    },
-    /// A file inside a package does not read as what it should be.
-    #[error("{package}: {member:?}: {reason}")]
-    Content {
-        /// The row of the manifest.
-        package: String,
-        /// The path inside the package.
-        member: String,
-        /// What is wrong with it.
-        reason: String,
-    },
+    /// A file inside a package is of no use.
+    #[error(transparent)]
+    Package(#[from] drawing::PackageError),
+    /// There is no run of that number.
+    #[error(transparent)]
+    Rank(#[from] pipeline::RankError),
     /// A setting outside its range.
     #[error("--{flag} is {got}, but must be {range}")]
     Flag {

@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use drawing::{Canvas, Package};
+use pipeline::Split;
 use tempfile::TempDir;
 
 use crate::artist::Artist;
-use crate::canvas::Canvas;
-use crate::kinds::{Kind, Split};
-use crate::packages::Package;
+use crate::kinds::Kind;
 
 /// Packages in a folder of their own, removed afterwards.
 pub struct Fixture {

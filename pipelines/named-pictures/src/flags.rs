@@ -1,5 +1,6 @@
 //! The flags of countries, from the package flag-icons.
 
+use drawing::Package;
 use rayon::prelude::*;
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree};
@@ -7,7 +8,6 @@ use serde::Deserialize;
 
 use crate::error::NamedPicturesError;
 use crate::named_sprites::{Named, NamedSprites, distinct};
-use crate::packages::Package;
 use crate::sprite::Sprite;
 use crate::wording;
 
@@ -66,7 +66,7 @@ pub fn load(
             .map(|c| (c.name, "not a country".to_owned())),
     );
     if things.is_empty() {
-        return Err(package.broken(list, "no country in it"));
+        return Err(package.broken(list, "no country in it").into());
     }
     let set = NamedSprites {
         things,

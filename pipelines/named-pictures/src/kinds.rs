@@ -1,6 +1,8 @@
-//! The kinds of pictures, the splits, and which packages each needs.
+//! The kinds of pictures, and which packages each needs.
 
 use clap::ValueEnum;
+use drawing::{FAMILIES, UNSEEN_FAMILIES};
+use pipeline::Split;
 
 /// What is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
@@ -22,50 +24,6 @@ pub enum Kind {
     /// Easy-VQA's own pictures and questions.
     EasyVqa,
 }
-
-/// What the samples are for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Split {
-    /// To learn from.
-    Train,
-    /// Sizes, backgrounds and strings that training never shows.
-    Test,
-}
-
-/// Families seen in training.
-pub const FAMILIES: [&str; 23] = [
-    "fonts-cabin",
-    "fonts-cantarell",
-    "fonts-comfortaa",
-    "fonts-comic-neue",
-    "fonts-courier-prime",
-    "fonts-crosextra-caladea",
-    "fonts-crosextra-carlito",
-    "fonts-dejavu-core",
-    "fonts-dosis",
-    "fonts-ebgaramond",
-    "fonts-hack",
-    "fonts-inconsolata",
-    "fonts-jetbrains-mono",
-    "fonts-lato",
-    "fonts-liberation2",
-    "fonts-linuxlibertine",
-    "fonts-open-sans",
-    "fonts-play",
-    "fonts-quattrocento",
-    "fonts-roboto-slab",
-    "fonts-roboto-unhinted",
-    "fonts-sil-gentium-basic",
-    "fonts-yanone-kaffeesatz",
-];
-
-/// Families kept for the test: a serif, a fixed-width and two without serifs.
-pub const UNSEEN_FAMILIES: [&str; 4] = [
-    "fonts-anonymous-pro",
-    "fonts-karla",
-    "fonts-sora",
-    "fonts-vollkorn",
-];
 
 impl Kind {
     /// Every kind.
@@ -121,28 +79,12 @@ impl Kind {
     }
 }
 
-impl Split {
-    /// As on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Test => "test",
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn four_families_are_kept_for_the_test() {
-        assert_eq!(UNSEEN_FAMILIES.len(), 4);
-        assert!(
-            UNSEEN_FAMILIES
-                .iter()
-                .all(|family| !FAMILIES.contains(family))
-        );
+    fn unseen_families_are_for_the_test_alone() {
         assert!(!Kind::TextUnseen.has(Split::Train) && Kind::TextUnseen.has(Split::Test));
     }
 }

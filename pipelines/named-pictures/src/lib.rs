@@ -4,17 +4,12 @@
 //! packages (fetched by `avocet-media`) -> [`Artist`] per kind (sprites, outlines and
 //! words read once) -> [`Drawn`] per sample, from its own seed -> `avocet-data` shards.
 //!
-//! - [`run`], [`make`]: the whole pipeline; [`Kind`], [`Split`]: what can be made.
-//! - `canvas`, `background`, `sprite`, `fonts`: painting.
-//!   Other pipelines that draw paint with the same ones.
+//! - [`make`]: the whole pipeline; [`Kind`]: what can be made.
 //! - `shapes`, `easy_vqa`, `flags`, `continents`, `emoji`, `text`, `prices`: the kinds;
-//!   [`wording`], `shape_questions`, `lines`, `amounts`: what is asked and written.
+//!   `wording`, `shape_questions`, `lines`: what is asked and written; `drawing` paints it.
 
-mod amounts;
 mod args;
 mod artist;
-mod background;
-mod canvas;
 mod continents;
 mod drawn;
 mod easy_vqa;
@@ -23,32 +18,21 @@ mod error;
 #[cfg(test)]
 mod fixture;
 mod flags;
-mod fonts;
 mod kinds;
-mod layout;
 mod lines;
 mod named_sprites;
-mod packages;
 mod prices;
 mod run;
 mod shape_questions;
 mod shapes;
 mod sprite;
 mod text;
-pub mod wording;
+mod wording;
 mod words;
 
-pub use amounts::{Currency, currency, price};
 pub use args::Args;
 pub use artist::{Artist, Drawing};
-pub use background::Background;
-pub use canvas::{Canvas, Rgb, between, luminance};
 pub use drawn::Drawn;
 pub use error::NamedPicturesError;
-pub use fonts::{Curve, Face, Glyph, characters, family, glyph};
-pub use kinds::{FAMILIES, Kind, Split, UNSEEN_FAMILIES};
-pub use lines::is_held_out;
-pub use packages::Package;
-pub use run::{make, run};
-pub use text::ink_and_field;
-pub use wording::{TEXT as TEXT_QUESTIONS, ask};
+pub use kinds::Kind;
+pub use run::make;

@@ -2,13 +2,11 @@
 //! random strings, and which of them are kept for the test.
 
 use avocet_text::MONTHS;
+use drawing::wording::upper_first;
+use pipeline::Split;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
-use sha2::{Digest, Sha256};
-
-use crate::Split;
-use crate::wording::upper_first;
 
 /// Of 256 strings, how many belong to the test.
 const HELD_OUT_OF_256: u8 = 6;
@@ -27,8 +25,8 @@ const DAYS: [&str; 7] = [
 ];
 
 /// Whether a string belongs to the test: then no training picture ever shows it.
-pub fn is_held_out(line: &str) -> bool {
-    Sha256::digest(line.as_bytes())[0] < HELD_OUT_OF_256
+fn is_held_out(line: &str) -> bool {
+    pipeline::is_held_out(line, HELD_OUT_OF_256)
 }
 
 /// Where words and phrases come from.

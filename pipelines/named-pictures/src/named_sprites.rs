@@ -1,16 +1,15 @@
 //! Sprites with names, drawn on fields: what flags and emoji have in common.
 
 use avocet_data::Truth;
+use drawing::wording::{ask, ask_about};
+use pipeline::Split;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::Split;
-use crate::background::Background;
-use crate::drawn::{Drawn, field_colours, size, weather};
+use crate::drawn::{Drawn, background, field_colours, size, weather};
 use crate::error::NamedPicturesError;
 use crate::sprite::{Placement, Sprite};
-use crate::wording;
 
 /// The share of training questions that ask whether. Far above the test's: to hold one of hundreds
 /// of names against a picture is learned slowly, and at the test's share it stayed a guess.
@@ -135,7 +134,7 @@ impl NamedSprites {
         let (canvas_width, x) = around(reach_x);
         let (canvas_height, y) = around(reach_y);
         let (a, b) = field_colours(rng);
-        let mut canvas = Background::draw(split, rng).paint(canvas_width, canvas_height, a, b, rng);
+        let mut canvas = background(split, rng).paint(canvas_width, canvas_height, a, b, rng);
         thing.sprite.draw(
             &mut canvas,
             Placement {
@@ -154,7 +153,7 @@ impl NamedSprites {
             Split::Test => self.yes_no_share,
         };
         if !rng.random_bool(whether) {
-            return (wording::ask(self.questions, rng), thing.name.clone());
+            return (ask(self.questions, rng), thing.name.clone());
         }
         let yes = rng.random_bool(0.5);
         let other = self
@@ -167,16 +166,14 @@ impl NamedSprites {
         } else {
             "no"
         };
-        (
-            wording::ask_about(self.yes_no, &asked.name, rng),
-            answer.to_owned(),
-        )
+        (ask_about(self.yes_no, &asked.name, rng), answer.to_owned())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wording;
     use rand::SeedableRng;
 
     fn plain(name: &str, colour: [u8; 4]) -> Named {

@@ -7,22 +7,18 @@
 
 use ab_glyph::Point;
 use ab_glyph_rasterizer::{Point as Dot, Rasterizer};
+use drawing::wording::{self, ask, ask_about};
+use drawing::{Background, Canvas, Face, Layout, Rgb, between, currency, ink_and_field, price};
+use pipeline::Split;
 use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
-use crate::Split;
-use crate::amounts::{currency, price};
 use crate::artist::Drawing;
-use crate::background::Background;
-use crate::canvas::{Canvas, Rgb, between};
 use crate::drawn::Drawn;
 use crate::error::NamedPicturesError;
-use crate::fonts::Face;
-use crate::layout::Layout;
 use crate::lines::Lines;
-use crate::text::{Texts, ink_and_field};
-use crate::wording::{self, ask, ask_about};
+use crate::text::Texts;
 
 /// A list too large for this many patches of 8 pixels a side is set smaller.
 const MOST_PATCHES: usize = 640;
@@ -399,12 +395,12 @@ fn rounded(raster: &mut Rasterizer, [left, top, right, bottom]: [f32; 4], round:
 mod tests {
     use super::*;
     use crate::fixture;
-    use crate::{fonts, words};
+    use crate::words;
     use rand::SeedableRng;
 
     fn texts() -> Texts {
         let fixture = fixture::packages();
-        let face = fonts::family(&fixture.package("fonts-comic-neue")).unwrap();
+        let face = drawing::family(&fixture.package("fonts-comic-neue")).unwrap();
         let (list, wordnet) = (
             fixture.package("american-english"),
             fixture.package("wordnet"),

@@ -1,51 +1,34 @@
 //! The pipeline: sample numbers to pictures, on all cores, and in order into shards.
 
 use std::io::Write;
-use std::ops::Range;
 
-use avocet_data::shard::{Manifest, Recipe, Writer};
+use avocet_data::shard::{Manifest, Writer};
 use avocet_data::{Content, Sample};
 use avocet_fetch::Sources;
 use avocet_text::Turn;
+use drawing::Package;
+use pipeline::{Outcome, in_order};
 use rayon::ThreadPool;
-use rayon::prelude::*;
 use serde_json::json;
 
 use crate::args::Args;
 use crate::artist::{Artist, Drawing};
 use crate::error::NamedPicturesError;
 use crate::kinds::Kind;
-use crate::packages::Package;
 
 /// Samples drawn at once before they are written.
 const DRAWN_AT_ONCE: usize = 512;
 /// The longest line that can be asked for.
 const MOST_CHARS: usize = 64;
 
-/// Makes the dataset and prints what is in it.
-///
-/// Errors as [`make`] does.
-pub fn run(args: &Args) -> Result<(), NamedPicturesError> {
-    let text = make(args)?.summary(&args.output);
-    // The dataset is whole even when nobody reads about it.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    Ok(())
-}
-
 /// Makes the dataset, or the rest of one that was begun.
 ///
 /// Errors if a flag is out of range, a package cannot be fetched or is not what it should
 /// be, or the dataset cannot be written.
 pub fn make(args: &Args) -> Result<Manifest, NamedPicturesError> {
+    args.run.check()?;
     check(args)?;
     let sources = Sources::open(args.manifest.as_deref())?;
-    let package = |name: &&str| -> Result<Package, NamedPicturesError> {
-        Ok(Package {
-            name: (*name).to_owned(),
-            root: sources.folder(name)?,
-            licence: sources.get(name)?.licence.clone(),
-        })
-    };
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(args.jobs)
         .build()?;
@@ -54,7 +37,7 @@ pub fn make(args: &Args) -> Result<Manifest, NamedPicturesError> {
         let packages = kind
             .packages()
             .iter()
-            .map(package)
+            .map(|name| Package::open(&sources, name))
             .collect::<Result<Vec<_>, _>>()?;
         let artist = pool.install(|| Artist::load(kind, args.split, args.max_chars, &packages))?;
         if !artist.left_out.is_empty() {
@@ -64,46 +47,26 @@ pub fn make(args: &Args) -> Result<Manifest, NamedPicturesError> {
         }
         artists.push(artist);
     }
-    let folder = match args.world {
-        1 => args.output.clone(),
-        world => args.output.join(format!("part-{}-of-{world}", args.rank)),
-    };
     let mut settings = json!({
         "kinds": artists.iter().map(|artist| artist.kind().name()).collect::<Vec<_>>(),
-        "count": args.count, "max_chars": args.max_chars, "rank": args.rank, "world": args.world,
+        "count": args.count, "max_chars": args.max_chars,
     });
     sources.record(&mut settings);
-    let recipe = Recipe {
-        shard_bytes: args.shard_mib << 20,
-        ..Recipe::new("named-pictures", args.split.name(), args.seed, settings)
-    };
     let inputs = inputs(&artists, args.count);
-    let writer = Writer::open(&folder, recipe)?;
-    write(
-        writer,
-        &inputs[share(inputs.len(), args.rank, args.world)],
-        args.seed,
-        &pool,
-    )
+    let writer = args.run.open("named-pictures", args.split, settings)?;
+    let mine = &inputs[args.run.share(inputs.len())];
+    write(writer, mine, args.run.seed, &pool)
 }
 
 fn check(args: &Args) -> Result<(), NamedPicturesError> {
-    let flag = |flag, got: usize, range: String| NamedPicturesError::Flag { flag, got, range };
-    if args.rank >= args.world {
-        return Err(flag(
-            "rank",
-            args.rank,
-            format!("below --world, which is {}", args.world),
-        ));
+    if (1..=MOST_CHARS).contains(&args.max_chars) {
+        return Ok(());
     }
-    if !(1..=MOST_CHARS).contains(&args.max_chars) {
-        return Err(flag(
-            "max-chars",
-            args.max_chars,
-            format!("1 to {MOST_CHARS}"),
-        ));
-    }
-    Ok(())
+    Err(NamedPicturesError::Flag {
+        flag: "max-chars",
+        got: args.max_chars,
+        range: format!("1 to {MOST_CHARS}"),
+    })
 }
 
 /// The kinds asked for, each once, or all that the split has.
@@ -128,48 +91,24 @@ fn inputs(artists: &[Artist], count: usize) -> Vec<Input<'_>> {
         .collect()
 }
 
-/// Which of `count` inputs are a rank's: neighbours, so that the samples of the ranks laid
-/// one after another are those of a single run.
-fn share(count: usize, rank: usize, world: usize) -> Range<usize> {
-    count * rank / world..count * (rank + 1) / world
-}
-
 /// Draws the inputs that are not yet accounted for and writes them in order.
 fn write(
-    mut writer: Writer,
+    writer: Writer,
     inputs: &[Input<'_>],
     seed: u64,
     pool: &ThreadPool,
 ) -> Result<Manifest, NamedPicturesError> {
-    let done = usize::try_from(writer.num_inputs())
-        .unwrap_or(usize::MAX)
-        .min(inputs.len());
-    for some in inputs[done..].chunks(DRAWN_AT_ONCE) {
-        let drawn: Vec<Made> = pool.install(|| {
-            let draw = |(artist, index): &Input<'_>| sample(artist, seed, *index);
-            some.par_iter().map(draw).collect::<Result<_, _>>()
-        })?;
-        for ((artist, index), made) in some.iter().zip(drawn) {
-            let input = format!("{}/{index:07}", artist.kind().name());
-            match made {
-                Made::Sample(sample) => drop(writer.keep(&input, &[sample])?),
-                Made::Rejected(reason) => writer.reject(&input, reason)?,
-            }
-        }
-    }
-    Ok(writer.finish()?)
+    let name = |(artist, index): &Input<'_>| format!("{}/{index:07}", artist.kind().name());
+    let draw = |(artist, index): &Input<'_>| outcome(artist, seed, *index);
+    in_order(writer, inputs, (pool, DRAWN_AT_ONCE), name, draw)
 }
 
-/// What became of one sample's number.
-enum Made {
-    Sample(Sample),
-    Rejected(&'static str),
-}
-
-fn sample(artist: &Artist, seed: u64, index: usize) -> Result<Made, NamedPicturesError> {
+fn outcome(artist: &Artist, seed: u64, index: usize) -> Result<Outcome, NamedPicturesError> {
     let drawn = match artist.draw(seed, index)? {
         Drawing::Done(drawn) => drawn,
-        Drawing::Unfit(_) => return Ok(Made::Rejected("the face lacks a character of the line")),
+        Drawing::Unfit(_) => {
+            return Ok(Outcome::Rejected("the face lacks a character of the line"));
+        }
     };
     let kind = artist.kind();
     let asked = std::iter::once((drawn.question, drawn.answer)).chain(drawn.more);
@@ -181,20 +120,22 @@ fn sample(artist: &Artist, seed: u64, index: usize) -> Result<Made, NamedPicture
             _ => Turn::assistant(answer),
         });
     }
-    Ok(Made::Sample(Sample::new(
+    let sample = Sample::new(
         kind.name(),
         &drawn.source,
         &drawn.licence,
         vec![(drawn.image, drawn.truth)],
         Content::Turns(turns),
-    )?))
+    )?;
+    Ok(Outcome::Samples(vec![sample]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Split, fixture};
-    use avocet_data::shard::Reader;
+    use crate::fixture;
+    use avocet_data::shard::{Reader, Recipe};
+    use pipeline::{RunArgs, Split, account};
     use std::collections::BTreeMap;
     use std::fs;
     use std::path::Path;
@@ -204,6 +145,16 @@ mod tests {
             .num_threads(jobs)
             .build()
             .unwrap()
+    }
+
+    fn run(rank: usize, world: usize) -> RunArgs {
+        RunArgs {
+            output: "nowhere".into(),
+            seed: 0,
+            rank,
+            world,
+            shard_bytes: 64 << 20,
+        }
     }
 
     fn recipe() -> Recipe {
@@ -246,16 +197,9 @@ mod tests {
         let samples = |rank, world| -> Vec<Sample> {
             let folder = fixture.folder().join(format!("part-{rank}-of-{world}"));
             let writer = Writer::open(&folder, recipe()).unwrap();
-            let made = write(
-                writer,
-                &inputs[share(inputs.len(), rank, world)],
-                7,
-                &pool(1),
-            );
-            assert_eq!(
-                made.unwrap().inputs as usize,
-                share(inputs.len(), rank, world).len()
-            );
+            let share = run(rank, world).share(inputs.len());
+            let made = write(writer, &inputs[share.clone()], 7, &pool(1));
+            assert_eq!(made.unwrap().inputs as usize, share.len());
             let reader = Reader::open(&folder).unwrap();
             (0..reader.len())
                 .map(|index| reader.get(index).unwrap())
@@ -294,10 +238,7 @@ mod tests {
             let mut writer = Writer::open(&folder, recipe()).unwrap();
             for (artist, index) in &inputs[..killed_after] {
                 let input = format!("{}/{index:07}", artist.kind().name());
-                match sample(artist, 7, *index).unwrap() {
-                    Made::Sample(sample) => drop(writer.keep(&input, &[sample]).unwrap()),
-                    Made::Rejected(reason) => writer.reject(&input, reason).unwrap(),
-                }
+                account(&mut writer, &input, outcome(artist, 7, *index).unwrap()).unwrap();
             }
             drop(writer);
             // A shard cut short by the kill, beside the whole ones.
@@ -356,19 +297,14 @@ mod tests {
             kinds: vec![Kind::Shapes],
             split: Split::Train,
             count: 1,
-            output: "nowhere".into(),
-            seed: 0,
+            run: run(0, 1),
             max_chars: 24,
-            rank: 0,
-            world: 1,
             jobs: 1,
-            shard_mib: 64,
             manifest: Some("none.toml".into()),
         };
         let refused = |args: &Args| make(args).unwrap_err().to_string();
         let rank = refused(&Args {
-            rank: 3,
-            world: 2,
+            run: run(3, 2),
             ..args.clone()
         });
         assert!(

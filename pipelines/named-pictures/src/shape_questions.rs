@@ -1,11 +1,11 @@
 //! The questions of easy-VQA, asked about any number of shapes.
 
+use drawing::wording::upper_first;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::shapes::{COLOURS, Figure, SHAPES};
-use crate::wording::upper_first;
 
 /// Asks whether there is `{}`, a colour's shape or a shape.
 const PRESENT: [&str; 4] = [

@@ -2,14 +2,13 @@
 //! easy-VQA and its answers, but other sizes, places, fields and numbers of shapes.
 
 use avocet_data::Truth;
+use drawing::{Canvas, Rgb, between};
+use pipeline::Split;
 use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
-use crate::Split;
-use crate::background::Background;
-use crate::canvas::{Canvas, Rgb, between};
-use crate::drawn::{Drawn, size, weather};
+use crate::drawn::{Drawn, background, size, weather};
 use crate::error::NamedPicturesError;
 use crate::shape_questions::ask;
 
@@ -57,7 +56,7 @@ pub fn draw(split: Split, rng: &mut ChaCha8Rng) -> Result<Drawn, NamedPicturesEr
     };
     let figures: Vec<(Figure, Rgb)> = (0..num_shapes).map(|_| figure(rng)).collect();
     let (a, b) = field(&figures, rng);
-    let mut canvas = Background::draw(split, rng).paint(width as usize, height as usize, a, b, rng);
+    let mut canvas = background(split, rng).paint(width as usize, height as usize, a, b, rng);
     place(&mut canvas, &figures, rng);
     weather(&mut canvas, rng);
     let scene: Vec<Figure> = figures.iter().map(|(figure, _)| *figure).collect();

@@ -3,7 +3,7 @@
 //! Each sprite is decoded once per process and kept with its halvings, so that
 //! drawing it at any size is one bilinear lookup per pixel without aliasing.
 
-use crate::canvas::Canvas;
+use drawing::Canvas;
 
 /// An RGBA picture and its halvings.
 #[derive(Debug, Clone)]

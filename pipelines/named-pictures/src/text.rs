@@ -4,18 +4,16 @@
 use ab_glyph::Point;
 use ab_glyph_rasterizer::Rasterizer;
 use avocet_data::Truth;
+use drawing::wording::ask;
+use drawing::{Background, Canvas, Curve, Face, Layout, ink_and_field};
+use pipeline::Split;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::Split;
 use crate::artist::Drawing;
-use crate::background::Background;
-use crate::canvas::{Canvas, Rgb, between, luminance};
 use crate::drawn::Drawn;
 use crate::error::NamedPicturesError;
-use crate::fonts::{Curve, Face};
-use crate::layout::Layout;
 use crate::lines::Lines;
 use crate::wording;
 
@@ -59,7 +57,7 @@ impl Texts {
         let image = picture(&layout, rng).to_png()?;
         Ok(Drawing::Done(Drawn {
             image,
-            question: wording::ask(&wording::TEXT, rng),
+            question: ask(&wording::TEXT, rng),
             answer: line.clone(),
             more: Vec::new(),
             truth: Some(Truth::Text(line)),
@@ -83,30 +81,28 @@ impl Texts {
     }
 }
 
-impl Layout {
-    /// Left, top, right and bottom after `turn`, which keeps room for a capital and,
-    /// so that "o" and "O" alone differ, never less.
-    fn bounds(&self, turn: &Turn) -> [f32; 4] {
-        let points = self.curves.iter().flat_map(Curve::points);
-        let (mut left, mut right) = (f32::MAX, f32::MIN);
-        for point in points {
-            left = left.min(point.x);
-            right = right.max(point.x);
-        }
-        let corners = [left, right]
-            .into_iter()
-            .flat_map(|x| [-0.72, 0.0].map(|y| Point { x, y }));
-        let all = self
-            .curves
-            .iter()
-            .flat_map(Curve::points)
-            .chain(corners)
-            .map(|p| turn.apply(p));
-        all.fold(
-            [f32::MAX, f32::MAX, f32::MIN, f32::MIN],
-            |[l, t, r, b], p| [l.min(p.x), t.min(p.y), r.max(p.x), b.max(p.y)],
-        )
+/// Left, top, right and bottom of a line after `turn`, which keeps room for a capital and,
+/// so that "o" and "O" alone differ, never less.
+fn bounds(layout: &Layout, turn: &Turn) -> [f32; 4] {
+    let points = layout.curves.iter().flat_map(Curve::points);
+    let (mut left, mut right) = (f32::MAX, f32::MIN);
+    for point in points {
+        left = left.min(point.x);
+        right = right.max(point.x);
     }
+    let corners = [left, right]
+        .into_iter()
+        .flat_map(|x| [-0.72, 0.0].map(|y| Point { x, y }));
+    let all = layout
+        .curves
+        .iter()
+        .flat_map(Curve::points)
+        .chain(corners)
+        .map(|p| turn.apply(p));
+    all.fold(
+        [f32::MAX, f32::MAX, f32::MIN, f32::MIN],
+        |[l, t, r, b], p| [l.min(p.x), t.min(p.y), r.max(p.x), b.max(p.y)],
+    )
 }
 
 /// Scaling by the size and turning by an angle.
@@ -146,7 +142,7 @@ fn picture(layout: &Layout, rng: &mut ChaCha8Rng) -> Canvas {
     let margins: [f32; 4] = std::array::from_fn(|_| 1.0 + 7.0 * rng.random::<f32>().powf(2.5));
     let (width, height, turn) = loop {
         let mut turn = Turn::new(size, angle.to_radians());
-        let [left, top, right, bottom] = layout.bounds(&turn);
+        let [left, top, right, bottom] = bounds(layout, &turn);
         turn.dx = margins[0] - left;
         turn.dy = margins[1] - top;
         let width = (right - left + margins[0] + margins[2]).ceil() as usize;
@@ -178,44 +174,6 @@ fn picture(layout: &Layout, rng: &mut ChaCha8Rng) -> Canvas {
     canvas
 }
 
-/// Letters' colour and two of the field, at least `contrast` apart in brightness where
-/// black or white can be.
-pub fn ink_and_field(contrast: f32, rng: &mut ChaCha8Rng) -> (Rgb, Rgb, Rgb) {
-    let mut within =
-        |low: u8, high: u8| -> Rgb { std::array::from_fn(|_| rng.random_range(low..=high)) };
-    let (field, other) = (within(0, 255), within(0, 255));
-    let (light, dark) = (within(222, 255), within(0, 50));
-    let ink = within(0, 255);
-    let (field, ink) = match rng.random_range(0..20) {
-        0..7 => (light, if rng.random_bool(0.5) { dark } else { ink }),
-        7..9 => ([255; 3], [0; 3]),
-        9..12 => (dark, if rng.random_bool(0.5) { light } else { ink }),
-        _ => (field, ink),
-    };
-    let second = between(field, other, rng.random_range(0.05..0.35));
-    let apart = |a: Rgb| {
-        (luminance(a) - luminance(field))
-            .abs()
-            .min((luminance(a) - luminance(second)).abs())
-    };
-    let extreme = if apart([0; 3]) > apart([255; 3]) {
-        [0; 3]
-    } else {
-        [255; 3]
-    };
-    // Moves a colour too near towards black or white until it can be read.
-    let mut inked = ink;
-    for step in 1..=10 {
-        let between_fields =
-            (luminance(inked) - luminance(field)) * (luminance(inked) - luminance(second)) < 0.0;
-        if apart(inked) >= contrast && !between_fields {
-            break;
-        }
-        inked = between(ink, extreme, step as f32 / 10.0);
-    }
-    (inked, field, second)
-}
-
 /// Blurs and roughens as far as letters of this size bear it.
 fn blemish(canvas: &mut Canvas, size: f32, rng: &mut ChaCha8Rng) {
     if rng.random_bool(0.35) {
@@ -227,23 +185,5 @@ fn blemish(canvas: &mut Canvas, size: f32, rng: &mut ChaCha8Rng) {
     }
     if rng.random_bool(0.2) {
         canvas.add_noise(rng.random_range(2..=if size < 20.0 { 8 } else { 14 }), rng);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rand::SeedableRng;
-
-    #[test]
-    fn letters_stand_out_from_both_colours_of_their_field() {
-        let mut rng = ChaCha8Rng::seed_from_u64(10);
-        for _ in 0..5000 {
-            let (ink, a, b) = ink_and_field(CONTRAST.0, &mut rng);
-            for field in [a, b] {
-                let apart = (luminance(ink) - luminance(field)).abs();
-                assert!(apart >= 75.0, "{ink:?} on {field:?}: {apart}");
-            }
-        }
     }
 }

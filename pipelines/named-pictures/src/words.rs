@@ -1,9 +1,9 @@
 //! Words and phrases for the lines of text: Debian's word list and WordNet.
 
+use drawing::{Package, characters};
+
 use crate::error::NamedPicturesError;
-use crate::fonts;
 use crate::lines::Lines;
-use crate::packages::Package;
 
 const WORD_LIST: &str = "usr/share/dict/american-english";
 const WORDNET: [&str; 4] = [
@@ -17,10 +17,7 @@ const WORDNET: [&str; 4] = [
 ///
 /// Errors if a file is missing, not text, or has none of what is looked for in it.
 pub fn load(words: &Package, wordnet: &Package) -> Result<Lines, NamedPicturesError> {
-    let drawable = |line: &str| {
-        line.chars()
-            .all(|c| fonts::characters().any(|known| known == c))
-    };
+    let drawable = |line: &str| line.chars().all(|c| characters().any(|known| known == c));
     let list = words.text(WORD_LIST)?;
     let all: Vec<String> = list
         .lines()
@@ -28,7 +25,7 @@ pub fn load(words: &Package, wordnet: &Package) -> Result<Lines, NamedPicturesEr
         .map(str::to_owned)
         .collect();
     if all.is_empty() {
-        return Err(words.broken(WORD_LIST, "no words in it"));
+        return Err(words.broken(WORD_LIST, "no words in it").into());
     }
     let (mut phrases, mut glosses) = (Vec::new(), Vec::new());
     for member in WORDNET {
@@ -50,7 +47,9 @@ pub fn load(words: &Package, wordnet: &Package) -> Result<Lines, NamedPicturesEr
     phrases.sort();
     phrases.dedup();
     if phrases.is_empty() || glosses.is_empty() {
-        return Err(wordnet.broken(WORDNET[0], "no phrases or no glosses in it"));
+        return Err(wordnet
+            .broken(WORDNET[0], "no phrases or no glosses in it")
+            .into());
     }
     Ok(Lines::new(all, phrases, glosses))
 }

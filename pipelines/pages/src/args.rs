@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use pipeline::{RunArgs, Split};
+
 use crate::view::Viewport;
 
 /// `avocet data pages`.
@@ -12,15 +14,12 @@ pub struct Args {
     /// files and nothing else; a single file nothing at all).
     #[arg(value_name = "IN")]
     pub inputs: Vec<OsString>,
-    /// The dataset folder.
-    #[arg(short, long, value_name = "DIR")]
-    pub output: PathBuf,
+    /// What every pipeline is asked for.
+    #[command(flatten)]
+    pub run: RunArgs,
     /// Also make up N small pages: cards, forms, tables, articles, charts.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub synthetic: u64,
-    /// Seed of everything drawn at random.
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
     /// Which pages: of those given 1 in 50, chosen for good by name, is for the test; made-up ones
     /// have words and typefaces of their own there [default: all that is given, made up to train].
     #[arg(long, value_enum)]
@@ -47,35 +46,7 @@ pub struct Args {
     /// A list of what can be fetched, instead of avocet's own.
     #[arg(long, value_name = "FILE")]
     pub manifest: Option<PathBuf>,
-    /// Which of the parallel runs this is.
-    #[arg(long, default_value_t = 0)]
-    pub rank: usize,
-    /// How many parallel runs there are; each writes OUTPUT/part-R-of-N.
-    #[arg(long, default_value_t = 1)]
-    pub world: usize,
     /// Browsers; 0 for one a core. The bytes written do not depend on it.
     #[arg(long, default_value_t = 0)]
     pub jobs: usize,
-    /// A shard is closed once it has this many MiB.
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=65_536))]
-    pub shard_mib: u64,
-}
-
-/// What the samples are for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Split {
-    /// To learn from.
-    Train,
-    /// Pages, words and typefaces that training never shows.
-    Test,
-}
-
-impl Split {
-    /// Its name in file names.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Test => "test",
-        }
-    }
 }

@@ -78,7 +78,7 @@ impl RenderError {
     }
 
     /// Whether the same page may well succeed in a fresh browser.
-    pub fn may_pass(&self) -> bool {
+    pub(crate) fn may_pass(&self) -> bool {
         let lasting = matches!(
             self,
             Self::Browser(
@@ -95,6 +95,9 @@ impl RenderError {
 /// Why a run of the pipeline stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum PagesError {
+    /// There is no run of that number.
+    #[error(transparent)]
+    Rank(#[from] pipeline::RankError),
     /// A setting outside its range.
     #[error("--{flag} is {got}, but must be {range}")]
     Flag {

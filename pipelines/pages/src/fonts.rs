@@ -5,42 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use avocet_fetch::{SourceError, Sources};
+use drawing::{FAMILIES, UNSEEN_FAMILIES};
+use pipeline::Split;
 
-use crate::args::Split;
-
-/// Families seen in training.
-const TRAIN: &[&str] = &[
-    "fonts-cabin",
-    "fonts-cantarell",
-    "fonts-comfortaa",
-    "fonts-comic-neue",
-    "fonts-courier-prime",
-    "fonts-crosextra-caladea",
-    "fonts-crosextra-carlito",
-    "fonts-dejavu-core",
-    "fonts-dosis",
-    "fonts-ebgaramond",
-    "fonts-hack",
-    "fonts-inconsolata",
-    "fonts-jetbrains-mono",
-    "fonts-lato",
-    "fonts-liberation2",
-    "fonts-linuxlibertine",
-    "fonts-open-sans",
-    "fonts-play",
-    "fonts-quattrocento",
-    "fonts-roboto-slab",
-    "fonts-roboto-unhinted",
-    "fonts-sil-gentium-basic",
-    "fonts-yanone-kaffeesatz",
-];
-/// Families kept for the test.
-const TEST: &[&str] = &[
-    "fonts-anonymous-pro",
-    "fonts-karla",
-    "fonts-sora",
-    "fonts-vollkorn",
-];
 /// Most families of one package.
 const OF_A_PACKAGE: usize = 3;
 
@@ -54,8 +21,8 @@ impl Fonts {
     /// Errors if a package cannot be had.
     pub fn load(sources: &Sources, split: Split) -> Result<Self, SourceError> {
         let packages = match split {
-            Split::Train => TRAIN,
-            Split::Test => TEST,
+            Split::Train => &FAMILIES[..],
+            Split::Test => &UNSEEN_FAMILIES,
         };
         let mut all = Vec::new();
         for package in packages {

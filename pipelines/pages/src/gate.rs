@@ -98,7 +98,7 @@ impl Gate {
     }
 
     /// Whether the page needs no browser context of its own.
-    pub fn is_ours(&self) -> bool {
+    pub(crate) fn is_ours(&self) -> bool {
         matches!(self, Self::Page { ours: true, .. })
     }
 

@@ -1,23 +1,21 @@
 //! The pipeline: inputs to pages in browsers, one browser a job, and in order into shards.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use avocet_data::Sample;
-use avocet_data::shard::{Manifest, Recipe, Writer};
+use avocet_data::shard::{Manifest, Writer};
 use avocet_fetch::Sources;
 use avocet_fetch::web::{Fetcher, WebLimits};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pipeline::{Outcome, Split, account, progress, rest};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::args::{Args, Split};
+use crate::args::Args;
 use crate::closer;
 use crate::error::{PagesError, RenderError};
 use crate::fonts::Fonts;
@@ -28,30 +26,23 @@ use crate::questions::{self, Asked};
 use crate::render::{RenderLimits, Rendered};
 use crate::renderer::Renderer;
 use crate::seen::Seen;
-use crate::share;
+use crate::split::split_of;
 use crate::synthetic;
 use crate::view::{Extent, View};
 
 /// Pages that may be in work or wait for an earlier one, for each job.
 const AHEAD: usize = 8;
+/// What a bar says.
+const BAR: &str = "pages {bar:30} {pos}/{len}, {eta} left";
 /// Where made-up pages come from, and their licence.
 const OURS: (&str, &str) = ("synthetic", "CC0-1.0");
-
-/// Makes the dataset and prints what is in it.
-///
-/// Errors as [`make`] does.
-pub fn run(args: &Args) -> Result<(), PagesError> {
-    let text = make(args)?.summary(&args.output);
-    // The dataset is whole even when nobody reads about it.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    Ok(())
-}
 
 /// Makes the dataset, or the rest of one that was begun.
 ///
 /// Errors if a flag is out of range, an input is not what it should be, there is no Chromium, or
 /// the dataset cannot be written.
 pub fn make(args: &Args) -> Result<Manifest, PagesError> {
+    args.run.check()?;
     check(args)?;
     let inputs = inputs::all(args)?;
     if inputs.is_empty() {
@@ -62,11 +53,6 @@ pub fn make(args: &Args) -> Result<Manifest, PagesError> {
         let opened = sources.insert(Sources::open(args.manifest.as_deref())?);
         fonts = Fonts::load(opened, args.split.unwrap_or(Split::Train))?;
     }
-    let mine = share::of_rank(inputs.len(), args.rank, args.world);
-    let folder = match args.world {
-        1 => args.output.clone(),
-        world => args.output.join(format!("part-{}-of-{world}", args.rank)),
-    };
     let sizes: Vec<&str> = args
         .viewports
         .iter()
@@ -80,32 +66,24 @@ pub fn make(args: &Args) -> Result<Manifest, PagesError> {
     let mut settings = json!({
         "inputs": names, "synthetic": args.synthetic, "viewports": sizes, "scale": args.scale,
         "extent": extent_name(args), "licence": args.licence, "split": args.split.map(Split::name),
-        "fonts": fonts.names(), "rank": args.rank, "world": args.world,
+        "fonts": fonts.names(),
     });
     if let Some(sources) = &sources {
         sources.record(&mut settings);
     }
     let split = args.split.unwrap_or(Split::Train);
-    let recipe = Recipe {
-        shard_bytes: args.shard_mib << 20,
-        ..Recipe::new("pages", split.name(), args.seed, settings)
-    };
+    let writer = args.run.open("pages", split, settings)?;
     let job = Job {
         names: fonts.names(),
         fonts: Arc::new(fonts),
         fetcher: Arc::new(Fetcher::new(WebLimits::default())),
         args: args.clone(),
     };
-    let writer = Writer::open(&folder, recipe)?;
-    write(writer, &inputs[mine], &job)
+    write(writer, &inputs[args.run.share(inputs.len())], &job)
 }
 
 fn check(args: &Args) -> Result<(), PagesError> {
     let wrong = |flag, got: String, range: String| PagesError::Flag { flag, got, range };
-    if args.rank >= args.world {
-        let range = format!("below --world, which is {}", args.world);
-        return Err(wrong("rank", args.rank.to_string(), range));
-    }
     if !(0.5..=4.0).contains(&args.scale) {
         return Err(wrong("scale", args.scale.to_string(), "0.5 to 4".into()));
     }
@@ -128,16 +106,10 @@ struct Job {
     fetcher: Arc<Fetcher>,
 }
 
-/// What became of an input.
-type Outcome = Result<Vec<Sample>, &'static str>;
-
 /// Renders the inputs that are not yet accounted for and writes them in order.
 fn write(mut writer: Writer, inputs: &[Input], job: &Job) -> Result<Manifest, PagesError> {
-    let done = usize::try_from(writer.num_inputs())
-        .unwrap_or(usize::MAX)
-        .min(inputs.len());
-    let rest = &inputs[done..];
-    if writer.is_finished() || rest.is_empty() {
+    let rest = rest(&writer, inputs);
+    if rest.is_empty() {
         return Ok(writer.finish()?);
     }
     let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
@@ -147,7 +119,7 @@ fn write(mut writer: Writer, inputs: &[Input], job: &Job) -> Result<Manifest, Pa
         job.args.jobs
     }
     .min(rest.len());
-    let bar = progress(inputs.len(), done);
+    let bar = progress(BAR, inputs.len(), inputs.len() - rest.len());
     let (give, tasks) = channel::<usize>();
     let (tasks, tell) = (Mutex::new(tasks), channel());
     let (tell, told) = tell;
@@ -173,11 +145,7 @@ fn write(mut writer: Writer, inputs: &[Input], job: &Job) -> Result<Manifest, Pa
                 let (index, outcome) = told.recv().map_err(|_| lost())?;
                 waiting.insert(index, outcome?);
             };
-            let name = &rest[next].name;
-            match outcome {
-                Ok(samples) => drop(writer.keep(name, &samples)?),
-                Err(reason) => writer.reject(name, reason)?,
-            }
+            account(&mut writer, &rest[next].name, outcome)?;
             bar.inc(1);
         }
         drop(give);
@@ -190,21 +158,6 @@ fn write(mut writer: Writer, inputs: &[Input], job: &Job) -> Result<Manifest, Pa
 fn lost() -> PagesError {
     let said = ": every job ended early".to_owned();
     crate::chromium::BrowserError::Died { said }.into()
-}
-
-fn progress(count: usize, done: usize) -> ProgressBar {
-    let target = if std::io::stderr().is_terminal() {
-        ProgressDrawTarget::stderr()
-    } else {
-        ProgressDrawTarget::hidden()
-    };
-    let bar = ProgressBar::with_draw_target(Some(count as u64), target).with_position(done as u64);
-    let style = ProgressStyle::with_template("pages {bar:30} {pos}/{len}, {eta} left");
-    if let Ok(style) = style {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(std::time::Duration::from_millis(500));
-    bar
 }
 
 /// One job: a browser of its own, and pages as they come.
@@ -244,12 +197,12 @@ impl Job {
             input: input.name.clone(),
             cause,
         };
-        let name = format!("{}/questions/{}", self.args.seed, input.name);
+        let name = format!("{}/questions/{}", self.args.run.seed, input.name);
         let mut rng = ChaCha8Rng::from_seed(Sha256::digest(name).into());
         match &input.what {
             What::Synthetic(number) => {
                 let split = self.args.split.unwrap_or(Split::Train);
-                let made = synthetic::draw(self.args.seed, *number, split, &self.names);
+                let made = synthetic::draw(self.args.run.seed, *number, split, &self.names);
                 let (html, fonts) = (made.html.clone().into_bytes(), Arc::clone(&self.fonts));
                 let gate = Gate::Page {
                     html,
@@ -259,14 +212,14 @@ impl Job {
                 };
                 let rendered = match renderer.render(&Arc::new(gate), made.view, made.extent) {
                     Ok(rendered) => rendered,
-                    Err(error) => return Ok(Err(error.reason())),
+                    Err(error) => return Ok(Outcome::Rejected(error.reason())),
                 };
                 let mut asked = questions::about_made(&made.asks, &rendered.seen, &mut rng);
                 let Ok(picture) = rendered.picture.to_png() else {
-                    return Ok(Err("the page crashed"));
+                    return Ok(Outcome::Rejected("the page crashed"));
                 };
                 if asked.is_empty() {
-                    return Ok(Err("nothing to read on it"));
+                    return Ok(Outcome::Rejected("nothing to read on it"));
                 }
                 // Any question may come first, and be the one asked of a picture just shown.
                 asked.shuffle(&mut rng);
@@ -285,7 +238,7 @@ impl Job {
                         samples.extend(more.map_err(named)?);
                     }
                 }
-                Ok(Ok(samples))
+                Ok(Outcome::Samples(samples))
             }
             What::Page {
                 source,
@@ -295,9 +248,9 @@ impl Job {
                 if self
                     .args
                     .split
-                    .is_some_and(|split| split != share::split_of(source))
+                    .is_some_and(|split| split != split_of(source))
                 {
-                    return Ok(Err("belongs to the other split"));
+                    return Ok(Outcome::Rejected("belongs to the other split"));
                 }
                 let view = viewport.at(self.args.scale);
                 let rendered = self.gate(place).and_then(|gate| {
@@ -310,7 +263,7 @@ impl Job {
                 });
                 let rendered = match rendered {
                     Ok(rendered) => rendered,
-                    Err(error) => return Ok(Err(error.reason())),
+                    Err(error) => return Ok(Outcome::Rejected(error.reason())),
                 };
                 let mut samples = Vec::new();
                 for (picture, seen) in self.pieces(rendered, view) {
@@ -324,9 +277,9 @@ impl Job {
                     );
                 }
                 Ok(if samples.is_empty() {
-                    Err("nothing to read on it")
+                    Outcome::Rejected("nothing to read on it")
                 } else {
-                    Ok(samples)
+                    Outcome::Samples(samples)
                 })
             }
         }

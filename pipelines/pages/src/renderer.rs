@@ -25,7 +25,6 @@ pub struct Renderer {
     browser: Option<Browser>,
     pages: usize,
     restarts: usize,
-    peak_bytes: u64,
 }
 
 impl Renderer {
@@ -39,7 +38,6 @@ impl Renderer {
             browser: None,
             pages: 0,
             restarts: 0,
-            peak_bytes: 0,
         })
     }
 
@@ -127,23 +125,20 @@ impl Renderer {
     }
 
     fn drop_browser(&mut self) {
-        self.peak_bytes = self.peak_bytes();
         self.restarts += usize::from(self.browser.take().is_some());
     }
+}
 
+/// What tests of hostile pages ask of it.
+#[cfg(test)]
+impl Renderer {
     /// The running browser, if there is one.
-    pub fn browser(&self) -> Option<&Browser> {
+    pub(crate) fn browser(&self) -> Option<&Browser> {
         self.browser.as_ref()
     }
 
     /// How many browsers were ended so far.
-    pub fn restarts(&self) -> usize {
+    pub(crate) fn restarts(&self) -> usize {
         self.restarts
-    }
-
-    /// The most memory any of its browsers was seen to hold.
-    pub fn peak_bytes(&self) -> u64 {
-        self.peak_bytes
-            .max(self.browser.as_ref().map_or(0, Browser::peak_bytes))
     }
 }

@@ -1,6 +1,6 @@
 //! How questions are put: several wordings of each. Tests ask with the same wordings.
 
-pub use named_pictures::wording::{BUTTON, PRICE, PRICE_OF, PRICED, TITLE, TOTAL};
+pub use drawing::wording::{BUTTON, PRICE, PRICE_OF, PRICED, TITLE, TOTAL};
 
 /// Asks for all text.
 pub const TEXT: &[&str] = &[

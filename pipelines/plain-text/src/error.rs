@@ -27,14 +27,9 @@ pub enum PlainTextError {
         /// What the system said.
         cause: std::io::Error,
     },
-    /// The runs are numbered from 0 to one less than their number.
-    #[error("--rank {rank} of --world {world}: must be below it")]
-    Rank {
-        /// Number of this run.
-        rank: u64,
-        /// How many there are.
-        world: u64,
-    },
+    /// There is no run of that number.
+    #[error("--rank {} of --world {}: must be below it", .0.rank, .0.world)]
+    Rank(#[from] pipeline::RankError),
     /// The text is neither plain nor Markdown by its name.
     #[error("{path:?}: only .txt and .md files are taken")]
     Ending {

@@ -2,14 +2,11 @@
 
 use crate::error::PlainTextError;
 use crate::wordnet::{Kinds, Speech, Synset};
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Neighbouring synsets, which are about related things, that make one document.
 const GROUP: usize = 8;
-/// Larger files are rejected.
-const MAX_FILE: u64 = 64 << 20;
 /// Where the packages keep what is used of them.
 const WORDNET_FOLDER: &str = "usr/share/wordnet";
 const PYTHON_FOLDER: &str = "usr/share/doc/python3.11/html";
@@ -119,19 +116,4 @@ pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<Input>, PlainTextError> {
         })
     };
     paths.iter().map(input).collect()
-}
-
-/// The text of a file, or why it is rejected: larger than 64 MiB, or not UTF-8.
-///
-/// Errors if it cannot be read at all.
-pub fn read(path: &Path) -> Result<Result<String, &'static str>, PlainTextError> {
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(PlainTextError::io(path))?;
-    file.take(MAX_FILE + 1)
-        .read_to_end(&mut bytes)
-        .map_err(PlainTextError::io(path))?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Ok(Err("larger than 64 MiB"));
-    }
-    Ok(String::from_utf8(bytes).map_err(|_| "not UTF-8"))
 }

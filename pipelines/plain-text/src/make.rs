@@ -1,24 +1,21 @@
 //! The pipeline: every input to samples, every sample into a shard.
 
-use crate::args::{Args, Split};
-use crate::documents::{join, keyboard, paragraphs};
+use crate::args::Args;
+use crate::documents::join;
 use crate::error::PlainTextError;
-use crate::html;
 use crate::inputs::{self, Input, Material};
 use crate::questions;
 use crate::wordnet::{Kinds, Speech, Synset};
-use avocet_data::shard::{Manifest, Recipe, Writer};
+use avocet_data::shard::{Manifest, Writer};
 use avocet_data::{Content, Sample};
 use avocet_fetch::Sources;
 use avocet_text::Turn;
+use pipeline::{Outcome, Split, account, fnv1a, rest};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
-use std::io::Write;
 use std::path::Path;
 
-/// One input in so many is kept for testing.
-const TEST_SHARE: u64 = 50;
 /// Pages that list others; they hold no sentences.
 const LISTS: [&str; 6] = [
     "genindex",
@@ -29,24 +26,14 @@ const LISTS: [&str; 6] = [
     "changelog",
 ];
 
-/// Makes the dataset and prints what is in it.
-pub fn run(args: &Args) -> Result<(), PlainTextError> {
-    let text = make(args)?.summary(&args.output);
-    let told = std::io::stdout().write_all(text.as_bytes());
-    told.map_err(PlainTextError::io(Path::new("standard output")))
-}
-
 /// Makes the dataset, or the rest of one that was begun.
 ///
 /// Errors if a source cannot be fetched, a file cannot be read, or the dataset cannot be written.
 pub fn make(args: &Args) -> Result<Manifest, PlainTextError> {
-    let (rank, world) = (args.rank, args.world);
-    if rank >= world {
-        return Err(PlainTextError::Rank { rank, world });
-    }
+    args.run.check()?;
     let files = inputs::files(&args.files)?;
     let mut maker = Maker {
-        seed: args.seed,
+        seed: args.run.seed,
         longest: args.longest as usize,
         kinds: Kinds::default(),
         origins: Vec::new(),
@@ -69,64 +56,21 @@ pub fn make(args: &Args) -> Result<Manifest, PlainTextError> {
     let names: Vec<&str> = args.files.iter().filter_map(|path| path.to_str()).collect();
     let mut settings = json!({
         "files": names, "files_only": args.files_only, "licence": args.licence,
-        "longest": args.longest, "origins": maker.origins, "rank": rank, "world": world,
+        "longest": args.longest, "origins": maker.origins,
     });
     if let Some(sources) = &fetched {
         sources.record(&mut settings);
     }
-    let folder = match world {
-        1 => args.output.clone(),
-        _ => args.output.join(format!("part-{rank}-of-{world}")),
-    };
-    let chosen = all
-        .into_iter()
-        .filter(|input| split_of(&input.name) == args.split);
-    let inputs = share(chosen.collect(), rank, world);
-    let recipe = Recipe::new("plain-text", args.split.name(), args.seed, settings);
-    write(&folder, recipe, &maker, &inputs)
+    all.retain(|input| Split::of_name(&input.name) == args.split);
+    let writer = args.run.open("plain-text", args.split, settings)?;
+    write(writer, &maker, &all[args.run.share(all.len())])
 }
 
-/// The inputs of a rank: neighbours, so that the ranks laid one after another are a single run.
-fn share(mut inputs: Vec<Input>, rank: u64, world: u64) -> Vec<Input> {
-    let count = inputs.len() as u128;
-    let start = |rank: u64| (count * u128::from(rank) / u128::from(world)) as usize;
-    inputs.truncate(start(rank + 1));
-    inputs.split_off(start(rank))
-}
-
-fn write(
-    folder: &Path,
-    recipe: Recipe,
-    maker: &Maker,
-    inputs: &[Input],
-) -> Result<Manifest, PlainTextError> {
-    let mut writer = Writer::open(folder, recipe)?;
-    let done = usize::try_from(writer.num_inputs()).unwrap_or(usize::MAX);
-    if !writer.is_finished() {
-        for input in inputs.iter().skip(done) {
-            match maker.samples(input)? {
-                Ok(samples) => drop(writer.keep(&input.name, &samples)?),
-                Err(reason) => writer.reject(&input.name, reason)?,
-            }
-        }
+fn write(mut writer: Writer, maker: &Maker, inputs: &[Input]) -> Result<Manifest, PlainTextError> {
+    for input in rest(&writer, inputs) {
+        account(&mut writer, &input.name, maker.outcome(input)?)?;
     }
     Ok(writer.finish()?)
-}
-
-/// The part to which the input called `name` belongs, for good.
-pub fn split_of(name: &str) -> Split {
-    if hash(name).is_multiple_of(TEST_SHARE) {
-        Split::Test
-    } else {
-        Split::Train
-    }
-}
-
-/// FNV-1a, the same on every machine.
-fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xCBF2_9CE4_8422_2325, |state, byte| {
-        (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
-    })
 }
 
 struct Maker {
@@ -139,37 +83,38 @@ struct Maker {
 }
 
 impl Maker {
-    /// The samples of `input`, or why it gives none.
-    fn samples(&self, input: &Input) -> Result<Result<Vec<Sample>, &'static str>, PlainTextError> {
+    fn outcome(&self, input: &Input) -> Result<Outcome, PlainTextError> {
         match &input.material {
-            Material::NoSynset => Ok(Err("not a synset")),
-            Material::Synsets(speech, synsets) => self.of_synsets(input, *speech, synsets).map(Ok),
+            Material::NoSynset => Ok(Outcome::Rejected("not a synset")),
+            Material::Synsets(speech, synsets) => self
+                .of_synsets(input, *speech, synsets)
+                .map(Outcome::Samples),
             Material::Page(_) if LISTS.iter().any(|list| input.name.contains(list)) => {
-                Ok(Err("a list of other pages"))
+                Ok(Outcome::Rejected("a list of other pages"))
             }
-            Material::Page(path) => self.of_text(input, inputs::read(path)?, html::blocks),
-            Material::File(path) => self.of_text(input, inputs::read(path)?, paragraphs),
+            Material::Page(path) => self.of_text(input, path, reading::blocks),
+            Material::File(path) => self.of_text(input, path, reading::paragraphs),
         }
     }
 
     fn of_text(
         &self,
         input: &Input,
-        text: Result<String, &'static str>,
+        path: &Path,
         blocks: impl Fn(&str) -> Vec<String>,
-    ) -> Result<Result<Vec<Sample>, &'static str>, PlainTextError> {
-        let text = match text {
+    ) -> Result<Outcome, PlainTextError> {
+        let text = match reading::read(path).map_err(PlainTextError::io(path))? {
             Ok(text) => text,
-            Err(reason) => return Ok(Err(reason)),
+            Err(reason) => return Ok(Outcome::Rejected(reason)),
         };
-        let documents = join(&blocks(&keyboard(&text)), self.longest);
+        let documents = join(&blocks(&reading::keyboard(&text)), self.longest);
         if documents.is_empty() {
-            return Ok(Err("hardly any text"));
+            return Ok(Outcome::Rejected("hardly any text"));
         }
         let made = documents
             .into_iter()
             .map(|document| self.document(input, "document", document));
-        made.collect::<Result<_, _>>().map(Ok)
+        made.collect::<Result<_, _>>().map(Outcome::Samples)
     }
 
     fn of_synsets(
@@ -186,7 +131,7 @@ impl Maker {
         let mut samples: Vec<Sample> = documents
             .map(|document| self.document(input, "gloss", document))
             .collect::<Result<_, _>>()?;
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed ^ hash(&input.name));
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed ^ fnv1a(&input.name));
         for synset in synsets {
             let asked = questions::ask((speech, synset), &self.kinds, synsets, &mut rng);
             let turns = vec![Turn::user(asked.question), Turn::assistant(asked.answer)];
@@ -221,7 +166,8 @@ impl Maker {
 mod tests {
     use super::*;
     use crate::wordnet::tests::NOUNS;
-    use avocet_data::shard::Reader;
+    use avocet_data::shard::{Reader, Recipe};
+    use pipeline::RunArgs;
     use std::fs;
     use std::path::PathBuf;
 
@@ -259,6 +205,10 @@ mod tests {
         )
     }
 
+    fn writer(output: &Path) -> Writer {
+        Writer::open(output, Recipe::new("plain-text", "train", 7, json!({}))).unwrap()
+    }
+
     fn tree(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
         let mut files: Vec<PathBuf> = fs::read_dir(folder)
             .unwrap()
@@ -275,13 +225,7 @@ mod tests {
     fn every_input_is_kept_or_rejected_with_a_reason() {
         let (folder, maker, inputs) = fixture();
         let output = folder.path().join("out");
-        let made = write(
-            &output,
-            Recipe::new("plain-text", "train", 7, json!({})),
-            &maker,
-            &inputs,
-        )
-        .unwrap();
+        let made = write(writer(&output), &maker, &inputs).unwrap();
         assert_eq!(made.inputs, inputs.len() as u64);
         assert_eq!(made.inputs, made.kept + made.rejected.values().sum::<u64>());
         assert_eq!((made.inputs, made.kept), (5, 2));
@@ -314,13 +258,7 @@ mod tests {
         let (folder, maker, inputs) = fixture();
         let made = |name: &str| {
             let output = folder.path().join(name);
-            write(
-                &output,
-                Recipe::new("plain-text", "train", 7, json!({})),
-                &maker,
-                &inputs,
-            )
-            .unwrap();
+            write(writer(&output), &maker, &inputs).unwrap();
             tree(&output)
         };
         assert_eq!(made("a"), made("b"));
@@ -329,15 +267,18 @@ mod tests {
     fn args(files: Vec<PathBuf>, output: PathBuf) -> Args {
         Args {
             files,
-            output,
-            seed: 1,
+            run: RunArgs {
+                output,
+                seed: 1,
+                rank: 0,
+                world: 1,
+                shard_bytes: 64 << 20,
+            },
             split: Split::Train,
             files_only: true,
             longest: 1200,
             licence: "CC0-1.0".into(),
             manifest: Some("none.toml".into()),
-            rank: 0,
-            world: 1,
         }
     }
 
@@ -376,7 +317,7 @@ mod tests {
         let gone = args(vec!["gone.txt".into()], folder.path().join("out"));
         assert!(refused(&gone).contains("gone.txt"));
         let mut ranks = args(Vec::new(), folder.path().join("out"));
-        (ranks.rank, ranks.world) = (2, 2);
+        (ranks.run.rank, ranks.run.world) = (2, 2);
         assert!(refused(&ranks).contains("--rank 2 of --world 2"));
     }
 
@@ -396,11 +337,11 @@ mod tests {
         let mut inputs = 0;
         for rank in 0..3 {
             let mut args = args(files.clone(), folder.path().join("out"));
-            (args.rank, args.world) = (rank, 3);
+            (args.run.rank, args.run.world) = (rank, 3);
             inputs += make(&args).unwrap().inputs;
         }
         let taken = files.iter().filter(|path| {
-            split_of(&format!("file/{}", path.file_name().unwrap().display())) == Split::Train
+            Split::of_name(&format!("file/{}", path.file_name().unwrap().display())) == Split::Train
         });
         assert_eq!(inputs, taken.count() as u64);
 

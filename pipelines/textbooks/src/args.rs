@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use plain_text::Split;
+use pipeline::{RunArgs, Split};
 
 /// `avocet data textbooks`.
 #[derive(Debug, Clone, clap::Args)]
@@ -10,9 +10,9 @@ pub struct Args {
     /// Long texts: .txt, .md or .html files.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// The dataset folder; a run that was stopped goes on there.
-    #[arg(short, long, value_name = "DIR")]
-    pub output: PathBuf,
+    /// What every pipeline is asked for.
+    #[command(flatten)]
+    pub run: RunArgs,
     /// The language model that asks and answers: `mini` (built in), a folder, a GGUF file, or a hub
     /// id such as owner/name.
     #[arg(long, value_name = "REF")]
@@ -27,16 +27,7 @@ pub struct Args {
     /// Licence of the files.
     #[arg(long, value_name = "TEXT", default_value = "unstated")]
     pub licence: String,
-    /// Seed of everything drawn at random.
-    #[arg(long, value_name = "S", default_value_t = 0)]
-    pub seed: u64,
     /// Which files to take: the name of a file decides, for good, to which part it belongs.
     #[arg(long, value_enum, default_value = "train")]
     pub split: Split,
-    /// Which of the parallel runs this is.
-    #[arg(long, value_name = "R", default_value_t = 0)]
-    pub rank: u64,
-    /// How many parallel runs there are; each writes OUTPUT/part-R-of-N.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub world: u64,
 }

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use plain_text::{Split, keyboard, placed_blocks, placed_paragraphs, read, split_of};
+use pipeline::Split;
+use reading::{keyboard, placed_blocks, placed_paragraphs, read};
 
 use crate::error::TextbooksError;
 use crate::model::sha256;
@@ -40,7 +41,7 @@ pub(crate) fn books(paths: &[PathBuf], split: Split) -> Result<Vec<Book>, Textbo
         }
         named.push((format!("file/{name}"), path));
     }
-    named.retain(|(name, _)| split_of(name) == split);
+    named.retain(|(name, _)| Split::of_name(name) == split);
     if named.is_empty() {
         let other = match split {
             Split::Train => Split::Test,
@@ -56,7 +57,7 @@ pub(crate) fn books(paths: &[PathBuf], split: Split) -> Result<Vec<Book>, Textbo
 }
 
 fn book(name: String, path: &Path) -> Result<Book, TextbooksError> {
-    let text = match read(path)? {
+    let text = match read(path).map_err(TextbooksError::io(path))? {
         Ok(text) => text,
         Err(reason) => {
             return Ok(Book {

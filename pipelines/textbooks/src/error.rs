@@ -5,9 +5,6 @@ use std::path::{Path, PathBuf};
 /// Why the pipeline stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum TextbooksError {
-    /// A file could not be read.
-    #[error(transparent)]
-    Text(#[from] plain_text::PlainTextError),
     /// The dataset could not be written.
     #[error(transparent)]
     Data(#[from] avocet_data::DataError),
@@ -19,7 +16,7 @@ pub enum TextbooksError {
         /// What is wrong with it.
         cause: avocet_data::SampleError,
     },
-    /// What the model said could not be kept for a later run.
+    /// A file could not be read, or what the model said could not be kept for a later run.
     #[error("{path:?}: {cause}")]
     Io {
         /// The file.
@@ -49,14 +46,9 @@ pub enum TextbooksError {
         /// The part that they belong to.
         other: &'static str,
     },
-    /// The runs are numbered from 0 to one less than their number.
-    #[error("--rank {rank} of --world {world}: must be below it")]
-    Rank {
-        /// Number of this run.
-        rank: u64,
-        /// How many there are.
-        world: u64,
-    },
+    /// There is no run of that number.
+    #[error("--rank {} of --world {}: must be below it", .0.rank, .0.world)]
+    Rank(#[from] pipeline::RankError),
     /// A licence is the least that is said about a text.
     #[error("--licence is empty: name it, or leave the flag away")]
     Licence,

@@ -35,5 +35,4 @@ pub use args::Args;
 pub use error::TextbooksError;
 pub use make::make;
 pub use model::{AskError, Model};
-pub use plain_text::Split;
 pub use prompts::{Ask, Step};

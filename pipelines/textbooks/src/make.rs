@@ -1,11 +1,9 @@
 //! The pipeline: every passage to questions, every question that passes into a shard.
 
-use std::time::Duration;
-
-use avocet_data::shard::{Manifest, Recipe, Writer};
+use avocet_data::shard::{Manifest, Writer};
 use avocet_data::{Content, Sample};
 use avocet_text::Turn;
-use indicatif::{ProgressBar, ProgressStyle};
+use pipeline::{fnv1a, progress};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -22,8 +20,8 @@ use crate::prompts;
 use crate::remembered::Remembered;
 use crate::spans::{Span, spans};
 
-/// A shard is closed once it has so many bytes.
-const SHARD_BYTES: u64 = 64 << 20;
+/// What a bar says.
+const BAR: &str = "{bar:30} {pos}/{len} passages, {msg}, {elapsed}, {eta} left";
 /// Why a question is rejected whose prompt the model cannot take.
 const UNFIT: &str = "passage: the model cannot take it";
 /// Why a passage is rejected that has no phrase to ask for.
@@ -44,33 +42,13 @@ pub fn make(
     model: &Model,
     ask: &mut dyn FnMut(&prompts::Ask) -> Result<String, AskError>,
 ) -> Result<Manifest, TextbooksError> {
-    make_in_shards(args, model, ask, SHARD_BYTES)
-}
-
-fn make_in_shards(
-    args: &Args,
-    model: &Model,
-    ask: &mut dyn FnMut(&prompts::Ask) -> Result<String, AskError>,
-    shard_bytes: u64,
-) -> Result<Manifest, TextbooksError> {
-    let (rank, world) = (args.rank, args.world);
-    if rank >= world {
-        return Err(TextbooksError::Rank { rank, world });
-    }
+    args.run.check()?;
     if args.licence.trim().is_empty() {
         return Err(TextbooksError::Licence);
     }
     let books = books(&args.files, args.split)?;
-    let folder = match world {
-        1 => args.output.clone(),
-        _ => args.output.join(format!("part-{rank}-of-{world}")),
-    };
     let settings = settings(args, model, &books);
-    let recipe = Recipe {
-        shard_bytes,
-        ..Recipe::new("textbooks", args.split.name(), args.seed, settings)
-    };
-    let mut writer = Writer::open(&folder, recipe)?;
+    let mut writer = args.run.open("textbooks", args.split, settings)?;
     if writer.is_finished() {
         return Ok(writer.finish()?);
     }
@@ -88,7 +66,8 @@ fn make_in_shards(
         done,
         place: 0,
     };
-    maker.run(&share(units(&books), rank, world), &mut ledger)?;
+    let units = units(&books);
+    maker.run(&units[args.run.share(units.len())], &mut ledger)?;
     Ok(writer.finish()?)
 }
 
@@ -102,7 +81,6 @@ fn settings(args: &Args, model: &Model, books: &[Book]) -> serde_json::Value {
         "files": files, "model": { "name": model.name, "sha256": model.sha256 },
         "prompts": prompts::VERSION, "questions": args.questions,
         "closed_book": args.closed_book, "licence": args.licence,
-        "rank": args.rank, "world": args.world,
     })
 }
 
@@ -127,14 +105,6 @@ fn units(books: &[Book]) -> Vec<Unit<'_>> {
         }
     }
     units
-}
-
-/// The units of a rank: neighbours, so that the ranks laid one after another are a single run.
-fn share(mut units: Vec<Unit<'_>>, rank: u64, world: u64) -> Vec<Unit<'_>> {
-    let count = units.len() as u128;
-    let start = |rank: u64| (count * u128::from(rank) / u128::from(world)) as usize;
-    units.truncate(start(rank + 1));
-    units.split_off(start(rank))
 }
 
 /// Accounts for inputs in their order, and skips those that an earlier run accounted for.
@@ -184,7 +154,8 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     fn run(&mut self, units: &[Unit<'_>], ledger: &mut Ledger<'_>) -> Result<(), TextbooksError> {
-        let bar = progress(units.len());
+        let bar = progress(BAR, units.len(), 0);
+        bar.set_message("0 kept");
         let mut samples = 0u64;
         for unit in units {
             let asked = self.remembered.num_asked();
@@ -225,7 +196,7 @@ impl Maker<'_> {
         if !self.args.closed_book {
             self.kept.clear();
         }
-        let mut rng = ChaCha8Rng::seed_from_u64(self.args.seed ^ hash(&name));
+        let mut rng = ChaCha8Rng::seed_from_u64(self.args.run.seed ^ fnv1a(&name));
         let mut kept = 0;
         let mut spans = spans(&passage.text);
         spans.shuffle(&mut rng);
@@ -311,25 +282,6 @@ impl Maker<'_> {
             cause,
         })
     }
-}
-
-/// FNV-1a, the same on every machine.
-fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xCBF2_9CE4_8422_2325, |state, byte| {
-        (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
-    })
-}
-
-/// A bar with the time left, on a terminal only.
-fn progress(length: usize) -> ProgressBar {
-    let style = "{bar:30} {pos}/{len} passages, {msg}, {elapsed}, {eta} left";
-    let bar = ProgressBar::new(length as u64);
-    if let Ok(style) = ProgressStyle::with_template(style) {
-        bar.set_style(style);
-    }
-    bar.set_message("0 kept");
-    bar.enable_steady_tick(Duration::from_millis(500));
-    bar
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use plain_text::Block;
+use reading::Block;
 
 /// A passage ends with the first block that gives it so many words.
 const ENOUGH_WORDS: usize = 100;

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use pipeline::{RunArgs, Split};
+
 /// A frame this often while a scene lasts, unless asked otherwise.
 const WHILE_A_SCENE_LASTS_S: f64 = 5.0;
 
@@ -26,9 +28,9 @@ pub struct Args {
     /// Video files, and folders of them.
     #[arg(required = true, value_name = "IN")]
     pub inputs: Vec<PathBuf>,
-    /// The dataset folder.
-    #[arg(short, long, value_name = "DIR")]
-    pub output: PathBuf,
+    /// What every pipeline is asked for.
+    #[command(flatten)]
+    pub run: RunArgs,
     /// How frames are chosen [default: at scene changes, and every 5 s while a scene lasts].
     #[command(flatten)]
     pub choice: ChoiceArgs,
@@ -61,23 +63,11 @@ pub struct Args {
     #[arg(long, value_name = "TEXT", default_value = "unknown")]
     pub licence: String,
     /// What the samples are for.
-    #[arg(long, value_name = "NAME", default_value = "train")]
-    pub split: String,
-    /// Kept with the dataset; nothing here is drawn at random.
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
-    /// Which of the parallel runs this is.
-    #[arg(long, default_value_t = 0)]
-    pub rank: usize,
-    /// How many parallel runs there are; each writes OUTPUT/part-R-of-N.
-    #[arg(long, default_value_t = 1)]
-    pub world: usize,
+    #[arg(long, value_enum, default_value = "train")]
+    pub split: Split,
     /// Videos at a time; 0 for one a core. The bytes written do not depend on it.
     #[arg(long, default_value_t = 0)]
     pub jobs: usize,
-    /// A shard is closed once it has this many MiB.
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=65_536))]
-    pub shard_mib: u64,
 }
 
 /// A length of time that frames can be apart.

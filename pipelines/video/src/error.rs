@@ -30,6 +30,9 @@ pub enum VideoError {
         /// What is wrong with it.
         reason: String,
     },
+    /// There is no run of that number.
+    #[error(transparent)]
+    Rank(#[from] pipeline::RankError),
     /// A setting outside its range.
     #[error("--{flag} is {got}, but must be {range}")]
     Flag {

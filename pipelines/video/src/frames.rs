@@ -10,4 +10,4 @@ pub use budget::Budget;
 pub use choice::{Choice, Chosen, choose, choose_at};
 pub use even::EvenLooks;
 pub use look::{Look, LookAt};
-pub use scenes::{SceneChange, scene_changes};
+pub use scenes::SceneChange;

@@ -28,5 +28,5 @@ pub use args::Args;
 pub use error::VideoError;
 pub use hearing::{Hearing, Whisper};
 pub use inputs::has_video_ending;
-pub use make::{make, make_with, run};
+pub use make::{make, make_with};
 pub use sentences::sentences;

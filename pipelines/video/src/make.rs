@@ -1,14 +1,13 @@
 //! The pipeline: videos to aligned samples, several at a time, and in order into shards.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use avocet_data::Sample;
-use avocet_data::shard::{Manifest, Recipe, Writer};
+use avocet_data::shard::Manifest;
 use avocet_media::child::ChildError;
 use avocet_media::video::{MediaInfo, probe};
-use rayon::prelude::*;
+use pipeline::{Outcome, in_order, rest};
 use serde_json::json;
 
 use crate::aligned::{Bounds, Shot, samples};
@@ -25,16 +24,6 @@ use crate::watch::{duration_s, look_through, stills};
 /// The longest transcript that is read.
 const MAX_TRANSCRIPT_BYTES: u64 = 64 << 20;
 
-/// Makes the dataset and prints what is in it.
-///
-/// Errors as [`make`] does.
-pub fn run(args: &Args) -> Result<(), VideoError> {
-    let text = make(args)?.summary(&args.output);
-    // The dataset is whole even when nobody reads about it.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    Ok(())
-}
-
 /// Makes the dataset, or the rest of one that was begun, with Whisper.
 ///
 /// Errors as [`make_with`] does, or if the speech model cannot be had.
@@ -49,48 +38,22 @@ pub fn make(args: &Args) -> Result<Manifest, VideoError> {
 /// start, or the dataset cannot be written. A video that does not decode is no error: the ledger
 /// says so.
 pub fn make_with(args: &Args, hearing: &impl Hearing) -> Result<Manifest, VideoError> {
+    args.run.check()?;
     check(args)?;
     let inputs = inputs(&args.inputs)?;
-    let share = inputs.len() * args.rank / args.world..inputs.len() * (args.rank + 1) / args.world;
-    let folder = match args.world {
-        1 => args.output.clone(),
-        world => args.output.join(format!("part-{}-of-{world}", args.rank)),
-    };
-    let recipe = Recipe {
-        shard_bytes: args.shard_mib << 20,
-        ..Recipe::new("video", &args.split, args.seed, settings(args))
-    };
+    let inputs = &inputs[args.run.share(inputs.len())];
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(args.jobs)
         .build()?;
-    let mut writer = Writer::open(&folder, recipe)?;
-    let inputs = &inputs[share];
-    let done =
-        usize::try_from(writer.num_inputs()).map_or(inputs.len(), |done| done.min(inputs.len()));
-    let inputs = &inputs[done..];
-    if inputs.is_empty() {
+    let writer = args.run.open("video", args.split, settings(args))?;
+    if rest(&writer, inputs).is_empty() {
         return Ok(writer.finish()?);
     }
     let hearing = &Remembered::new(hearing, writer.scratch()?);
-    for some in inputs.chunks(pool.current_num_threads().max(1)) {
-        let made = pool.install(|| {
-            let one = |input: &Input| one_video(input, args, hearing);
-            some.par_iter().map(one).collect::<Result<Vec<_>, _>>()
-        })?;
-        for (input, made) in some.iter().zip(made) {
-            match made {
-                Made::Samples(samples) => drop(writer.keep(&input.name, &samples)?),
-                Made::Rejected(reason) => writer.reject(&input.name, reason)?,
-            }
-        }
-    }
-    Ok(writer.finish()?)
-}
-
-/// What became of one video.
-enum Made {
-    Samples(Vec<Sample>),
-    Rejected(&'static str),
+    let at_once = pool.current_num_threads().max(1);
+    let name = |input: &Input| input.name.clone();
+    let watch = |input: &Input| one_video(input, args, hearing);
+    in_order(writer, inputs, (&pool, at_once), name, watch)
 }
 
 fn check(args: &Args) -> Result<(), VideoError> {
@@ -101,10 +64,6 @@ fn check(args: &Args) -> Result<(), VideoError> {
             range: range.to_owned(),
         })
     };
-    if args.rank >= args.world {
-        let range = format!("below --world, which is {}", args.world);
-        return flag("rank", args.rank.to_string(), &range);
-    }
     if args.licence.trim().is_empty() {
         return flag(
             "licence",
@@ -135,7 +94,7 @@ fn settings(args: &Args) -> serde_json::Value {
         "transcripts": args.transcripts.is_some(), "max_frames": args.max_frames,
         "max_pixels": args.max_pixels, "max_tokens": args.max_tokens,
         "tokens_per_frame": args.tokens_per_frame, "max_seconds": args.max_seconds,
-        "licence": args.licence, "rank": args.rank, "world": args.world,
+        "licence": args.licence,
     })
 }
 
@@ -155,20 +114,20 @@ fn budget(args: &Args) -> (Budget, Bounds) {
 }
 
 /// Watches and hears one video. What is wrong with the file is a reason, not an error.
-fn one_video(input: &Input, args: &Args, hearing: &impl Hearing) -> Result<Made, VideoError> {
+fn one_video(input: &Input, args: &Args, hearing: &impl Hearing) -> Result<Outcome, VideoError> {
     if !input.is_video {
-        return Ok(Made::Rejected("not named as a video"));
+        return Ok(Outcome::Rejected("not named as a video"));
     }
     let info = match probe(&input.path) {
         Ok(info) => info,
         Err(error) => return refused(error.into()),
     };
     if info.video.is_none() {
-        return Ok(Made::Rejected("no picture"));
+        return Ok(Outcome::Rejected("no picture"));
     }
     let segments = match transcript(&input.path, args)? {
         Some(segments) => segments,
-        None if info.audio.is_none() => return Ok(Made::Rejected("no sound")),
+        None if info.audio.is_none() => return Ok(Outcome::Rejected("no sound")),
         None => match hearing.hear(&input.path) {
             Ok(segments) => segments,
             Err(error) => return refused(error),
@@ -178,13 +137,13 @@ fn one_video(input: &Input, args: &Args, hearing: &impl Hearing) -> Result<Made,
         .iter()
         .all(|segment| segment.text.trim().is_empty())
     {
-        return Ok(Made::Rejected("nothing is said"));
+        return Ok(Outcome::Rejected("nothing is said"));
     }
     match watched(input, &info, &segments, args) {
         Ok(samples) if samples.is_empty() => {
-            Ok(Made::Rejected("nothing is said while a frame is shown"))
+            Ok(Outcome::Rejected("nothing is said while a frame is shown"))
         }
-        Ok(samples) => Ok(Made::Samples(samples)),
+        Ok(samples) => Ok(Outcome::Samples(samples)),
         Err(error) => refused(error),
     }
 }
@@ -212,7 +171,7 @@ fn watched(
 }
 
 /// A reason for the ledger, where the file is to blame; otherwise the error stays one.
-fn refused(error: VideoError) -> Result<Made, VideoError> {
+fn refused(error: VideoError) -> Result<Outcome, VideoError> {
     let reason = match &error {
         VideoError::Media(child) => match **child {
             ChildError::Missing { .. } | ChildError::Start { .. } | ChildError::Limited(_) => {
@@ -228,7 +187,7 @@ fn refused(error: VideoError) -> Result<Made, VideoError> {
         }
         _ => return Err(error),
     };
-    Ok(Made::Rejected(reason))
+    Ok(Outcome::Rejected(reason))
 }
 
 /// What a transcript beside says, if there is one.

@@ -17,6 +17,7 @@ mod writer;
 
 pub use manifest::{Manifest, Recipe, ShardInfo};
 pub(crate) use part::{LedgerLine, Outcome};
+pub use parts::part_folder;
 pub(crate) use reader::PartOfReader;
 pub use reader::{Reader, Stored};
 pub use writer::{Kept, Writer, abandon};

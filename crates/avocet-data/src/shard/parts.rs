@@ -25,7 +25,7 @@ pub(crate) fn folders(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     if world == 0 {
         return Err(unfinished(folder));
     }
-    let parts = (0..world).map(|rank| folder.join(format!("part-{rank}-of-{world}")));
+    let parts = (0..world).map(|rank| part_folder(folder, rank, world));
     let finished = |part: PathBuf| match part.join(MANIFEST).exists() {
         true => Ok(part),
         false => Err(unfinished(&part)),
@@ -33,9 +33,14 @@ pub(crate) fn folders(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     parts.map(finished).collect()
 }
 
+/// Where the process of number `rank` of `world` writes its part of the dataset in `folder`.
+pub fn part_folder(folder: &Path, rank: usize, world: usize) -> PathBuf {
+    folder.join(format!("part-{rank}-of-{world}"))
+}
+
 /// N of a folder named `part-R-of-N`.
-fn world_of(name: &str) -> Option<u32> {
+fn world_of(name: &str) -> Option<usize> {
     let (rank, world) = name.strip_prefix("part-")?.split_once("-of-")?;
-    let (rank, world) = (rank.parse::<u32>().ok()?, world.parse::<u32>().ok()?);
+    let (rank, world) = (rank.parse::<usize>().ok()?, world.parse::<usize>().ok()?);
     (rank < world && world <= 100_000).then_some(world)
 }

@@ -208,7 +208,7 @@ impl Reader {
     }
 
     /// Bytes of the sample in its shard; 0 past the end.
-    pub fn sample_bytes(&self, index: usize) -> u64 {
+    pub(crate) fn sample_bytes(&self, index: usize) -> u64 {
         self.places.get(index).map_or(0, |place| place.length)
     }
 
@@ -276,7 +276,8 @@ impl Reader {
     }
 
     /// Reads every byte of the dataset and checks it against its manifest.
-    pub fn verify(&self) -> Result<(), DataError> {
+    #[cfg(test)]
+    pub(crate) fn verify(&self) -> Result<(), DataError> {
         for part in &self.parts {
             part.verify_lists()?;
             for shard in &part.manifest.shards {

@@ -170,11 +170,6 @@ impl Writer {
         self.manifest.inputs + self.part.ledger.len() as u64
     }
 
-    /// Samples written so far.
-    pub fn num_samples(&self) -> u64 {
-        self.manifest.samples + self.part.rows.len() as u64
-    }
-
     /// Accounts for an input that gave samples.
     ///
     /// Errors if a sample is inconsistent or the disk refuses.

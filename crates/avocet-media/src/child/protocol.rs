@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub const MAX_HEADER_BYTES: usize = 4 << 20;
 
 /// The longest payload or block: a square frame of 4096 pixels takes 48 MiB.
-pub const MAX_PAYLOAD_BYTES: usize = 64 << 20;
+pub(crate) const MAX_PAYLOAD_BYTES: usize = 64 << 20;
 
 /// What a header says.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]

@@ -175,14 +175,14 @@ impl DecoderConfig {
     }
 
     /// The mixture of layer `index`, if that layer has one.
-    pub fn moe_of(&self, index: usize) -> Option<&MoeConfig> {
+    pub(crate) fn moe_of(&self, index: usize) -> Option<&MoeConfig> {
         self.moe
             .as_ref()
             .filter(|_| !self.dense_layers.contains(&index))
     }
 
     /// Components of a head that turn.
-    pub fn rope_dims(&self) -> usize {
+    pub(crate) fn rope_dims(&self) -> usize {
         self.rope.dims.unwrap_or(self.head_dim)
     }
 

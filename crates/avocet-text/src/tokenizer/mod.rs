@@ -243,7 +243,7 @@ impl Tokenizer {
     }
 
     /// Whether `id` is a special token, which has no text.
-    pub fn is_special(&self, id: u32) -> bool {
+    pub(crate) fn is_special(&self, id: u32) -> bool {
         self.special.contains(&id) || self.is_appended(id)
     }
 

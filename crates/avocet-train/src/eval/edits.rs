@@ -13,7 +13,7 @@ pub fn exact_match(answer: &str, reference: &str) -> bool {
 }
 
 /// Fewest insertions, deletions and replacements that turn `a` into `b` (Levenshtein, 1966).
-pub fn levenshtein<T: PartialEq>(a: &[T], b: &[T]) -> usize {
+pub(crate) fn levenshtein<T: PartialEq>(a: &[T], b: &[T]) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {
         let mut diagonal = row[0];
@@ -34,7 +34,7 @@ pub fn edit_distance(a: &str, b: &str) -> usize {
 }
 
 /// 1 less the edits for each character of the longer text: 1 for the same, 0 for nothing alike.
-pub fn normalised_similarity(a: &str, b: &str) -> f64 {
+pub(crate) fn normalised_similarity(a: &str, b: &str) -> f64 {
     let longer = a.chars().count().max(b.chars().count());
     match longer {
         0 => 1.0,

@@ -7,7 +7,7 @@ use super::edits::nearest;
 ///
 /// As im2markup's evaluation (Deng et al. 2017, arXiv:1609.04938) compares formulas token by token
 /// after normalising; spaces that LaTeX ignores are dropped instead of needing to agree.
-pub fn formula_tokens(formula: &str) -> Vec<&str> {
+pub(crate) fn formula_tokens(formula: &str) -> Vec<&str> {
     let mut tokens = Vec::new();
     let mut rest = formula.trim();
     while let Some(first) = rest.chars().next() {

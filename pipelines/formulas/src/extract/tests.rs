@@ -4,7 +4,7 @@ use super::*;
 use crate::clean::clean;
 use crate::katex::KatexFaces;
 use crate::lettering::Lettering;
-use crate::normalise;
+use crate::normal::normalise;
 use crate::typeset::{shown, typeset};
 
 fn all(text: &str, markup: Markup) -> Vec<(String, bool)> {

@@ -86,16 +86,6 @@ impl Browser {
         Self::start_in(Network::Own, program, memory_bytes, patience)
     }
 
-    /// As [`Browser::start`] where the kernel gives no network of its own.
-    #[cfg(test)]
-    pub(crate) fn start_in_shared_network(
-        program: &Path,
-        memory_bytes: u64,
-        patience: Duration,
-    ) -> Result<Self, BrowserError> {
-        Self::start_in(Network::Shared, program, memory_bytes, patience)
-    }
-
     fn start_in(
         network: Network,
         program: &Path,
@@ -245,23 +235,6 @@ impl Browser {
         processor_time(self.child.id() as i32)
     }
 
-    /// The most memory seen, in bytes.
-    pub fn peak_bytes(&self) -> u64 {
-        self.watch.peak_bytes()
-    }
-
-    /// The number of its process.
-    pub fn process_id(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Whether the kernel gave it a network of its own, with nothing in it.
-    pub fn has_own_network(&self) -> bool {
-        let network = |who: &str| std::fs::read_link(format!("/proc/{who}/ns/net")).ok();
-        let its = network(&self.child.id().to_string());
-        its.is_some() && its != network("self")
-    }
-
     fn gone(&self) -> BrowserError {
         match self.watch.ended() {
             Some(Ended::TooSlow) => BrowserError::TooSlow(self.patience.as_secs()),
@@ -297,6 +270,31 @@ impl Drop for Browser {
         self.watch.stop();
         kill_group(self.child.id() as i32);
         let _ = self.child.wait();
+    }
+}
+
+/// What tests of hostile pages ask of it.
+#[cfg(test)]
+impl Browser {
+    /// As [`Browser::start`] where the kernel gives no network of its own.
+    pub(crate) fn start_in_shared_network(
+        program: &Path,
+        memory_bytes: u64,
+        patience: Duration,
+    ) -> Result<Self, BrowserError> {
+        Self::start_in(Network::Shared, program, memory_bytes, patience)
+    }
+
+    /// The number of its process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether the kernel gave it a network of its own, with nothing in it.
+    pub(crate) fn has_own_network(&self) -> bool {
+        let network = |who: &str| std::fs::read_link(format!("/proc/{who}/ns/net")).ok();
+        let its = network(&self.child.id().to_string());
+        its.is_some() && its != network("self")
     }
 }
 

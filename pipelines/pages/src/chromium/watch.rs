@@ -22,7 +22,6 @@ pub(super) enum Ended {
 struct State {
     deadline: Option<Instant>,
     ended: Option<Ended>,
-    peak_bytes: u64,
     over: bool,
 }
 
@@ -59,7 +58,6 @@ impl Watch {
         if state.over {
             return false;
         }
-        state.peak_bytes = state.peak_bytes.max(bytes.unwrap_or(0));
         let late = state
             .deadline
             .is_some_and(|deadline| Instant::now() > deadline);
@@ -86,11 +84,6 @@ impl Watch {
     /// Why the browser was ended by this watch.
     pub(super) fn ended(&self) -> Option<Ended> {
         self.state().ended
-    }
-
-    /// The most memory seen so far, in bytes.
-    pub(super) fn peak_bytes(&self) -> u64 {
-        self.state().peak_bytes
     }
 
     /// Stops watching: from now on the process number may belong to somebody else.

@@ -261,7 +261,7 @@ fn secret() -> (tempfile::TempDir, String) {
     (folder, file.display().to_string())
 }
 
-fn check(rendered: crate::Rendered) {
+fn check(rendered: crate::render::Rendered) {
     let text = rendered.seen.text();
     assert!(
         text.contains("Still here") && text.contains("said all of it"),
@@ -359,9 +359,13 @@ fn nothing_is_kept_from_one_page_for_the_next() {
     let set = "<p id=o></p><script>document.cookie = 'a=b'; localStorage.a = 'b'; o.append('set')</script>";
     let look = "<p id=o></p><script>o.append('seen ' + (document.cookie || '-') + (localStorage.a || '-'))</script>";
     let limits = crate::render::RenderLimits::default();
-    let mut renderer = crate::Renderer::new(limits).unwrap();
+    let mut renderer = crate::renderer::Renderer::new(limits).unwrap();
     let mut text = |html: &str| {
-        let rendered = renderer.render(&Arc::new(page(html)), super::VIEW, crate::Extent::Screen);
+        let rendered = renderer.render(
+            &Arc::new(page(html)),
+            super::VIEW,
+            crate::view::Extent::Screen,
+        );
         rendered.unwrap().seen.text()
     };
     assert_eq!(text(set), "set");

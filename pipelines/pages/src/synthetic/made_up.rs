@@ -3,11 +3,10 @@
 //! The lists of words are short, and a model that has seen them all guesses a button's label from
 //! its first letter. A made-up word can only be read.
 
+use pipeline::Split;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
-
-use crate::args::Split;
 
 /// Share of the phrases of training that are made up.
 const SHARE: f64 = 0.65;

@@ -13,12 +13,12 @@ mod reading;
 mod shop;
 pub mod words;
 
+use pipeline::Split;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
-use crate::args::Split;
 use crate::view::{Extent, View};
 use look::Look;
 

@@ -1,6 +1,6 @@
 //! Pages that sell: a card, a list of products, a receipt, plans.
 
-use named_pictures::{currency, price};
+use drawing::{currency, price};
 use rand::Rng;
 use rand::seq::SliceRandom;
 

@@ -1,11 +1,11 @@
 //! What synthetic pages say. One entry of five in every list is kept for the test.
 
+use pipeline::Split;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::made_up;
-use crate::args::Split;
 
 /// Things that are sold.
 pub const THINGS: &[&str] = &[

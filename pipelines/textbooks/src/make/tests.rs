@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use avocet_data::shard::Reader;
-use plain_text::{Split, split_of};
+use pipeline::{RunArgs, Split};
 use serde_json::Value;
 
 use super::*;
@@ -92,15 +92,18 @@ impl Folder {
     fn args(&self, files: Vec<PathBuf>, output: &str) -> Args {
         Args {
             files,
-            output: self.at(output),
+            run: RunArgs {
+                output: self.at(output),
+                seed: 1,
+                rank: 0,
+                world: 1,
+                shard_bytes: 64 << 20,
+            },
             model: "fake".into(),
             questions: 3,
             closed_book: false,
             licence: "CC0-1.0".into(),
-            seed: 1,
             split: Split::Train,
-            rank: 0,
-            world: 1,
         }
     }
 
@@ -207,18 +210,15 @@ fn a_run_killed_anywhere_ends_with_the_same_bytes_and_asks_nothing_twice() {
     // Shards of a few samples, so that a run also goes on behind closed ones.
     let run = |output: &str, stop: usize| {
         let asked = Cell::new(0);
-        let made = make_in_shards(
-            &folder.args(files.clone(), output),
-            &model(),
-            &mut |ask| {
-                if asked.get() == stop {
-                    return Err(AskError::Failed("killed".into()));
-                }
-                asked.set(asked.get() + 1);
-                Ok(say(ask))
-            },
-            12_000,
-        );
+        let mut args = folder.args(files.clone(), output);
+        args.run.shard_bytes = 12_000;
+        let made = make(&args, &model(), &mut |ask| {
+            if asked.get() == stop {
+                return Err(AskError::Failed("killed".into()));
+            }
+            asked.set(asked.get() + 1);
+            Ok(say(ask))
+        });
         (made.is_ok(), asked.get())
     };
     let (finished, all) = run("whole", usize::MAX);
@@ -244,7 +244,7 @@ fn another_seed_asks_other_questions_and_another_text_is_no_resumption() {
     let files = vec![folder.file("story.txt", &story(4))];
     let mut args = folder.args(files, "a");
     made(&args);
-    (args.seed, args.output) = (2, folder.at("b"));
+    (args.run.seed, args.run.output) = (2, folder.at("b"));
     made(&args);
     assert_ne!(folder.tree("a"), folder.tree("b"));
     folder.file("story.txt", &story(3));
@@ -291,7 +291,7 @@ fn the_ranks_share_the_passages_out_and_merge_to_the_single_run() {
     ];
     for rank in 0..3 {
         let mut args = folder.args(files.clone(), "out");
-        (args.rank, args.world) = (rank, 3);
+        (args.run.rank, args.run.world) = (rank, 3);
         made(&args);
     }
     made(&folder.args(files, "single"));
@@ -360,12 +360,12 @@ fn what_cannot_be_taken_is_named() {
     let twins = folder.args(vec![story.clone(), twin], "out");
     assert!(refused(&twins).contains("other/story.txt"));
     let mut args = folder.args(vec![story.clone()], "out");
-    (args.rank, args.world) = (2, 2);
+    (args.run.rank, args.run.world) = (2, 2);
     assert!(refused(&args).contains("--rank 2 of --world 2"));
     let mut args = folder.args(vec![story.clone()], "out");
     args.licence = " ".into();
     assert!(refused(&args).contains("--licence"));
-    assert_eq!(split_of("file/story.txt"), Split::Train);
+    assert_eq!(Split::of_name("file/story.txt"), Split::Train);
     let mut args = folder.args(vec![story], "out");
     args.split = Split::Test;
     assert!(refused(&args).contains("--split train"));

@@ -40,7 +40,7 @@ impl Budget {
     }
 
     /// The longer side of a `width` x `height` frame within the budget.
-    pub fn longer_side(&self, width: usize, height: usize) -> usize {
+    pub(crate) fn longer_side(&self, width: usize, height: usize) -> usize {
         let (width, height) = self.fit(width, height);
         width.max(height)
     }

@@ -35,8 +35,6 @@ pub struct Chosen {
     pub times_s: Vec<f64>,
     /// Scene changes found.
     pub changes: Vec<SceneChange>,
-    /// Frames that were looked at for choosing.
-    pub looked_at: usize,
     /// Frames that the choice asked for.
     pub candidates: usize,
     /// Left out because nothing is to be seen on them.
@@ -74,7 +72,6 @@ pub fn choose_at(looks: &[LookAt], wanted: &[f64], budget: &Budget) -> Chosen {
         .filter_map(|time_s| shown_at(looks, *time_s))
         .collect();
     let mut chosen = Chosen {
-        looked_at: looks.len(),
         candidates: candidates.len(),
         ..Chosen::default()
     };

@@ -81,7 +81,7 @@ impl Look {
     }
 
     /// Mean difference of the cells, 0 to 1.
-    pub fn difference_by_place(&self, other: &Self) -> f64 {
+    pub(crate) fn difference_by_place(&self, other: &Self) -> f64 {
         let pairs = self.cells.iter().zip(other.cells.iter());
         let sum: u32 = pairs.map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
         f64::from(sum) / (CELLS as f64 * 255.0)
@@ -94,7 +94,7 @@ impl Look {
     }
 
     /// The largest difference of one cell, 0 to 1: a new line of small text changes few cells.
-    pub fn largest_difference(&self, other: &Self) -> f64 {
+    pub(crate) fn largest_difference(&self, other: &Self) -> f64 {
         let pairs = self.cells.iter().zip(other.cells.iter());
         let largest = pairs.map(|(a, b)| a.abs_diff(*b)).max().unwrap_or(0);
         f64::from(largest) / 255.0
@@ -102,7 +102,7 @@ impl Look {
 
     /// How far this frame is from the even mixture of `a` and `b`, 0 to 1; a dissolve passes
     /// through it, a camera that turns does not.
-    pub fn distance_from_mixture(&self, a: &Self, b: &Self) -> f64 {
+    pub(crate) fn distance_from_mixture(&self, a: &Self, b: &Self) -> f64 {
         let ends = a.cells.iter().zip(b.cells.iter());
         let sum: f64 = (self.cells.iter().zip(ends))
             .map(|(mid, (a, b))| (f64::from(*mid) - (f64::from(*a) + f64::from(*b)) / 2.0).abs())

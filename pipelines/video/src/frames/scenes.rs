@@ -51,7 +51,7 @@ pub struct SceneChange {
 /// A cut is a difference far above those around it: what counts as far follows the film, so that a
 /// new slide in a still talk is found and a running crowd is not cut to pieces. A dissolve is a
 /// long, even change whose middle is the mixture of its ends.
-pub fn scene_changes(looks: &[LookAt]) -> Vec<SceneChange> {
+pub(crate) fn scene_changes(looks: &[LookAt]) -> Vec<SceneChange> {
     let steps: Vec<f64> = looks
         .windows(2)
         .map(|pair| pair[0].look.difference(&pair[1].look))

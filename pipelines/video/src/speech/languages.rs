@@ -156,7 +156,7 @@ pub fn tagged_language(tag: &str) -> Option<&'static str> {
 }
 
 /// The English name of the language with that code.
-pub fn language_name(code: &str) -> Option<&'static str> {
+pub(crate) fn language_name(code: &str) -> Option<&'static str> {
     LANGUAGES.iter().find(|row| row.0 == code).map(|row| row.1)
 }
 

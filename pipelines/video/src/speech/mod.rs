@@ -15,7 +15,7 @@ mod windows;
 
 pub use captions::{Caption, captions};
 pub use formats::{TranscriptFormat, srt, vtt};
-pub use languages::{language_code, language_name};
+pub use languages::language_code;
 pub use tracks::Tracks;
 pub use transcribe::{TranscribeError, TranscribeOptions, TranscribeProgress, transcribe};
 pub(crate) use transcript::PAUSE_S;

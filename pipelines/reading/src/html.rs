@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use crate::documents::Block;
+use crate::block::Block;
 
 /// Elements whose content nobody reads.
 const UNREAD: [&str; 6] = ["script", "style", "head", "nav", "svg", "footer"];

@@ -7,8 +7,7 @@ use image::{ExtendedColorType, ImageEncoder, ImageError};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-/// Red, green and blue, 0 to 255.
-pub type Rgb = [u8; 3];
+use crate::colours::Rgb;
 
 /// An RGB picture, row by row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,18 +137,6 @@ impl Canvas {
             )?;
         Ok(file)
     }
-}
-
-/// How bright a colour looks, 0 to 255 (Rec. 601 weights).
-pub fn luminance(colour: Rgb) -> f32 {
-    let [r, g, b] = colour.map(f32::from);
-    0.299 * r + 0.587 * g + 0.114 * b
-}
-
-/// The colour `t` of the way from `a` to `b`.
-pub fn between(a: Rgb, b: Rgb, t: f32) -> Rgb {
-    let one = |i: usize| (f32::from(a[i]) + (f32::from(b[i]) - f32::from(a[i])) * t + 0.5) as u8;
-    [one(0), one(1), one(2)]
 }
 
 #[cfg(test)]

@@ -5,8 +5,42 @@ use std::collections::{BTreeSet, HashMap};
 
 use ab_glyph::{Font, FontVec, OutlineCurve, Point};
 
-use crate::error::NamedPicturesError;
-use crate::packages::Package;
+use crate::package::{Package, PackageError};
+
+/// Families seen in training.
+pub const FAMILIES: [&str; 23] = [
+    "fonts-cabin",
+    "fonts-cantarell",
+    "fonts-comfortaa",
+    "fonts-comic-neue",
+    "fonts-courier-prime",
+    "fonts-crosextra-caladea",
+    "fonts-crosextra-carlito",
+    "fonts-dejavu-core",
+    "fonts-dosis",
+    "fonts-ebgaramond",
+    "fonts-hack",
+    "fonts-inconsolata",
+    "fonts-jetbrains-mono",
+    "fonts-lato",
+    "fonts-liberation2",
+    "fonts-linuxlibertine",
+    "fonts-open-sans",
+    "fonts-play",
+    "fonts-quattrocento",
+    "fonts-roboto-slab",
+    "fonts-roboto-unhinted",
+    "fonts-sil-gentium-basic",
+    "fonts-yanone-kaffeesatz",
+];
+
+/// Families kept for the test: a serif, a fixed-width and two without serifs.
+pub const UNSEEN_FAMILIES: [&str; 4] = [
+    "fonts-anonymous-pro",
+    "fonts-karla",
+    "fonts-sora",
+    "fonts-vollkorn",
+];
 
 /// Letters, digits and signs that lines of text are made of, beside ASCII.
 const BEYOND_ASCII: &str = "£€°éèêëáàâäãåçíîïñóòôöõøúùûüÉÈÁÀÂÄÅÇÑÖØÜßæœ";
@@ -81,7 +115,7 @@ impl Face {
     /// Reads the outlines of a TrueType or OpenType file of a package.
     ///
     /// Errors if the font cannot be read.
-    pub fn read(package: &Package, member: &str) -> Result<Self, NamedPicturesError> {
+    pub fn read(package: &Package, member: &str) -> Result<Self, PackageError> {
         let name = member.rsplit('/').next().unwrap_or(member);
         let name = name
             .rsplit_once('.')
@@ -141,7 +175,7 @@ impl Face {
 /// hairline weights, of decorated letters or of variable fonts.
 ///
 /// Errors if the package has no usable font or one that cannot be read.
-pub fn family(package: &Package) -> Result<Vec<Face>, NamedPicturesError> {
+pub fn family(package: &Package) -> Result<Vec<Face>, PackageError> {
     let mut names = BTreeSet::new();
     let mut faces = Vec::new();
     for member in package.files(&[".ttf", ".otf"])? {
@@ -190,4 +224,19 @@ pub fn glyph(font: &FontVec, em: f32, character: char) -> Option<Glyph> {
         advance: font.h_advance_unscaled(id) / em,
         curves,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_families_are_kept_for_the_test() {
+        assert_eq!(UNSEEN_FAMILIES.len(), 4);
+        assert!(
+            UNSEEN_FAMILIES
+                .iter()
+                .all(|family| !FAMILIES.contains(family))
+        );
+    }
 }

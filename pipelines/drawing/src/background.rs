@@ -1,14 +1,10 @@
 //! What lies behind the thing named: plain, graded, noisy or patterned fields.
-//!
-//! The patterns are split in two: some are only ever seen in training, the others
-//! only when the model is tested, so that a test shows more than memory.
 
 use rand::Rng;
-use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::Split;
-use crate::canvas::{Canvas, Rgb, between};
+use crate::canvas::Canvas;
+use crate::colours::{Rgb, between};
 
 /// A kind of background.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,33 +25,7 @@ pub enum Background {
     Clouds,
 }
 
-/// The kinds of backgrounds seen in training, the plain ones more often.
-pub const TRAIN: [Background; 6] = [
-    Background::Solid,
-    Background::Solid,
-    Background::Gradient,
-    Background::Gradient,
-    Background::Noise,
-    Background::Stripes,
-];
-
-/// The kinds kept for the test.
-pub const TEST: [Background; 3] = [
-    Background::Radial,
-    Background::Checkered,
-    Background::Clouds,
-];
-
 impl Background {
-    /// One of the kinds that belong to `split`.
-    pub fn draw(split: Split, rng: &mut ChaCha8Rng) -> Self {
-        let kinds: &[Background] = match split {
-            Split::Train => &TRAIN,
-            Split::Test => &TEST,
-        };
-        *kinds.choose(rng).expect("neither list is empty")
-    }
-
     /// Paints a field of this kind between the colours `a` and `b`.
     pub fn paint(
         self,
@@ -145,18 +115,16 @@ mod tests {
     use rand::SeedableRng;
 
     #[test]
-    fn no_kind_of_background_is_in_both_splits() {
-        assert!(TRAIN.iter().all(|kind| !TEST.contains(kind)));
-    }
-
-    #[test]
     fn colours_stay_between_the_two_given() {
         let mut rng = ChaCha8Rng::seed_from_u64(3);
-        for kind in TRAIN
-            .iter()
-            .chain(&TEST)
-            .filter(|kind| **kind != Background::Noise)
-        {
+        for kind in [
+            Background::Solid,
+            Background::Gradient,
+            Background::Stripes,
+            Background::Radial,
+            Background::Checkered,
+            Background::Clouds,
+        ] {
             for _ in 0..5 {
                 let canvas = kind.paint(41, 23, [40, 200, 90], [80, 120, 90], &mut rng);
                 assert_eq!((canvas.width, canvas.height), (41, 23));

@@ -3,7 +3,32 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::error::NamedPicturesError;
+use avocet_fetch::{SourceError, Sources};
+
+/// Why a file of a package is of no use.
+#[derive(Debug, thiserror::Error)]
+pub enum PackageError {
+    /// The package lacks it.
+    #[error("{package}: cannot read {member:?}: {cause}")]
+    Member {
+        /// The row of the manifest.
+        package: String,
+        /// The path inside the package.
+        member: String,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// It does not read as what it should be.
+    #[error("{package}: {member:?}: {reason}")]
+    Content {
+        /// The row of the manifest.
+        package: String,
+        /// The path inside the package.
+        member: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
 
 /// One package, unpacked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,17 +42,28 @@ pub struct Package {
 }
 
 impl Package {
+    /// The package of that name, out of the cache or fetched.
+    ///
+    /// Errors if it cannot be had.
+    pub fn open(sources: &Sources, name: &str) -> Result<Self, SourceError> {
+        Ok(Self {
+            name: name.to_owned(),
+            root: sources.folder(name)?,
+            licence: sources.get(name)?.licence.clone(),
+        })
+    }
+
     /// The bytes of the file at `member`, a path inside the package.
     ///
     /// Errors if there is none or it cannot be read.
-    pub fn read(&self, member: &str) -> Result<Vec<u8>, NamedPicturesError> {
+    pub fn read(&self, member: &str) -> Result<Vec<u8>, PackageError> {
         fs::read(self.root.join(member)).map_err(|cause| self.unreadable(member, cause))
     }
 
     /// The file at `member` as text.
     ///
     /// Errors if there is none or it is not UTF-8.
-    pub fn text(&self, member: &str) -> Result<String, NamedPicturesError> {
+    pub fn text(&self, member: &str) -> Result<String, PackageError> {
         let bytes = self.read(member)?;
         String::from_utf8(bytes).map_err(|cause| self.broken(member, cause))
     }
@@ -35,7 +71,7 @@ impl Package {
     /// The paths inside the package of all files with one of these endings, sorted.
     ///
     /// Errors if a folder cannot be listed.
-    pub fn files(&self, endings: &[&str]) -> Result<Vec<String>, NamedPicturesError> {
+    pub fn files(&self, endings: &[&str]) -> Result<Vec<String>, PackageError> {
         let mut found = Vec::new();
         let mut folders = vec![self.root.clone()];
         while let Some(folder) = folders.pop() {
@@ -59,16 +95,16 @@ impl Package {
     }
 
     /// An error about what is in the file at `member`.
-    pub fn broken(&self, member: &str, reason: impl ToString) -> NamedPicturesError {
-        NamedPicturesError::Content {
+    pub fn broken(&self, member: &str, reason: impl ToString) -> PackageError {
+        PackageError::Content {
             package: self.name.clone(),
             member: member.to_owned(),
             reason: reason.to_string(),
         }
     }
 
-    fn unreadable(&self, member: &str, cause: std::io::Error) -> NamedPicturesError {
-        NamedPicturesError::Member {
+    fn unreadable(&self, member: &str, cause: std::io::Error) -> PackageError {
+        PackageError::Member {
             package: self.name.clone(),
             member: member.to_owned(),
             cause,

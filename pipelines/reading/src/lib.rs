@@ -1,0 +1,14 @@
+//! Texts as blocks: what pipelines read out of plain files, Markdown and HTML pages.
+//!
+//! - [`read`]: a file, under a limit.
+//! - [`paragraphs`]: of plain and Markdown texts; [`blocks`]: of pages. `placed_...` say where in
+//!   the file each stands.
+//! - [`keyboard`]: fewer characters for a small vocabulary.
+
+mod block;
+mod file;
+mod html;
+
+pub use block::{Block, keyboard, paragraphs, placed_paragraphs};
+pub use file::read;
+pub use html::{blocks, placed_blocks};
