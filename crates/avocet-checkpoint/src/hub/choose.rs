@@ -1,7 +1,7 @@
 //! Which files of a repository a model needs.
 
 use super::{HubError, HubId};
-use crate::gguf::part_names;
+use crate::formats::gguf::part_names;
 
 /// Longest configuration, tokenizer or index that is fetched.
 pub(super) const MAX_TEXT_BYTES: u64 = 256 << 20;
