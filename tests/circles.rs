@@ -18,12 +18,10 @@ use modules::{Arrows, Crate};
 /// Packages whose files may still lie in a circle.
 const STILL_ROUND: &[&str] = &[
     "avocet",
-    "avocet-media",
     "avocet-model",
     "avocet-plan",
     "avocet-text",
     "avocet-train",
-    "avocet-worker",
     "formulas",
     "named-pictures",
     "pages",
