@@ -18,7 +18,6 @@ use modules::{Arrows, Crate};
 /// Packages whose files may still lie in a circle.
 const STILL_ROUND: &[&str] = &[
     "avocet",
-    "avocet-text",
     "avocet-train",
     "formulas",
     "named-pictures",

@@ -10,9 +10,10 @@ use crate::hub::{HubTokenizer, Joiner};
 use crate::prompt::{self, Prompt};
 use crate::seen::ImageRule;
 use crate::special::Special;
-use crate::stream::{Broken, StreamDecoder};
+use crate::stream::StreamDecoder;
 use crate::tokenizer::Tokenizer;
 use crate::turn::{self, Part, Role, Turn, stretches};
+use crate::utf8::Broken;
 
 /// How a text as written begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -28,6 +28,7 @@ mod stream;
 mod template;
 mod tokenizer;
 pub mod turn;
+mod utf8;
 
 pub use error::TokenizerError;
 pub use form::PromptForm;

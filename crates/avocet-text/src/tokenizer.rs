@@ -4,7 +4,7 @@ use crate::bytes;
 use crate::error::TokenizerError;
 use crate::file::{self, Checked, TokenizerFile};
 use crate::special::Special;
-use crate::stream::{Broken, take_text};
+use crate::utf8::{Broken, take_text};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokenizers::models::bpe::{BPE, BpeTrainer, Vocab};

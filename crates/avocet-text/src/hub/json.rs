@@ -8,8 +8,8 @@ use tokenizers::AddedToken;
 
 use super::components::{check_normalizer, check_pre_tokenizer};
 use super::decoder::Decoding;
+use super::parts::{Added, BpeOptions, Parts};
 use super::post::Affixes;
-use super::{Added, BpeOptions, Parts};
 use crate::error::TokenizerError;
 use crate::file::MAX_BYTES;
 

@@ -8,7 +8,7 @@ use tokenizers::{
     PreTokenizerWrapper,
 };
 
-use super::Parts;
+use super::parts::Parts;
 use crate::guard::Guard;
 
 /// The library's tokenizer of one model.

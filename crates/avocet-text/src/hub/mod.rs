@@ -14,6 +14,7 @@ mod golden_tests;
 mod hostile_tests;
 mod json;
 mod library;
+mod parts;
 mod pieces;
 mod post;
 mod settings;
@@ -21,23 +22,18 @@ mod spm;
 
 use std::collections::{HashMap, HashSet};
 
-use serde_json::Value;
-use tokenizers::AddedToken;
-
 use crate::error::TokenizerError;
 use crate::guard::Guard;
-use crate::stream::Broken;
+use crate::utf8::Broken;
 use decoder::Decoding;
 pub use gguf::Gpt2Parts;
 use library::Library;
+use parts::{MAX_VOCAB, Parts};
 pub(crate) use pieces::{Joiner, Pieces};
 use post::Affixes;
 pub use settings::{HubSettings, SideFiles};
 use spm::SpmEncoder;
 pub use spm::SpmParts;
-
-/// Most ids of a vocabulary; public ones stay below 2^19.
-const MAX_VOCAB: u32 = 1 << 21;
 
 /// A public model's tokenizer.
 ///
@@ -58,34 +54,6 @@ pub struct HubTokenizer {
 enum Encoder {
     Library(Box<Library>),
     Spm(Box<SpmEncoder>),
-}
-
-/// All that makes a tokenizer of the library, checked.
-pub(crate) struct Parts {
-    /// Every token with its id, added ones included.
-    vocab: HashMap<String, u32>,
-    merges: Vec<(String, String)>,
-    added: Vec<Added>,
-    normalizer: Value,
-    pre_tokenizer: Value,
-    decoding: Decoding,
-    affixes: Affixes,
-    options: BpeOptions,
-}
-
-/// How merges are applied to a word.
-#[derive(Default)]
-pub(crate) struct BpeOptions {
-    unk_token: Option<String>,
-    fuse_unk: bool,
-    byte_fallback: bool,
-    ignore_merges: bool,
-}
-
-/// A token that is found in a text before anything else is done to it.
-pub(crate) struct Added {
-    token: AddedToken,
-    id: u32,
 }
 
 impl HubTokenizer {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::decoder::{Decoding, Leading};
-use crate::stream::{Broken, take_text};
+use crate::utf8::{Broken, take_text};
 
 /// The bytes of every token, laid one after another; none for special tokens.
 pub(crate) struct Pieces {
