@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use avocet_data::BatchSize;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{
+use super::fields::{
     AuxiliaryConfig, InitFrom, LoraConfig, LossWeights, MeanOver, ModelSource, Precision,
     ShapeChange, SourceConfig, StageKind, everything,
 };
