@@ -8,7 +8,7 @@ use crate::Split;
 use crate::drawn::Drawn;
 use crate::error::NamedPicturesError;
 use crate::packages::Package;
-use crate::shapes::{COLOURS, SHAPES};
+use crate::shape_questions::{COLOURS, SHAPES};
 
 /// One split of easy-VQA.
 #[derive(Debug)]

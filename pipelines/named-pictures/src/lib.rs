@@ -40,10 +40,10 @@ mod words;
 
 pub use amounts::{Currency, currency, price};
 pub use args::Args;
-pub use artist::{Artist, Drawing};
+pub use artist::Artist;
 pub use background::Background;
 pub use canvas::{Canvas, Rgb, between, luminance};
-pub use drawn::Drawn;
+pub use drawn::{Drawing, Drawn};
 pub use error::NamedPicturesError;
 pub use fonts::{Curve, Face, Glyph, characters, family, glyph};
 pub use kinds::{FAMILIES, Kind, Split, UNSEEN_FAMILIES};

@@ -13,10 +13,9 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::Split;
 use crate::amounts::{currency, price};
-use crate::artist::Drawing;
 use crate::background::Background;
 use crate::canvas::{Canvas, Rgb, between};
-use crate::drawn::Drawn;
+use crate::drawn::{Drawing, Drawn};
 use crate::error::NamedPicturesError;
 use crate::fonts::Face;
 use crate::layout::Layout;

@@ -9,10 +9,9 @@ use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::Split;
-use crate::artist::Drawing;
 use crate::background::Background;
 use crate::canvas::{Canvas, Rgb, between, luminance};
-use crate::drawn::Drawn;
+use crate::drawn::{Drawing, Drawn};
 use crate::error::NamedPicturesError;
 use crate::fonts::{Curve, Face};
 use crate::layout::Layout;
