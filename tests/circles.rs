@@ -16,7 +16,7 @@ use crate::tidy::{packages, root};
 use modules::{Arrows, Crate};
 
 /// Packages whose files may still lie in a circle.
-const STILL_ROUND: &[&str] = &["avocet", "video"];
+const STILL_ROUND: &[&str] = &["avocet"];
 
 /// The first files of all crates of a package: library, programs, tests, examples, benchmarks.
 fn crate_roots(package: &Path) -> Vec<PathBuf> {
