@@ -5,6 +5,7 @@
 mod bench_families;
 mod blank;
 mod caption;
+mod circles;
 mod cli;
 mod cli_files;
 mod clips;

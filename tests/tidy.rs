@@ -194,7 +194,7 @@ const GRADIENT_CUTTING: &[&str] = &[
 
 const MAX_LINES: usize = 500;
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .expect("tests/ lies in the workspace")
@@ -202,7 +202,7 @@ fn root() -> PathBuf {
 }
 
 /// The folders of all packages: crates/*, pipelines/* and tests.
-fn packages() -> Result<Vec<PathBuf>> {
+pub fn packages() -> Result<Vec<PathBuf>> {
     let mut found = vec![root().join("tests")];
     for group in ["crates", "pipelines"] {
         for entry in std::fs::read_dir(root().join(group))? {

@@ -14,40 +14,46 @@
 //! - [`Hub`]: fetches models of a hub into the cache that other tools share.
 //! - [`doctor`]: what a model is, and whether it would run on this machine.
 //! - [`resolve`]: what a model reference on the command line means.
+//!
+//! The modules lie on floors, each of which uses those below it alone: `layout`, `error`; `io`,
+//! `formats`; `tensors`, `parameters`; `interface`, `families`; `files`, `composite`, `open`;
+//! `writers`, `doctor`. `reference` finds the folder to begin with.
 
-mod adapter;
-mod backend;
-mod bytes;
-pub mod doctor;
 mod error;
+mod layout;
+
+mod formats;
+mod io;
+
+mod parameters;
+mod tensors;
+
 mod families;
+mod interface;
+
+mod composite;
 mod files;
+mod open;
+
+pub mod doctor;
+mod writers;
+
+mod reference;
+
 #[cfg(test)]
 mod fixture;
-mod folder;
-pub mod gguf;
-mod header;
-mod parts;
-pub mod pickle;
-mod quantise;
-mod random;
-mod recipe;
-mod reference;
-mod save;
-mod speech;
-mod store;
-mod weights;
 
-pub use adapter::{ADAPTER, Adapter, LORA, LoraScale, factor_shapes, place_base};
-pub use error::{CheckpointError, HeaderError};
+pub use composite::{VisionFiles, VisionShape};
+pub use error::CheckpointError;
 pub use families::shape_alone as read_shape;
-pub use files::{CONFIG, ModelFiles, TOKENIZER, WEIGHTS};
-pub use header::StoredType;
-pub use parts::{
-    GraftOptions, PartSource, UpcycleOptions, VisionFiles, VisionShape, graft, upcycle,
-};
-pub use quantise::{BlockCount, BlockFormat};
-pub use random::save_random;
+pub use files::ModelFiles;
+pub use formats::safetensors::{HeaderError, StoredType};
+pub use formats::{gguf, pickle};
+pub use layout::{ADAPTER, CONFIG, TOKENIZER, WEIGHTS};
+pub use parameters::{Adapter, LORA, LoraScale, factor_shapes};
 pub use reference::{Reference, resolve};
-pub use save::{WeightFormat, save};
-pub use store::{NumberType, StoredTensor};
+pub use tensors::{NumberType, StoredTensor};
+pub use writers::{
+    BlockCount, BlockFormat, GraftOptions, PartSource, UpcycleOptions, WeightFormat, graft,
+    place_base, save, save_random, upcycle,
+};

@@ -4,10 +4,7 @@ use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::simd::{exp, sigmoid, vectorised};
-use crate::slices::{f32_slice, with_f32};
-
-/// Elements one task handles; fixed, so that results do not depend on the threads.
-const CHUNK_ELEMENTS: usize = 1 << 14;
+use crate::slices::{CHUNK_ELEMENTS, f32_slice, with_f32};
 
 /// A function applied to every element of a hidden layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

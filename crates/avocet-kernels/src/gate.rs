@@ -8,10 +8,7 @@ mod vector;
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use crate::slices::{f32_slice, with_f32};
-
-/// Elements one task handles; fixed, so that results do not depend on the threads.
-const CHUNK_ELEMENTS: usize = 1 << 14;
+use crate::slices::{CHUNK_ELEMENTS, f32_slice, with_f32};
 
 /// `x + tanh(gate) * y`, for `x` and `y` of one shape (.., D) and a `gate` of shape (1), for all
 /// components, or (D), one for each (the vector gates of IDEFICS, arXiv:2306.16527).

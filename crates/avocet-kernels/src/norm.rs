@@ -8,10 +8,8 @@ use candle_core::{
 use rayon::prelude::*;
 
 use crate::simd::{dot, sum, vectorised};
-use crate::slices::{f32_slice, sum_in_order, with_f32};
+use crate::slices::{CHUNK_ELEMENTS, f32_slice, sum_in_order, with_f32};
 
-/// Elements one task normalises; fixed, so that results do not depend on the threads.
-const CHUNK_ELEMENTS: usize = 1 << 14;
 /// Rows whose weight gradients one task adds up.
 const GRADIENT_ROWS: usize = 256;
 

@@ -2,6 +2,9 @@
 
 use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
 
+/// Elements one task handles; fixed, so that results do not depend on the threads.
+pub(crate) const CHUNK_ELEMENTS: usize = 1 << 14;
+
 /// The contiguous f32 elements of a custom op's argument.
 ///
 /// Errors if the storage holds another type or the layout skips elements.

@@ -8,6 +8,7 @@
 //! child whose parent has died sees its stdin close, and ends by itself.
 
 mod error;
+mod limits;
 mod locate;
 mod protocol;
 mod request;
@@ -24,11 +25,13 @@ use rustix::io::Errno;
 use serde::de::DeserializeOwned;
 
 pub use error::ChildError;
+pub use limits::ChildLimits;
 pub use protocol::{
     Envelope, MAX_HEADER_BYTES, Refusal, Served, header_bytes, read_block, write_message,
 };
 pub use request::{
-    AudioRequest, FilePath, FramesRequest, ProbeRequest, Request, ScanRequest, StillRequest,
+    AudioRequest, Coding, Colours, FilePath, FramesRequest, ProbeRequest, Request, ScanRequest,
+    SpeechRequest, StillRequest,
 };
 
 use crate::system_limits::{GroupMemory, SystemLimit, TooSmall, too_small};
@@ -53,42 +56,6 @@ const NEEDS: [(SystemLimit, u64); 3] = [
 
 /// Threads of a worker that decodes on one core, with its own process.
 const PROCESSES: u64 = 8;
-
-/// What a child may use before it is ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct ChildLimits {
-    /// Address space, which covers code, stacks and everything allocated.
-    pub address_space_bytes: u64,
-    /// Processor time over the child's whole life; none for streams, whose length is the file's.
-    pub cpu_s: Option<u64>,
-    /// The longest wait for any answer, or for the child to take what is sent.
-    pub stall: Duration,
-}
-
-impl Default for ChildLimits {
-    /// Enough for 8K video on many threads, and far below what would disturb the machine.
-    fn default() -> Self {
-        Self {
-            address_space_bytes: 4 << 30,
-            cpu_s: None,
-            stall: Duration::from_secs(30),
-        }
-    }
-}
-
-impl ChildLimits {
-    /// What is left of these limits where the system grants less.
-    fn granted(self) -> Self {
-        let least =
-            |wanted: Option<u64>, limit: SystemLimit| wanted.into_iter().chain(limit.most()).min();
-        let space = Some(self.address_space_bytes);
-        Self {
-            address_space_bytes: least(space, SystemLimit::AddressSpace).unwrap_or(0),
-            cpu_s: least(self.cpu_s, SystemLimit::CpuTime),
-            ..self
-        }
-    }
-}
 
 /// One reply: a header, and bytes that the header describes.
 #[derive(Debug)]

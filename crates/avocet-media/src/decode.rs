@@ -10,6 +10,7 @@ mod damage;
 mod directory;
 mod eight_bits;
 mod format;
+mod limits;
 mod tiff;
 mod whole;
 
@@ -25,74 +26,7 @@ use crate::{ImageError, Picture, ReadError, Transparent, still};
 use format::Format;
 
 pub use damage::Damage;
-
-/// How much a file may ask of us.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Most pixels of a picture, whatever their channels.
-    pub max_pixels: u64,
-    /// Most bytes of samples that decoding may hold at once.
-    pub max_alloc: u64,
-    /// Above [`Limits::FREE_EXPANSION_BYTES`], most bytes of pixels per byte of file. Deflate
-    /// cannot honestly pass 1,032.
-    pub max_expansion: u64,
-    /// Longest file read from a disk.
-    pub max_file_bytes: u64,
-}
-
-impl Limits {
-    /// Pictures that decode to no more than this are never taken for bombs.
-    pub(crate) const FREE_EXPANSION_BYTES: u64 = 32 << 20;
-
-    /// Refuses a picture of `width` x `height` whose samples take `needed` bytes, in a file of
-    /// `file_bytes`.
-    fn check(
-        &self,
-        file_bytes: u64,
-        (width, height): (u32, u32),
-        needed: u64,
-    ) -> Result<(), ImageError> {
-        let limit = self.max_pixels;
-        if u64::from(width).saturating_mul(u64::from(height)) > limit {
-            return Err(ImageError::TooManyPixels {
-                width,
-                height,
-                limit,
-            });
-        }
-        if needed > self.max_alloc {
-            return Err(ImageError::TooLarge {
-                width,
-                height,
-                needed,
-                limit: self.max_alloc,
-            });
-        }
-        let limit = self.max_expansion;
-        if needed > Self::FREE_EXPANSION_BYTES && needed / limit.max(1) > file_bytes {
-            return Err(ImageError::Bomb {
-                width,
-                height,
-                file_bytes,
-                needed,
-                limit,
-            });
-        }
-        Ok(())
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            max_pixels: 128 << 20,
-            // Four channels of sixteen bits of as many pixels.
-            max_alloc: 1 << 30,
-            max_expansion: 1_200,
-            max_file_bytes: 256 << 20,
-        }
-    }
-}
+pub use limits::Limits;
 
 /// A picture that may lack a part of itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -187,7 +121,7 @@ fn finish(image: DynamicImage) -> Result<Picture, ImageError> {
 fn intact(bytes: &[u8], limits: &Limits) -> Result<DynamicImage, ImageError> {
     match open(bytes, limits)? {
         (image, None, _) => Ok(image),
-        (_, Some(damage), name) => Err(broken(name, damage)),
+        (_, Some(damage), name) => Err(ImageError::broken(name, damage)),
     }
 }
 
@@ -212,23 +146,19 @@ fn open(
         Format::Boxed(name) => boxed::decode(bytes, name, limits),
         Format::Svg => drawn(bytes, name),
     }));
-    let gave_up = || Err(broken(name, "its decoder gave up on it"));
+    let gave_up = || Err(ImageError::broken(name, "its decoder gave up on it"));
     let (image, damage) = decoded.unwrap_or_else(|_| gave_up())?;
     Ok((image, damage, name))
 }
 
 /// An SVG, drawn by the worker: such a file can take any time.
 fn drawn(bytes: &[u8], name: &'static str) -> Result<(DynamicImage, Option<Damage>), ImageError> {
-    let (picture, refers) = still::draw(bytes).map_err(|reason| broken(name, reason))?;
+    let (picture, refers) =
+        still::draw(bytes).map_err(|reason| ImageError::broken(name, reason))?;
     let (width, height) = (picture.width as u32, picture.height as u32);
     let image = RgbImage::from_raw(width, height, picture.rgb);
-    let image = image.ok_or_else(|| broken(name, "its pixels do not fit its size"))?;
+    let image = image.ok_or_else(|| ImageError::broken(name, "its pixels do not fit its size"))?;
     Ok((image.into(), refers.then_some(Damage::Refers)))
-}
-
-fn broken(format: &'static str, reason: impl ToString) -> ImageError {
-    let reason = reason.to_string().replace(['\n', '\r'], " ");
-    ImageError::Broken { format, reason }
 }
 
 #[cfg(test)]

@@ -92,6 +92,14 @@ pub enum ImageError {
     },
 }
 
+impl ImageError {
+    /// A picture of a known format that does not decode, and why.
+    pub(crate) fn broken(format: &'static str, reason: impl ToString) -> Self {
+        let reason = reason.to_string().replace(['\n', '\r'], " ");
+        Self::Broken { format, reason }
+    }
+}
+
 /// Why an image file could not be read; names the file.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {

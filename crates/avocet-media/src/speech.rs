@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::child::{Child, ChildError, ChildLimits, FilePath, Request};
+use crate::child::{Child, ChildError, ChildLimits, FilePath, Request, SpeechRequest};
 
 /// The longest window in seconds: what Whisper's encoder takes.
 pub const LONGEST_WINDOW_S: u32 = 30;
@@ -20,20 +20,6 @@ pub struct SpeechOptions {
     /// Threads that compute.
     pub num_threads: u32,
     /// Hypotheses that are kept while decoding; 1 takes the likeliest token.
-    pub beam_size: u32,
-}
-
-/// Asks for the words in one window, whose samples follow as one block of little-endian f32.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SpeechRequest {
-    /// The ggml file; the worker keeps the last one loaded.
-    pub model: FilePath,
-    /// Two-letter code of the language; found out when absent.
-    pub language: Option<String>,
-    /// Threads that compute.
-    pub num_threads: u32,
-    /// Hypotheses that are kept while decoding.
     pub beam_size: u32,
 }
 

@@ -5,33 +5,12 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::Picture;
-use crate::child::{Child, ChildError, ChildLimits, Request, StillRequest};
+use crate::child::{Child, ChildError, ChildLimits, Coding, Colours, Request, StillRequest};
 
 /// Processor time that all of a picture may take.
 const CPU_S: u64 = 10;
 /// Pixels that travel at once.
 pub const MAX_PART_BYTES: usize = 48 << 20;
-
-/// How pictures in HEIC and AVIF files are coded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Coding {
-    /// As in HEIC.
-    Hevc,
-    /// As in AVIF.
-    Av1,
-}
-
-/// What a container says about colours, in the numbers of ISO/IEC 23091-2.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Colours {
-    /// How light becomes numbers.
-    pub transfer: u16,
-    /// How red, green and blue become brightness and colour.
-    pub matrix: u16,
-    /// Whether black is 0.
-    pub full_range: bool,
-}
 
 /// Describes a part of a picture; the payload is `3 * width * rows` bytes, RGB by rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

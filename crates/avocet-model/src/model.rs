@@ -8,21 +8,10 @@ use crate::cache::Cache;
 use crate::config::{ModelConfig, WithoutImage};
 use crate::cross_attention::{CrossKeys, GatedCrossAttention, Sight};
 use crate::decoder::Decoder;
-use crate::input::{Images, Latents, TextBatch};
-use crate::moe::RouterStats;
-use crate::passage::Passage;
+use crate::input::{Images, Latents};
 use crate::places::{Places, Whereabouts};
 use crate::resampler::PerceiverResampler;
 use crate::tower::Tower;
-
-/// What the decoder makes of a batch.
-#[derive(Debug, Clone)]
-pub struct Decoded {
-    /// A row a token (T, D), after the final norm; [`Avocet::logits`] turns rows into logits.
-    pub hidden: Tensor,
-    /// What the router of each layer with experts did.
-    pub routers: Vec<RouterStats>,
-}
 
 /// A decoder that sees images.
 ///
@@ -116,19 +105,6 @@ impl Avocet {
             Some(latents) => CrossKeys::new(&self.cross_attention, latents),
             None => Ok(CrossKeys::default()),
         }
-    }
-
-    /// Runs the decoder over packed texts.
-    ///
-    /// Errors if a text is longer than the context, an id is outside the vocabulary, or a token
-    /// names an image that `latents` does not hold.
-    pub fn forward(&self, text: &TextBatch, latents: Option<&Latents>) -> Result<Decoded> {
-        self.forward_with_keys(text, &self.cross_keys(latents)?)
-    }
-
-    /// As [`Avocet::forward`], with the latents' keys and values computed before.
-    pub fn forward_with_keys(&self, text: &TextBatch, keys: &CrossKeys) -> Result<Decoded> {
-        Passage::new(self, text, keys)?.run(keys)
     }
 
     /// Runs the decoder over the tokens `ids` that follow those in `cache`, and adds them to it;

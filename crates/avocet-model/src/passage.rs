@@ -1,13 +1,37 @@
-//! The decoder's way over packed texts, block by block: for training that keeps only what enters
-//! each block and computes the block again on the way back (arXiv:1604.06174).
+//! The decoder's way over packed texts, at once or block by block: for training that keeps only what
+//! enters each block and computes the block again on the way back (arXiv:1604.06174).
 
 use candle_core::{Result, Tensor};
 
 use crate::cross_attention::{CrossKeys, Sight};
-use crate::input::TextBatch;
-use crate::model::{Avocet, Decoded};
+use crate::input::{Latents, TextBatch};
+use crate::model::Avocet;
 use crate::moe::RouterStats;
 use crate::places::Whereabouts;
+
+/// What the decoder makes of a batch.
+#[derive(Debug, Clone)]
+pub struct Decoded {
+    /// A row a token (T, D), after the final norm; [`Avocet::logits`] turns rows into logits.
+    pub hidden: Tensor,
+    /// What the router of each layer with experts did.
+    pub routers: Vec<RouterStats>,
+}
+
+impl Avocet {
+    /// Runs the decoder over packed texts.
+    ///
+    /// Errors if a text is longer than the context, an id is outside the vocabulary, or a token
+    /// names an image that `latents` does not hold.
+    pub fn forward(&self, text: &TextBatch, latents: Option<&Latents>) -> Result<Decoded> {
+        self.forward_with_keys(text, &self.cross_keys(latents)?)
+    }
+
+    /// As [`Avocet::forward`], with the latents' keys and values computed before.
+    pub fn forward_with_keys(&self, text: &TextBatch, keys: &CrossKeys) -> Result<Decoded> {
+        Passage::new(self, text, keys)?.run(keys)
+    }
+}
 
 /// Where the tokens of some packed texts stand and what they see; the blocks to pass them through.
 ///

@@ -3,8 +3,8 @@
 //! The description is a published leak, unconfirmed. Nothing of the column `recomputed` is written
 //! down: each is computed from the shape, and carries its figures for `--explain`.
 
-use serde::Serialize;
-
+pub use crate::claim::{BATCH, Claim, LAYOUT, SEQUENCE, SERVING, TOKENS, WORK};
+use crate::claim::{claim, verdict};
 use crate::count::{Count, score_flops};
 use crate::error::Result;
 use crate::figure::Figure;
@@ -12,69 +12,9 @@ use crate::gpu::Gpu;
 use crate::model::{Attention, ModelShape};
 use crate::words::{digits, dollars, percent, short, thousands};
 
-/// A claim of the description.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Claim {
-    /// What it is about.
-    pub part: &'static str,
-    /// As described.
-    pub described: &'static str,
-    /// As recomputed.
-    pub recomputed: String,
-    /// Whether the two agree, in a few words.
-    pub agrees: String,
-    /// What explains a difference, or goes with it; may be empty.
-    pub remark: String,
-    /// The numbers with their formulas.
-    pub figures: Vec<Figure>,
-}
-
 /// Parts of the description without any figure that arithmetic could check.
 pub const WITHOUT_FIGURE: &str = "a deliberately simple router; half web crawl, half refined web; instruction data; textbooks; \
 joint data of pictures and text; memorisation";
-
-/// Tokens of pre-training, counted with repeats.
-pub const TOKENS: f64 = 13e12;
-/// FLOP of pre-training.
-pub const WORK: f64 = 2.15e25;
-/// Tokens of a sequence.
-pub const SEQUENCE: u64 = 8192;
-/// Tokens of the full batch.
-pub const BATCH: f64 = 60e6;
-/// The described training layout: tensor, pipeline, data.
-pub(crate) const LAYOUT: (u64, u64, u64) = (8, 15, 208);
-/// The described serving layout: tensor, pipeline.
-pub const SERVING: (u64, u64) = (8, 16);
-
-pub(crate) fn claim(
-    part: &'static str,
-    described: &'static str,
-    recomputed: String,
-    agrees: impl Into<String>,
-    remark: impl Into<String>,
-    figures: Vec<Figure>,
-) -> Claim {
-    Claim {
-        part,
-        described,
-        recomputed,
-        agrees: agrees.into(),
-        remark: remark.into(),
-        figures,
-    }
-}
-
-/// "yes" if `ours` is within `tolerance` of `theirs`, otherwise how far off they are.
-pub(crate) fn verdict(theirs: f64, ours: f64, tolerance: f64) -> String {
-    let off = theirs / ours - 1.0;
-    if off.abs() <= tolerance {
-        "yes".into()
-    } else if off > 0.0 {
-        format!("no: {:.0} % high", 100.0 * off)
-    } else {
-        format!("no: {:.0} % low", -100.0 * off)
-    }
-}
 
 /// Claims about size and work.
 pub fn size_claims(model: &ModelShape) -> Vec<Claim> {

@@ -1,7 +1,7 @@
 //! What was described of the data that the large 2023 system saw, and how it was put into batches.
 
+use crate::claim::{BATCH, Claim, SEQUENCE, TOKENS, claim, verdict};
 use crate::count::Count;
-use crate::described::{BATCH, Claim, SEQUENCE, TOKENS, claim, verdict};
 use crate::figure::Figure;
 use crate::model::ModelShape;
 use crate::words::{digits, percent, short};

@@ -1,8 +1,9 @@
 //! What was described of serving the large 2023 system, and of its failures, beside the planner's own
 //! figures.
 
+use crate::claim::{BATCH, Claim, SEQUENCE, SERVING, TOKENS, claim};
 use crate::count::Count;
-use crate::described::{BATCH, Claim, SEQUENCE, SERVING, TOKENS, claim, described_layout};
+use crate::described::described_layout;
 use crate::error::Result;
 use crate::failures::{CHECKPOINT_S, Failures, GPU_HOURS_A_FAILURE, RESTART_S};
 use crate::figure::Figure;
@@ -10,7 +11,9 @@ use crate::gpu::Gpu;
 use crate::layer::Workload;
 use crate::layout::{Cluster, Layout};
 use crate::model::ModelShape;
-use crate::serving::{ServeLayout, decode, experts_touched, serve_memory, uneven_stages};
+use crate::serve_layout::{ServeLayout, uneven_stages};
+use crate::serving::{decode, serve_memory};
+use crate::serving_layer::experts_touched;
 use crate::speculation::{Draft, speculate};
 use crate::training::{RampPlan, TrainingTask, run};
 use crate::words::{digits, dollars, percent, thousands};

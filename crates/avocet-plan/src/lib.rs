@@ -1,6 +1,7 @@
 //! Arithmetic of size, time, memory, failures and money: what a model costs to train and to serve,
 //! before anything is spent. Knows no tensor and no other crate of this workspace.
 
+mod claim;
 mod count;
 pub mod described;
 mod described_data;
@@ -19,6 +20,7 @@ mod page;
 mod plot;
 pub mod published;
 mod search;
+mod serve_layout;
 mod serving;
 mod serving_layer;
 mod speculation;
@@ -41,10 +43,9 @@ pub use model::{Attention, CrossAttention, FeedForward, Mixture, ModelShape, Res
 pub use page::{PageTable, page};
 pub use plot::{Plot, Series};
 pub use search::{Fixed, Found, Search, search};
-pub use serving::{
-    Decode, KvSplit, LayerSeconds, Prefill, ServeLayout, ServeMemory, decode, prefill,
-    serve_figures, serve_memory,
-};
+pub use serve_layout::{KvSplit, ServeLayout};
+pub use serving::{Decode, Prefill, ServeMemory, decode, prefill, serve_figures, serve_memory};
+pub use serving_layer::LayerSeconds;
 pub use speculation::{Draft, Speculation, speculate};
 pub use step::{Step, step};
 pub use sweep::{batches, cost_against_days, latency_against_batch, mfu_against_layout};

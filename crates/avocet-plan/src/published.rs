@@ -9,7 +9,8 @@ use crate::gpu::Gpu;
 use crate::known;
 use crate::layer::{Workload, layer_time};
 use crate::layout::{Cluster, Layout, Recompute, Sharding};
-use crate::serving::{ServeLayout, decode, prefill};
+use crate::serve_layout::ServeLayout;
+use crate::serving::{decode, prefill};
 use crate::step::step;
 
 /// A published number beside ours.

@@ -12,115 +12,9 @@ use crate::error::{Result, refuse};
 use crate::figure::Figure;
 use crate::gpu::Gpu;
 use crate::memory::RESERVED;
-use crate::model::{Attention, Mixture, ModelShape};
-use crate::serving_layer::{decode_layer, prefill_layer};
-
-/// Where keys and values of a group's requests lie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum KvSplit {
-    /// Every GPU of the tensor group holds its own heads.
-    Heads,
-    /// Every GPU holds all of them, as the one head of multi-query attention cannot be cut.
-    Replicated,
-    /// Every GPU holds those of its share of the requests (arXiv:2211.05102, section 3.3).
-    Batch,
-}
-
-/// How a model is spread for serving.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ServeLayout {
-    /// GPUs that share each matrix.
-    pub tensor: u64,
-    /// Layers of each stage, from the first.
-    pub stages: Vec<u64>,
-    /// GPUs that share the experts, each with requests of its own; 1 for a tensor x pipeline group.
-    pub expert: u64,
-    /// Where keys and values lie.
-    pub kv: KvSplit,
-    /// Bytes of a weight.
-    pub weight_bytes: f64,
-    /// Bytes of a number of keys and values.
-    pub kv_bytes: f64,
-    /// Whether two half batches take turns, so that one computes while the other's tokens travel.
-    pub overlap: bool,
-}
-
-impl ServeLayout {
-    /// A group of `tensor` x `pipeline` GPUs, 16-bit weights and keys.
-    ///
-    /// Errors if the group cannot be: more stages than layers, heads that do not divide.
-    pub fn group(model: &ModelShape, tensor: u64, pipeline: u64) -> Result<Self> {
-        let heads = model.attention.num_heads();
-        if tensor == 0 || !heads.is_multiple_of(tensor) {
-            let reason = format!("{tensor} does not divide the {heads} heads");
-            return refuse("tensor", reason);
-        }
-        let kv_heads = model.attention.num_kv_heads();
-        Ok(Self {
-            tensor,
-            stages: uneven_stages(model, pipeline)?,
-            expert: 1,
-            kv: if kv_heads.is_multiple_of(tensor) {
-                KvSplit::Heads
-            } else {
-                KvSplit::Batch
-            },
-            weight_bytes: 2.0,
-            kv_bytes: 2.0,
-            overlap: false,
-        })
-    }
-
-    /// An expert-parallel group of `expert` GPUs with 8-bit weights, as DeepSeek-V3 is served.
-    ///
-    /// Errors if the model has no mixture, or fewer experts than GPUs.
-    pub fn experts(model: &ModelShape, expert: u64) -> Result<Self> {
-        match &model.mixture {
-            None => refuse("expert", "the model has no experts"),
-            Some(mixture) if expert == 0 || expert > mixture.num_experts => {
-                let reason = format!("{expert} GPUs for {} experts", mixture.num_experts);
-                refuse("expert", reason)
-            }
-            Some(_) => Ok(Self {
-                tensor: 1,
-                stages: vec![model.num_layers],
-                expert,
-                kv: KvSplit::Heads,
-                weight_bytes: 1.0,
-                kv_bytes: 2.0,
-                overlap: true,
-            }),
-        }
-    }
-
-    /// GPUs of the group.
-    pub fn gpus(&self) -> u64 {
-        self.tensor * self.stages.len() as u64 * self.expert
-    }
-}
-
-/// Layers of `pipeline` stages, the first ones the shorter: the first also embeds.
-///
-/// Errors if there are more stages than layers.
-pub(crate) fn uneven_stages(model: &ModelShape, pipeline: u64) -> Result<Vec<u64>> {
-    let layers = model.num_layers;
-    if pipeline == 0 || pipeline > layers {
-        let reason = format!("{pipeline} stages, but the model has {layers} layers");
-        return refuse("pipeline", reason);
-    }
-    let longer = layers % pipeline;
-    let of = |stage| layers / pipeline + u64::from(stage >= pipeline - longer);
-    Ok((0..pipeline).map(of).collect())
-}
-
-/// Experts of a layer that a batch of `tokens` touches, on average, when each token visits `top_k` of
-/// them by even chance: E (1 - (1 - k / E)^B).
-pub(crate) fn experts_touched(mixture: &Mixture, tokens: f64) -> f64 {
-    let experts = mixture.num_experts as f64;
-    let missed = 1.0 - mixture.top_k as f64 / experts;
-    experts * (1.0 - missed.powf(tokens))
-}
+use crate::model::ModelShape;
+use crate::serve_layout::{KvSplit, ServeLayout};
+use crate::serving_layer::{LayerSeconds, decode_layer, experts_touched, prefill_layer};
 
 /// Memory of the fullest GPU while serving.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -189,66 +83,6 @@ pub struct Decode {
     pub touched: f64,
     /// Seconds of a layer.
     pub layer: LayerSeconds,
-}
-
-/// Seconds of a layer by what they are spent on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct LayerSeconds {
-    /// Products of weights outside experts.
-    pub products: f64,
-    /// Products of experts.
-    pub experts: f64,
-    /// Attention over what is remembered.
-    pub attention: f64,
-    /// Small kernels.
-    pub elementwise: f64,
-    /// Sums over the tensor group.
-    pub tensor: f64,
-    /// Tokens on their way to experts and back.
-    pub exchange: f64,
-}
-
-/// Share of the shorter of computing and exchanging that disappears behind the longer when two half
-/// batches take turns. Fitted on SGLang's four rows; DeepSeek's own test it.
-pub const OVERLAP: f64 = 0.55;
-
-impl LayerSeconds {
-    /// What the GPU computes.
-    pub fn compute(&self) -> f64 {
-        self.products + self.experts + self.attention + self.elementwise
-    }
-
-    /// All of it: one thing after another, or half batches taking turns.
-    pub fn total(&self, overlap: bool) -> f64 {
-        let hidden = if overlap {
-            OVERLAP * self.compute().min(self.exchange)
-        } else {
-            0.0
-        };
-        self.compute() + self.tensor + self.exchange - hidden
-    }
-
-    pub(crate) fn plus(&self, other: &Self) -> Self {
-        Self {
-            products: self.products + other.products,
-            experts: self.experts + other.experts,
-            attention: self.attention + other.attention,
-            elementwise: self.elementwise + other.elementwise,
-            tensor: self.tensor + other.tensor,
-            exchange: self.exchange + other.exchange,
-        }
-    }
-
-    pub(crate) fn times(&self, factor: f64) -> Self {
-        Self {
-            products: self.products * factor,
-            experts: self.experts * factor,
-            attention: self.attention * factor,
-            elementwise: self.elementwise * factor,
-            tensor: self.tensor * factor,
-            exchange: self.exchange * factor,
-        }
-    }
 }
 
 /// Times a decoding step of `requests` requests (of the whole group; with expert parallelism of each
@@ -347,24 +181,6 @@ pub fn prefill(
         tokens_per_s: tokens * layout.expert as f64 / slowest,
         prompt_s: whole * (prompt / tokens).max(1.0),
         layer,
-    }
-}
-
-/// Multiply-adds of one query with one remembered token while decoding: a latent vector is attended
-/// to as it is (arXiv:2405.04434, section 2.1.2).
-pub(crate) fn decode_score_work(attention: &Attention) -> f64 {
-    match *attention {
-        Attention::Heads {
-            num_heads,
-            head_dim,
-            ..
-        } => (2 * num_heads * head_dim) as f64,
-        Attention::Latent {
-            num_heads,
-            kv_rank,
-            rope_dim,
-            ..
-        } => (num_heads * (2 * kv_rank + rope_dim)) as f64,
     }
 }
 

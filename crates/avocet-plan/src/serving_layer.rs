@@ -1,8 +1,10 @@
 //! Time of one layer while serving, on one GPU.
 
+use serde::Serialize;
+
 use crate::gpu::Gpu;
 use crate::model::{Attention, Mixture, ModelShape};
-use crate::serving::{KvSplit, LayerSeconds, ServeLayout, decode_score_work, experts_touched};
+use crate::serve_layout::{KvSplit, ServeLayout};
 
 /// Share of H800's 16-bit peak and of its bandwidth that latent attention reaches while decoding:
 /// 660 TFLOP/s and 3,000 GB/s (FlashMLA, README).
@@ -32,6 +34,92 @@ const EXCHANGE_NETWORK: f64 = 50.0;
 /// Small kernels of a layer that are not products: norms, positions, quantisation, activation, sums;
 /// and those more that an expert layer has: router, sorting, weighting. Fitted on SGLang's four rows.
 const SMALL_KERNELS: (f64, f64) = (30.0, 20.0);
+
+/// Seconds of a layer by what they are spent on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct LayerSeconds {
+    /// Products of weights outside experts.
+    pub products: f64,
+    /// Products of experts.
+    pub experts: f64,
+    /// Attention over what is remembered.
+    pub attention: f64,
+    /// Small kernels.
+    pub elementwise: f64,
+    /// Sums over the tensor group.
+    pub tensor: f64,
+    /// Tokens on their way to experts and back.
+    pub exchange: f64,
+}
+
+/// Share of the shorter of computing and exchanging that disappears behind the longer when two half
+/// batches take turns. Fitted on SGLang's four rows; DeepSeek's own test it.
+pub const OVERLAP: f64 = 0.55;
+
+impl LayerSeconds {
+    /// What the GPU computes.
+    pub fn compute(&self) -> f64 {
+        self.products + self.experts + self.attention + self.elementwise
+    }
+
+    /// All of it: one thing after another, or half batches taking turns.
+    pub fn total(&self, overlap: bool) -> f64 {
+        let hidden = if overlap {
+            OVERLAP * self.compute().min(self.exchange)
+        } else {
+            0.0
+        };
+        self.compute() + self.tensor + self.exchange - hidden
+    }
+
+    pub(crate) fn plus(&self, other: &Self) -> Self {
+        Self {
+            products: self.products + other.products,
+            experts: self.experts + other.experts,
+            attention: self.attention + other.attention,
+            elementwise: self.elementwise + other.elementwise,
+            tensor: self.tensor + other.tensor,
+            exchange: self.exchange + other.exchange,
+        }
+    }
+
+    pub(crate) fn times(&self, factor: f64) -> Self {
+        Self {
+            products: self.products * factor,
+            experts: self.experts * factor,
+            attention: self.attention * factor,
+            elementwise: self.elementwise * factor,
+            tensor: self.tensor * factor,
+            exchange: self.exchange * factor,
+        }
+    }
+}
+
+/// Experts of a layer that a batch of `tokens` touches, on average, when each token visits `top_k` of
+/// them by even chance: E (1 - (1 - k / E)^B).
+pub fn experts_touched(mixture: &Mixture, tokens: f64) -> f64 {
+    let experts = mixture.num_experts as f64;
+    let missed = 1.0 - mixture.top_k as f64 / experts;
+    experts * (1.0 - missed.powf(tokens))
+}
+
+/// Multiply-adds of one query with one remembered token while decoding: a latent vector is attended
+/// to as it is (arXiv:2405.04434, section 2.1.2).
+fn decode_score_work(attention: &Attention) -> f64 {
+    match *attention {
+        Attention::Heads {
+            num_heads,
+            head_dim,
+            ..
+        } => (2 * num_heads * head_dim) as f64,
+        Attention::Latent {
+            num_heads,
+            kv_rank,
+            rope_dim,
+            ..
+        } => (num_heads * (2 * kv_rank + rope_dim)) as f64,
+    }
+}
 
 /// A layer's decoding step of `requests` requests.
 pub(crate) fn decode_layer(

@@ -5,7 +5,8 @@ use serde::Serialize;
 use crate::error::{Result, positive, refuse};
 use crate::gpu::Gpu;
 use crate::model::ModelShape;
-use crate::serving::{ServeLayout, decode};
+use crate::serve_layout::ServeLayout;
+use crate::serving::decode;
 
 /// A draft of some tokens, checked in one step of the large model.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

@@ -7,7 +7,8 @@ use crate::layout::Cluster;
 use crate::model::ModelShape;
 use crate::plot::{Plot, Series};
 use crate::search::{Fixed, Search, search};
-use crate::serving::{ServeLayout, decode, serve_memory};
+use crate::serve_layout::ServeLayout;
+use crate::serving::{decode, serve_memory};
 use crate::training::{TrainingTask, run};
 use crate::words::thousands;
 

@@ -10,8 +10,9 @@ use crate::own_form::OwnForm;
 use crate::prompt::Prompt;
 use crate::seen::ImageRule;
 use crate::special::Special;
-use crate::tokenizer::{Broken, Joiner, Pieces, Tokenizer};
+use crate::tokenizer::{Joiner, Pieces, Tokenizer};
 use crate::turn::{self, Part, Role, Turn, stretches};
+use crate::utf8::Broken;
 
 /// How a text as written begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,6 +24,7 @@ mod special;
 mod template;
 mod tokenizer;
 pub mod turn;
+mod utf8;
 
 pub use error::TokenizerError;
 pub use form::PromptForm;

@@ -104,6 +104,11 @@ impl TrainError {
         }
     }
 
+    /// Data that could not be read.
+    pub(crate) fn data(error: avocet_data::DataError) -> Self {
+        Self::Data(error.to_string())
+    }
+
     /// A checkpoint that cannot be used.
     pub fn damaged(path: &Path, message: impl Into<String>) -> Self {
         Self::Damaged {

@@ -5,14 +5,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use avocet_data::shard::Reader;
-use avocet_data::{
-    Batch, BatchShape, BatchSize, Content, DataError, Loader, LoaderSource, Position, SourceReport,
-};
-use avocet_text::turn::stretches;
-use avocet_text::{Language, Turn, train_bpe};
+use avocet_data::{Batch, BatchShape, BatchSize, Loader, LoaderSource, Position, SourceReport};
+use avocet_text::Language;
 
 use crate::checkpoint::RunState;
-use crate::config::{MeanOver, SourceConfig, StageConfig, TokenizerRecipe, TrainConfig};
+use crate::config::{MeanOver, SourceConfig, StageConfig, TrainConfig};
 use crate::error::{Result, TrainError};
 use crate::start::Start;
 
@@ -147,7 +144,7 @@ impl Source {
         let loader = self.loader(size)?;
         let mut batches = Vec::with_capacity(stage.micro_batches);
         while batches.len() < stage.micro_batches {
-            match loader.next_batch().map_err(failed)? {
+            match loader.next_batch().map_err(TrainError::data)? {
                 Some(mut batch) => {
                     if stage.mean_over == MeanOver::Samples {
                         even_out(&mut batch);
@@ -190,12 +187,9 @@ fn samples_in(position: &Position) -> u64 {
     position.sources.iter().map(|source| source.samples).sum()
 }
 
-fn failed(error: DataError) -> TrainError {
-    TrainError::Data(error.to_string())
-}
-
 fn reader(path: &Path) -> Result<Arc<Reader>> {
-    Reader::open(path).map(Arc::new).map_err(failed)
+    let reader = Reader::open(path).map_err(TrainError::data)?;
+    Ok(Arc::new(reader))
 }
 
 /// The held-out data of a stage, always the same samples.
@@ -226,26 +220,14 @@ pub(crate) fn held_out(
         let loader = Loader::new(sources, language, shape, size, 0);
         Some(loader.map_err(|error| TrainError::Data(error.to_string()))?)
     };
-    let next = move || loader.as_mut()?.next_batch().map_err(failed).transpose();
+    let next = move || {
+        loader
+            .as_mut()?
+            .next_batch()
+            .map_err(TrainError::data)
+            .transpose()
+    };
     Ok(std::iter::from_fn(next).take(count))
-}
-
-/// The `tokenizer.json` learned from the texts of datasets, evenly chosen.
-pub(crate) fn train_tokenizer(recipe: &TokenizerRecipe) -> Result<Vec<u8>> {
-    let mut texts = Vec::new();
-    for path in &recipe.data {
-        let reader = reader(path)?;
-        let stride = reader.len().div_ceil(recipe.samples.max(1)).max(1);
-        for index in (0..reader.len()).step_by(stride) {
-            let sample = reader.get(index).map_err(failed)?;
-            match sample.content {
-                Content::Document(parts) => texts.extend(stretches(&parts)),
-                Content::Turns(turns) => texts.extend(turns.iter().map(Turn::shown)),
-            }
-        }
-    }
-    train_bpe(texts, recipe.vocab_size)
-        .map_err(|error| TrainError::Data(format!("tokenizer: {error}")))
 }
 
 #[cfg(test)]

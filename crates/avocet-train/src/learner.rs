@@ -13,14 +13,11 @@ use crate::contrast::Contrast;
 use crate::error::{Result, TrainError};
 use crate::objective::{KindSums, Losses, Objective, Share, step_flops};
 use crate::optimizer::{AdamW, Gradients};
-use crate::params::{Param, Params};
+use crate::params::{AUXILIARY, Param, Params};
 use crate::pattern::matches;
 use crate::vision::{AuxiliaryHeads, Names};
 
 mod recompute;
-
-/// Where the auxiliary heads' names begin; the rest belongs to the model.
-pub(crate) const AUXILIARY: &str = "auxiliary";
 
 /// A model under training with everything that a step needs.
 #[derive(Debug)]

@@ -28,7 +28,6 @@ mod pool;
 mod progress;
 pub mod report;
 pub mod schedule;
-mod stage;
 mod start;
 pub mod step_bench;
 mod trainer;

@@ -18,8 +18,10 @@ use sha2::{Digest, Sha256};
 
 use crate::config::LoraConfig;
 use crate::error::{Result, TrainError};
-use crate::learner::AUXILIARY;
 use crate::pattern::matches_any;
+
+/// Where the auxiliary heads' names begin; the rest belongs to the model.
+pub const AUXILIARY: &str = "auxiliary";
 
 /// Which parameters a stage trains.
 #[derive(Debug, Clone)]

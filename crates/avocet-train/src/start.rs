@@ -4,16 +4,18 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
-use avocet_data::BatchShape;
+use avocet_data::shard::Reader;
+use avocet_data::{BatchShape, Content};
 use avocet_model::ModelConfig;
-use avocet_text::Language;
+use avocet_text::turn::stretches;
+use avocet_text::{Language, Turn, train_bpe};
 use candle_core::{Device, Tensor};
 
 use crate::checkpoint::{self, Loaded, RunState};
-use crate::config::{InitFrom, StageConfig, TrainConfig};
+use crate::config::{InitFrom, StageConfig, TokenizerRecipe, TrainConfig};
 use crate::error::{Result, TrainError};
-use crate::learner::AUXILIARY;
 use crate::origin::Base;
+use crate::params::AUXILIARY;
 use crate::pattern::matches_any;
 use crate::progress;
 
@@ -205,7 +207,7 @@ fn tokenizer(
         return Ok((bytes.clone(), init.from.display().to_string()));
     }
     match &config.tokenizer {
-        Some(recipe) => Ok((crate::feed::train_tokenizer(recipe)?, "[tokenizer]".into())),
+        Some(recipe) => Ok((train_tokenizer(recipe)?, "[tokenizer]".into())),
         None => {
             let field = format!("stage {:?}: tokenizer", stage.name);
             Err(TrainError::config(
@@ -214,4 +216,22 @@ fn tokenizer(
             ))
         }
     }
+}
+
+/// The `tokenizer.json` learned from the texts of datasets, evenly chosen.
+fn train_tokenizer(recipe: &TokenizerRecipe) -> Result<Vec<u8>> {
+    let mut texts = Vec::new();
+    for path in &recipe.data {
+        let reader = Reader::open(path).map_err(TrainError::data)?;
+        let stride = reader.len().div_ceil(recipe.samples.max(1)).max(1);
+        for index in (0..reader.len()).step_by(stride) {
+            let sample = reader.get(index).map_err(TrainError::data)?;
+            match sample.content {
+                Content::Document(parts) => texts.extend(stretches(&parts)),
+                Content::Turns(turns) => texts.extend(turns.iter().map(Turn::shown)),
+            }
+        }
+    }
+    train_bpe(texts, recipe.vocab_size)
+        .map_err(|error| TrainError::Data(format!("tokenizer: {error}")))
 }

@@ -13,11 +13,11 @@ use crate::config::{Precision, StageConfig, TrainConfig};
 use crate::data_seen::DataSeen;
 use crate::error::{Result, TrainError};
 use crate::feed::{Feed, held_out};
-use crate::learner::{AUXILIARY, Learner};
+use crate::learner::Learner;
 use crate::meter::Meter;
 use crate::metrics::MetricsLog;
 use crate::origin::Base;
-use crate::params::{Params, hash};
+use crate::params::{AUXILIARY, Params, hash};
 use crate::progress::{self, Progress};
 use crate::start::Start;
 

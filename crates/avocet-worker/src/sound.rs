@@ -4,7 +4,7 @@ mod mix;
 mod resample;
 mod timeline;
 
-use avocet_media::audio::{BlockHeader, SAMPLE_RATE_HZ};
+use avocet_media::audio::BlockHeader;
 use avocet_media::child::{AudioRequest, Refusal, Served};
 use avocet_media::video::AudioInfo;
 use ffmpeg_next::format::context::Input;
@@ -17,9 +17,6 @@ use timeline::Timeline;
 
 /// Packets in a row that may be unreadable before the rest is given up.
 const MAX_UNREADABLE: usize = 1000;
-
-/// Samples a second of what is given.
-const RATE: f64 = SAMPLE_RATE_HZ as f64;
 
 /// What the header says about the sound track that is heard unless another is asked for.
 pub(crate) fn info(input: &Input) -> Option<AudioInfo> {

@@ -10,8 +10,9 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use avocet_media::audio::SAMPLE_RATE_HZ;
+use avocet_media::child::SpeechRequest;
 use avocet_media::child::{Refusal, Served, read_block};
-use avocet_media::speech::{Heard, LONGEST_WINDOW_S, SpeechRequest};
+use avocet_media::speech::{Heard, LONGEST_WINDOW_S};
 use whisper_rs::{
     FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperState,
     get_lang_id, get_lang_str,

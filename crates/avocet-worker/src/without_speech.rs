@@ -2,8 +2,8 @@
 
 use std::io::BufRead;
 
+use avocet_media::child::SpeechRequest;
 use avocet_media::child::{Refusal, Served, read_block};
-use avocet_media::speech::SpeechRequest;
 
 use crate::replies::Replies;
 

@@ -9,62 +9,13 @@ use crate::tokens::{Source, Token, print, read};
 
 mod columns;
 mod letters;
+mod unseen;
 mod words;
 
-/// Arguments are not looked for further than this.
-const MOST: usize = 8 << 10;
+use unseen::{MOST, UNSEEN};
+
 /// Formulas in texts in formulas are not followed deeper than this.
 const MOST_DEPTH: usize = 8;
-
-/// Commands that show nothing, and how many groups follow them.
-const UNSEEN: [(&str, usize); 46] = [
-    ("label", 1),
-    ("eqref", 1),
-    ("ref", 1),
-    ("autoref", 1),
-    ("cref", 1),
-    ("Cref", 1),
-    ("pageref", 1),
-    ("cite", 1),
-    ("citep", 1),
-    ("citet", 1),
-    ("tag", 1),
-    ("raisetag", 1),
-    ("usetagform", 1),
-    ("footnote", 1),
-    ("footnotetext", 1),
-    ("footnotemark", 0),
-    ("index", 1),
-    ("marginpar", 1),
-    ("vspace", 1),
-    ("setlength", 2),
-    ("addtolength", 2),
-    ("setcounter", 2),
-    ("addtocounter", 2),
-    ("stepcounter", 1),
-    ("refstepcounter", 1),
-    ("hypertarget", 2),
-    ("phantomsection", 0),
-    ("nonumber", 0),
-    ("notag", 0),
-    ("numberthis", 0),
-    ("IEEEnonumber", 0),
-    ("IEEEyesnumber", 0),
-    ("IEEEyessubnumber", 0),
-    ("IEEEeqnarraynumspace", 0),
-    ("displaybreak", 0),
-    ("allowdisplaybreaks", 0),
-    ("pagebreak", 0),
-    ("nopagebreak", 0),
-    ("qedhere", 0),
-    ("null", 0),
-    ("strut", 0),
-    ("centering", 0),
-    ("noalign", 1),
-    ("smallskip", 0),
-    ("medskip", 0),
-    ("bigskip", 0),
-];
 
 /// The name under which an environment is drawn, none where only its content is.
 fn drawn(name: &str) -> Option<&str> {
@@ -190,7 +141,8 @@ impl Cleaner {
             }
             "intertext" | "shortintertext" => {
                 if let Some(text) = self.source.group(MOST) {
-                    self.out.extend(words::text("text", text, self.depth));
+                    self.out
+                        .extend(words::text("text", text, self.depth, cleaned));
                     self.out.push(Token::command("\\"));
                 }
             }
@@ -224,7 +176,9 @@ impl Cleaner {
             "mit" | "normalfont" | "boldmath" | "unboldmath" => {}
             _ => match words::kind(&name) {
                 Some(kind) => match self.source.group(MOST) {
-                    Some(text) => self.out.extend(words::text(kind, text, self.depth)),
+                    Some(text) => self
+                        .out
+                        .extend(words::text(kind, text, self.depth, cleaned)),
                     None => self.out.push(Token::Command(name)),
                 },
                 None => self.out.push(Token::Command(name)),

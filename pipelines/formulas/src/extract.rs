@@ -3,13 +3,16 @@
 //! in definitions is none.
 
 use std::collections::HashMap;
-use std::ops::Range;
 
-use crate::macros::{Macros, Math};
+use crate::macros::Math;
 use crate::tokens::{Source, Token, print};
 
 mod code;
+mod found;
 mod markdown;
+
+use found::{End, Finder};
+pub use found::{Formulas, Found};
 
 /// Environments whose content is a formula.
 const BARE: [&str; 6] = [
@@ -62,45 +65,6 @@ pub enum Markup {
     Plain,
 }
 
-/// A formula in a text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// Where its source stands in [`Formulas::text`].
-    pub range: Range<u32>,
-    /// Where in the file it ends, which says what its macros mean.
-    pub at: u32,
-    /// Whether it stands in a line of text.
-    pub inline: bool,
-}
-
-/// All formulas of a text in their order, and the macros it defines.
-#[derive(Debug, Default)]
-pub struct Formulas {
-    /// Their sources one after another, without comments and definitions.
-    pub text: String,
-    /// Where each stands.
-    pub found: Vec<Found>,
-    /// What the file defines.
-    pub macros: Macros,
-}
-
-impl Formulas {
-    /// The source of a formula.
-    pub fn source(&self, found: &Found) -> &str {
-        let range = found.range.start as usize..found.range.end as usize;
-        self.text.get(range).unwrap_or_default()
-    }
-
-    /// A formula with its macros, and then those of packages, spelled out.
-    ///
-    /// Errors with what is wrong with a macro.
-    pub fn spelled_out(&self, found: &Found) -> Result<Vec<Token>, String> {
-        let tokens = crate::tokens::read(self.source(found));
-        let tokens = self.macros.expand(tokens, found.at as usize)?;
-        Macros::of_packages().expand(tokens, usize::MAX)
-    }
-}
-
 /// Whether an environment displays a formula.
 pub fn is_display(environment: &str) -> bool {
     BARE.contains(&environment) || WHOLE.contains(&environment)
@@ -137,38 +101,12 @@ pub fn find(text: &str, markup: Markup) -> Formulas {
     finder.out
 }
 
-/// What ends a formula.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum End {
-    Dollar,
-    Dollars,
-    Round,
-    Square,
-    Environment(String),
-}
-
 /// Why a formula's end was not found.
 enum Missing {
     /// There is none; what was read, and where one that stands in braces would be.
     End(Vec<Token>, Option<usize>),
     /// It is longer than formulas are.
     TooLong(Vec<Token>),
-}
-
-struct Finder<'a> {
-    source: Source<'a>,
-    is_prose: bool,
-    out: Formulas,
-    /// Up to which place of the text there is no such end.
-    open_until: HashMap<End, usize>,
-    /// Signs between which text is shown as it is written.
-    short_verbs: Vec<char>,
-    /// What macros may still add.
-    left: usize,
-    /// What they added at the place that the text has come to.
-    added: (usize, usize),
-    /// The token before.
-    before: Option<Token>,
 }
 
 impl Finder<'_> {

@@ -8,22 +8,13 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::continents::Continents;
-use crate::drawn::Drawn;
+use crate::drawn::Drawing;
 use crate::easy_vqa::EasyVqa;
 use crate::error::NamedPicturesError;
 use crate::kinds::Kind;
 use crate::named_sprites::NamedSprites;
 use crate::text::Texts;
 use crate::{emoji, flags, prices, shapes, words};
-
-/// What came of drawing a sample.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Drawing {
-    /// A picture with its question and answer.
-    Done(Drawn),
-    /// None: the face drawn by lot lacks a character of the line, and this says which.
-    Unfit(String),
-}
 
 /// Draws the samples of one kind and split.
 #[derive(Debug)]

@@ -30,6 +30,15 @@ pub struct Drawn {
     pub licence: String,
 }
 
+/// What came of drawing a sample.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Drawing {
+    /// A picture with its question and answer.
+    Done(Drawn),
+    /// None: the face drawn by lot lacks a character of the line, and this says which.
+    Unfit(String),
+}
+
 /// Draws a size from `low..=high`, small ones more often the larger `skew` is.
 ///
 /// Of every 16 sizes the last four belong to the test, the others to training.

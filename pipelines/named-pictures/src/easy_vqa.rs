@@ -8,7 +8,7 @@ use pipeline::Split;
 
 use crate::drawn::Drawn;
 use crate::error::NamedPicturesError;
-use crate::shapes::{COLOURS, SHAPES};
+use crate::shape_questions::{COLOURS, SHAPES};
 
 /// One split of easy-VQA.
 #[derive(Debug)]

@@ -31,8 +31,8 @@ mod wording;
 mod words;
 
 pub use args::Args;
-pub use artist::{Artist, Drawing};
-pub use drawn::Drawn;
+pub use artist::Artist;
+pub use drawn::{Drawing, Drawn};
 pub use error::NamedPicturesError;
 pub use kinds::Kind;
 pub use run::make;

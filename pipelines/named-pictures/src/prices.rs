@@ -14,8 +14,7 @@ use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
-use crate::artist::Drawing;
-use crate::drawn::Drawn;
+use crate::drawn::{Drawing, Drawn};
 use crate::error::NamedPicturesError;
 use crate::lines::Lines;
 use crate::text::Texts;

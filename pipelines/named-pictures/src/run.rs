@@ -12,7 +12,8 @@ use rayon::ThreadPool;
 use serde_json::json;
 
 use crate::args::Args;
-use crate::artist::{Artist, Drawing};
+use crate::artist::Artist;
+use crate::drawn::Drawing;
 use crate::error::NamedPicturesError;
 use crate::kinds::Kind;
 

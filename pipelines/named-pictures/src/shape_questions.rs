@@ -5,7 +5,29 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::shapes::{COLOURS, Figure, SHAPES};
+/// The shapes' names.
+pub const SHAPES: [&str; 3] = ["circle", "rectangle", "triangle"];
+
+/// The colours' names.
+pub const COLOURS: [(&str, Rgb); 8] = [
+    ("black", [0, 0, 0]),
+    ("gray", [128, 128, 128]),
+    ("red", [255, 0, 0]),
+    ("blue", [0, 0, 255]),
+    ("green", [0, 255, 0]),
+    ("yellow", [255, 255, 0]),
+    ("brown", [165, 42, 42]),
+    ("teal", [0, 128, 128]),
+];
+
+/// A shape as it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Figure {
+    /// One of [`SHAPES`].
+    pub shape: &'static str,
+    /// One of the names in [`COLOURS`].
+    pub colour: &'static str,
+}
 
 /// Asks whether there is `{}`, a colour's shape or a shape.
 const PRESENT: [&str; 4] = [

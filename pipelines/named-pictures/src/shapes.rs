@@ -10,34 +10,10 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::drawn::{Drawn, background, size, weather};
 use crate::error::NamedPicturesError;
-use crate::shape_questions::ask;
-
-/// The shapes' names.
-pub const SHAPES: [&str; 3] = ["circle", "rectangle", "triangle"];
-
-/// The colours' names.
-pub const COLOURS: [(&str, Rgb); 8] = [
-    ("black", [0, 0, 0]),
-    ("gray", [128, 128, 128]),
-    ("red", [255, 0, 0]),
-    ("blue", [0, 0, 255]),
-    ("green", [0, 255, 0]),
-    ("yellow", [255, 255, 0]),
-    ("brown", [165, 42, 42]),
-    ("teal", [0, 128, 128]),
-];
+use crate::shape_questions::{COLOURS, Figure, SHAPES, ask};
 
 /// The share of pictures with two or three shapes.
 const SHARE_OF_SEVERAL: f64 = 0.15;
-
-/// A shape as it is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Figure {
-    /// One of [`SHAPES`].
-    pub shape: &'static str,
-    /// One of the names in [`COLOURS`].
-    pub colour: &'static str,
-}
 
 /// Draws one picture and a question about it.
 ///

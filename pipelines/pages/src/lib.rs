@@ -17,6 +17,7 @@ mod gate;
 #[cfg(test)]
 mod hostile;
 mod inputs;
+mod limits;
 mod make;
 mod one;
 mod questions;

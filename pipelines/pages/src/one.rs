@@ -9,7 +9,7 @@ use avocet_media::{Picture, check_kind};
 
 use crate::error::RenderError;
 use crate::gate::Gate;
-use crate::render::RenderLimits;
+use crate::limits::RenderLimits;
 use crate::renderer::Renderer;
 use crate::view::{Extent, View};
 

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use crate::chromium::{Browser, BrowserError, chromium};
 use crate::error::RenderError;
 use crate::gate::Gate;
-use crate::render::{RenderLimits, Rendered, render};
+use crate::limits::RenderLimits;
+use crate::render::{Rendered, render};
 use crate::view::{Extent, View};
 
 /// How often a page is tried, each time in a fresh browser.

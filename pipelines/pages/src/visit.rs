@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::chromium::{Browser, BrowserError, Incoming};
 use crate::error::RenderError;
 use crate::gate::{Fetched, Gate, Reply, Verdict};
-use crate::render::RenderLimits;
+use crate::limits::RenderLimits;
 use crate::scripts::Scripts;
 
 /// Runs before any script of a page.

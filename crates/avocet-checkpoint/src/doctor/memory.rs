@@ -1,12 +1,11 @@
 //! What answering needs of memory.
 
 use super::available::available_bytes;
-use super::{Use, Verdict};
-use crate::backend;
+use super::verdict::{Use, Verdict};
 use crate::error::CheckpointError;
 use crate::files::ModelFiles;
-use crate::recipe::{Recipe, cols};
-use crate::store::NumberType;
+use crate::parameters::{Recipe, cols, sensitive};
+use crate::tensors::NumberType;
 use avocet_model::{FeedForwardKind, ModelConfig, StemConfig, parameter_shapes};
 use candle_core::Shape;
 use serde::Serialize;
@@ -119,7 +118,7 @@ fn product(factors: &[u64]) -> u64 {
 
 /// Bytes of weights that are mapped, and copied.
 fn weights(files: &ModelFiles) -> Result<(u64, u64), CheckpointError> {
-    let sensitive = backend::sensitive(files.config())?;
+    let sensitive = sensitive(files.config())?;
     let (mut mapped, mut copied) = (0u64, 0u64);
     for (name, shape) in parameter_shapes(files.config())? {
         let whole = product(&[shape.elem_count() as u64, F32]);

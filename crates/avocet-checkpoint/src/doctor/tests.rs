@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::fixture::model;
-use crate::save::{WeightFormat, save};
+use crate::{WeightFormat, save};
 use candle_core::{DType, Tensor};
 use std::path::{Path, PathBuf};
 

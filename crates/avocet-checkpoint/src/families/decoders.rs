@@ -4,7 +4,7 @@ use super::fields::Fields;
 use super::names;
 use super::rope::{context, scaling, theta};
 use crate::error::CheckpointError;
-use crate::recipe::Section;
+use crate::parameters::Section;
 use avocet_model::{
     AttentionConfig, DecoderConfig, FeedForwardKind, MoeConfig, Multipliers, NormKind, QkNorm,
     RopeConfig, Routing,

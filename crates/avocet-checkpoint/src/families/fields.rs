@@ -2,6 +2,8 @@
 //! here, and leave out much that has a default.
 
 use crate::error::CheckpointError;
+use crate::io;
+use crate::layout::MAX_PUBLIC_CONFIG;
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
@@ -15,8 +17,6 @@ pub(super) struct Fields {
 
 type Result<T> = std::result::Result<T, CheckpointError>;
 
-/// Longest JSON file of settings that is read.
-const MAX_JSON: u64 = 16 << 20;
 /// Most layers of a decoder; the network itself takes no more.
 const MAX_LAYERS: usize = 4096;
 /// Largest width; the network itself takes no more.
@@ -29,7 +29,7 @@ impl Fields {
             path: path.to_owned(),
             reason,
         };
-        let bytes = crate::files::read(path, MAX_JSON)?;
+        let bytes = io::read(path, MAX_PUBLIC_CONFIG)?;
         let value: Value = serde_json::from_slice(&bytes).map_err(|e| json(e.to_string()))?;
         match value {
             Value::Object(object) => Ok(Self {

@@ -12,15 +12,16 @@
 //! ```
 
 use super::decoders;
+use super::family::Family;
 use super::fields::Fields;
 use super::names;
 use super::vision;
-use super::{Family, Interface};
 use crate::error::CheckpointError;
-use crate::gguf::Gguf;
-use crate::recipe::Numbers;
-use crate::speech::{HubSpeech, Manner, Speech};
-use crate::store::Store;
+use crate::formats::gguf::Gguf;
+use crate::interface::{HubSpeech, Interface, Manner, Speech};
+use crate::layout::{PUBLIC_CONFIG, name_of};
+use crate::parameters::Numbers;
+use crate::tensors::Store;
 use avocet_model::{
     CrossAttentionConfig, FeedForwardKind, ModelConfig, NormKind, ResamplerConfig, WithoutImage,
 };
@@ -51,7 +52,7 @@ pub(super) fn read(folder: &Path) -> Result<Family> {
         return Err(fields.refuse("cross_attn_every_n_layers", "is 0"));
     }
 
-    let lang_fields = Fields::read(&lang.join("config.json"))?;
+    let lang_fields = Fields::read(&lang.join(PUBLIC_CONFIG))?;
     let Some(text) = decoders::read(&lang_fields)? else {
         let kind = lang_fields.text_or("model_type", "")?;
         let reason = format!("is {kind:?}, no decoder that is read");
@@ -104,7 +105,7 @@ pub(super) fn read(folder: &Path) -> Result<Family> {
     Ok(Family {
         name: "OpenFlamingo",
         config: ModelConfig {
-            name: super::name_of(folder),
+            name: name_of(folder),
             decoder,
             cross_attention: Some(cross),
             vision: None,

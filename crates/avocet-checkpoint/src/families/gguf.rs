@@ -1,14 +1,15 @@
 //! GGUF files: decoders with their tokenizer, in llama.cpp's names.
 
 use super::decoders::plain;
+use super::family::Family;
 use super::names;
 use super::rope;
-use super::{Family, Interface};
 use crate::error::CheckpointError;
-use crate::gguf::{self, Gguf, Value};
-use crate::recipe::Numbers;
-use crate::speech::{GgufSpeech, Speech};
-use crate::store::Store;
+use crate::formats::gguf::{Gguf, Metadata, open_all};
+use crate::interface::{GgufSpeech, Interface, Speech};
+use crate::layout::name_of;
+use crate::parameters::Numbers;
+use crate::tensors::Store;
 use avocet_model::{
     AttentionConfig, DecoderConfig, ModelConfig, MoeConfig, Multipliers, QkNorm, RopeConfig,
     RopeScaling, Routing,
@@ -18,84 +19,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 type Result<T> = std::result::Result<T, CheckpointError>;
-
-/// Metadata of a file, read by key.
-pub(crate) struct Metadata<'a> {
-    path: &'a Path,
-    values: &'a BTreeMap<String, Value>,
-}
-
-impl<'a> Metadata<'a> {
-    pub fn new(path: &'a Path, values: &'a BTreeMap<String, Value>) -> Self {
-        Self { path, values }
-    }
-
-    pub fn refuse(&self, key: &str, reason: impl std::fmt::Display) -> CheckpointError {
-        CheckpointError::Family {
-            path: self.path.to_owned(),
-            reason: format!("{key}: {reason}"),
-        }
-    }
-
-    fn one<T>(
-        &self,
-        key: &str,
-        read: impl Fn(&Value) -> Option<T>,
-        kind: &str,
-    ) -> Result<Option<T>> {
-        match self.values.get(key) {
-            None => Ok(None),
-            Some(value) => match read(value) {
-                Some(read) => Ok(Some(read)),
-                None => Err(self.refuse(key, format!("is not {kind}"))),
-            },
-        }
-    }
-
-    pub fn size(&self, key: &str) -> Result<Option<usize>> {
-        self.one(key, |v| usize::try_from(v.as_u64()?).ok(), "a whole number")
-    }
-
-    fn need(&self, key: &str) -> Result<usize> {
-        self.size(key)?
-            .ok_or_else(|| self.refuse(key, "is missing"))
-    }
-
-    fn number(&self, key: &str) -> Result<Option<f64>> {
-        self.one(key, Value::as_f64, "a number")
-    }
-
-    pub fn text(&self, key: &str) -> Result<Option<String>> {
-        self.one(key, |v| v.as_str().map(str::to_owned), "a text")
-    }
-
-    pub fn flag(&self, key: &str) -> Result<Option<bool>> {
-        self.one(key, Value::as_bool, "true or false")
-    }
-
-    pub fn texts(&self, key: &str) -> Result<Vec<String>> {
-        let texts = self.one(
-            key,
-            |v| v.as_texts().map(<[String]>::to_vec),
-            "a list of texts",
-        )?;
-        Ok(texts.unwrap_or_default())
-    }
-
-    pub fn numbers(&self, key: &str) -> Result<Vec<f64>> {
-        let numbers = self.one(key, Value::as_numbers, "a list of numbers")?;
-        Ok(numbers.unwrap_or_default())
-    }
-
-    /// The id of a token, if it is given.
-    pub fn id(&self, key: &str) -> Result<Option<u32>> {
-        self.one(
-            key,
-            |v| u32::try_from(v.as_u64()?).ok(),
-            "the id of a token",
-        )
-    }
-}
 
 /// Context of a file that does not say.
 const UNSAID_CONTEXT: usize = 2048;
@@ -115,7 +38,7 @@ fn frequency_factors(parts: &[Gguf]) -> Result<Option<Vec<f64>>> {
 
 /// The model in the file `path`, and in those beside it that are parts of the same.
 pub(super) fn read(path: &Path) -> Result<Family> {
-    let parts = gguf::open_all(path)?;
+    let parts = open_all(path)?;
     let metadata = Metadata::new(path, parts[0].metadata());
     let tensors = parts.iter().flat_map(Gguf::tensors);
     let tensors: BTreeMap<String, Vec<usize>> = tensors.map(|t| (t.name, t.shape)).collect();
@@ -142,7 +65,7 @@ pub(super) fn read(path: &Path) -> Result<Family> {
     Ok(Family {
         name: "GGUF",
         config: ModelConfig {
-            name: name.unwrap_or_else(|| super::name_of(path)),
+            name: name.unwrap_or_else(|| name_of(path)),
             decoder,
             cross_attention: None,
             vision: None,

@@ -1,14 +1,15 @@
 //! IDEFICS-1 (`HuggingFaceM4/idefics-9b`, `-80b`, and their instruct forms).
 
 use super::decoders;
+use super::family::Family;
 use super::fields::Fields;
 use super::names;
 use super::vision::{CLIP_MEAN, CLIP_STD, activation, normalisation};
-use super::{Family, Interface};
 use crate::error::CheckpointError;
-use crate::recipe::Numbers;
-use crate::speech::{HubSpeech, Manner, Speech};
-use crate::store::Store;
+use crate::interface::{HubSpeech, Interface, Manner, Speech};
+use crate::layout::{PREPROCESSOR, name_of};
+use crate::parameters::Numbers;
+use crate::tensors::Store;
 use avocet_media::{Filter, Fit, ImageProcessor};
 use avocet_model::{
     ClipConfig, CrossAttentionConfig, FeedForwardKind, ModelConfig, NormKind, ResamplerConfig,
@@ -39,7 +40,7 @@ pub(super) fn read(folder: &Path, fields: &Fields) -> Result<Family> {
     let clip = vision(fields)?;
     let cross = cross_attention(fields, &decoder)?;
     let resampler = resampler(fields, &clip)?;
-    let preprocessor = Fields::read_if_there(&folder.join("preprocessor_config.json"))?;
+    let preprocessor = Fields::read_if_there(&folder.join(PREPROCESSOR))?;
     let (mean, std) = normalisation(preprocessor.as_ref(), (CLIP_MEAN, CLIP_STD))?;
     let processor = ImageProcessor::Square {
         side: clip.image_size,
@@ -56,7 +57,7 @@ pub(super) fn read(folder: &Path, fields: &Fields) -> Result<Family> {
     Ok(Family {
         name: "IDEFICS",
         config: ModelConfig {
-            name: super::name_of(folder),
+            name: name_of(folder),
             decoder,
             cross_attention: Some(cross),
             vision: None,

@@ -1,15 +1,16 @@
 //! Mllama (`meta-llama/Llama-3.2-11B-Vision-Instruct`, `-90B-`).
 
 use super::decoders;
+use super::family::Family;
 use super::fields::Fields;
 use super::names;
 use super::rope;
 use super::vision::{CLIP_MEAN, CLIP_STD, activation, normalisation};
-use super::{Family, Interface};
 use crate::error::CheckpointError;
-use crate::recipe::Numbers;
-use crate::speech::{HubSpeech, Manner, Speech};
-use crate::store::Store;
+use crate::interface::{HubSpeech, Interface, Manner, Speech};
+use crate::layout::{PREPROCESSOR, name_of};
+use crate::parameters::Numbers;
+use crate::tensors::Store;
 use avocet_media::{Filter, ImageProcessor};
 use avocet_model::{
     CrossAttentionConfig, DecoderConfig, FeedForwardKind, ModelConfig, NormKind, TiledVisionConfig,
@@ -67,7 +68,7 @@ pub(super) fn read(folder: &Path, fields: &Fields) -> Result<Family> {
     Ok(Family {
         name: "Mllama",
         config: ModelConfig {
-            name: super::name_of(folder),
+            name: name_of(folder),
             decoder,
             cross_attention: Some(cross),
             vision: None,
@@ -154,7 +155,7 @@ fn vision(fields: &Fields, output_dim: usize) -> Result<TiledVisionConfig> {
 }
 
 fn processor(folder: &Path, tiled: &TiledVisionConfig) -> Result<ImageProcessor> {
-    let preprocessor = Fields::read_if_there(&folder.join("preprocessor_config.json"))?;
+    let preprocessor = Fields::read_if_there(&folder.join(PREPROCESSOR))?;
     let (mean, std) = normalisation(preprocessor.as_ref(), (CLIP_MEAN, CLIP_STD))?;
     let max_tiles = match &preprocessor {
         Some(fields) => fields.size_or("max_image_tiles", tiled.max_tiles)?,

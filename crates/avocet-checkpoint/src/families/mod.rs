@@ -5,9 +5,10 @@
 //! spoken to and shown pictures. The network itself has no code of any family's own.
 
 mod decoders;
+mod family;
 mod fields;
 mod flamingo;
-pub(crate) mod gguf;
+mod gguf;
 mod idefics;
 mod mllama;
 mod names;
@@ -15,35 +16,17 @@ mod rope;
 mod vision;
 
 use crate::error::CheckpointError;
-use crate::recipe::{Numbers, Recipe, Recipes, Section};
-use crate::speech::{HubSpeech, Manner, Speech};
-use crate::store::Store;
+use crate::interface::{HubSpeech, Interface, Manner, Speech};
+use crate::layout::{PUBLIC_CONFIG, name_of};
+use crate::parameters::{Numbers, Section};
+use crate::tensors::Store;
 use avocet_media::ImageProcessor;
-use avocet_model::{ClipConfig, ModelConfig, parameter_shapes};
+use avocet_model::{ClipConfig, ModelConfig};
+use family::Family;
 use fields::Fields;
 use std::path::{Path, PathBuf};
 
 pub(crate) use names::is_ignored;
-
-/// What a folder of a public model is known by.
-const CONFIG: &str = "config.json";
-
-/// A public model, read but not loaded.
-pub(crate) struct Family {
-    /// What people call it.
-    pub name: &'static str,
-    pub config: ModelConfig,
-    pub store: Store,
-    pub names: Vec<Section>,
-    pub numbers: Numbers,
-    pub interface: Interface,
-}
-
-/// How a model is spoken to and shown pictures.
-pub(crate) struct Interface {
-    pub processor: Option<ImageProcessor>,
-    pub speech: Speech,
-}
 
 /// A public vision encoder, read but not loaded.
 pub(crate) struct Encoder {
@@ -53,26 +36,14 @@ pub(crate) struct Encoder {
     pub processor: ImageProcessor,
 }
 
-impl Family {
-    /// The recipes of all parameters; those that no table has a line for are left out.
-    pub fn recipes(&self) -> Result<Recipes, CheckpointError> {
-        let shapes = parameter_shapes(&self.config)?;
-        let recipe = |name: &String| {
-            let recipe = Recipe::find(name, &self.names, self.numbers, &self.store)?;
-            Some((name.clone(), recipe))
-        };
-        Ok(shapes.keys().filter_map(recipe).collect())
-    }
-}
-
 /// Whether `folder` holds a public model.
 pub(crate) fn is_folder(folder: &Path) -> bool {
-    folder.join(CONFIG).is_file() || folder.join(flamingo::SETTINGS).is_file()
+    folder.join(PUBLIC_CONFIG).is_file() || folder.join(flamingo::SETTINGS).is_file()
 }
 
 /// Whether `folder` holds a public vision encoder alone.
 pub(crate) fn is_encoder(folder: &Path) -> Result<bool, CheckpointError> {
-    match Fields::read_if_there(&folder.join(CONFIG))? {
+    match Fields::read_if_there(&folder.join(PUBLIC_CONFIG))? {
         Some(fields) => Ok(vision::read(folder, &fields)?.is_some()),
         None => Ok(false),
     }
@@ -84,7 +55,7 @@ pub(crate) fn settings(path: &Path) -> PathBuf {
     match path.is_file() {
         true => path.to_owned(),
         false if flamingo.is_file() => flamingo,
-        false => path.join(CONFIG),
+        false => path.join(PUBLIC_CONFIG),
     }
 }
 
@@ -98,7 +69,7 @@ pub(crate) fn read(path: &Path) -> Result<Family, CheckpointError> {
     if path.join(flamingo::SETTINGS).is_file() {
         return flamingo::read(path);
     }
-    let fields = Fields::read(&path.join(CONFIG))?;
+    let fields = Fields::read(&path.join(PUBLIC_CONFIG))?;
     let kind = fields.text_or("model_type", "")?;
     match kind.as_str() {
         "idefics" => return idefics::read(path, &fields),
@@ -212,7 +183,7 @@ fn text(
 ///
 /// Errors name the file and the field.
 pub(crate) fn encoder(folder: &Path) -> Result<Encoder, CheckpointError> {
-    let fields = Fields::read(&folder.join(CONFIG))?;
+    let fields = Fields::read(&folder.join(PUBLIC_CONFIG))?;
     let Some(family) = vision::read(folder, &fields)? else {
         let kind = fields.text_or("model_type", "")?;
         let reason = format!(
@@ -228,13 +199,4 @@ pub(crate) fn encoder(folder: &Path) -> Result<Encoder, CheckpointError> {
         names: family.names,
         processor: family.processor,
     })
-}
-
-/// What a model is called that does not say: the last part of its path.
-pub(crate) fn name_of(path: &Path) -> String {
-    let name = path.file_stem().or(path.file_name());
-    name.map_or_else(
-        || "model".to_owned(),
-        |name| name.to_string_lossy().into_owned(),
-    )
 }

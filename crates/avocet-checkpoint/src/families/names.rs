@@ -2,7 +2,7 @@
 //!
 //! See [`crate::recipe`] for how lines are read.
 
-use crate::recipe::Section;
+use crate::parameters::Section;
 
 /// Decoders whose tensors are named as Llama's, dense or with experts. Where families differ, or
 /// version 5 of the transformers library fused what was apart, the names stand one after another.

@@ -4,7 +4,8 @@
 use super::fields::Fields;
 use super::names;
 use crate::error::CheckpointError;
-use crate::recipe::Section;
+use crate::layout::PREPROCESSOR;
+use crate::parameters::Section;
 use avocet_media::{Filter, Fit, ImageProcessor};
 use avocet_model::{ClipConfig, FeedForwardKind};
 use std::path::Path;
@@ -101,7 +102,7 @@ pub(super) fn normalisation(
 }
 
 fn square(folder: &Path, config: &ClipConfig, clip: bool) -> Result<ImageProcessor> {
-    let preprocessor = Fields::read_if_there(&folder.join("preprocessor_config.json"))?;
+    let preprocessor = Fields::read_if_there(&folder.join(PREPROCESSOR))?;
     let default = if clip {
         (CLIP_MEAN, CLIP_STD)
     } else {

@@ -5,8 +5,8 @@ use std::io::{BufRead, BufReader, Read};
 
 use serde::Deserialize;
 
-use super::MAX_ROW_BYTES;
 use super::fields::Fields;
+use super::row::MAX_ROW_BYTES;
 
 const CUT_OFF: &str = "is cut off: the list does not end";
 

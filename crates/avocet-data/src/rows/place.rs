@@ -7,8 +7,8 @@ use avocet_text::Turn;
 use serde_json::Value;
 
 use super::fields::{DOCUMENTED, Field, Fields, Sorted, is_absent, may_be_pictures};
+use super::row::{MAX_PICTURE_BYTES, Row, RowError, RowPicture};
 use super::talk::{self, Named, Said};
-use super::{MAX_PICTURE_BYTES, Row, RowError, RowPicture};
 
 /// Where rows come from.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 
-use super::MAX_ROW_BYTES;
 use super::fields::field_of;
+use super::row::MAX_ROW_BYTES;
 
 /// What parts cells, the likeliest first.
 const DELIMITERS: [u8; 4] = *b",;\t|";

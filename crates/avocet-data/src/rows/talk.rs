@@ -14,8 +14,8 @@ use avocet_text::turn::IMAGE_MARKER;
 use avocet_text::{Role, Turn};
 use serde_json::Value;
 
-use super::MAX_PICTURE_BYTES;
 use super::fields::is_absent;
+use super::row::MAX_PICTURE_BYTES;
 
 /// A picture as a row names it.
 #[derive(Debug, Clone, PartialEq)]

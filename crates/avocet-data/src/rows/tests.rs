@@ -3,6 +3,7 @@
 mod forms;
 
 use super::*;
+use avocet_text::Turn;
 use std::fs;
 
 type Read = Vec<Result<Row, String>>;

@@ -10,8 +10,9 @@ use hf_hub::{Cache, Repo, RepoType};
 use serde::Deserialize;
 
 use super::choose::{MAX_TEXT_BYTES, index, parts, weights};
+use super::error::io;
 use super::id::is_safe_file;
-use super::{HubError, HubId, io};
+use super::{HubError, HubId};
 
 /// One model's part of the cache.
 pub(super) struct Cached {

@@ -11,7 +11,8 @@ use ureq::http::Response;
 
 use super::cache::{Cached, create_parent};
 use super::client::{Client, Promise, check_status};
-use super::{HubError, HubId, io};
+use super::error::io;
+use super::{HubError, HubId};
 
 /// Bytes read from the connection or the disk at once.
 const CHUNK: usize = 256 << 10;

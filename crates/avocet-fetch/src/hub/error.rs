@@ -1,6 +1,6 @@
 //! What can go wrong between a hub and the cache.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why a model could not be got from a hub.
 #[derive(Debug, thiserror::Error)]
@@ -119,5 +119,13 @@ impl HubError {
             Self::Status { status, .. } => *status == 429 || *status >= 500,
             _ => false,
         }
+    }
+}
+
+/// Turns an error of the file system into one that names the path.
+pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> HubError {
+    move |source| HubError::Io {
+        path: path.to_owned(),
+        source,
     }
 }

@@ -1,6 +1,7 @@
 //! A hub that lies: nothing it says leaves the cache folder, and nothing false enters.
 
 use std::fs;
+use std::path::Path;
 
 use super::server::{COMMIT, Fault, Server};
 use super::*;

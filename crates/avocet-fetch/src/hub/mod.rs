@@ -21,7 +21,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::CacheError;
 pub use error::HubError;
@@ -177,13 +177,5 @@ impl Hub {
         let mut told = |done, all| progress(file, done, Some(all));
         let blob = download::blob(&self.client, cache, id, &url, &promise, &mut told)?;
         cache.link(&blob, &cache.snapshot(commit).join(file))
-    }
-}
-
-/// Turns an error of the file system into one that names the path.
-fn io(path: &Path) -> impl FnOnce(std::io::Error) -> HubError {
-    move |source| HubError::Io {
-        path: path.to_owned(),
-        source,
     }
 }

@@ -1,6 +1,7 @@
 //! What a download promises: the shared layout, nothing twice, and to go on where it was cut.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Barrier;
 use std::thread;
 

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{Source, SourceError, SourceKind};
+use super::error::SourceError;
+use super::source::{Source, SourceKind};
 
 /// Fetches the archive of a source into the empty folder `into`.
 ///

@@ -3,9 +3,8 @@
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use super::CHUNK_ELEMENTS;
 use crate::simd::vectorised;
-use crate::slices::{f32_slice, sum_in_order, with_f32};
+use crate::slices::{CHUNK_ELEMENTS, f32_slice, sum_in_order, with_f32};
 
 /// `x + tanh(gate) * y` for rows as wide as the gate.
 pub(super) struct VectorGatedAdd;

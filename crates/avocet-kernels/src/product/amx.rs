@@ -11,8 +11,8 @@ use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
+use super::matrix::{MatMut, MatRef};
 use super::tile::{self, DEPTH, LINES, Side, TileRow};
-use super::{MatMut, MatRef};
 
 /// Tiles along the depth that are multiplied before C is touched again: as many as keep a pair of
 /// right columns in the first cache.

@@ -4,7 +4,7 @@
 use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 
-use super::MatRef;
+use super::matrix::MatRef;
 use super::panel::{Block, Format, LINES, Lanes, Order, PANEL, ROWS, multiply_blocks};
 use super::tile::{self, DEPTH, Side};
 

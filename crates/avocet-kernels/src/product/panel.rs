@@ -10,8 +10,8 @@ use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
+use super::matrix::{MatMut, MatRef, Values};
 use super::tile::transpose;
-use super::{MatMut, MatRef, Values};
 
 /// Lines of a packed group: rows of A or columns of B.
 pub(super) const LINES: usize = 16;

@@ -1,5 +1,7 @@
 //! Facts about `product`.
 
+use half::bf16;
+
 use super::*;
 
 #[test]

@@ -2,7 +2,7 @@
 
 use half::bf16;
 
-use super::{MatMut, MatRef, Values};
+use super::matrix::{MatMut, MatRef, Values};
 use crate::simd::{self, vectorised};
 
 /// Most rows that are worth multiplying without packing the right operand.
@@ -140,7 +140,7 @@ fn lines<W: Copy>(
 mod wide {
     use std::arch::x86_64::*;
 
-    use super::super::Values;
+    use super::super::matrix::Values;
     use super::super::panel::{load, ones};
     use super::{LANES, Rows, SIDE};
 

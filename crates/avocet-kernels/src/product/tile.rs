@@ -6,7 +6,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{MatRef, Values};
+use super::matrix::{MatRef, Values};
 
 /// Lines of a tile.
 pub(super) const LINES: usize = 16;

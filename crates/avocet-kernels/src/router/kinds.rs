@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, D, DType, Device, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use super::{CHUNK_ROWS, Routing, softmax_composed};
+use super::routing::Routing;
 use crate::simd::softmax_in_place;
 use crate::slices::{f32_slice, with_f32};
+
+/// Rows one task handles; fixed, so that results do not depend on the threads.
+pub(super) const CHUNK_ROWS: usize = 512;
 
 /// What the weights of the chosen experts are.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,11 +33,18 @@ pub enum RouterKind {
 }
 
 /// The weights (S, k) of a routing's choices, differentiable in the `logits` (S, E).
+pub(super) fn softmax_composed(logits: &Tensor) -> Result<Tensor> {
+    let shifted = logits
+        .broadcast_sub(&logits.max_keepdim(D::Minus1)?.detach())?
+        .exp()?;
+    shifted.broadcast_div(&shifted.sum_keepdim(D::Minus1)?)
+}
+
 pub(super) fn weights(kind: RouterKind, logits: &Tensor, routing: &Routing) -> Result<Tensor> {
     if !logits.device().is_cpu() || logits.dtype() != DType::F32 {
         return weights_composed(kind, logits, routing);
     }
-    let (experts, top_k) = (routing.experts.as_slice().into(), routing.top_k);
+    let (experts, top_k) = (routing.experts().into(), routing.top_k());
     let logits = logits.contiguous()?;
     match kind {
         RouterKind::Renormalized => logits.apply_op1(ChosenSoftmax { experts, top_k }),
@@ -57,8 +67,8 @@ pub(super) fn weights_composed(
     routing: &Routing,
 ) -> Result<Tensor> {
     let (rows, num_experts) = logits.dims2()?;
-    let experts = routing.experts.as_slice();
-    let chosen = Tensor::from_slice(experts, (rows, routing.top_k), logits.device())?;
+    let experts = routing.experts();
+    let chosen = Tensor::from_slice(experts, (rows, routing.top_k()), logits.device())?;
     match kind {
         RouterKind::Renormalized => {
             let chosen = softmax_composed(logits)?.gather(&chosen, 1)?;
@@ -74,7 +84,7 @@ pub(super) fn weights_composed(
                 let mut near = values.clone();
                 for (row, chosen) in near
                     .chunks_exact_mut(num_experts)
-                    .zip(experts.chunks_exact(routing.top_k))
+                    .zip(experts.chunks_exact(routing.top_k()))
                 {
                     keep_near(row, chosen, place, jitter);
                     for v in row.iter_mut().filter(|v| **v > f32::NEG_INFINITY) {

@@ -4,7 +4,7 @@
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
-use super::StoredFormat;
+use super::format::StoredFormat;
 use crate::simd::vectorised;
 
 /// Numbers of a block of the K formats.

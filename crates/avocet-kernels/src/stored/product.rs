@@ -4,98 +4,18 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-#[cfg(target_arch = "x86_64")]
-use super::wide::{Aligned, Order, SIDE};
-use super::{Run, StoredFormat, StoredMatrix, TASK_NUMBERS};
+use super::format::Run;
+use super::left::Left;
+use super::matrix::{StoredMatrix, TASK_NUMBERS};
 use crate::product::{MatMut, MatRef, Right, product as dense_product};
 use crate::simd::dot_of;
 
-/// Numbers that share a scale, at most.
-#[cfg(target_arch = "x86_64")]
-pub(super) const GROUP: usize = 32;
 /// Most rows of x that are multiplied with the stored rows as they lie.
 const MAX_THIN_ROWS: usize = 16;
 /// Rows of x that one product takes, so that they stay in the cache.
 const LEFT_ROWS: usize = 256;
 /// Stored rows that a gradient dequantises at a time.
 const GRADIENT_ROWS: usize = 512;
-
-/// The rows that stored rows are multiplied with.
-pub(super) struct Left<'a> {
-    pub(super) numbers: &'a [f32],
-    pub(super) rows: usize,
-    pub(super) depth: usize,
-    /// The sum of each whole group of 32 numbers, for formats with minima.
-    #[cfg(target_arch = "x86_64")]
-    pub(super) group_sums: Vec<f32>,
-    /// The rows in the orders of the formats that they are multiplied with.
-    #[cfg(target_arch = "x86_64")]
-    arranged: Vec<(Order, Vec<Aligned>)>,
-}
-
-impl<'a> Left<'a> {
-    /// `rows` rows of `depth` numbers, to be multiplied with stored rows of `formats`.
-    pub(super) fn new(
-        numbers: &'a [f32],
-        rows: usize,
-        depth: usize,
-        formats: impl Iterator<Item = StoredFormat>,
-    ) -> Self {
-        #[cfg(target_arch = "x86_64")]
-        let (mut arranged, mut minima) = (Vec::<(Order, Vec<Aligned>)>::new(), false);
-        for format in formats {
-            #[cfg(target_arch = "x86_64")]
-            {
-                minima |= format.has_minima();
-            }
-            #[cfg(target_arch = "x86_64")]
-            if let Some(order) = Order::of(format)
-                && rows <= SIDE
-                && arranged.iter().all(|(other, _)| *other != order)
-            {
-                arranged.push((order, order.arrange(numbers, depth)));
-            }
-        }
-        Self {
-            numbers,
-            rows,
-            depth,
-            #[cfg(target_arch = "x86_64")]
-            group_sums: match minima {
-                true => group_sums(numbers, depth),
-                false => Vec::new(),
-            },
-            #[cfg(target_arch = "x86_64")]
-            arranged,
-        }
-    }
-
-    /// The rows in `order`, which must be that of a format they were made for.
-    #[cfg(target_arch = "x86_64")]
-    pub(super) fn arranged(&self, order: Order) -> &[Aligned] {
-        let mut all = self.arranged.iter();
-        let found = all.find(|(other, _)| *other == order);
-        found.map_or(&[], |(_, numbers)| numbers)
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-fn group_sums(numbers: &[f32], depth: usize) -> Vec<f32> {
-    let rows = numbers.chunks_exact(depth.max(1));
-    let mut sums = Vec::with_capacity(numbers.len() / GROUP);
-    for group in rows.flat_map(|row| row.chunks_exact(GROUP)) {
-        // Eight sums side by side are one vector.
-        let mut lanes = [0.0; 8];
-        for numbers in group.chunks_exact(lanes.len()) {
-            lanes
-                .iter_mut()
-                .zip(numbers)
-                .for_each(|(lane, v)| *lane += v);
-        }
-        sums.push(lanes.iter().sum());
-    }
-    sums
-}
 
 /// `x w^T` for one row `x` and some rows of each of several matrices of its width, on all threads
 /// at once: a token's queries, keys and values are too little work to share one by one.

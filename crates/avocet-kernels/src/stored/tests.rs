@@ -1,7 +1,11 @@
 //! Facts about stored matrices.
 
+use std::sync::Arc;
+
+use candle_core::{Device, Result};
 use half::f16;
 
+use super::left::Left;
 use super::*;
 use crate::gradient_check::assert_close;
 
@@ -236,7 +240,7 @@ fn portable_dot_products_are_those_of_this_cpu() -> Result<()> {
             .map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0)
             .collect();
         let mut portable = vec![0.0; 3 * 9];
-        let left = product::Left::new(&x, 3, 256, std::iter::empty());
+        let left = Left::new(&x, 3, 256, std::iter::empty());
         for run in w.runs(0..9) {
             product::portable_dots(&run, &left, (0, 9), &mut portable);
         }

@@ -5,23 +5,17 @@
 
 use std::arch::x86_64::*;
 
-use super::product::{GROUP, Left};
-use super::{Row, Run, StoredFormat};
+use super::format::{GROUP, Row, Run, StoredFormat};
+use super::left::{Left, SIDE};
 use crate::simd::{self, Level};
-use lanes::Lanes;
+use lanes::{AHEAD, Lanes};
 use unpack::{Block, Q4_0, Q4_1, Q4K, Q5K, Q6K, Q8_0, Unpacked};
 
 mod lanes;
 mod unpack;
 
-pub(super) use lanes::{Aligned, Order};
-
 /// Lanes of a vector.
 const LANES: usize = 16;
-/// Rows of the left operand, and plain rows of the right one, that are read side by side.
-pub(super) const SIDE: usize = 4;
-/// How far ahead rows are fetched, in bytes.
-const AHEAD: usize = 4096;
 /// How far ahead rows without blocks are fetched, of which several are read side by side.
 const PLAIN_AHEAD: usize = 512;
 /// Bytes that are fetched at once.

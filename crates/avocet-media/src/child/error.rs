@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
-use super::ChildLimits;
+use super::limits::ChildLimits;
 use crate::system_limits::{SystemLimit, TooSmall};
 
 /// Why a request to the worker failed.

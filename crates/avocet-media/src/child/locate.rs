@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::ChildError;
+use super::error::ChildError;
 
 const NAME: &str = "avocet-worker";
 

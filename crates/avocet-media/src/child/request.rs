@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::still::{Coding, Colours};
-
 /// One request. The reply's headers and payloads are described with each kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -26,7 +24,7 @@ pub enum Request {
     /// One [`crate::still::DrawnHeader`] and RGB bytes; the SVG follows the request.
     Svg,
     /// One [`crate::speech::Heard`], no payload; the samples follow the request.
-    Speech(crate::speech::SpeechRequest),
+    Speech(SpeechRequest),
 }
 
 /// What is in a file?
@@ -81,6 +79,41 @@ pub struct StillRequest {
     pub colours: Option<Colours>,
     /// Most pixels of one picture.
     pub max_pixels: u64,
+}
+
+/// How pictures in HEIC and AVIF files are coded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Coding {
+    /// As in HEIC.
+    Hevc,
+    /// As in AVIF.
+    Av1,
+}
+
+/// What a container says about colours, in the numbers of ISO/IEC 23091-2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Colours {
+    /// How light becomes numbers.
+    pub transfer: u16,
+    /// How red, green and blue become brightness and colour.
+    pub matrix: u16,
+    /// Whether black is 0.
+    pub full_range: bool,
+}
+
+/// Asks for the words in one window, whose samples follow as one block of little-endian f32.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SpeechRequest {
+    /// The ggml file; the worker keeps the last one loaded.
+    pub model: FilePath,
+    /// Two-letter code of the language; found out when absent.
+    pub language: Option<String>,
+    /// Threads that compute.
+    pub num_threads: u32,
+    /// Hypotheses that are kept while decoding.
+    pub beam_size: u32,
 }
 
 /// A path, whose bytes need not be UTF-8.

@@ -9,8 +9,9 @@ mod boxes;
 use image::{DynamicImage, RgbaImage};
 
 use super::damage::{Damage, judge};
-use super::{Limits, broken};
-use crate::still::{self, Coding, Colours};
+use super::limits::Limits;
+use crate::child::{Coding, Colours};
+use crate::still;
 use crate::{ImageError, Picture};
 use boxes::{Items, Property};
 
@@ -41,7 +42,7 @@ pub(super) fn decode(
     name: &'static str,
     limits: &Limits,
 ) -> Result<(DynamicImage, Option<Damage>), ImageError> {
-    let wrong = |reason: &str| broken(name, reason);
+    let wrong = |reason: &str| ImageError::broken(name, reason);
     let items = Items::read(bytes).ok_or_else(|| wrong("it lists no pictures"))?;
     let file = File {
         bytes,
@@ -84,7 +85,7 @@ struct File<'a> {
 
 impl File<'_> {
     fn wrong(&self, reason: impl ToString) -> ImageError {
-        broken(self.name, reason)
+        ImageError::broken(self.name, reason)
     }
 
     /// The item with the pixels: the primary one, or what it is derived from unchanged.

@@ -8,6 +8,7 @@ mod bmp;
 mod gif;
 mod huffman;
 mod jpeg;
+mod mended;
 mod png;
 mod webp;
 
@@ -15,8 +16,10 @@ use std::fmt;
 
 use image::{DynamicImage, ImageFormat};
 
-use super::{Limits, broken, tiff, whole};
+use super::limits::Limits;
+use super::{tiff, whole};
 use crate::ImageError;
+use mended::Mended;
 
 /// At least this share of a picture has to be there.
 const LEAST: f64 = 0.5;
@@ -47,15 +50,6 @@ impl fmt::Display for Damage {
             Self::Doubtful => write!(f, "its checksum does not match, so parts may be wrong"),
         }
     }
-}
-
-/// A file that was made whole.
-struct Mended {
-    file: Vec<u8>,
-    /// The share of the picture that is made up.
-    missing: f64,
-    /// A checksum says that some of it is wrong.
-    doubtful: bool,
 }
 
 /// The picture of a file of pixels, upright and with eight bits a sample, and its damage.
@@ -132,7 +126,7 @@ pub(super) fn judge(
         false => return Ok(None),
     };
     if missing > 1.0 - LEAST {
-        return Err(broken(format, damage));
+        return Err(ImageError::broken(format, damage));
     }
     Ok(Some(damage))
 }

@@ -12,7 +12,8 @@ use tiff::decoder::Decoder;
 use tiff::tags::{SampleFormat, Tag};
 
 use super::directory::{Directory, Entry, orientation};
-use super::{Limits, broken, eight_bits, whole};
+use super::limits::Limits;
+use super::{eight_bits, whole};
 use crate::ImageError;
 
 const NAME: &str = "TIFF";
@@ -38,7 +39,7 @@ const BRIGHTEST: f32 = 16.0;
 ///
 /// Errors if the file is broken, over a limit, or of a kind that nobody reads.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<DynamicImage, ImageError> {
-    check_directory(bytes).map_err(|e| broken(NAME, e))?;
+    check_directory(bytes).map_err(|e| ImageError::broken(NAME, e))?;
     let error = match whole::decode(bytes, ImageFormat::Tiff, NAME, limits) {
         Err(error @ ImageError::Broken { .. }) => error,
         decoded => return decoded,
@@ -281,7 +282,7 @@ impl Samples {
                 "its samples are numbers from {low} to {high}; floats are read as 0 (black) to 1 \
                  (white)"
             );
-            return Err(broken(NAME, reason));
+            return Err(ImageError::broken(NAME, reason));
         }
         Ok(floats.into_iter().map(eight_bits::of_f32).collect())
     }

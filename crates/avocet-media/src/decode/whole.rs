@@ -4,7 +4,8 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
-use super::{Limits, broken, directory, eight_bits};
+use super::limits::Limits;
+use super::{directory, eight_bits};
 use crate::ImageError;
 
 /// Bytes a decoder may use beside the pixels: for headers, text chunks and colour profiles, which
@@ -24,15 +25,22 @@ pub(super) fn decode(
     let mut inner = image::Limits::default();
     inner.max_alloc = Some(limits.max_alloc.min(WORKING_BYTES));
     reader.limits(inner.clone());
-    let mut decoder = reader.into_decoder().map_err(|e| broken(name, e))?;
+    let mut decoder = reader
+        .into_decoder()
+        .map_err(|e| ImageError::broken(name, e))?;
     let (width, height) = decoder.dimensions();
     if width == 0 || height == 0 {
-        return Err(broken(name, format!("its size is {width} x {height}")));
+        return Err(ImageError::broken(
+            name,
+            format!("its size is {width} x {height}"),
+        ));
     }
     let (total, kind) = (decoder.total_bytes(), decoder.color_type());
     limits.check(bytes.len() as u64, (width, height), total)?;
     inner.max_alloc = Some(total.saturating_mul(2).saturating_add(WORKING_BYTES));
-    decoder.set_limits(inner).map_err(|e| broken(name, e))?;
+    decoder
+        .set_limits(inner)
+        .map_err(|e| ImageError::broken(name, e))?;
     let turn = match format {
         ImageFormat::Tiff => directory::orientation(bytes),
         _ => {
@@ -43,9 +51,10 @@ pub(super) fn decode(
     let mut samples = vec![0; total as usize];
     decoder
         .read_image(&mut samples)
-        .map_err(|e| broken(name, e))?;
+        .map_err(|e| ImageError::broken(name, e))?;
     let image = eight_bits::picture((width, height), kind, samples);
-    let mut image = image.ok_or_else(|| broken(name, "its pixels do not fit its size"))?;
+    let mut image =
+        image.ok_or_else(|| ImageError::broken(name, "its pixels do not fit its size"))?;
     image.apply_orientation(turn);
     Ok(image)
 }

@@ -1,6 +1,6 @@
 //! Checks of single fields; each names the field it refuses.
 
-use super::ConfigError;
+use super::error::ConfigError;
 
 /// Larger sizes than this are a mistake in the file, and would overflow products of sizes.
 pub(super) const LARGEST_SIZE: usize = 1 << 24;

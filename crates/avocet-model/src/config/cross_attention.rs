@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ConfigError;
 use super::check::{
     LARGEST_SIZE, below, divides, is_default, layers, positive, product, refuse, size,
 };
+use super::error::ConfigError;
 use super::kinds::{FeedForwardKind, NormKind, WithoutImage};
 
 /// Shape of the gated cross-attention layers.

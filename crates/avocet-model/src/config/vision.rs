@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ConfigError;
 use super::check::{
     LARGEST_SIZE, below, divides, is_default, layers, multiple, positive, product, refuse, size,
 };
+use super::error::ConfigError;
 use super::kinds::FeedForwardKind;
 
 /// Shape of the vision encoder.

@@ -10,6 +10,7 @@ use crate::config::{
     ClipConfig, FeedForwardKind, NormKind, QkNorm, RopeScaling, Routing, TiledVisionConfig,
 };
 use crate::fixture::{Fixture, difference, elements, images, noise, texts, tiny};
+use crate::input::TextBatch;
 
 const A: Option<u32> = Some(0);
 

@@ -5,6 +5,8 @@ use candle_core::{DType, Result, Tensor};
 use super::*;
 use crate::config::{MoeConfig, StemConfig};
 use crate::fixture::{Fixture, difference, elements, images, noise, texts, tiny, tiny_in};
+use crate::input::TextBatch;
+use crate::passage::Decoded;
 
 const A: Option<u32> = Some(0);
 const B: Option<u32> = Some(1);

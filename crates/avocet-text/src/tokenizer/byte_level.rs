@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-use super::Parts;
 use super::decoder::Decoding;
+use super::parts::Parts;
 use crate::error::TokenizerError;
 use crate::special::Special;
 

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use tokenizers::AddedToken;
 
 use super::decoder::Decoding;
+use super::parts::{Added, BpeOptions, MAX_VOCAB, Parts};
 use super::post::Affixes;
-use super::{Added, BpeOptions, MAX_VOCAB, Parts};
 use crate::error::TokenizerError;
 
 /// A token that stands for what has no token.

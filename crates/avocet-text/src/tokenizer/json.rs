@@ -6,11 +6,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokenizers::AddedToken;
 
-use super::MAX_BYTES;
 use super::components::{check_normalizer, check_pre_tokenizer};
 use super::decoder::Decoding;
+use super::parts::{Added, BpeOptions, MAX_BYTES, Parts};
 use super::post::Affixes;
-use super::{Added, BpeOptions, Parts};
 use crate::error::TokenizerError;
 
 /// What kind of model it is, read first: the others have a vocabulary of another type.

@@ -9,7 +9,7 @@ use tokenizers::{
     OffsetType, PreTokenizedString, PreTokenizer, PreTokenizerWrapper,
 };
 
-use super::Parts;
+use super::parts::Parts;
 use crate::guard::Guard;
 
 /// The library's tokenizer of one model.

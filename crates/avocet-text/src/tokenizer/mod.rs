@@ -15,6 +15,7 @@ mod golden_tests;
 mod hostile_tests;
 mod json;
 mod library;
+mod parts;
 mod pieces;
 mod post;
 mod settings;
@@ -23,26 +24,19 @@ mod train;
 
 use std::collections::{HashMap, HashSet};
 
-use serde_json::Value;
-use tokenizers::AddedToken;
-
 use crate::error::TokenizerError;
 use crate::guard::Guard;
+use crate::utf8::Broken;
 use decoder::Decoding;
 pub use gguf::Gpt2Parts;
 use library::Library;
-pub(crate) use pieces::{Broken, Joiner, Pieces};
+use parts::{MAX_VOCAB, Parts};
+pub(crate) use pieces::{Joiner, Pieces};
 use post::Affixes;
 pub use settings::{SideFiles, TokenizerConfig};
 use spm::SpmEncoder;
 pub use spm::SpmParts;
 pub use train::train_bpe;
-
-/// Longest `tokenizer.json` read; public ones of 256 k tokens stay below.
-const MAX_BYTES: usize = 64 << 20;
-
-/// Most ids of a vocabulary; public ones stay below 2^19.
-const MAX_VOCAB: u32 = 1 << 21;
 
 /// Text to ids and back.
 ///
@@ -63,34 +57,6 @@ pub struct Tokenizer {
 enum Encoder {
     Library(Box<Library>),
     Spm(Box<SpmEncoder>),
-}
-
-/// All that makes a tokenizer of the library, checked.
-pub(crate) struct Parts {
-    /// Every token with its id, added ones included.
-    vocab: HashMap<String, u32>,
-    merges: Vec<(String, String)>,
-    added: Vec<Added>,
-    normalizer: Value,
-    pre_tokenizer: Value,
-    decoding: Decoding,
-    affixes: Affixes,
-    options: BpeOptions,
-}
-
-/// How merges are applied to a word.
-#[derive(Default)]
-pub(crate) struct BpeOptions {
-    unk_token: Option<String>,
-    fuse_unk: bool,
-    byte_fallback: bool,
-    ignore_merges: bool,
-}
-
-/// A token that is found in a text before anything else is done to it.
-pub(crate) struct Added {
-    token: AddedToken,
-    id: u32,
 }
 
 impl Tokenizer {

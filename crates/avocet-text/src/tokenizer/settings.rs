@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::MAX_BYTES;
 use super::Tokenizer;
+use super::parts::MAX_BYTES;
 use crate::error::TokenizerError;
 
 /// Most ids that may end an answer.

@@ -7,8 +7,7 @@
 use avocet_media::child::Refusal;
 use ffmpeg_next::frame;
 
-use super::RATE;
-use super::resample::Resampler;
+use super::resample::{RATE, Resampler};
 
 /// The sides cancel each other where the mean has less than this share of the louder one's power,
 const CANCELLED: f64 = 0.1;

@@ -8,6 +8,9 @@ use ffmpeg_next::{Error, ffi, frame};
 
 use crate::source::refusal;
 
+/// Samples a second of what is given.
+pub(super) const RATE: f64 = SAMPLE_RATE_HZ as f64;
+
 /// Rates that make sense for sound; others would blow a small file up, or are not sound.
 const RATES_HZ: std::ops::RangeInclusive<u32> = 1_000..=768_000;
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use avocet_media::audio::SAMPLE_RATE_HZ;
 
-use super::RATE;
+use super::resample::RATE;
 
 /// How far a frame may lie from where the one before it ended: containers round their times, some
 /// to hundredths of a second.

@@ -1,7 +1,8 @@
 //! Single pictures of HEIC and AVIF files: each is one packet of a video codec.
 
+use avocet_media::child::Coding;
 use avocet_media::child::{Refusal, Served, StillRequest};
-use avocet_media::still::{Coding, MAX_PART_BYTES, PartHeader};
+use avocet_media::still::{MAX_PART_BYTES, PartHeader};
 use ffmpeg_next::{Dictionary, Error, Packet, codec, decoder, ffi, frame, media};
 
 use super::convert::Converter;

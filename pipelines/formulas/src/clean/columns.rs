@@ -1,6 +1,6 @@
 //! The columns of a table as the renderer knows them.
 
-use super::MOST;
+use super::unseen::MOST;
 use crate::tokens::{Source, Token, print};
 
 /// The columns of a table by their letters, without what is put between them.

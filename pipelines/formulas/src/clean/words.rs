@@ -1,7 +1,7 @@
 //! Text within formulas: under one name for each way of writing it, with the formulas that
 //! stand in it taken out.
 
-use super::{MOST, UNSEEN, cleaned};
+use super::unseen::{MOST, UNSEEN};
 use crate::tokens::{Source, Token};
 
 /// The name used for a command whose argument is text.
@@ -16,8 +16,14 @@ pub(super) fn kind(name: &str) -> Option<&'static str> {
     })
 }
 
-/// Text with what it holds of math beside it, in braces if it is more than one piece.
-pub(super) fn text(own: &str, tokens: Vec<Token>, depth: usize) -> Vec<Token> {
+/// Text with what it holds of math beside it, which `cleaned` cleans so deep in texts; in braces if
+/// it is more than one piece.
+pub(super) fn text(
+    own: &str,
+    tokens: Vec<Token>,
+    depth: usize,
+    cleaned: fn(Vec<Token>, usize) -> Vec<Token>,
+) -> Vec<Token> {
     let mut source = Source::of(tokens);
     let (mut pieces, mut words) = (Vec::new(), Vec::new());
     while let Some(token) = source.token() {

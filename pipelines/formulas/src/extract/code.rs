@@ -1,6 +1,6 @@
 //! What stands in a LaTeX file as it is written: code, examples, addresses, columns of tables.
 
-use super::Finder;
+use super::found::Finder;
 use crate::macros::pass_branch;
 use crate::tokens::{Token, print};
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::clean::clean;
 use crate::katex::KatexFaces;
 use crate::lettering::Lettering;
+use crate::macros::Macros;
 use crate::normal::normalise;
 use crate::typeset::{shown, typeset};
 

@@ -2,7 +2,7 @@
 
 use rand::Rng;
 
-use super::Grammar;
+use super::state::Grammar;
 
 const LETTERS: [&str; 24] = [
     "a", "b", "c", "d", "f", "g", "h", "k", "m", "n", "p", "q", "r", "s", "t", "u", "v", "w", "x",

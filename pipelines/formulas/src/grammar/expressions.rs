@@ -2,7 +2,7 @@
 
 use rand::Rng;
 
-use super::Grammar;
+use super::state::Grammar;
 
 impl Grammar {
     /// How deep parts of a formula are nested at its level.

@@ -3,12 +3,14 @@
 
 mod atoms;
 mod expressions;
+mod state;
 mod statements;
 mod structures;
 
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use state::Grammar;
 
 /// The hardest level.
 pub const MOST_LEVEL: usize = 4;
@@ -18,12 +20,6 @@ pub fn formula(most: usize, rng: &mut ChaCha8Rng) -> String {
     let level = rng.random_range(1..=most.clamp(1, MOST_LEVEL));
     let rng = ChaCha8Rng::from_rng(rng);
     Grammar { rng, level }.formula()
-}
-
-/// The state while one formula is drawn.
-struct Grammar {
-    rng: ChaCha8Rng,
-    level: usize,
 }
 
 type Rule = fn(&mut Grammar) -> String;
@@ -94,19 +90,6 @@ impl Grammar {
             .choose(&mut self.rng)
             .expect("no level is empty");
         rule(self)
-    }
-
-    fn chance(&mut self, probability: f64) -> bool {
-        self.rng.random_bool(probability)
-    }
-
-    fn one_of(&mut self, list: &[&'static str]) -> &'static str {
-        list.choose(&mut self.rng).expect("no list is empty")
-    }
-
-    /// A number from `low` to `high`.
-    fn count(&mut self, low: usize, high: usize) -> usize {
-        self.rng.random_range(low..=high)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rand::Rng;
 
-use super::Grammar;
+use super::state::Grammar;
 
 impl Grammar {
     pub(super) fn arithmetic(&mut self) -> String {

@@ -3,7 +3,7 @@
 
 use rand::Rng;
 
-use super::Grammar;
+use super::state::Grammar;
 
 impl Grammar {
     fn accented(&mut self) -> String {

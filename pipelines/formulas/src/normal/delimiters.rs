@@ -1,7 +1,7 @@
 //! Delimiters of a size that the source gives, `\bigl( .. \bigr)`: in pairs they are as those
 //! that grow by themselves, `\left( .. \right)`; alone they are plain.
 
-use super::lexer::Lexeme;
+use super::lexeme::Lexeme;
 
 const OPEN: [&str; 8] = [
     "(", "[", "\\{", "\\langle", "\\lfloor", "\\lceil", "\\lbrace", "<",

@@ -1,29 +1,11 @@
 //! A formula's tokens with their names and arguments as the normal form has them.
 
+use super::lexeme::Lexeme;
 use super::names;
 use crate::tokens::{Source, Token, print};
 
 /// Arguments are not looked for further than this.
 const MOST: usize = 16 << 10;
-
-/// What the normal form is made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Lexeme {
-    /// Any single character that is none of the below.
-    Char(char),
-    /// A command with its backslash.
-    Command(String),
-    /// A command whose arguments are not math, printed as it stands.
-    Raw(String),
-    /// The beginning of an environment, its name, and its argument in braces or nothing.
-    Begin(String, String),
-    /// The end of an environment.
-    End(String),
-    /// `{`
-    Open,
-    /// `}`
-    Close,
-}
 
 /// The lexemes of tokens; what is incomplete at the end stays as characters.
 pub(super) fn lexemes(tokens: Vec<Token>) -> Vec<Lexeme> {

@@ -24,6 +24,7 @@ use crate::macros::Macros;
 use crate::tokens;
 
 mod delimiters;
+mod lexeme;
 mod lexer;
 mod names;
 mod parser;

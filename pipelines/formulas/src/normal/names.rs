@@ -4,7 +4,7 @@
 use ratex_font::get_math_symbol;
 use ratex_parser::functions;
 
-use super::lexer::Lexeme;
+use super::lexeme::Lexeme;
 
 /// Signs after a backslash that only move things.
 pub(super) const INVISIBLE_SIGNS: [char; 6] = [',', ';', ':', '!', '>', '/'];

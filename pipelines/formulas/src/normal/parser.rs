@@ -1,6 +1,6 @@
 //! Tokens as a tree in which the normal form is decided.
 
-use super::lexer::Lexeme;
+use super::lexeme::Lexeme;
 use super::names;
 
 /// Deeper nesting is not taken apart.

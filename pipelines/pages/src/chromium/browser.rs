@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 use super::error::BrowserError;
 use super::profile::Profile;
 use super::watch::{Ended, Watch, kill_group, memory, processor_time};
+use super::wire::Incoming;
 use super::{flags, wire};
-use crate::gate::Fetched;
 
 /// How long a browser that was asked to end is waited for.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -47,17 +47,6 @@ enum Network {
     /// This machine's, as where the kernel does not.
     #[cfg(test)]
     Shared,
-}
-
-/// What a browser's owner hears.
-#[derive(Debug)]
-pub enum Incoming {
-    /// A message of the DevTools protocol.
-    Message(Value),
-    /// A request that was paused has been answered by the web.
-    Fetched(Fetched),
-    /// The browser is gone.
-    Closed,
 }
 
 /// A running Chromium. It belongs to the thread that started it, and ends with it.

@@ -15,6 +15,7 @@ mod profile;
 mod watch;
 mod wire;
 
-pub use browser::{Browser, Incoming};
+pub use browser::Browser;
 pub use error::BrowserError;
 pub use find::chromium;
+pub use wire::Incoming;

@@ -6,10 +6,21 @@ use std::sync::mpsc::SyncSender;
 
 use serde_json::Value;
 
-use super::Incoming;
+use crate::gate::Fetched;
 
 /// A message longer than this ends the connection; screenshots are the longest.
 const MAX_MESSAGE_BYTES: usize = 256 << 20;
+
+/// What a browser's owner hears.
+#[derive(Debug)]
+pub enum Incoming {
+    /// A message of the DevTools protocol.
+    Message(Value),
+    /// A request that was paused has been answered by the web.
+    Fetched(Fetched),
+    /// The browser is gone.
+    Closed,
+}
 
 /// Writes one message.
 pub(super) fn write(pipe: &mut File, message: &Value) -> io::Result<()> {

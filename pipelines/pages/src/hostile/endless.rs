@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::{VIEW, page};
 use crate::error::RenderError;
-use crate::render::{RenderLimits, Rendered};
+use crate::limits::RenderLimits;
+use crate::render::Rendered;
 use crate::renderer::Renderer;
 use crate::view::Extent;
 

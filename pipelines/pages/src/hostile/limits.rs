@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::{VIEW, page};
 use crate::chromium::BrowserError;
 use crate::error::RenderError;
-use crate::render::RenderLimits;
+use crate::limits::RenderLimits;
 use crate::renderer::Renderer;
 use crate::view::Extent;
 

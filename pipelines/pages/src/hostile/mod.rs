@@ -11,7 +11,8 @@ use std::sync::Arc;
 use crate::chromium::Browser;
 use crate::error::RenderError;
 use crate::gate::Gate;
-use crate::render::{RenderLimits, Rendered, render};
+use crate::limits::RenderLimits;
+use crate::render::{Rendered, render};
 use crate::view::{Extent, View};
 
 const VIEW: View = View {

@@ -358,7 +358,7 @@ fn a_url_that_leads_inside_is_refused_before_any_browser_starts() {
 fn nothing_is_kept_from_one_page_for_the_next() {
     let set = "<p id=o></p><script>document.cookie = 'a=b'; localStorage.a = 'b'; o.append('set')</script>";
     let look = "<p id=o></p><script>o.append('seen ' + (document.cookie || '-') + (localStorage.a || '-'))</script>";
-    let limits = crate::render::RenderLimits::default();
+    let limits = crate::limits::RenderLimits::default();
     let mut renderer = crate::renderer::Renderer::new(limits).unwrap();
     let mut text = |html: &str| {
         let rendered = renderer.render(

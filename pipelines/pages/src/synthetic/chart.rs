@@ -2,7 +2,7 @@
 
 use rand::Rng;
 
-use super::Sketch;
+use super::sketch::Sketch;
 use super::words::{self, several};
 
 struct Data {

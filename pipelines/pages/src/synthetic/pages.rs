@@ -3,8 +3,8 @@
 use rand::Rng;
 use rand::seq::SliceRandom;
 
+use super::sketch::{Sketch, escaped};
 use super::words::{self, headline, sentences, several};
-use super::{Sketch, escaped};
 
 /// A form with filled and empty fields.
 pub(super) fn form(sketch: &mut Sketch) {

@@ -3,8 +3,8 @@
 use rand::Rng;
 
 use super::dates::date;
+use super::sketch::{Sketch, escaped};
 use super::words::{self, headline, sentences};
-use super::{Sketch, escaped};
 
 /// A headline, who wrote it and when, and some text.
 pub(super) fn article(sketch: &mut Sketch) {

@@ -4,8 +4,8 @@ use drawing::{currency, price};
 use rand::Rng;
 use rand::seq::SliceRandom;
 
+use super::sketch::{Sketch, escaped};
 use super::words::{self, product, sentences};
-use super::{Sketch, escaped};
 use crate::wording;
 
 /// One product with its price and a button.

@@ -3,10 +3,12 @@
 //! (`onsets`), put together as a [`Transcript`], and written (`captions`, `formats`).
 
 mod captions;
+mod error;
 mod formats;
 mod invented;
 mod languages;
 mod onsets;
+mod options;
 mod tracks;
 mod transcribe;
 mod transcript;
@@ -14,9 +16,11 @@ mod voice;
 mod windows;
 
 pub use captions::{Caption, captions};
+pub use error::TranscribeError;
 pub use formats::{TranscriptFormat, srt, vtt};
 pub use languages::language_code;
+pub use options::TranscribeOptions;
 pub use tracks::Tracks;
-pub use transcribe::{TranscribeError, TranscribeOptions, TranscribeProgress, transcribe};
+pub use transcribe::{TranscribeProgress, transcribe};
 pub(crate) use transcript::PAUSE_S;
 pub use transcript::{Segment, Transcript, Word};

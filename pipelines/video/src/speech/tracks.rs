@@ -4,8 +4,9 @@ use std::path::Path;
 
 use avocet_media::video::{AudioInfo, probe};
 
+use super::error::TranscribeError;
 use super::languages::{language_name, tagged_language};
-use super::transcribe::{TranscribeError, TranscribeOptions};
+use super::options::TranscribeOptions;
 use crate::whisper_model::WhisperModel;
 
 /// The sound tracks of a file, and the one that is heard.

@@ -1,38 +1,23 @@
 //! A media file becomes a transcript, in a stream: memory does not grow with its length.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use avocet_media::audio::{self, SAMPLE_RATE_HZ};
-use avocet_media::child::ChildError;
 use avocet_media::speech::{Heard, HeardSegment, HeardWord, Listener, SpeechOptions};
 
+use super::error::TranscribeError;
 use super::invented::is_invented;
 use super::languages::language_code;
 use super::onsets::{Placed, Said, place};
+use super::options::TranscribeOptions;
 use super::tracks::Tracks;
 use super::transcript::{PAUSE_S, Segment, Transcript, Word};
 use super::windows::{Window, Windows};
-use crate::whisper_model::WhisperModel;
 
 /// A language found in a window as long as this holds for the rest.
 const SURE_OF_LANGUAGE_S: f64 = 10.0;
 /// Sound that starts this much later than it should is a gap; less is rounding.
 const GAP_S: f64 = 0.01;
-
-/// How a file is transcribed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TranscribeOptions {
-    /// The speech model.
-    pub model: WhisperModel,
-    /// The language by its code or English name; found out when absent.
-    pub language: Option<String>,
-    /// Which of the file's sound tracks, from 1; the container's default when absent.
-    pub track: Option<u32>,
-    /// Threads that compute.
-    pub num_threads: u32,
-    /// Hypotheses that are kept while decoding; 1 takes the likeliest token.
-    pub beam_size: u32,
-}
 
 /// How far a transcription has got.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,70 +26,6 @@ pub struct TranscribeProgress {
     pub done_s: f64,
     /// Seconds it has, if its container says.
     pub total_s: Option<f64>,
-}
-
-/// Why there is no transcript.
-#[derive(Debug, thiserror::Error)]
-pub enum TranscribeError {
-    /// The file could not be opened.
-    #[error("{}: {cause}", .path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        cause: std::io::Error,
-    },
-    /// The file has no sound.
-    #[error("{}: has no audio track", .path.display())]
-    NoAudio {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file has no such sound track.
-    #[error("--track {track}: {} has only {tracks}", .path.display())]
-    NoTrack {
-        /// The file.
-        path: PathBuf,
-        /// What was asked for.
-        track: u32,
-        /// What there is.
-        tracks: String,
-    },
-    /// Whisper does not know the language.
-    #[error("the language {language:?} is not one of Whisper's: give a code such as en, or auto")]
-    Language {
-        /// What was asked for.
-        language: String,
-    },
-    /// The model does not know the language.
-    #[error(
-        "the speech model {model} knows English only, not {language:?}: take a multilingual one, such as base"
-    )]
-    EnglishOnly {
-        /// The model.
-        model: String,
-        /// What was asked for.
-        language: String,
-    },
-    /// The file says that it is in a language that the model does not know.
-    #[error(
-        "{}: track {track} is in {language}, but the speech model {model} knows English only: take a multilingual one, such as base{others}, or --language en if the label is wrong", .path.display()
-    )]
-    OtherLanguage {
-        /// The file.
-        path: PathBuf,
-        /// The sound track, from 1.
-        track: u32,
-        /// What it says.
-        language: String,
-        /// The model.
-        model: String,
-        /// How to hear another track, behind a comma, if there is one.
-        others: String,
-    },
-    /// The worker failed.
-    #[error(transparent)]
-    Child(#[from] ChildError),
 }
 
 /// Writes down what is said in the file at `path`; nothing said gives a transcript without

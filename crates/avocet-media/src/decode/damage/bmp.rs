@@ -1,6 +1,7 @@
 //! A BMP that is cut off is filled up: with black rows, or with the mark that ends a packed one.
 
-use super::{Limits, Mended};
+use super::mended::Mended;
+use crate::Limits;
 
 /// What the header says about where the pixels lie.
 struct Layout {

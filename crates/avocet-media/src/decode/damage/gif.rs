@@ -3,7 +3,8 @@
 
 use weezl::{BitOrder, LzwStatus};
 
-use super::{Limits, Mended};
+use super::mended::Mended;
+use crate::Limits;
 
 /// Pixels that are written at once.
 const PIECE: usize = 64 << 10;

@@ -4,9 +4,8 @@
 //! progressive file each scan adds to all blocks; there what counts is how many of the
 //! coefficients came, and down to which bit.
 
-use super::Limits;
 use super::huffman::{Bits, Table};
-use crate::ImageError;
+use crate::{ImageError, Limits};
 
 const EOI: u8 = 0xd9;
 /// Zeros at the end of a file that is not closed are room that a download never filled.

@@ -9,7 +9,8 @@ use std::io::Write;
 use flate2::write::ZlibEncoder;
 use flate2::{Compression, Crc, Decompress, FlushDecompress, Status};
 
-use super::{Limits, Mended};
+use super::mended::Mended;
+use crate::Limits;
 
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 /// Chunks beside the pixels that change how they are shown.

@@ -3,7 +3,7 @@
 
 use image::{DynamicImage, GenericImageView};
 
-use super::Limits;
+use crate::Limits;
 
 /// Ways to fill a file up that are tried until two of them decode.
 const FILLINGS: u64 = 6;

@@ -1,0 +1,142 @@
+//! A vision tower by itself, with its resampler if it has one.
+
+use crate::error::CheckpointError;
+use crate::families;
+use crate::files::ModelFiles;
+use crate::parameters::{self, Copied, Numbers, Recipe, Recipes};
+use crate::tensors::Store;
+use avocet_media::ImageProcessor;
+use avocet_model::{
+    Builder, ClipConfig, ResamplerConfig, TiledVisionConfig, VisionConfig, encoder_shapes,
+    parameter_shapes,
+};
+use candle_core::Shape;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+type Result<T> = std::result::Result<T, CheckpointError>;
+
+/// The shape of a vision tower.
+#[derive(Debug, Clone, PartialEq)]
+pub enum VisionShape {
+    /// Our own.
+    Native(VisionConfig),
+    /// One of CLIP's kin.
+    Clip(ClipConfig),
+    /// Mllama's.
+    Tiled(TiledVisionConfig),
+}
+
+/// A vision tower on disk or in the binary, with its resampler if it has one; nothing is copied.
+pub struct VisionFiles {
+    pub(super) path: PathBuf,
+    pub(super) shape: VisionShape,
+    resampler: Option<ResamplerConfig>,
+    pub(super) processor: ImageProcessor,
+    pub(super) store: Arc<Store>,
+    pub(super) recipes: Arc<Recipes>,
+    pub(super) copied: Copied,
+    wanted: BTreeMap<String, Shape>,
+}
+
+impl VisionFiles {
+    /// The encoder of the public folder `path`.
+    pub(crate) fn encoder(path: &Path) -> Result<Self> {
+        let encoder = families::encoder(path)?;
+        let wanted = encoder_shapes(&encoder.config)?;
+        let recipe = |name: &String| {
+            let numbers = Numbers::default();
+            let recipe = Recipe::find(name, encoder.names, numbers, &encoder.store)?;
+            Some((name.clone(), recipe))
+        };
+        let recipes: Recipes = wanted.keys().filter_map(recipe).collect();
+        Ok(Self {
+            path: path.to_owned(),
+            shape: VisionShape::Clip(encoder.config),
+            resampler: None,
+            processor: encoder.processor,
+            store: Arc::new(used(encoder.store, &recipes)),
+            recipes: Arc::new(recipes),
+            copied: Copied::default(),
+            wanted,
+        })
+    }
+
+    /// The tower of a model.
+    ///
+    /// Errors if it has none.
+    pub fn of(files: ModelFiles) -> Result<Self> {
+        let config = files.config;
+        let native = config.vision.clone().map(VisionShape::Native);
+        let clip = || config.clip.clone().map(VisionShape::Clip);
+        let tiled = || config.tiled_vision.clone().map(VisionShape::Tiled);
+        let shape = native.or_else(clip).or_else(tiled);
+        let (Some(shape), Some(processor)) = (shape, files.interface.processor) else {
+            return Err(CheckpointError::parts(&files.path, "has no vision tower"));
+        };
+        let ours = |name: &str| name.starts_with("vision.") || name.starts_with("resampler.");
+        let mut wanted = parameter_shapes(&config)?;
+        wanted.retain(|name, _| ours(name));
+        let recipes = files.recipes.iter().filter(|(name, _)| ours(name));
+        let recipes = recipes.map(|(name, recipe)| (name.clone(), recipe.clone()));
+        let recipes: Recipes = recipes.collect();
+        let Some(store) = Arc::into_inner(files.store) else {
+            return Err(CheckpointError::parts(&files.path, "is in use"));
+        };
+        Ok(Self {
+            path: files.path,
+            shape,
+            resampler: config.resampler,
+            processor,
+            store: Arc::new(used(store, &recipes)),
+            recipes: Arc::new(recipes),
+            copied: files.copied,
+            wanted,
+        })
+    }
+
+    /// The tower's shape.
+    pub fn shape(&self) -> &VisionShape {
+        &self.shape
+    }
+
+    /// The shape of the resampler behind it, if there is one.
+    pub fn resampler(&self) -> Option<&ResamplerConfig> {
+        self.resampler.as_ref()
+    }
+
+    /// How pictures are prepared for it.
+    pub fn processor(&self) -> &ImageProcessor {
+        &self.processor
+    }
+
+    /// What the tower is built with, in the field `vision`, and its resampler in `resampler`.
+    ///
+    /// Errors if a tensor is missing or of another shape.
+    pub fn builder(&self) -> Result<Builder> {
+        let account = parameters::account(&self.store, &self.recipes, &self.wanted, |_| true);
+        if !account.differences.is_empty() {
+            let found = account.differences.into_iter();
+            let words: Vec<String> = found.map(|difference| difference.words).collect();
+            return Err(CheckpointError::Mismatch {
+                path: self.path.clone(),
+                differences: words.join("; "),
+            });
+        }
+        let (store, recipes) = (Arc::clone(&self.store), Arc::clone(&self.recipes));
+        Ok(parameters::builder(
+            store,
+            recipes,
+            self.copied.clone(),
+            None,
+        ))
+    }
+}
+
+/// The tensors that recipes use: a tower's file often holds a whole model.
+fn used(store: Store, recipes: &Recipes) -> Store {
+    let terms = recipes.values().flat_map(|recipe| &recipe.terms);
+    let names: BTreeSet<&str> = terms.map(|term| term.tensor.as_str()).collect();
+    store.renamed(|name| names.contains(name).then(|| name.to_owned()))
+}

@@ -1,0 +1,59 @@
+//! An adapter written anew, together with its base.
+
+use super::place::{PartSource, check_output, place_base};
+use super::save::{WeightFormat, serialised};
+use crate::error::CheckpointError;
+use crate::files::ModelFiles;
+use crate::io::write_all;
+use crate::layout::{ADAPTER, WEIGHTS};
+use crate::parameters::Adapter;
+use avocet_model::parameter_shapes;
+use candle_core::Result as CandleResult;
+use candle_nn::Init;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+impl ModelFiles {
+    /// Writes the adapter anew with its factors multiplied out, together with its base, so that
+    /// `folder` holds all that is needed.
+    ///
+    /// Errors if this is no adapter, `folder` holds files, or they cannot be written.
+    pub fn export_adapter(
+        &self,
+        folder: &Path,
+        format: WeightFormat,
+    ) -> Result<(), CheckpointError> {
+        let Some(tuned) = &self.tuned else {
+            return Err(CheckpointError::parts(&self.path, "is no adapter"));
+        };
+        check_output(folder)?;
+        std::fs::create_dir_all(folder).map_err(CheckpointError::io(folder))?;
+        let base = self.path.join(&tuned.adapter.base);
+        let base = place_base(&PartSource::Path(&base), folder)?;
+        let names: BTreeSet<&String> = tuned.replaced.union(&tuned.scaled).collect();
+        let (builder, shapes) = (self.builder()?, parameter_shapes(&self.config)?);
+        let tensors = names.into_iter().map(|name| {
+            let init = Init::Const(0.0);
+            Ok((
+                name.clone(),
+                builder.tensor(shapes[name].clone(), name, init)?,
+            ))
+        });
+        let tensors = tensors.collect::<CandleResult<BTreeMap<_, _>>>()?;
+        let adapter = Adapter {
+            base,
+            lora: None,
+            ..tuned.adapter.clone()
+        };
+        let weights = folder.join(WEIGHTS);
+        let weights = serialised(&self.config, &tensors, format, &weights)?;
+        let text = adapter.to_toml()?;
+        write_all(
+            folder,
+            &[
+                (folder.join(WEIGHTS), weights.as_slice()),
+                (folder.join(ADAPTER), text.as_bytes()),
+            ],
+        )
+    }
+}

@@ -1,0 +1,75 @@
+//! Writing a model folder.
+
+use crate::error::CheckpointError;
+use crate::io::write_all;
+use crate::layout::{CONFIG, TOKENIZER, WEIGHTS};
+use crate::parameters::sensitive;
+use avocet_model::ModelConfig;
+use candle_core::{DType, Tensor};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// How parameters are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WeightFormat {
+    /// Everything in single precision.
+    F32,
+    /// Large matrices in BF16; what is small and sensitive in single precision.
+    Bf16,
+}
+
+/// Writes a model folder; what else lies in it stays.
+///
+/// Each file is written beside its place, flushed, and renamed, the configuration last, and then
+/// the folder is flushed: a crash leaves whole files.
+///
+/// Errors if `config` is not a model's, or a file cannot be written.
+pub fn save(
+    folder: &Path,
+    config: &str,
+    tokenizer: &[u8],
+    tensors: &BTreeMap<String, Tensor>,
+    format: WeightFormat,
+) -> Result<(), CheckpointError> {
+    let weights = folder.join(WEIGHTS);
+    let config_of = ModelConfig::from_toml(config).map_err(|source| CheckpointError::Config {
+        path: folder.join(CONFIG),
+        source,
+    })?;
+    let bytes = serialised(&config_of, tensors, format, &weights)?;
+    let files = [
+        (weights, bytes.as_slice()),
+        (folder.join(TOKENIZER), tokenizer),
+        (folder.join(CONFIG), config.as_bytes()),
+    ];
+    write_all(folder, &files)
+}
+
+/// The bytes of a file of these tensors, in the precision that they are stored in.
+pub(crate) fn serialised(
+    config: &ModelConfig,
+    tensors: &BTreeMap<String, Tensor>,
+    format: WeightFormat,
+    path: &Path,
+) -> Result<Vec<u8>, CheckpointError> {
+    let stored = in_format(config, tensors, format)?;
+    safetensors::serialize(&stored, None).map_err(|error| CheckpointError::Unwritable {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+fn in_format<'a>(
+    config: &ModelConfig,
+    tensors: &'a BTreeMap<String, Tensor>,
+    format: WeightFormat,
+) -> Result<BTreeMap<&'a str, Tensor>, CheckpointError> {
+    let sensitive = sensitive(config)?;
+    let dtype = |name: &str| match format {
+        WeightFormat::Bf16 if !sensitive.contains(name) => DType::BF16,
+        WeightFormat::F32 | WeightFormat::Bf16 => DType::F32,
+    };
+    let convert =
+        |(name, tensor): (&'a String, &Tensor)| Ok((name.as_str(), tensor.to_dtype(dtype(name))?));
+    tensors.iter().map(convert).collect()
+}
