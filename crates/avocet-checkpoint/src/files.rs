@@ -3,7 +3,6 @@
 use crate::error::CheckpointError;
 use crate::families;
 use crate::interface::{Interface, Speech};
-use crate::layout::TOKENIZER;
 use crate::parameters::{self, Account, Adapter, Copied, Recipes, Tuned};
 use crate::tensors::{Store, StoredTensor};
 use avocet_media::ImageProcessor;

@@ -11,7 +11,6 @@
 //! - [`save_random`]: writes a folder of random weights, to measure a shape by.
 //! - [`gguf`]: reads the files of llama.cpp, and makes their blocks.
 //! - [`pickle`]: reads the files of `torch.save` without executing anything.
-//! - [`Hub`]: fetches models of a hub into the cache that other tools share.
 //! - [`doctor`]: what a model is, and whether it would run on this machine.
 //! - [`resolve`]: what a model reference on the command line means.
 //!

@@ -1,5 +1,6 @@
 //! The questions of easy-VQA, asked about any number of shapes.
 
+use drawing::Rgb;
 use drawing::wording::upper_first;
 use rand::Rng;
 use rand::seq::IndexedRandom;

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::look::Look;
 use super::{made_up, words};
-use crate::args::Split;
+use pipeline::Split;
 
 /// A question about a marked part of a page.
 #[derive(Debug, Clone, PartialEq)]
