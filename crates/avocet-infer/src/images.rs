@@ -23,14 +23,7 @@ pub(crate) struct Seen {
     pub(crate) blank: Option<Blank>,
     pub(crate) damage: Option<Damage>,
     pub(crate) patches: Patches,
-    pub(crate) encoded: OnceLock<Encoded>,
-}
-
-/// What the decoder reads of one image.
-#[derive(Debug)]
-pub(crate) struct Encoded {
-    pub(crate) keys: CrossKeys,
-    pub(crate) num_latents: usize,
+    pub(crate) keys: OnceLock<CrossKeys>,
 }
 
 impl Image {
@@ -66,16 +59,13 @@ impl Image {
 
     /// Whether the vision tower has already seen it.
     pub fn is_encoded(&self) -> bool {
-        self.0.encoded.get().is_some()
+        self.0.keys.get().is_some()
     }
 }
 
 impl Seen {
     fn bytes(&self) -> usize {
-        let keys = self
-            .encoded
-            .get()
-            .map_or(0, |encoded| encoded.keys.num_bytes());
+        let keys = self.keys.get().map_or(0, CrossKeys::num_bytes);
         self.patches.data.len() * size_of::<f32>() + keys
     }
 }
@@ -152,7 +142,7 @@ mod tests {
                 cols: 1,
                 data: vec![0.0; values],
             },
-            encoded: OnceLock::new(),
+            keys: OnceLock::new(),
         }
     }
 

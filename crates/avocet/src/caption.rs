@@ -156,16 +156,13 @@ fn watch(
     ))
 }
 
-/// What one frame of the video costs, as the model counts what it sees: an empty one of the same
-/// size is looked at.
+/// What one frame of the video costs, as the model counts what it sees.
 fn tokens_per_frame(engine: &Engine, info: &MediaInfo, budget: &Budget) -> Result<usize> {
     let Some(video) = &info.video else {
         return Ok(0);
     };
     let (width, height) = budget.fit(video.width as usize, video.height as usize);
-    let picture = avocet_media::Picture::from_rgb(width, height, vec![0; 3 * width * height])?;
-    let image = engine.read_image(&picture.to_png()?)?;
-    Ok(engine.vision_tokens(&image)?)
+    Ok(engine.vision_tokens(width, height)?)
 }
 
 fn frames(stills: &[Still], captions: Vec<String>) -> Vec<Frame> {
