@@ -1,14 +1,16 @@
 //! The engine: a loaded model that looks at images and answers.
 
 use std::ops::ControlFlow;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use avocet_checkpoint::ModelFiles;
-use avocet_media::{Blank, ImageError, ImageProcessor, Limits, decode_damaged, decode_transparent};
+use avocet_media::{
+    Blank, ImageError, ImageProcessor, Limits, Picture, decode_damaged, decode_transparent,
+};
 use avocet_model::{Avocet, CrossKeys, Images, ModelConfig};
 use avocet_text::{Language, Prompt, Role, Tokenizer, Turn};
 use candle_core::{Device, Tensor};
+use sha2::{Digest, Sha256};
 
 use crate::error::InferError;
 use crate::images::{Image, ImageCache, Seen, distinct};
@@ -151,13 +153,26 @@ impl Engine {
         self.processor.as_ref().ok_or_else(blind)
     }
 
-    /// Reads an image file; one with the same bytes as before is remembered.
+    /// Cuts a picture into what the vision tower reads; one with the same pixels as before is
+    /// remembered.
+    ///
+    /// Errors if the model has no vision tower.
+    pub fn preprocess(&self, picture: &Picture) -> Result<Image, InferError> {
+        let processor = self.seeing()?;
+        self.images.get_or_see(picture.content_hash(), || {
+            let patches = processor.patches(picture);
+            Ok(Seen::new(picture, patches, picture.blank(), None))
+        })
+    }
+
+    /// Decodes an image file and does as [`preprocess`](Self::preprocess); one with the same bytes
+    /// as before is remembered.
     ///
     /// A file that lacks less than half of its picture passes: see [`Image::damage`]. Errors if the
     /// model has no vision tower or the bytes are no image within the limits.
     pub fn read_image(&self, bytes: &[u8]) -> Result<Image, InferError> {
         let processor = self.seeing()?;
-        self.images.get_or_read(bytes, |bytes| {
+        self.images.get_or_see(Sha256::digest(bytes).into(), || {
             let limits = Limits::default();
             let decoded = decode_damaged(bytes, &limits)?;
             let picture = decoded.picture;
@@ -174,18 +189,13 @@ impl Engine {
                 }
                 other => other,
             };
-            Ok(Seen {
-                width: picture.width,
-                height: picture.height,
-                // A model that is shown the colours below the transparency sees something.
-                blank: blank.filter(|_| transparent.is_none()),
-                damage: decoded.damage,
-                patches: match &transparent {
-                    Some(transparent) => processor.patches_without_alpha(transparent),
-                    None => processor.patches(&picture),
-                },
-                keys: OnceLock::new(),
-            })
+            // A model that is shown the colours below the transparency sees something.
+            let blank = blank.filter(|_| transparent.is_none());
+            let patches = match &transparent {
+                Some(transparent) => processor.patches_without_alpha(transparent),
+                None => processor.patches(&picture),
+            };
+            Ok(Seen::new(&picture, patches, blank, decoded.damage))
         })
     }
 

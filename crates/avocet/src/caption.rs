@@ -10,8 +10,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use avocet_infer::Engine;
 use avocet_media::video::{MediaInfo, probe};
 use video::frames::{Budget, Chosen, choose};
-use video::timeline::{Frame, Segment, Timeline};
-use video::watch::{Still, duration_s, look_through, stills};
+use video::timeline::{Segment, Timeline};
+use video::watch::{duration_s, look_through, stills};
 
 pub use args::CaptionArgs;
 
@@ -47,18 +47,14 @@ pub fn run(args: &CaptionArgs) -> Result<()> {
     let describer = describe::Describer::new(&engine, args)?;
     let heard = hear_it(args, &info)?;
     let (chosen, budget, length_s) = watch(path, &info, &heard.segments, args, &engine)?;
-    let stage = Stage::begin("fetching frames");
-    let all = chosen.times_s.len() as f64;
-    let fetched = |done: usize| stage.at(done as f64, all);
-    let stills = stills(path, &info, &chosen.times_s, &budget, fetched)?;
-    stage.end();
-    let captions = describer.describe(&stills)?;
+    let stills = stills(path, &info, &chosen.times_s, &budget)?;
+    let (frames, pictures) = describer.describe(stills, chosen.times_s.len())?;
 
     let timeline = Timeline {
         source: path.display().to_string(),
         duration_s: round(length_s),
         segments: heard.segments.clone(),
-        frames: frames(&stills, captions),
+        frames,
     };
     output::note(&summary(&timeline, &chosen, &budget));
     let made_with = files::MadeWith {
@@ -66,10 +62,10 @@ pub fn run(args: &CaptionArgs) -> Result<()> {
         language: heard.language.clone(),
     };
     match &args.output {
-        Some(folder) => files::write(folder, &timeline, &stills, &formats, args, &made_with)
+        Some(folder) => files::write(folder, &timeline, &pictures, &formats, args, &made_with)
             .with_context(|| format!("-o {}", folder.display())),
         None => output::print(&files::render(
-            formats[0], &timeline, &stills, &made_with, None,
+            formats[0], &timeline, &pictures, &made_with, None,
         )?),
     }
 }
@@ -163,15 +159,6 @@ fn tokens_per_frame(engine: &Engine, info: &MediaInfo, budget: &Budget) -> Resul
     };
     let (width, height) = budget.fit(video.width as usize, video.height as usize);
     Ok(engine.vision_tokens(width, height)?)
-}
-
-fn frames(stills: &[Still], captions: Vec<String>) -> Vec<Frame> {
-    let frame = |(still, caption): (&Still, String)| Frame {
-        time_s: round(still.time_s),
-        caption,
-        image: String::new(),
-    };
-    stills.iter().zip(captions).map(frame).collect()
 }
 
 /// Milliseconds are as fine as the JSON gets.

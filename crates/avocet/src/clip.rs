@@ -8,8 +8,8 @@ use avocet_infer::Engine;
 use avocet_media::named::find;
 use avocet_media::video::{frames_at, probe};
 use video::frames::{Budget, Look, LookAt, choose_at};
-use video::has_video_ending;
-use video::watch::{duration_s, look_through, stills};
+use video::watch::{Still, duration_s, look_through, stills};
+use video::{VideoError, has_video_ending};
 
 use crate::features::Feature;
 use crate::media::{self, Source};
@@ -74,17 +74,18 @@ fn frames(engine: &Engine, path: &Path) -> Result<Vec<Source>> {
     if chosen.times_s.len() < MOST_FRAMES {
         chosen = choose_at(&looks, &times, &budget);
     }
-    let stills = stills(path, &info, &chosen.times_s, &budget, |_| {})?;
-    let source = |still: video::watch::Still| {
+    let source = |still: Result<Still, VideoError>| {
+        let still = still?;
         let image = engine
-            .read_image(&still.jpeg)
+            .preprocess(&still.picture)
             .with_context(|| name.to_string())?;
         Ok(Source {
             name: format!("{name}#t={}", (still.time_s * 1000.0).round() / 1000.0),
             image,
         })
     };
-    let sources: Vec<Source> = stills.into_iter().map(source).collect::<Result<_>>()?;
+    let stills = stills(path, &info, &chosen.times_s, &budget)?;
+    let sources: Vec<Source> = stills.map(source).collect::<Result<_>>()?;
     match sources.is_empty() {
         true => bail!("{name}: no frame could be read"),
         false => Ok(sources),

@@ -1,4 +1,4 @@
-//! MEDIA arguments to bytes: files, one on stdin, and pages by URL or as HTML files.
+//! MEDIA arguments to images: files, one on stdin, and pages by URL or as HTML files.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -9,6 +9,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use avocet_infer::{Engine, Image};
 use avocet_media::named::{brief, data_uri, find, is_data_uri};
 use avocet_media::{check_kind, needs_worker};
+use pages::Shown;
 
 use crate::features::Feature;
 use crate::output;
@@ -33,14 +34,20 @@ pub struct Source {
 /// at all the same is said on stderr.
 pub fn read(engine: &Engine, name: &OsStr) -> Result<Source> {
     let said = || shown(name);
-    let bytes = match page(engine, name) {
-        Some(bytes) => bytes?,
-        None => read_bytes(name).with_context(said)?,
+    let found = match page(engine, name) {
+        Some(page) => page?,
+        None => Shown::File(read_bytes(name).with_context(said)?),
     };
-    if needs_worker(&bytes) {
-        Feature::Video.needed_for(Path::new(&said()))?;
-    }
-    let image = engine.read_image(&bytes).with_context(said)?;
+    let image = match found {
+        Shown::Page(picture) => engine.preprocess(&picture),
+        Shown::File(bytes) => {
+            if needs_worker(&bytes) {
+                Feature::Video.needed_for(Path::new(&said()))?;
+            }
+            engine.read_image(&bytes)
+        }
+    };
+    let image = image.with_context(said)?;
     if let Some(damage) = image.damage() {
         output::note(&format!("warning: {}: {damage}\n", said()));
     }
@@ -49,7 +56,7 @@ pub fn read(engine: &Engine, name: &OsStr) -> Result<Source> {
 }
 
 /// The first screen of a page, or the picture a URL leads to; nothing for other arguments.
-fn page(engine: &Engine, name: &OsStr) -> Option<Result<Vec<u8>>> {
+fn page(engine: &Engine, name: &OsStr) -> Option<Result<Shown>> {
     let path = find(Path::new(name));
     let name = &*name.to_string_lossy();
     let is_url = !is_data_uri(name) && name.contains("://");
@@ -62,18 +69,12 @@ fn page(engine: &Engine, name: &OsStr) -> Option<Result<Vec<u8>>> {
         Some(view) => view,
         None => return Some(Err(anyhow!("{} sees no pictures", engine.config().name))),
     };
-    Some(if is_url {
-        match pages::address(name, view) {
-            Ok(pages::Shown::File(bytes)) => Ok(bytes),
-            Ok(pages::Shown::Page(picture)) => picture.to_png().with_context(|| name.to_owned()),
-            Err(error) => Err(said(error, name)),
-        }
+    let shown = if is_url {
+        pages::address(name, view)
     } else {
-        match pages::file(&path, view) {
-            Ok(picture) => picture.to_png().with_context(|| name.to_owned()),
-            Err(error) => Err(said(error, name)),
-        }
-    })
+        pages::file(&path, view).map(Shown::Page)
+    };
+    Some(shown.map_err(|error| said(error, name)))
 }
 
 /// An error of a page, which names it if the error does not.
@@ -100,7 +101,7 @@ fn window(engine: &Engine) -> Option<pages::View> {
     })
 }
 
-/// Reads the bytes of a file that a record names; errors name it.
+/// Reads the image file that a record names; errors name it.
 ///
 /// Errors also if a part of the picture is missing: a record is data.
 pub fn read_image(engine: &Engine, path: &Path) -> Result<Image> {

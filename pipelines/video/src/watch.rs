@@ -4,7 +4,7 @@ use std::path::Path;
 
 use avocet_media::Picture;
 use avocet_media::child::ChildError;
-use avocet_media::video::{MediaInfo, frames_at, scan};
+use avocet_media::video::{Frame, MediaInfo, frames_at, scan};
 use image::codecs::jpeg::JpegEncoder;
 
 use crate::error::VideoError;
@@ -15,17 +15,13 @@ const LOOK_SIDE: u32 = 96;
 /// Quality of the pictures written.
 const JPEG_QUALITY: u8 = 90;
 
-/// A chosen frame as a picture file.
+/// A chosen frame.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Still {
     /// The moment that was asked for: when its frame began depends on how the file counts frames.
     pub time_s: f64,
-    /// Pixels across.
-    pub width: usize,
-    /// Pixels down.
-    pub height: usize,
-    /// A JPEG file.
-    pub jpeg: Vec<u8>,
+    /// What is shown.
+    pub picture: Picture,
 }
 
 /// Looks at what a file shows, ten times a second; `at` is told the time reached.
@@ -51,17 +47,16 @@ pub fn look_through(
     Ok(looks)
 }
 
-/// The frames shown at `times_s`, ascending, within the budget's pixels; `at` is told how many
-/// there are so far.
+/// The frames shown at `times_s`, ascending, within the budget's pixels, each decoded when it is
+/// asked for.
 ///
-/// Errors if the file does not decode.
+/// Errors if the file has no picture; what else is wrong with it is an item.
 pub fn stills(
     path: &Path,
     info: &MediaInfo,
     times_s: &[f64],
     budget: &Budget,
-    mut at: impl FnMut(usize),
-) -> Result<Vec<Still>, VideoError> {
+) -> Result<impl Iterator<Item = Result<Still, VideoError>>, VideoError> {
     let Some(video) = &info.video else {
         return Err(VideoError::NoPicture {
             path: path.to_path_buf(),
@@ -71,21 +66,20 @@ pub fn stills(
     let side = u32::try_from(side.max(1))
         .unwrap_or(u32::MAX)
         .min(avocet_media::video::MAX_SIDE);
-    let mut stills = Vec::with_capacity(times_s.len());
-    if times_s.is_empty() {
-        return Ok(stills);
-    }
-    for (time_s, frame) in times_s.iter().zip(frames_at(path, times_s, side)?) {
-        let frame = frame?;
-        stills.push(Still {
-            time_s: *time_s,
-            width: frame.picture.width,
-            height: frame.picture.height,
-            jpeg: jpeg(&frame.picture)?,
-        });
-        at(stills.len());
-    }
-    Ok(stills)
+    // Without a time no worker is asked.
+    let frames = match times_s {
+        [] => None,
+        _ => Some(frames_at(path, times_s, side)?),
+    };
+    let still = |(time_s, frame): (f64, Result<Frame, ChildError>)| {
+        let picture = frame?.picture;
+        Ok(Still { time_s, picture })
+    };
+    let times_s = times_s.to_vec();
+    Ok(times_s
+        .into_iter()
+        .zip(frames.into_iter().flatten())
+        .map(still))
 }
 
 /// How long a file is: as its header says, or else until its last look.

@@ -5,9 +5,12 @@ use std::ops::ControlFlow;
 use anyhow::{Result, bail};
 use avocet_infer::{Answer, Engine, Image, SamplingOptions, ScoreOptions};
 use avocet_text::Turn;
-use video::watch::Still;
+use video::VideoError;
+use video::timeline::Frame;
+use video::watch::{Still, jpeg};
 
 use super::args::CaptionArgs;
+use super::round;
 use crate::blank;
 use crate::stages::Stage;
 
@@ -69,20 +72,30 @@ impl<'a> Describer<'a> {
         is_mini(self.engine)
     }
 
-    /// A caption for each frame.
-    pub(super) fn describe(&self, stills: &[Still]) -> Result<Vec<String>> {
+    /// The frames with their captions, and each as a JPEG file; `count` is how many there are.
+    pub(super) fn describe(
+        &self,
+        stills: impl Iterator<Item = Result<Still, VideoError>>,
+        count: usize,
+    ) -> Result<(Vec<Frame>, Vec<Vec<u8>>)> {
         let stage = Stage::begin("describing");
-        let mut captions = Vec::with_capacity(stills.len());
+        let (mut frames, mut files) = (Vec::new(), Vec::new());
         for still in stills {
-            let image = self.engine.read_image(&still.jpeg)?;
-            captions.push(match blank::caption(&image) {
-                Some(caption) => caption,
-                None => self.caption(&image)?,
+            let Still { time_s, picture } = still?;
+            let image = self.engine.preprocess(&picture)?;
+            frames.push(Frame {
+                time_s: round(time_s),
+                caption: match blank::caption(&image) {
+                    Some(caption) => caption,
+                    None => self.caption(&image)?,
+                },
+                image: String::new(),
             });
-            stage.at(captions.len() as f64, stills.len() as f64);
+            files.push(jpeg(&picture)?);
+            stage.at(frames.len() as f64, count as f64);
         }
         stage.end();
-        Ok(captions)
+        Ok((frames, files))
     }
 
     fn caption(&self, image: &Image) -> Result<String> {

@@ -7,7 +7,6 @@ use anyhow::{Context, Result};
 use video::captions;
 use video::page::{About, address, data_uri, to_html};
 use video::timeline::{Timeline, to_text};
-use video::watch::Still;
 
 use super::args::{CaptionArgs, CaptionFormat};
 use crate::output;
@@ -25,7 +24,7 @@ pub(super) struct MadeWith {
 pub(super) fn write(
     folder: &Path,
     timeline: &Timeline,
-    stills: &[Still],
+    pictures: &[Vec<u8>],
     formats: &[CaptionFormat],
     args: &CaptionArgs,
     made_with: &MadeWith,
@@ -37,9 +36,9 @@ pub(super) fn write(
     if formats.contains(&CaptionFormat::Json) {
         let frames = format!("{stem}.frames");
         fs::create_dir_all(folder.join(&frames))?;
-        for (index, (frame, still)) in timeline.frames.iter_mut().zip(stills).enumerate() {
+        for (index, (frame, picture)) in timeline.frames.iter_mut().zip(pictures).enumerate() {
             frame.image = format!("{frames}/{:04}.jpg", index + 1);
-            put(&folder.join(&frame.image), &still.jpeg)?;
+            put(&folder.join(&frame.image), picture)?;
         }
     }
     let video = beside(folder, &args.video);
@@ -48,7 +47,7 @@ pub(super) fn write(
         let path = folder.join(format!("{stem}.{}", format.ending()));
         let text = match format {
             CaptionFormat::Json => json(&timeline)?,
-            _ => render(*format, &timeline, stills, made_with, video.as_deref())?,
+            _ => render(*format, &timeline, pictures, made_with, video.as_deref())?,
         };
         put(&path, text.as_bytes())?;
         printed.push_str(&format!("{}\n", path.display()));
@@ -60,7 +59,7 @@ pub(super) fn write(
 pub(super) fn render(
     format: CaptionFormat,
     timeline: &Timeline,
-    stills: &[Still],
+    pictures: &[Vec<u8>],
     made_with: &MadeWith,
     video: Option<&str>,
 ) -> Result<String> {
@@ -68,7 +67,7 @@ pub(super) fn render(
         CaptionFormat::Txt => to_text(timeline),
         CaptionFormat::Srt => captions::to_srt(timeline),
         CaptionFormat::Vtt => captions::to_vtt(timeline),
-        CaptionFormat::Json => json(&with_data(timeline, stills))?,
+        CaptionFormat::Json => json(&with_data(timeline, pictures))?,
         CaptionFormat::Html => {
             let title = Path::new(&timeline.source).file_name();
             let about = About {
@@ -77,7 +76,7 @@ pub(super) fn render(
                 language: made_with.language.clone(),
                 notes: made_with.notes.clone(),
             };
-            to_html(&with_data(timeline, stills), &about)
+            to_html(&with_data(timeline, pictures), &about)
         }
     })
 }
@@ -87,10 +86,10 @@ fn json(timeline: &Timeline) -> Result<String> {
 }
 
 /// The time line with the frames themselves in it.
-fn with_data(timeline: &Timeline, stills: &[Still]) -> Timeline {
+fn with_data(timeline: &Timeline, pictures: &[Vec<u8>]) -> Timeline {
     let mut timeline = timeline.clone();
-    for (frame, still) in timeline.frames.iter_mut().zip(stills) {
-        frame.image = data_uri(&still.jpeg);
+    for (frame, picture) in timeline.frames.iter_mut().zip(pictures) {
+        frame.image = data_uri(picture);
     }
     timeline
 }
