@@ -11,6 +11,7 @@ mod error;
 mod images;
 mod sampler;
 mod score;
+mod surest;
 mod together;
 
 pub use engine::{Answer, Engine, FinishReason, Timing, Usage};

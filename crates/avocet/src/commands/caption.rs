@@ -1,24 +1,22 @@
 //! `avocet caption`: what is said and what is seen in a video, on one time line.
 
 mod args;
-mod describe;
 mod files;
 
-use std::path::Path;
-
 use anyhow::{Context, Result, anyhow, bail};
-use avocet_infer::Engine;
-use avocet_media::video::{MediaInfo, probe};
-use video::frames::{Budget, Chosen, choose};
-use video::timeline::{Segment, Timeline};
-use video::watch::{duration_s, look_through, stills};
+use avocet_infer::{Engine, SamplingOptions};
+use avocet_media::Picture;
+use avocet_media::video::{MediaInfo, VideoInfo, probe};
+use video::caption::{Captioned, Film, Progress, caption};
+use video::frames::Budget;
+use video::timeline::Segment;
 
 pub use args::CaptionArgs;
 
 use args::CaptionFormat;
 
 use crate::features::Feature;
-use crate::input::{embedded, model, speech};
+use crate::input::{blank, embedded, model, speech};
 use crate::ui::output;
 use crate::ui::progress::Stage;
 
@@ -26,18 +24,27 @@ use crate::ui::progress::Stage;
 /// again where the frame is shrunk to so many patches.
 const MINI_FRAME: &str = "vision.max_patches=144";
 
+/// What a model is asked that was taught to describe photographs.
+const DESCRIBE: &str = "Describe the picture in one sentence.";
+/// What `mini` is asked: it was taught names, flags and lines of text by questions of their own.
+const MINI: [&str; 3] = [
+    "What is in the picture?",
+    "Which flag do you see?",
+    "What does the text say?",
+];
+
 /// Captions the video.
 pub fn run(args: &CaptionArgs) -> Result<()> {
     let formats = formats(args)?;
-    let path = &args.video;
+    let path = args.video.as_path();
     Feature::Video.needed_for(path)?;
     let info = probe(path)?;
-    if info.video.is_none() {
+    let Some(video) = &info.video else {
         bail!(
             "{}: has no picture; avocet transcribe says what is heard",
             path.display()
         );
-    }
+    };
     // What cannot be had is said before anybody waits for the rest.
     let mut settings = Vec::new();
     if args.model == embedded::NAME {
@@ -45,30 +52,85 @@ pub fn run(args: &CaptionArgs) -> Result<()> {
     }
     settings.extend(args.settings.iter().cloned());
     let engine = model::load(&args.model, &settings)?;
-    let describer = describe::Describer::new(&engine, args)?;
+    let questions = questions(args, &engine)?;
+    let budget = budget(args, video, &engine)?;
     let heard = hear_it(args, &info)?;
-    let (chosen, budget, length_s) = watch(path, &info, &heard.segments, args, &engine)?;
-    let stills = stills(path, &info, &chosen.times_s, &budget)?;
-    let (frames, pictures) = describer.describe(stills, chosen.times_s.len())?;
-
-    let timeline = Timeline {
-        source: path.display().to_string(),
-        duration_s: round(length_s),
-        segments: heard.segments.clone(),
-        frames,
+    let film = Film {
+        path,
+        info: &info,
+        segments: &heard.segments,
     };
-    output::note(&summary(&timeline, &chosen, &budget));
+    let options = SamplingOptions::greedy(args.max_tokens as usize);
+    let say = |picture: &Picture| -> Result<String> {
+        let image = engine.preprocess(picture)?;
+        if let Some(caption) = blank::caption(&image) {
+            return Ok(caption);
+        }
+        let answer = engine.surest_answer(&[image], &questions, &options)?;
+        Ok(answer.map(|answer| answer.text).unwrap_or_default())
+    };
+    let mut stage = Stage::begin("looking");
+    let at = |progress| match progress {
+        Progress::Looking { time_s } => stage.at(time_s, info.duration_s.unwrap_or(0.0)),
+        Progress::Describing { done: 0, .. } => stage = Stage::begin("describing"),
+        Progress::Describing { done, all } => stage.at(done as f64, all as f64),
+    };
+    let captioned = caption(&film, args.choice.choice(), &budget, say, at)?;
+    stage.end();
+
+    output::note(&summary(&captioned, &budget));
     let made_with = files::MadeWith {
-        notes: notes(&describer, &heard),
+        notes: notes(&engine, &questions, &heard),
         language: heard.language.clone(),
     };
     match &args.output {
-        Some(folder) => files::write(folder, &timeline, &pictures, &formats, args, &made_with)
+        Some(folder) => files::write(folder, &captioned, &formats, args, &made_with)
             .with_context(|| format!("-o {}", folder.display())),
-        None => output::print(&files::render(
-            formats[0], &timeline, &pictures, &made_with, None,
-        )?),
+        None => output::print(&files::render(formats[0], &captioned, &made_with, None)?),
     }
+}
+
+/// What the model is asked about each frame: what it was taught to answer, unless the flags say.
+fn questions(args: &CaptionArgs, engine: &Engine) -> Result<Vec<String>> {
+    if args
+        .question
+        .iter()
+        .any(|question| question.trim().is_empty())
+    {
+        bail!("--question is empty");
+    }
+    Ok(match (args.question.is_empty(), is_mini(engine)) {
+        (false, _) => args.question.clone(),
+        (true, true) => MINI.map(str::to_owned).to_vec(),
+        (true, false) => vec![DESCRIBE.to_owned()],
+    })
+}
+
+/// Whether it is the built-in model, which knows no photographs.
+fn is_mini(engine: &Engine) -> bool {
+    engine.config().name == embedded::NAME
+}
+
+/// What the frames may cost, as the model counts what it sees.
+///
+/// Errors if there is no room for one.
+fn budget(args: &CaptionArgs, video: &VideoInfo, engine: &Engine) -> Result<Budget> {
+    let mut budget = Budget {
+        max_frames: args.max_frames,
+        max_pixels: args.max_pixels,
+        max_tokens: args.max_vision_tokens,
+        tokens_per_frame: 0,
+    };
+    let (width, height) = budget.fit(video.width as usize, video.height as usize);
+    budget.tokens_per_frame = engine.vision_tokens(width, height)?;
+    if budget.frames() == 0 {
+        bail!(
+            "--max-vision-tokens is {}, but one frame takes {}",
+            budget.max_tokens,
+            budget.tokens_per_frame
+        );
+    }
+    Ok(budget)
 }
 
 /// The formats asked for, each once; without a folder there is room for one.
@@ -118,57 +180,11 @@ fn hear_it(args: &CaptionArgs, info: &MediaInfo) -> Result<HeardWords> {
     })
 }
 
-/// Looks at the whole video and chooses the frames that stand for it.
-fn watch(
-    path: &Path,
-    info: &MediaInfo,
-    segments: &[Segment],
-    args: &CaptionArgs,
-    engine: &Engine,
-) -> Result<(Chosen, Budget, f64)> {
-    let stage = Stage::begin("looking");
-    let all_s = info.duration_s.unwrap_or(0.0);
-    let looks = look_through(path, info, |time_s| stage.at(time_s, all_s))?;
-    stage.end();
-    let length_s = duration_s(info, &looks);
-    let spoken: Vec<(f64, f64)> = segments.iter().map(|s| (s.start_s, s.end_s)).collect();
-    let mut budget = Budget {
-        max_frames: args.max_frames,
-        max_pixels: args.max_pixels,
-        max_tokens: args.max_vision_tokens,
-        tokens_per_frame: 0,
-    };
-    budget.tokens_per_frame = tokens_per_frame(engine, info, &budget)?;
-    if budget.frames() == 0 {
-        bail!(
-            "--max-vision-tokens is {}, but one frame takes {}",
-            budget.max_tokens,
-            budget.tokens_per_frame
-        );
-    }
-    Ok((
-        choose(&looks, length_s, &spoken, args.choice.choice(), &budget),
-        budget,
-        length_s,
-    ))
-}
-
-/// What one frame of the video costs, as the model counts what it sees.
-fn tokens_per_frame(engine: &Engine, info: &MediaInfo, budget: &Budget) -> Result<usize> {
-    let Some(video) = &info.video else {
-        return Ok(0);
-    };
-    let (width, height) = budget.fit(video.width as usize, video.height as usize);
-    Ok(engine.vision_tokens(width, height)?)
-}
-
-/// Milliseconds are as fine as the JSON gets.
-fn round(time_s: f64) -> f64 {
-    (time_s * 1000.0).round() / 1000.0
-}
-
 /// What was done, and what the budget allowed.
-fn summary(timeline: &Timeline, chosen: &Chosen, budget: &Budget) -> String {
+fn summary(captioned: &Captioned, budget: &Budget) -> String {
+    let Captioned {
+        timeline, chosen, ..
+    } = captioned;
     let slow = chosen
         .changes
         .iter()
@@ -206,15 +222,15 @@ fn summary(timeline: &Timeline, chosen: &Chosen, budget: &Budget) -> String {
 }
 
 /// What the page says below: by what it was made, and what that means.
-fn notes(describer: &describe::Describer<'_>, heard: &HeardWords) -> Vec<String> {
+fn notes(engine: &Engine, questions: &[String], heard: &HeardWords) -> Vec<String> {
     let heard_by = match &heard.model {
         Some(model) => format!("Heard by Whisper {model}. "),
         None => String::new(),
     };
-    let asked: Vec<String> = (describer.questions().iter())
+    let asked: Vec<String> = (questions.iter())
         .map(|question| format!("“{question}”"))
         .collect();
-    let model = describer.model();
+    let model = &engine.config().name;
     let surest = match asked.len() {
         1 => "",
         _ => " – the answer it is surest of stands",
@@ -223,7 +239,7 @@ fn notes(describer: &describe::Describer<'_>, heard: &HeardWords) -> Vec<String>
         "{heard_by}Seen by {model}, asked {}{surest}.",
         asked.join(", ")
     )];
-    if describer.is_mini() {
+    if is_mini(engine) {
         notes.push(
             "mini names drawn shapes, flags and emoji, and reads a line of text. It has never seen \
              a photograph: what it calls one is a guess without meaning."

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use video::caption::Captioned;
 use video::captions;
 use video::page::{About, address, data_uri, to_html};
 use video::timeline::{Timeline, to_text};
@@ -23,22 +24,26 @@ pub(super) struct MadeWith {
 /// Writes every format into `folder`, the frames into a folder of theirs, and prints the paths.
 pub(super) fn write(
     folder: &Path,
-    timeline: &Timeline,
-    pictures: &[Vec<u8>],
+    captioned: &Captioned,
     formats: &[CaptionFormat],
     args: &CaptionArgs,
     made_with: &MadeWith,
 ) -> Result<()> {
     fs::create_dir_all(folder)?;
     let stem = (args.video.file_stem()).map_or_else(|| "video".into(), |s| s.to_string_lossy());
-    let mut timeline = timeline.clone();
+    let mut timeline = captioned.timeline.clone();
     // Only the JSON names the frames' files.
     if formats.contains(&CaptionFormat::Json) {
         let frames = format!("{stem}.frames");
         fs::create_dir_all(folder.join(&frames))?;
-        for (index, (frame, picture)) in timeline.frames.iter_mut().zip(pictures).enumerate() {
+        for (index, (frame, image)) in timeline
+            .frames
+            .iter_mut()
+            .zip(&captioned.images)
+            .enumerate()
+        {
             frame.image = format!("{frames}/{:04}.jpg", index + 1);
-            put(&folder.join(&frame.image), picture)?;
+            put(&folder.join(&frame.image), image)?;
         }
     }
     let video = beside(folder, &args.video);
@@ -47,7 +52,7 @@ pub(super) fn write(
         let path = folder.join(format!("{stem}.{}", format.ending()));
         let text = match format {
             CaptionFormat::Json => json(&timeline)?,
-            _ => render(*format, &timeline, pictures, made_with, video.as_deref())?,
+            _ => render(*format, captioned, made_with, video.as_deref())?,
         };
         put(&path, text.as_bytes())?;
         printed.push_str(&format!("{}\n", path.display()));
@@ -58,16 +63,16 @@ pub(super) fn write(
 /// The text of one format, whose frames are part of it.
 pub(super) fn render(
     format: CaptionFormat,
-    timeline: &Timeline,
-    pictures: &[Vec<u8>],
+    captioned: &Captioned,
     made_with: &MadeWith,
     video: Option<&str>,
 ) -> Result<String> {
+    let timeline = &captioned.timeline;
     Ok(match format {
         CaptionFormat::Txt => to_text(timeline),
         CaptionFormat::Srt => captions::to_srt(timeline),
         CaptionFormat::Vtt => captions::to_vtt(timeline),
-        CaptionFormat::Json => json(&with_data(timeline, pictures))?,
+        CaptionFormat::Json => json(&with_data(captioned))?,
         CaptionFormat::Html => {
             let title = Path::new(&timeline.source).file_name();
             let about = About {
@@ -76,7 +81,7 @@ pub(super) fn render(
                 language: made_with.language.clone(),
                 notes: made_with.notes.clone(),
             };
-            to_html(&with_data(timeline, pictures), &about)
+            to_html(&with_data(captioned), &about)
         }
     })
 }
@@ -86,10 +91,10 @@ fn json(timeline: &Timeline) -> Result<String> {
 }
 
 /// The time line with the frames themselves in it.
-fn with_data(timeline: &Timeline, pictures: &[Vec<u8>]) -> Timeline {
-    let mut timeline = timeline.clone();
-    for (frame, picture) in timeline.frames.iter_mut().zip(pictures) {
-        frame.image = data_uri(picture);
+fn with_data(captioned: &Captioned) -> Timeline {
+    let mut timeline = captioned.timeline.clone();
+    for (frame, image) in timeline.frames.iter_mut().zip(&captioned.images) {
+        frame.image = data_uri(image);
     }
     timeline
 }
