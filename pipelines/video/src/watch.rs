@@ -4,14 +4,16 @@ use std::path::Path;
 
 use avocet_media::Picture;
 use avocet_media::child::ChildError;
-use avocet_media::video::{Frame, MediaInfo, frames_at, scan};
+use avocet_media::video::{Frame, MediaInfo, VideoInfo, frames_at, scan};
 use image::codecs::jpeg::JpegEncoder;
 
 use crate::error::VideoError;
-use crate::frames::{Budget, EvenLooks, LookAt};
+use crate::frames::{Budget, EvenLooks, Look, LookAt, choose_at};
 
 /// Frames are looked at this small: enough for the cells of a look.
 const LOOK_SIDE: u32 = 96;
+/// Frames that are looked at for each of a few that are chosen.
+const LOOKED_AT: usize = 6;
 /// Quality of the pictures written.
 const JPEG_QUALITY: u8 = 90;
 
@@ -56,12 +58,8 @@ pub fn stills(
     info: &MediaInfo,
     times_s: &[f64],
     budget: &Budget,
-) -> Result<impl Iterator<Item = Result<Still, VideoError>>, VideoError> {
-    let Some(video) = &info.video else {
-        return Err(VideoError::NoPicture {
-            path: path.to_path_buf(),
-        });
-    };
+) -> Result<impl Iterator<Item = Result<Still, VideoError>> + use<>, VideoError> {
+    let video = shown_in(path, info)?;
     let side = budget.longer_side(video.width as usize, video.height as usize);
     let side = u32::try_from(side.max(1))
         .unwrap_or(u32::MAX)
@@ -80,6 +78,48 @@ pub fn stills(
         .into_iter()
         .zip(frames.into_iter().flatten())
         .map(still))
+}
+
+/// A few frames spread over a film that differ from each other; where some of the budget is left,
+/// the end has one of its own.
+///
+/// Errors if the file has no picture or does not decode.
+pub fn spread(
+    path: &Path,
+    info: &MediaInfo,
+    budget: &Budget,
+) -> Result<impl Iterator<Item = Result<Still, VideoError>> + use<>, VideoError> {
+    shown_in(path, info)?;
+    let length_s = match info.duration_s {
+        Some(_) => duration_s(info, &[]),
+        // As recorders leave it: nothing but the whole film says how long it is.
+        None => duration_s(info, &look_through(path, info, |_| {})?),
+    };
+    let number = budget.max_frames.max(1) * LOOKED_AT;
+    let step_s = length_s / number as f64;
+    let mut times: Vec<f64> = (0..number).map(|n| (n as f64 + 0.5) * step_s).collect();
+    // The last frame too: in a film of one frame a slide it may be shown for no time at all.
+    times.push(length_s);
+    let mut looks: Vec<LookAt> = Vec::new();
+    for (time_s, frame) in times.iter().zip(frames_at(path, &times, LOOK_SIDE)?) {
+        let picture = frame?.picture;
+        if let Some(look) = Look::of(picture.width, picture.height, &picture.rgb) {
+            let time_s = *time_s;
+            looks.push(LookAt { time_s, look });
+        }
+    }
+    let mut chosen = choose_at(&looks, &times[..number - 1], budget);
+    if chosen.times_s.len() < budget.max_frames {
+        chosen = choose_at(&looks, &times, budget);
+    }
+    stills(path, info, &chosen.times_s, budget)
+}
+
+/// What is shown, or the error that nothing is.
+fn shown_in<'a>(path: &Path, info: &'a MediaInfo) -> Result<&'a VideoInfo, VideoError> {
+    info.video.as_ref().ok_or_else(|| VideoError::NoPicture {
+        path: path.to_path_buf(),
+    })
 }
 
 /// How long a file is: as its header says, or else until its last look.
