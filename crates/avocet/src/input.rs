@@ -1,4 +1,4 @@
-//! What commands read: models, pictures, pages, videos, what is said, and held-out questions.
+//! What commands read: models, pictures, pages, videos, and what is said.
 
 pub mod blank;
 pub mod clip;
@@ -7,5 +7,4 @@ pub mod hub;
 pub mod media;
 pub mod model;
 pub mod speech;
-pub mod task;
 pub mod whisper;

@@ -3,7 +3,6 @@
 mod answers;
 mod args;
 mod page;
-mod shots;
 mod texts;
 
 use anyhow::Result;

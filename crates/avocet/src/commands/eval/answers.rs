@@ -7,23 +7,24 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use avocet_infer::{Engine, Question, SamplingOptions};
+use avocet_infer::Engine;
 use avocet_text::Turn;
 use avocet_train::eval::{
-    Answered, Figures, Metric, VQA_PEOPLE, edit_distance, exact_match, figures_by_kind,
+    Answered, Asked, Figures, Metric, Shots, VQA_PEOPLE, answer, edit_distance, exact_match,
+    figures_by_kind,
 };
 use serde::Serialize;
 
-use super::args::EvalArgs;
+use super::args::{EvalArgs, task};
 use super::page::WrongAnswers;
-use super::shots::Shots;
 use crate::input::model;
-use crate::input::task::{Asked, Task};
 use crate::ui::output;
-use crate::ui::progress::counted;
+use crate::ui::progress::{Stage, counted};
 
 /// Questions answered together: enough to fill the products, few enough to stay in the caches.
 const TOGETHER: usize = 32;
+/// Examples that are looked at, the first of their dataset.
+const MOST_EXAMPLES: usize = 4000;
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -86,13 +87,13 @@ struct Kept<'a> {
 
 /// Answers the task's questions and prints the figures.
 pub fn run(args: &EvalArgs) -> Result<()> {
-    let task = Task::find("--task", &args.task)?;
+    let task = task("--task", &args.task)?;
     let limit = args.limit.unwrap_or(usize::MAX);
     for note in task.check(limit)? {
         output::note(&format!("{note}\n"));
     }
     let engine = model::load(&args.model, &args.settings)?;
-    let mut shots = Shots::open(args, &engine)?;
+    let mut shots = examples(args, &engine)?;
     let (answers_path, file) = match &args.answers {
         Some(path) => {
             let file =
@@ -117,14 +118,19 @@ pub fn run(args: &EvalArgs) -> Result<()> {
             None => asked,
         });
         if waiting.len() == TOGETHER || questions.peek().is_none() {
-            let (answers, number) = answer(&engine, args, &waiting, &mut answers_file)?;
-            if let Some(wrong) = &mut wrong {
-                for (asked, one) in waiting.iter().zip(&answers) {
-                    wrong.add(asked, &one.answer, !is_right(one));
+            let outcomes = answer(&engine, &waiting, args.max_tokens as usize)?;
+            for (asked, outcome) in waiting.iter().zip(outcomes) {
+                let one = outcome.answered;
+                if let Some(reason) = outcome.problem {
+                    failed += 1;
+                    output::note(&format!("warning: {}: {reason}\n", one.id));
                 }
+                keep(&one, asked, &mut answers_file)?;
+                if let Some(wrong) = &mut wrong {
+                    wrong.add(asked, &one.answer, !is_right(&one));
+                }
+                answered.push(one);
             }
-            answered.extend(answers);
-            failed += number;
             bar.inc(waiting.len() as u64);
             waiting.clear();
         }
@@ -170,6 +176,24 @@ pub fn run(args: &EvalArgs) -> Result<()> {
     Ok(())
 }
 
+/// The examples that the flags ask for, if any.
+fn examples(args: &EvalArgs, engine: &Engine) -> Result<Option<Shots>> {
+    let Some(from) = args.shots_from.as_deref().filter(|_| args.shots > 0) else {
+        return Ok(None);
+    };
+    let pool = task("--shots-from", from)?.questions(MOST_EXAMPLES)?;
+    let pool = pool.collect::<Result<Vec<_>, _>>()?;
+    let shots = Shots::new(pool, usize::from(args.shots), args.seed);
+    let mut shots = shots.with_context(|| format!("--shots-from {}", from.display()))?;
+    if args.similar {
+        let stage = Stage::begin("looking");
+        let looked = |done: usize, all: usize| stage.at(done as f64, all as f64);
+        shots.choose_similar(engine, looked).context("--similar")?;
+        stage.end();
+    }
+    Ok(Some(shots))
+}
+
 /// Makes the file `beside` the task, or one of its name in the folder `here` where that of the task
 /// cannot be written to.
 ///
@@ -196,54 +220,6 @@ fn make_answers(beside: &Path, here: &Path) -> Result<(PathBuf, File)> {
             )
         }),
     }
-}
-
-/// Answers some questions together, keeps every answer, and says how many could not be answered.
-///
-/// A question that cannot be answered counts as one answered with nothing.
-fn answer(
-    engine: &Engine,
-    args: &EvalArgs,
-    waiting: &[Asked],
-    file: &mut impl Write,
-) -> Result<(Vec<Answered>, usize)> {
-    let mut questions = Vec::with_capacity(waiting.len());
-    let mut problems: Vec<Option<String>> = Vec::with_capacity(waiting.len());
-    for asked in waiting {
-        let images: Result<Vec<_>, _> = asked
-            .images
-            .iter()
-            .map(|bytes| engine.read_whole_image(bytes))
-            .collect();
-        problems.push(images.as_ref().err().map(ToString::to_string));
-        // With no images for its markers, a question whose image is broken fails below by itself.
-        let images = images.unwrap_or_default();
-        questions.push(Question {
-            images,
-            turns: asked.turns.clone(),
-        });
-    }
-    let options = SamplingOptions::greedy(args.max_tokens as usize);
-    let outcomes = engine.answer_together(&questions, &options)?;
-    let mut answers = Vec::with_capacity(waiting.len());
-    let mut failed = 0;
-    for ((asked, outcome), problem) in waiting.iter().zip(outcomes).zip(problems) {
-        let text = outcome.unwrap_or_else(|error| {
-            failed += 1;
-            let reason = problem.unwrap_or_else(|| error.to_string());
-            output::note(&format!("warning: {}: {reason}\n", asked.id));
-            String::new()
-        });
-        let one = Answered {
-            id: asked.id.clone(),
-            kind: asked.kind.clone(),
-            answer: text,
-            references: asked.references.clone(),
-        };
-        keep(&one, asked, file)?;
-        answers.push(one);
-    }
-    Ok((answers, failed))
 }
 
 fn is_right(one: &Answered) -> bool {

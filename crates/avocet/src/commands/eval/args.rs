@@ -1,8 +1,9 @@
 //! The command line of `avocet eval`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use avocet_train::eval::Metric;
+use anyhow::{Context, Result};
+use avocet_train::eval::{DATASETS, Metric, Task};
 use clap::Args;
 
 use crate::args::input;
@@ -65,6 +66,14 @@ pub struct EvalArgs {
     /// Tokens of each text that are to follow, for `memorisation`.
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
     pub span: u32,
+}
+
+/// The questions, or the texts, that `name`, given by `flag`, means.
+pub fn task(flag: &str, name: &Path) -> Result<Task> {
+    Task::find(name).with_context(|| {
+        let name = name.display();
+        format!("{flag} {name}: no such folder or file, nor one under {DATASETS}/")
+    })
 }
 
 /// One metric, or every one.

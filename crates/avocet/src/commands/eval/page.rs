@@ -6,13 +6,12 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use avocet_media::{Limits, decode};
 use avocet_text::Turn;
+use avocet_train::eval::Asked;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use minijinja::Environment;
 use minijinja::value::Serde;
 use serde::Serialize;
-
-use crate::input::task::Asked;
 
 /// Wrong answers shown of each kind.
 const MOST_SHOWN: usize = 60;

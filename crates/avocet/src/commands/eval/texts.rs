@@ -3,23 +3,19 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use avocet_data::{DataError, Sample};
 use avocet_infer::Engine;
 use avocet_train::eval::{LossReport, SpanLength, completed_spans, measure_losses};
 
-use super::args::EvalArgs;
-use crate::input::task::{Items, Task};
+use super::args::{EvalArgs, task};
 use crate::ui::output;
 use crate::ui::progress::counted;
 
 /// Loss and perplexity by kind, loss by position, and the use of experts.
 pub fn losses(args: &EvalArgs, engine: &Engine) -> Result<()> {
     let data = data(args)?;
-    let samples = Task::find("--data", data)?.samples(args.limit.unwrap_or(usize::MAX))?;
+    let samples = task("--data", data)?.samples(args.limit.unwrap_or(usize::MAX))?;
     let bar = counted("texts");
-    let report = reading(samples, |samples| {
-        measure_losses(engine, samples, |count| bar.inc(count as u64))
-    })?;
+    let report = measure_losses(engine, samples, |count| bar.inc(count as u64))?;
     bar.finish_and_clear();
     if report.kinds.is_empty() {
         bail!("--data {}: there is no text in it", data.display());
@@ -33,7 +29,7 @@ pub fn losses(args: &EvalArgs, engine: &Engine) -> Result<()> {
 /// The share of texts that the model completes verbatim.
 pub fn memorisation(args: &EvalArgs, engine: &Engine) -> Result<()> {
     let data = data(args)?;
-    let samples = Task::find("--data", data)?.samples(args.limit.unwrap_or(usize::MAX))?;
+    let samples = task("--data", data)?.samples(args.limit.unwrap_or(usize::MAX))?;
     let length = SpanLength {
         prefix: args.prefix as usize,
         span: args.span as usize,
@@ -46,9 +42,8 @@ pub fn memorisation(args: &EvalArgs, engine: &Engine) -> Result<()> {
         bail!("--prefix and --span: {wanted} tokens, but the model's context is {most}");
     }
     let bar = counted("texts");
-    let found = reading(samples, |samples| {
-        completed_spans(engine, samples, length, |count| bar.inc(count as u64))
-    })?;
+    let read = |count: usize| bar.inc(count as u64);
+    let found = completed_spans(engine, samples, length, read)?;
     bar.finish_and_clear();
     if found.values().all(|kind| kind.spans == 0) {
         let data = data.display();
@@ -86,27 +81,6 @@ fn data(args: &EvalArgs) -> Result<&Path> {
             args.task.display()
         )
     })
-}
-
-/// Hands samples to `read`, and gives back the error of the first that could not be had.
-fn reading<T>(
-    samples: Items<Sample>,
-    read: impl FnOnce(&mut dyn Iterator<Item = Result<Sample, DataError>>) -> avocet_train::Result<T>,
-) -> Result<T> {
-    let mut failed = None;
-    let mut whole = samples.map_while(|sample| match sample {
-        Ok(sample) => Some(Ok(sample)),
-        Err(error) => {
-            failed = Some(error);
-            None
-        }
-    });
-    let result = read(&mut whole);
-    drop(whole);
-    match failed {
-        Some(error) => Err(error),
-        None => Ok(result?),
-    }
 }
 
 fn loss_tables(report: &LossReport) -> String {

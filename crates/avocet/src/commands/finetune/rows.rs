@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use avocet_data::rows;
 use avocet_data::shard::{Kept, Recipe, Writer};
+use avocet_train::eval::row_notes;
 use serde_json::json;
 
 use super::args::OnError;
-use crate::input::task;
 use crate::ui::output;
 use crate::ui::progress::Stage;
 
@@ -92,7 +92,7 @@ pub fn dataset(data: &Path, run: &Path, on_error: OnError) -> Result<PathBuf> {
         manifest.samples,
         folder.join("ledger.jsonl").display()
     ));
-    for note in task::notes(data, 0, &passed_over) {
+    for note in row_notes(data, 0, &passed_over) {
         output::note(&format!("{note}\n"));
     }
     if manifest.samples == 0 {

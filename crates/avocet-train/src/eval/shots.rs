@@ -1,18 +1,13 @@
 //! Answered examples before a question: few-shot evaluation.
 
-use anyhow::{Context, Result, bail};
-use avocet_infer::{Engine, Image};
+use avocet_infer::Engine;
 use avocet_text::Turn;
 use rand::SeedableRng;
 use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
 
-use super::args::EvalArgs;
-use crate::input::task::{Asked, Task};
-use crate::ui::progress::Stage;
-
-/// Examples that are looked at, the first of their dataset.
-const MOST: usize = 4000;
+use super::error::{EvalError, Result};
+use super::task::Asked;
 
 /// Where examples are chosen from.
 pub struct Shots {
@@ -24,32 +19,41 @@ pub struct Shots {
 }
 
 impl Shots {
-    /// The examples that `args` ask for, if any.
-    pub fn open(args: &EvalArgs, engine: &Engine) -> Result<Option<Self>> {
-        let Some(from) = args.shots_from.as_deref().filter(|_| args.shots > 0) else {
-            return Ok(None);
-        };
-        let task = Task::find("--shots-from", from)?;
-        let pool = task.questions(MOST)?.collect::<Result<Vec<_>>>()?;
-        let count = usize::from(args.shots);
+    /// Shows `count` examples of `pool`, chosen by chance; never the question itself.
+    ///
+    /// Errors if there are too few.
+    pub fn new(pool: Vec<Asked>, count: usize, seed: u64) -> Result<Self> {
         // One of them may be the question itself.
         if pool.len() <= count {
-            bail!(
-                "--shots-from {}: {} examples, too few to show {count}",
-                from.display(),
-                pool.len()
-            );
+            return Err(EvalError::FewExamples {
+                examples: pool.len(),
+                shots: count,
+            });
         }
-        let features = match args.similar {
-            true => Some(directions(engine, &pool).context("--similar")?),
-            false => None,
-        };
-        Ok(Some(Self {
+        Ok(Self {
             count,
             pool,
-            features,
-            random: ChaCha8Rng::seed_from_u64(args.seed),
-        }))
+            features: None,
+            random: ChaCha8Rng::seed_from_u64(seed),
+        })
+    }
+
+    /// Chooses from now on examples whose pictures look most like the question's to the model's
+    /// own vision tower; `at` is told how many are looked at, of how many.
+    ///
+    /// Errors if a picture cannot be looked at.
+    pub fn choose_similar(
+        &mut self,
+        engine: &Engine,
+        mut at: impl FnMut(usize, usize),
+    ) -> Result<()> {
+        let mut found = Vec::with_capacity(self.pool.len());
+        for asked in &self.pool {
+            found.push(direction(engine, asked)?);
+            at(found.len(), self.pool.len());
+        }
+        self.features = Some(found);
+        Ok(())
     }
 
     /// The question with its examples before it; the most similar stands last.
@@ -90,24 +94,15 @@ impl Shots {
     }
 }
 
-fn directions(engine: &Engine, pool: &[Asked]) -> Result<Vec<Vec<f32>>> {
-    let stage = Stage::begin("looking");
-    let mut found = Vec::with_capacity(pool.len());
-    for (index, asked) in pool.iter().enumerate() {
-        found.push(direction(engine, asked)?);
-        stage.at(index as f64 + 1.0, pool.len() as f64);
-    }
-    stage.end();
-    Ok(found)
-}
-
 /// The mean of the features of a question's pictures, of length 1; zeros without pictures.
 fn direction(engine: &Engine, asked: &Asked) -> Result<Vec<f32>> {
     let mut sum: Vec<f32> = Vec::new();
     for bytes in &asked.images {
-        let image: Image = engine
-            .read_whole_image(bytes)
-            .with_context(|| asked.id.clone())?;
+        let image = engine.read_whole_image(bytes);
+        let image = image.map_err(|cause| EvalError::Image {
+            id: asked.id.clone(),
+            cause: Box::new(cause),
+        })?;
         let features = engine.features(&image)?;
         sum.resize(features.len(), 0.0);
         sum.iter_mut().zip(&features).for_each(|(s, f)| *s += f);

@@ -1,15 +1,16 @@
-//! What `avocet eval` asks: a dataset of our shards, or rows of questions beside pictures.
+//! Held-out questions: a dataset of our shards, or rows of questions beside pictures.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
-use avocet_data::rows::{self, Row};
+use avocet_data::rows::{self, Row, RowError};
 use avocet_data::{Content, Sample};
 use avocet_text::{Role, Turn};
 
+use super::error::Result;
+
 /// Where tasks called by name are looked for.
-const DATASETS: &str = "datasets";
+pub const DATASETS: &str = "datasets";
 
 /// Where questions come from.
 #[derive(Debug)]
@@ -39,18 +40,17 @@ pub struct Asked {
 pub type Items<T> = Box<dyn Iterator<Item = Result<T>>>;
 
 impl Task {
-    /// Finds what `name`, given by `flag`, means: a folder, a file, or a folder under `datasets`.
-    pub fn find(flag: &str, name: &Path) -> Result<Self> {
+    /// Finds what `name` means: a folder, a file, or one of these under `datasets`.
+    pub fn find(name: &Path) -> Option<Self> {
         for path in [name.to_owned(), Path::new(DATASETS).join(name)] {
             if path.is_file() || (path.is_dir() && rows::table(&path).is_some()) {
-                return Ok(Self::Rows(path));
+                return Some(Self::Rows(path));
             }
             if path.is_dir() {
-                return Ok(Self::Dataset(path));
+                return Some(Self::Dataset(path));
             }
         }
-        let name = name.display();
-        bail!("{flag} {name}: no such folder or file, nor one under {DATASETS}/");
+        None
     }
 
     /// Where the answers of a model called `model` are kept: beside the task.
@@ -87,7 +87,7 @@ impl Task {
                 break;
             }
         }
-        Ok(notes(path, empty, &passed_over))
+        Ok(row_notes(path, empty, &passed_over))
     }
 
     /// The questions, in order, at most `limit` of them.
@@ -124,7 +124,7 @@ impl Task {
                 let samples = filled(path)?.map(move |row| {
                     let row = row?;
                     let sample = row.sample(&name);
-                    sample.map_err(|reason| anyhow!("{name}, line {}: {reason}", row.line))
+                    Ok(sample.map_err(|reason| wrong(&row, &name, reason))?)
                 });
                 Box::new(samples.take(limit))
             }
@@ -134,7 +134,7 @@ impl Task {
 
 /// What is said of rows: how many are empty, and which fields of a file are not read. Other
 /// columns are usual in the table of a folder.
-pub fn notes(path: &Path, empty: usize, passed_over: &BTreeSet<String>) -> Vec<String> {
+pub fn row_notes(path: &Path, empty: usize, passed_over: &BTreeSet<String>) -> Vec<String> {
     let mut notes = Vec::new();
     if empty > 0 {
         let rows = if empty == 1 { "row is" } else { "rows are" };
@@ -196,8 +196,8 @@ fn asked_of(sample: Sample) -> Vec<Asked> {
 }
 
 fn asked_of_row(row: &Row, name: &str) -> Result<Vec<Asked>> {
-    let images = row.read_images().map_err(|reason| anyhow!(reason));
-    let images = images.with_context(|| format!("{name}, line {}", row.line))?;
+    let images = row.read_images();
+    let images = images.map_err(|reason| wrong(row, name, reason))?;
     let id = row.id.clone().unwrap_or_else(|| row.line.to_string());
     let kind = row.kind.as_deref().unwrap_or("questions");
     let mut asked: Vec<Asked> = asked_in(&id, kind, &row.turns, &images).collect();
@@ -205,6 +205,15 @@ fn asked_of_row(row: &Row, name: &str) -> Result<Vec<Asked>> {
         last.references.clone_from(&row.answers);
     }
     Ok(asked)
+}
+
+fn wrong(row: &Row, name: &str, reason: String) -> RowError {
+    RowError {
+        path: name.to_owned(),
+        line: row.line,
+        reason,
+        empty: false,
+    }
 }
 
 #[cfg(test)]
