@@ -24,6 +24,7 @@ mod serving_layer;
 mod speculation;
 mod step;
 mod sweep;
+pub mod text;
 mod training;
 pub mod words;
 

@@ -6,7 +6,6 @@ mod machine;
 mod report;
 mod serve;
 mod shape;
-mod text;
 mod train;
 
 use anyhow::Result;

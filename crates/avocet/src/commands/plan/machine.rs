@@ -2,13 +2,13 @@
 
 use anyhow::{Result, bail};
 use avocet_plan::machine::{Batch, Machine, MachineStep, machine_step};
+use avocet_plan::text;
 use avocet_plan::words::{digits, percent, thousands};
 use serde::Serialize;
 
 use super::args::TrainPlanArgs;
 use super::flags::model;
 use super::report::{Sizes, appendix, headline};
-use super::text;
 use crate::ui::output;
 
 #[derive(Serialize)]

@@ -5,11 +5,10 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use avocet_plan::described::Claim;
 use avocet_plan::published::{self, Truth};
-use avocet_plan::{Count, Figure, Gpu, ModelShape};
+use avocet_plan::{Count, Figure, Gpu, ModelShape, text};
 use serde::Serialize;
 
 use super::args::PlanArgs;
-use super::text;
 use crate::ui::output;
 
 /// Sizes of a model for JSON.

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use avocet_plan::described::{Claim, SERVING};
+use avocet_plan::text;
 use avocet_plan::words::{digits, dollars, percent, thousands};
 use avocet_plan::{
     Decode, Draft, Figure, Gpu, KvSplit, ModelShape, PageTable, Prefill, ServeLayout, ServeMemory,
@@ -13,7 +14,6 @@ use serde::Serialize;
 use super::args::{NumberFlag, ServePlanArgs, SplitFlag};
 use super::flags::{gpu, is_described, model, positive};
 use super::report::{Sizes, appendix, headline, write_page};
-use super::text;
 use crate::ui::output;
 
 #[derive(Serialize)]

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 
 use anyhow::Result;
 use avocet_plan::described::{BATCH, Claim, SEQUENCE, TOKENS, size_claims, training_claims};
+use avocet_plan::text;
 use avocet_plan::words::{digits, dollars, percent, short, thousands};
 use avocet_plan::{
     Cluster, Count, Failures, Figure, Fixed, Found, GPU_HOURS_A_FAILURE, Gpu, Kernels, Layout,
@@ -16,7 +17,6 @@ use serde::Serialize;
 use super::args::{GradientFlag, RecomputeFlag, ShardingFlag, TrainPlanArgs};
 use super::flags::{gpu, is_described, model, positive};
 use super::report::{Sizes, appendix, headline, write_page};
-use super::text;
 use crate::ui::output;
 
 #[derive(Serialize)]

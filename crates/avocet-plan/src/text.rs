@@ -1,9 +1,10 @@
 //! Plans as text for a terminal of 100 columns, and as tables of a page.
 
-use avocet_plan::described::{Claim, WITHOUT_FIGURE};
-use avocet_plan::published::Truth;
-use avocet_plan::words::{digits, percent, short};
-use avocet_plan::{Figure, PageTable};
+use crate::described::{Claim, WITHOUT_FIGURE};
+use crate::figure::Figure;
+use crate::page::PageTable;
+use crate::published::Truth;
+use crate::words::{digits, percent, short, thousands};
 
 /// Columns of a terminal that every line fits.
 const WIDTH: usize = 100;
@@ -168,7 +169,7 @@ pub fn explained(figures: &[&Figure]) -> String {
 /// A number with all its digits if they are few.
 fn plain(value: f64) -> String {
     if value == value.trunc() && value.abs() < 1e15 {
-        avocet_plan::words::thousands(value)
+        thousands(value)
     } else {
         digits(value)
     }
