@@ -6,5 +6,6 @@ pub mod embedded;
 pub mod hub;
 pub mod media;
 pub mod model;
+mod page;
 pub mod speech;
 pub mod whisper;

@@ -5,12 +5,13 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use avocet_infer::{Engine, Image};
 use avocet_media::named::{brief, data_uri, find, is_data_uri};
 use avocet_media::{check_kind, needs_worker};
 use pages::Shown;
 
+use super::page;
 use crate::features::Feature;
 use crate::ui::output;
 
@@ -34,7 +35,7 @@ pub struct Source {
 /// at all the same is said on stderr.
 pub fn read(engine: &Engine, name: &OsStr) -> Result<Source> {
     let said = || shown(name);
-    let found = match page(engine, name) {
+    let found = match page::shown(engine, name) {
         Some(page) => page?,
         None => Shown::File(read_bytes(name).with_context(said)?),
     };
@@ -53,52 +54,6 @@ pub fn read(engine: &Engine, name: &OsStr) -> Result<Source> {
     }
     let name = brief(&name.to_string_lossy());
     Ok(Source { name, image })
-}
-
-/// The first screen of a page, or the picture a URL leads to; nothing for other arguments.
-fn page(engine: &Engine, name: &OsStr) -> Option<Result<Shown>> {
-    let path = find(Path::new(name));
-    let name = &*name.to_string_lossy();
-    let is_url = !is_data_uri(name) && name.contains("://");
-    let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
-    if !is_url && !["html", "htm", "xhtml"].iter().any(|html| ending == *html) {
-        return None;
-    }
-    // Nothing is fetched for a model that could not look at it.
-    let view = match window(engine) {
-        Some(view) => view,
-        None => return Some(Err(anyhow!("{} sees no pictures", engine.config().name))),
-    };
-    let shown = if is_url {
-        pages::address(name, view)
-    } else {
-        pages::file(&path, view).map(Shown::Page)
-    };
-    Some(shown.map_err(|error| said(error, name)))
-}
-
-/// An error of a page, which names it if the error does not.
-fn said(error: pages::RenderError, name: &str) -> anyhow::Error {
-    if error.to_string().contains(name) {
-        error.into()
-    } else {
-        anyhow::Error::from(error).context(name.to_owned())
-    }
-}
-
-/// The window that pages are shown in: a square like the largest picture that the model sees
-/// whole, but wide enough for pages to be themselves.
-fn window(engine: &Engine) -> Option<pages::View> {
-    const SIDES: (f64, f64) = (448.0, 1024.0);
-    let vision = engine.config().vision.as_ref()?;
-    let side = (vision.max_patches as f64).sqrt() * vision.patch_size as f64;
-    let side = side.clamp(SIDES.0, SIDES.1) as u32;
-    Some(pages::View {
-        width: side,
-        height: side,
-        scale: 1.0,
-        mobile: false,
-    })
 }
 
 /// Reads the image file that a record names; errors name it.
