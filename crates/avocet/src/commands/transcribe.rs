@@ -19,8 +19,6 @@ use crate::ui::output;
 
 /// Time between lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
-/// More threads than this gain nothing: the decoder reads all weights for every token.
-const MAX_THREADS: usize = 8;
 
 /// `avocet transcribe`.
 #[derive(Debug, clap::Args)]
@@ -93,7 +91,7 @@ pub fn run(args: &TranscribeArgs) -> Result<()> {
         model: whisper::find(&args.whisper)?,
         language: args.language.clone(),
         track: args.track,
-        num_threads: args.threads.map_or_else(threads, u32::from),
+        num_threads: args.threads.map_or_else(whisper::threads, u32::from),
         beam_size: u32::from(args.beam),
     };
     tracks.check(&args.media, &options)?;
@@ -117,11 +115,6 @@ pub fn run(args: &TranscribeArgs) -> Result<()> {
             Ok(())
         }
     }
-}
-
-/// The machine's threads, as far as they help.
-fn threads() -> u32 {
-    std::thread::available_parallelism().map_or(1, |count| count.get().min(MAX_THREADS) as u32)
 }
 
 /// Writes the transcript beside others of the same name, whole or not at all.

@@ -12,8 +12,6 @@ use crate::ui::progress::Stage;
 
 /// Hypotheses kept while decoding, as in `avocet transcribe`.
 const BEAM_SIZE: u32 = 5;
-/// More threads than this gain nothing.
-const MAX_THREADS: usize = 8;
 
 /// Writes down what is said in a file with sound, with the model `reference`, and says which track
 /// that is in and why there is nothing.
@@ -29,12 +27,11 @@ pub fn hear(
     Feature::Speech.needed_for(path)?;
     let note = |what: &str| output::note(&format!("{}: {what}\n", path.display()));
     let tracks = Tracks::of(path, track)?;
-    let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
     let options = TranscribeOptions {
         model: whisper::find(reference)?,
         language: language.map(str::to_owned),
         track,
-        num_threads: threads.min(MAX_THREADS) as u32,
+        num_threads: whisper::threads(),
         beam_size: BEAM_SIZE,
     };
     tracks.check(path, &options)?;

@@ -10,6 +10,14 @@ use video::whisper_model::{WhisperModel, WhisperModelError, WhisperModels, on_hu
 use super::hub;
 use crate::ui::output;
 
+/// More threads than this gain nothing: the decoder reads all weights for every token.
+const MAX_THREADS: usize = 8;
+
+/// The machine's threads, as far as they help.
+pub fn threads() -> u32 {
+    std::thread::available_parallelism().map_or(1, |count| count.get().min(MAX_THREADS) as u32)
+}
+
 /// The speech model that `--whisper` names: `tiny.en`, `base`, a ggml file, a faster-whisper
 /// folder, or a ggml file of a hub (owner/name/file.bin).
 ///
