@@ -1,4 +1,4 @@
-//! How good a model is: held-out questions ([`Task`]) become answers ([`answer`]), and answers
+//! How good a model is: held-out questions ([`Task`]) become answers ([`answer()`]), and answers
 //! figures; or what it makes of given texts.
 //!
 //! Every [`Metric`] is held against its reference implementation on a fixed file:
@@ -6,6 +6,7 @@
 
 mod answer;
 mod caption;
+mod divergence;
 mod edits;
 mod error;
 mod latex;
@@ -18,6 +19,7 @@ mod vqa;
 
 pub use answer::{Outcome, answer};
 pub use caption::{bleu, bleu_tokens, caption_words, cider};
+pub use divergence::{Divergence, divergence};
 pub use edits::{anls, edit_distance, exact_match, levenshtein, normalised, normalised_similarity};
 pub use error::{EvalError, Result};
 pub use latex::{formula_edit_rate, formula_tokens};

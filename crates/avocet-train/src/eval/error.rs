@@ -23,6 +23,12 @@ pub enum EvalError {
         /// Examples that stand before each question.
         shots: usize,
     },
+    /// A text is too short to be scored.
+    #[error("the text has {tokens} tokens, too few to score")]
+    TooShort {
+        /// Its tokens.
+        tokens: usize,
+    },
     /// A question's picture cannot be looked at.
     #[error("{id}: {cause}")]
     Image {

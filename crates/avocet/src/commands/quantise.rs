@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use avocet_checkpoint::{BlockCount, BlockFormat, ModelFiles};
-use avocet_infer::{Engine, ScoreOptions};
-use candle_core::Tensor;
+use avocet_infer::Engine;
+use avocet_train::eval::{Divergence, divergence};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
@@ -49,8 +49,6 @@ pub enum BlockFlag {
 const TEXT: &str = include_str!("../../../../assets/texts/alice.txt");
 /// Longest text that is measured on.
 const MAX_TEXT: u64 = 16 << 20;
-/// Tokens that are scored together; the next ones begin anew.
-const WINDOW: usize = 512;
 
 #[derive(Serialize)]
 struct Report {
@@ -64,16 +62,7 @@ struct Report {
     bits_before: f64,
     bits_after: f64,
     #[serde(flatten)]
-    loss: Loss,
-}
-
-/// How two models differ on a text.
-#[derive(Serialize)]
-struct Loss {
-    tokens_scored: usize,
-    perplexity_before: f64,
-    perplexity_after: f64,
-    max_logit_difference: f64,
+    divergence: Divergence,
 }
 
 /// Writes the model, then scores a text with both.
@@ -89,7 +78,8 @@ pub fn run(args: &QuantiseArgs) -> Result<()> {
     };
     let counted = before.quantise(format, &args.output)?;
     let after = ModelFiles::open(&args.output)?;
-    let report = Report::new(&args.model, to, counted, loss(&before, &after, &text)?);
+    let divergence = divergence(&Engine::load(&before)?, &Engine::load(&after)?, &text)?;
+    let report = Report::new(&args.model, to, counted, divergence);
     if args.json {
         return output::print_json(&report);
     }
@@ -105,51 +95,8 @@ fn read_text(path: &Path) -> Result<String> {
     Ok(text)
 }
 
-/// Scores `text` with both models, in windows that begin anew.
-fn loss(before: &ModelFiles, after: &ModelFiles, text: &str) -> Result<Loss> {
-    let (before, after) = (Engine::load(before)?, Engine::load(after)?);
-    let ids = before.language().as_written(text)?;
-    ensure!(
-        ids.len() > 1,
-        "the text has {} tokens, too few to score",
-        ids.len()
-    );
-    let window = WINDOW.min(before.config().decoder.max_context);
-    let options = ScoreOptions {
-        logits: true,
-        ..ScoreOptions::default()
-    };
-    let (mut sums, mut tokens, mut largest) = ([0.0; 2], 0, 0.0f64);
-    for ids in ids.chunks(window) {
-        let scores = [
-            before.score(ids, &[], options)?,
-            after.score(ids, &[], options)?,
-        ];
-        for (sum, score) in sums.iter_mut().zip(&scores) {
-            *sum -= score.logprobs.iter().flatten().sum::<f64>();
-        }
-        tokens += scores[0].logprobs.iter().flatten().count();
-        let [Some(one), Some(other)] = scores.map(|score| score.logits) else {
-            bail!("no logits were kept");
-        };
-        largest = largest.max(max_difference(&one, &other)?);
-    }
-    let perplexity = |sum: f64| (sum / tokens.max(1) as f64).exp();
-    Ok(Loss {
-        tokens_scored: tokens,
-        perplexity_before: perplexity(sums[0]),
-        perplexity_after: perplexity(sums[1]),
-        max_logit_difference: largest,
-    })
-}
-
-fn max_difference(one: &Tensor, other: &Tensor) -> Result<f64> {
-    let difference = (one - other)?.abs()?.flatten_all()?.max(0)?;
-    Ok(f64::from(difference.to_scalar::<f32>()?))
-}
-
 impl Report {
-    fn new(model: &str, to: &'static str, counted: BlockCount, loss: Loss) -> Self {
+    fn new(model: &str, to: &'static str, counted: BlockCount, divergence: Divergence) -> Self {
         let bits = |bytes: u64| 8.0 * bytes as f64 / counted.numbers.max(1) as f64;
         Self {
             model: model.to_owned(),
@@ -161,7 +108,7 @@ impl Report {
             bytes_after: counted.bytes_after,
             bits_before: bits(counted.bytes_before),
             bits_after: bits(counted.bytes_after),
-            loss,
+            divergence,
         }
     }
 
@@ -174,7 +121,10 @@ impl Report {
             [self.bytes_before, self.bytes_after].map(|bytes| bytes.to_string()),
             [self.bits_before, self.bits_after].map(|bits| format!("{bits:.2}")),
         );
-        let perplexity = [self.loss.perplexity_before, self.loss.perplexity_after];
+        let perplexity = [
+            self.divergence.perplexity_before,
+            self.divergence.perplexity_after,
+        ];
         let [before, after] = perplexity.map(|perplexity| format!("{perplexity:.4}"));
         let ([bytes_before, bytes_after], [bits_before, bits_after]) = (bytes, bits);
         row("bytes", bytes_before, bytes_after);
@@ -189,8 +139,8 @@ impl Report {
             self.tensors_converted,
             self.tensors_kept,
             table.to_text(),
-            self.loss.max_logit_difference,
-            self.loss.tokens_scored,
+            self.divergence.max_logit_difference,
+            self.divergence.tokens_scored,
         )
     }
 }
