@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use anyhow::{Context, Result};
 use avocet_infer::{Image, InferError, Question, SamplingOptions, ScoreOptions};
+use avocet_media::Limits;
 use avocet_model::TextBatch;
 use avocet_text::Turn;
 use image::ImageFormat;
@@ -74,6 +75,29 @@ fn the_same_file_is_looked_at_once() -> Result<()> {
     engine.encode(std::slice::from_ref(&first))?;
     assert!(engine.read_image(&png(20, 20)?)?.is_encoded());
     assert!(!engine.read_image(&png(20, 21)?)?.is_encoded());
+    Ok(())
+}
+
+#[test]
+fn a_picture_is_seen_as_its_file_is() -> Result<()> {
+    let engine = tiny_model::engine()?;
+    let file = png(40, 12)?;
+    let picture = avocet_media::decode(&file, &Limits::default())?;
+    let from_file = engine.read_image(&file)?;
+    let image = engine.preprocess(&picture)?;
+    assert_eq!((image.width(), image.height()), (40, 12));
+    let ids = engine.encode_as_written("<|user|><|image|>what?<|assistant|>a red circle")?;
+    let seen =
+        |image: &Image| engine.score(&ids, std::slice::from_ref(image), ScoreOptions::default());
+    assert_eq!(seen(&image)?.logprobs, seen(&from_file)?.logprobs);
+    assert!(
+        engine.preprocess(&picture)?.is_encoded(),
+        "it is remembered"
+    );
+    let turns = [Turn::about(1, "what is this?")];
+    let options = SamplingOptions::greedy(1);
+    let answer = engine.answer(&[image], &turns, &options, |_| ControlFlow::Continue(()))?;
+    assert_eq!(answer.usage.vision_tokens, engine.vision_tokens(40, 12)?);
     Ok(())
 }
 

@@ -1,17 +1,19 @@
 //! The engine: a loaded model that looks at images and answers.
 
 use std::ops::ControlFlow;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use avocet_checkpoint::ModelFiles;
-use avocet_media::{Blank, ImageError, ImageProcessor, Limits, decode_damaged, decode_transparent};
+use avocet_media::{
+    Blank, ImageError, ImageProcessor, Limits, Picture, decode_damaged, decode_transparent,
+};
 use avocet_model::{Avocet, CrossKeys, Images, ModelConfig};
 use avocet_text::{Language, Prompt, Role, Turn};
 use candle_core::{Device, Tensor};
+use sha2::{Digest, Sha256};
 
 use crate::error::InferError;
-use crate::images::{Encoded, Image, ImageCache, Seen, distinct};
+use crate::images::{Image, ImageCache, Seen, distinct};
 use crate::sampler::{Sampler, SamplingOptions};
 
 /// Pixels and latents of images that may be asked about again.
@@ -139,16 +141,33 @@ impl Engine {
         &self.model
     }
 
-    /// Reads an image file; one with the same bytes as before is remembered.
+    fn seeing(&self) -> Result<&ImageProcessor, InferError> {
+        let blind = || InferError::Blind {
+            model: self.config.name.clone(),
+        };
+        self.processor.as_ref().ok_or_else(blind)
+    }
+
+    /// Cuts a picture into what the vision tower reads; one with the same pixels as before is
+    /// remembered.
+    ///
+    /// Errors if the model has no vision tower.
+    pub fn preprocess(&self, picture: &Picture) -> Result<Image, InferError> {
+        let processor = self.seeing()?;
+        self.images.get_or_see(picture.content_hash(), || {
+            let patches = processor.patches(picture);
+            Ok(Seen::new(picture, patches, picture.blank(), None))
+        })
+    }
+
+    /// Decodes an image file and does as [`preprocess`](Self::preprocess); one with the same bytes
+    /// as before is remembered.
     ///
     /// A file that lacks less than half of its picture passes: see [`Image::damage`]. Errors if the
     /// model has no vision tower or the bytes are no image within the limits.
     pub fn read_image(&self, bytes: &[u8]) -> Result<Image, InferError> {
-        let blind = || InferError::Blind {
-            model: self.config.name.clone(),
-        };
-        let processor = self.processor.as_ref().ok_or_else(blind)?;
-        self.images.get_or_read(bytes, |bytes| {
+        let processor = self.seeing()?;
+        self.images.get_or_see(Sha256::digest(bytes).into(), || {
             let limits = Limits::default();
             let decoded = decode_damaged(bytes, &limits)?;
             let picture = decoded.picture;
@@ -165,18 +184,13 @@ impl Engine {
                 }
                 other => other,
             };
-            Ok(Seen {
-                width: picture.width,
-                height: picture.height,
-                // A model that is shown the colours below the transparency sees something.
-                blank: blank.filter(|_| transparent.is_none()),
-                damage: decoded.damage,
-                patches: match &transparent {
-                    Some(transparent) => processor.patches_without_alpha(transparent),
-                    None => processor.patches(&picture),
-                },
-                encoded: OnceLock::new(),
-            })
+            // A model that is shown the colours below the transparency sees something.
+            let blank = blank.filter(|_| transparent.is_none());
+            let patches = match &transparent {
+                Some(transparent) => processor.patches_without_alpha(transparent),
+                None => processor.patches(&picture),
+            };
+            Ok(Seen::new(&picture, patches, blank, decoded.damage))
         })
     }
 
@@ -199,33 +213,26 @@ impl Engine {
         }
         let latents = self.model.encode_images(&packed(&fresh)?)?;
         for (index, image) in fresh.iter().enumerate() {
-            let own = latents.image(index)?;
-            let keys = self.model.cross_keys(Some(&own))?;
-            let encoded = Encoded {
-                keys,
-                num_latents: own.offsets[1],
-            };
+            let keys = self.model.cross_keys(Some(&latents.image(index)?))?;
             // Another thread may have been faster; what it computed is the same.
-            let _ = image.0.encoded.set(encoded);
+            let _ = image.0.keys.set(keys);
         }
         Ok(())
     }
 
-    /// Rows of latents that a text can attend to for this image.
-    pub fn vision_tokens(&self, image: &Image) -> Result<usize, InferError> {
-        Ok(self.keys(std::slice::from_ref(image))?.1)
+    /// Rows of latents that a text can attend to for a picture of `width` x `height` pixels.
+    ///
+    /// Errors if the model has no vision tower.
+    pub fn vision_tokens(&self, width: usize, height: usize) -> Result<usize, InferError> {
+        let grid = self.seeing()?.grid((width, height));
+        Ok(self.config.num_latents(grid))
     }
 
-    /// Keys and values of `images`, one image after another, and how many latents they have.
-    pub(crate) fn keys(&self, images: &[Image]) -> Result<(CrossKeys, usize), InferError> {
+    /// Keys and values of `images`, one image after another.
+    pub(crate) fn keys(&self, images: &[Image]) -> Result<CrossKeys, InferError> {
         self.encode(images)?;
-        let encoded: Vec<&Encoded> = images
-            .iter()
-            .filter_map(|image| image.0.encoded.get())
-            .collect();
-        let parts: Vec<&CrossKeys> = encoded.iter().map(|encoded| &encoded.keys).collect();
-        let num_latents = encoded.iter().map(|encoded| encoded.num_latents).sum();
-        Ok((CrossKeys::concat(&parts)?, num_latents))
+        let parts: Vec<&CrossKeys> = images.iter().filter_map(|i| i.0.keys.get()).collect();
+        Ok(CrossKeys::concat(&parts)?)
     }
 
     /// Checks a conversation and turns it into ids, before any work is done on it.
@@ -341,7 +348,7 @@ impl Engine {
         options: &SamplingOptions,
         mut on_text: impl FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Answer, InferError> {
-        let (keys, vision_tokens) = self.keys(images)?;
+        let keys = self.keys(images)?;
         let vision = start.elapsed();
 
         let room = self.config.decoder.max_context - ids.len();
@@ -357,7 +364,9 @@ impl Engine {
             usage: Usage {
                 prompt_tokens: ids.len(),
                 completion_tokens: 0,
-                vision_tokens,
+                vision_tokens: (images.iter())
+                    .map(|image| self.config.num_latents(image.grid()))
+                    .sum(),
             },
             timing: Timing {
                 vision,

@@ -1,14 +1,14 @@
-//! Images an engine has seen: decoded and encoded once, found again by what their file holds.
-//! What is kept of an encoded image is what the decoder reads of it: keys and values.
+//! Images an engine has seen: cut into patches and encoded once, found again by what they show or
+//! what their file holds. What is kept of an encoded image is what the decoder reads of it: keys
+//! and values.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use avocet_media::{Blank, Damage, Patches};
+use avocet_media::{Blank, Damage, Patches, Picture};
 use avocet_model::CrossKeys;
-use sha2::{Digest, Sha256};
 
-/// Digest of an image file's bytes.
+/// Digest of an image file's bytes, or of a picture's pixels.
 pub(crate) type ContentHash = [u8; 32];
 
 /// An image ready to be asked about; cheap to clone.
@@ -23,14 +23,7 @@ pub(crate) struct Seen {
     pub(crate) blank: Option<Blank>,
     pub(crate) damage: Option<Damage>,
     pub(crate) patches: Patches,
-    pub(crate) encoded: OnceLock<Encoded>,
-}
-
-/// What the decoder reads of one image.
-#[derive(Debug)]
-pub(crate) struct Encoded {
-    pub(crate) keys: CrossKeys,
-    pub(crate) num_latents: usize,
+    pub(crate) keys: OnceLock<CrossKeys>,
 }
 
 impl Image {
@@ -66,16 +59,29 @@ impl Image {
 
     /// Whether the vision tower has already seen it.
     pub fn is_encoded(&self) -> bool {
-        self.0.encoded.get().is_some()
+        self.0.keys.get().is_some()
     }
 }
 
 impl Seen {
+    pub(crate) fn new(
+        picture: &Picture,
+        patches: Patches,
+        blank: Option<Blank>,
+        damage: Option<Damage>,
+    ) -> Self {
+        Self {
+            width: picture.width,
+            height: picture.height,
+            blank,
+            damage,
+            patches,
+            keys: OnceLock::new(),
+        }
+    }
+
     fn bytes(&self) -> usize {
-        let keys = self
-            .encoded
-            .get()
-            .map_or(0, |encoded| encoded.keys.num_bytes());
+        let keys = self.keys.get().map_or(0, CrossKeys::num_bytes);
         self.patches.data.len() * size_of::<f32>() + keys
     }
 }
@@ -107,13 +113,12 @@ impl ImageCache {
         }
     }
 
-    /// The image of a file with these `bytes`: remembered, or made by `read`.
-    pub(crate) fn get_or_read<E>(
+    /// The image with this `hash`: remembered, or made by `see`.
+    pub(crate) fn get_or_see<E>(
         &self,
-        bytes: &[u8],
-        read: impl FnOnce(&[u8]) -> Result<Seen, E>,
+        hash: ContentHash,
+        see: impl FnOnce() -> Result<Seen, E>,
     ) -> Result<Image, E> {
-        let hash: ContentHash = Sha256::digest(bytes).into();
         {
             let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(place) = entries.iter().position(|(known, _)| *known == hash)
@@ -124,7 +129,7 @@ impl ImageCache {
                 return Ok(image);
             }
         }
-        let image = Image(Arc::new(read(bytes)?));
+        let image = Image(Arc::new(see()?));
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.push_back((hash, image.clone()));
         let mut total: usize = entries.iter().map(|(_, image)| image.0.bytes()).sum();
@@ -152,49 +157,47 @@ mod tests {
                 cols: 1,
                 data: vec![0.0; values],
             },
-            encoded: OnceLock::new(),
+            keys: OnceLock::new(),
         }
     }
 
-    fn read(cache: &ImageCache, bytes: &[u8], reads: &mut usize) -> Image {
-        let made = cache.get_or_read::<()>(bytes, |_| {
-            *reads += 1;
+    fn see(cache: &ImageCache, hash: u8, times: &mut usize) -> Image {
+        let made = cache.get_or_see::<()>([hash; 32], || {
+            *times += 1;
             Ok(seen(10))
         });
-        made.expect("reading never fails here")
+        made.expect("seeing never fails here")
     }
 
     #[test]
-    fn the_same_bytes_are_read_once() {
-        let (cache, mut reads) = (ImageCache::new(1000), 0);
-        let first = read(&cache, b"a", &mut reads);
-        let again = read(&cache, b"a", &mut reads);
-        assert_eq!(reads, 1);
+    fn the_same_content_is_seen_once() {
+        let (cache, mut times) = (ImageCache::new(1000), 0);
+        let first = see(&cache, 1, &mut times);
+        let again = see(&cache, 1, &mut times);
+        assert_eq!(times, 1);
         assert!(Arc::ptr_eq(&first.0, &again.0));
     }
 
     #[test]
     fn the_least_recently_used_leaves_first() {
-        let (cache, mut reads) = (ImageCache::new(2 * 40), 0);
-        for bytes in [b"a", b"b", b"a", b"c"] {
-            read(&cache, bytes, &mut reads);
+        let (cache, mut times) = (ImageCache::new(2 * 40), 0);
+        let [a, b, c] = [1, 2, 3];
+        for hash in [a, b, a, c] {
+            see(&cache, hash, &mut times);
         }
-        assert_eq!(reads, 3);
-        read(&cache, b"a", &mut reads);
-        assert_eq!(reads, 3, "a was used after b");
-        read(&cache, b"b", &mut reads);
-        assert_eq!(reads, 4, "b had to leave for c");
+        assert_eq!(times, 3);
+        see(&cache, a, &mut times);
+        assert_eq!(times, 3, "a was used after b");
+        see(&cache, b, &mut times);
+        assert_eq!(times, 4, "b had to leave for c");
     }
 
     #[test]
-    fn a_failed_read_is_not_remembered() {
-        let (cache, mut reads) = (ImageCache::new(1000), 0);
-        assert!(
-            cache
-                .get_or_read(b"a", |_| Err::<Seen, _>("broken"))
-                .is_err()
-        );
-        read(&cache, b"a", &mut reads);
-        assert_eq!(reads, 1);
+    fn a_failure_is_not_remembered() {
+        let (cache, mut times) = (ImageCache::new(1000), 0);
+        let failed = cache.get_or_see([1; 32], || Err::<Seen, _>("broken"));
+        assert!(failed.is_err());
+        see(&cache, 1, &mut times);
+        assert_eq!(times, 1);
     }
 }

@@ -1,7 +1,7 @@
 //! Answers and scores from a loaded model.
 //!
 //! - [`Engine`]: a model with its tokenizer and the images it remembers.
-//! - [`Image`]: an image file, decoded once and encoded once, found again by its content.
+//! - [`Image`]: a picture or an image file, encoded once and found again by its content.
 //! - [`Answer`], [`SamplingOptions`]: one answer, streamed as whole pieces of text.
 //! - [`Question`]: one of many to be answered together.
 //! - [`Score`]: log-probabilities of given tokens.
@@ -11,6 +11,7 @@ mod error;
 mod images;
 mod sampler;
 mod score;
+mod surest;
 mod together;
 
 pub use engine::{Answer, Engine, FinishReason, Timing, Usage};

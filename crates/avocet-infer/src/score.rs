@@ -61,7 +61,7 @@ impl Engine {
         }
         self.check_length(ids.len() + options.greedy)?;
 
-        let (keys, _) = self.keys(images)?;
+        let keys = self.keys(images)?;
         let mut cache = self.model().new_cache(ids.len() + options.greedy)?;
         let seen = self.language().seen_images(ids);
         let hidden = self.model().forward_cached(ids, &seen, &keys, &mut cache)?; // (T, D)

@@ -53,7 +53,7 @@ impl Engine {
         }
         let images = distinct(questions.iter().flat_map(|question| &question.images));
         let images: Vec<Image> = images.into_iter().cloned().collect();
-        let (keys, _) = self.keys(&images)?;
+        let keys = self.keys(&images)?;
         let mut answers = Vec::with_capacity(questions.len());
         let mut open = Vec::new();
         for (place, question) in questions.iter().enumerate() {

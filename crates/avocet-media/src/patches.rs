@@ -64,6 +64,16 @@ fn fit(width: usize, height: usize, patch_size: usize, max_patches: usize) -> Fi
     best
 }
 
+/// The (rows, cols) that [`Picture::patches`] would give of a picture of `width` x `height`.
+pub(crate) fn patch_grid(
+    (width, height): (usize, usize),
+    patch_size: usize,
+    max_patches: usize,
+) -> (usize, usize) {
+    let fit = fit(width, height, patch_size.max(1), max_patches.max(1));
+    (fit.rows, fit.cols)
+}
+
 impl Picture {
     /// The picture, each side `factor` times as long; at least 1, or nothing changes.
     pub fn enlarged(self, factor: f32) -> Self {
@@ -81,17 +91,6 @@ impl Picture {
             height,
             rgb: rgb.collect(),
         }
-    }
-
-    /// The (rows, cols) that [`Picture::patches`] would give, without making them.
-    pub(crate) fn patch_grid(&self, patch_size: usize, max_patches: usize) -> (usize, usize) {
-        let fit = fit(
-            self.width,
-            self.height,
-            patch_size.max(1),
-            max_patches.max(1),
-        );
-        (fit.rows, fit.cols)
     }
 
     /// Cuts the picture into at most `max_patches` patches of `patch_size` pixels a side.
@@ -169,9 +168,8 @@ mod tests {
     #[test]
     fn every_budget_is_respected_and_nearly_used() {
         for (width, height) in [(640, 480), (333, 1000), (97, 89), (1000, 1000)] {
-            let picture = gradient(width, height);
             for budget in 1..=144 {
-                let (rows, cols) = picture.patch_grid(8, budget);
+                let (rows, cols) = patch_grid((width, height), 8, budget);
                 let used = rows * cols;
                 assert!((1..=budget).contains(&used));
                 assert!(
@@ -203,10 +201,10 @@ mod tests {
 
     #[test]
     fn lines_and_columns_use_the_whole_budget_along_their_length() {
-        assert_eq!(gradient(1152, 8).patch_grid(8, 144), (1, 144));
-        assert_eq!(gradient(2304, 16).patch_grid(8, 144), (1, 144));
-        assert_eq!(gradient(8, 1152).patch_grid(8, 144), (144, 1));
-        assert_eq!(gradient(5000, 3).patch_grid(8, 144), (1, 144));
+        assert_eq!(patch_grid((1152, 8), 8, 144), (1, 144));
+        assert_eq!(patch_grid((2304, 16), 8, 144), (1, 144));
+        assert_eq!(patch_grid((8, 1152), 8, 144), (144, 1));
+        assert_eq!(patch_grid((5000, 3), 8, 144), (1, 144));
     }
 
     #[test]

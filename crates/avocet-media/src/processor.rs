@@ -11,6 +11,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+use crate::patches::patch_grid;
 use crate::pillow::{Window, resize};
 use crate::{Filter, Patches, Picture};
 use canvas::{canvas, fit_to_canvas};
@@ -170,26 +171,28 @@ impl ImageProcessor {
         }
     }
 
-    /// Tiles (down, across) of the canvas that `picture` is put on; (1, 1) where there are none.
-    pub fn tiles(&self, picture: &Picture) -> (usize, usize) {
+    /// Tiles (down, across) of the canvas that a picture of this size (width, height) is put on;
+    /// (1, 1) where there are none.
+    pub fn tiles(&self, size: (usize, usize)) -> (usize, usize) {
         match *self {
             Self::Tiles {
                 side, max_tiles, ..
             } => {
                 let side = possible(side, 1).0;
-                canvas(picture, side, clamp_tiles(side, max_tiles))
+                canvas(size, side, clamp_tiles(side, max_tiles))
             }
             _ => (1, 1),
         }
     }
 
-    /// The (rows, cols) that [`ImageProcessor::patches`] would give, without making them.
-    pub fn grid(&self, picture: &Picture) -> (usize, usize) {
+    /// The (rows, cols) that [`ImageProcessor::patches`] would give of a picture of this size
+    /// (width, height).
+    pub fn grid(&self, size: (usize, usize)) -> (usize, usize) {
         match *self {
             Self::Native {
                 patch_size,
                 max_patches,
-            } => picture.patch_grid(patch_size, max_patches),
+            } => patch_grid(size, patch_size, max_patches),
             Self::Square {
                 side, patch_size, ..
             }
@@ -198,7 +201,7 @@ impl ImageProcessor {
             } => {
                 let (side, patch_size) = possible(side, patch_size);
                 let count = side / patch_size;
-                let (down, across) = self.tiles(picture);
+                let (down, across) = self.tiles(size);
                 (down * count, across * count)
             }
         }
@@ -216,7 +219,8 @@ impl ImageProcessor {
     /// Never fails: a size that [`ImageProcessor::validate`] refuses is replaced by the nearest
     /// that is possible.
     pub fn patches(&self, picture: &Picture) -> Patches {
-        let (rows, cols) = self.grid(picture);
+        let size = (picture.width, picture.height);
+        let (rows, cols) = self.grid(size);
         match *self {
             Self::Native {
                 patch_size,
@@ -232,9 +236,9 @@ impl ImageProcessor {
                 ..
             } => {
                 let (side, patch_size) = possible(side, patch_size);
-                let (down, across) = self.tiles(picture);
+                let (down, across) = self.tiles(size);
                 let width = across * side;
-                let to = fit_to_canvas(picture, (width, down * side), side);
+                let to = fit_to_canvas(size, (width, down * side), side);
                 let window = Window {
                     left: 0,
                     top: 0,

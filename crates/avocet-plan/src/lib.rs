@@ -1,5 +1,12 @@
 //! Arithmetic of size, time, memory, failures and money: what a model costs to train and to serve,
 //! before anything is spent. Knows no tensor and no other crate of this workspace.
+//!
+//! ```
+//! use avocet_plan::{Count, known_model};
+//!
+//! let model = known_model("llama-3-405b").expect("it is known");
+//! assert_eq!(Count::of(&model).total() / 1_000_000_000, 405);
+//! ```
 
 mod claim;
 mod count;
@@ -26,6 +33,7 @@ mod serving_layer;
 mod speculation;
 mod step;
 mod sweep;
+pub mod text;
 mod training;
 pub mod words;
 

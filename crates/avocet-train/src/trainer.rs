@@ -71,6 +71,24 @@ pub fn train(config: &TrainConfig, options: &TrainOptions) -> Result<Outcome> {
 /// Trains all stages of `config` over a whole model; only what changes is saved.
 ///
 /// Errors as [`train`] does, or if what must not change is not what it was when the run began.
+///
+/// ```no_run
+/// use avocet_checkpoint::ModelFiles;
+/// use avocet_train::{Base, TrainConfig, TrainError, TrainOptions, finetune, stop_on_interrupt};
+///
+/// # fn main() -> Result<(), TrainError> {
+/// let config = TrainConfig::read("runs/fruit/finetune.toml".as_ref())?;
+/// let files = ModelFiles::open("runs/fruit/base".as_ref());
+/// let files = files.map_err(|error| TrainError::Model(error.to_string()))?;
+/// let base = Base::new(files, "../base".into(), "fruit".into())?;
+/// let options = TrainOptions {
+///     resume: false,
+///     stop: stop_on_interrupt()?,
+/// };
+/// println!("{}", finetune(&config, &base, &options)?.folder.display());
+/// # Ok(())
+/// # }
+/// ```
 pub fn finetune(config: &TrainConfig, base: &Base, options: &TrainOptions) -> Result<Outcome> {
     run_stages(config, Some(base), options)
 }

@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 
 use avocet_data::shard;
 
-use crate::args::{Command, DataCommand, ModelsCommand};
-
 /// What `-o` names, as it was before the command ran.
 #[derive(Debug)]
 pub struct FreshFolder {
@@ -63,49 +61,6 @@ fn clear_within(folder: &Path) {
         }
     }
     let _ = shard::abandon(folder);
-}
-
-impl Command {
-    /// The folder that `-o` names, if there is one.
-    pub fn output(&self) -> Option<&Path> {
-        match self {
-            Self::Caption(args) => args.output.as_deref(),
-            Self::Transcribe(args) => args.output.as_deref(),
-            Self::Finetune(args) => Some(&args.output),
-            Self::Data(command) => command.output(),
-            Self::Models(ModelsCommand::Export { output, .. }) => Some(output),
-            Self::Quantise(args) => Some(&args.output),
-            Self::Graft(args) => Some(&args.output),
-            Self::Upcycle(args) => Some(&args.output),
-            Self::Ask(_)
-            | Self::Chat(_)
-            | Self::Score(_)
-            | Self::Eval(_)
-            | Self::Inspect(_)
-            | Self::Doctor(_)
-            | Self::Train(_)
-            | Self::Models(_)
-            | Self::Plan(_)
-            | Self::Bench(_) => None,
-        }
-    }
-}
-
-impl DataCommand {
-    fn output(&self) -> Option<&Path> {
-        Some(match self {
-            Self::NamedPictures(args) => &args.run.output,
-            Self::Formulas(args) => &args.run.output,
-            Self::Pages(args) => &args.run.output,
-            Self::Text(args) => &args.run.output,
-            Self::Textbooks(args) => &args.run.output,
-            Self::Video(args) => &args.run.output,
-            Self::Merge(args) => &args.layout.output,
-            Self::Split(args) => &args.layout.output,
-            Self::Dedup(args) => &args.layout.output,
-            Self::Inspect(_) => return None,
-        })
-    }
 }
 
 #[cfg(test)]

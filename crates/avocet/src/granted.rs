@@ -118,6 +118,15 @@ impl Allocator {
     }
 }
 
+/// Keeps freed memory for the next training step instead of handing it back after a second: a step
+/// of `mini` took 438 ms instead of 484 ms, because fresh pages are zeroed by the kernel.
+pub fn keep_freed_memory() {
+    /// `mi_option_purge_delay`; -1 stands for never.
+    const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
+    // SAFETY: the option exists in both versions of the library that can be linked.
+    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, -1) };
+}
+
 // SAFETY: every call is mimalloc's own.
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

@@ -4,37 +4,12 @@
 //! work failed (one line says why), 2 that the command line is wrong.
 
 mod args;
-mod ask;
-mod bench;
-mod blank;
-mod caption;
-mod chat;
-mod clip;
-mod data;
-mod datasets;
-mod doctor;
-mod download;
-mod embedded;
-mod eval;
-mod failure;
+mod commands;
 mod features;
-mod finetune;
 mod fresh;
-mod graft;
 mod granted;
-mod hear;
-mod inspect;
-mod media;
-mod models;
-mod output;
-mod plan;
-mod quantise;
-mod score;
-mod stages;
-mod textbooks;
-mod train;
-mod transcribe;
-mod whisper;
+mod input;
+mod ui;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -42,8 +17,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 
-use crate::args::{Cli, Command};
+use crate::commands::Cli;
 use crate::fresh::FreshFolder;
+use crate::ui::failure;
 
 // Tensors of a few megabytes come and go at every step. The system's allocator hands such blocks
 // back to the kernel and pays for fresh zeroed pages each time; mimalloc keeps them. Five training
@@ -51,15 +27,6 @@ use crate::fresh::FreshFolder;
 // for 9 % more memory at the peak.
 #[global_allocator]
 static ALLOCATOR: granted::Allocator = granted::Allocator;
-
-/// Keeps freed memory for the next training step instead of handing it back after a second: a step
-/// of `mini` took 438 ms instead of 484 ms, because fresh pages are zeroed by the kernel.
-fn keep_freed_memory() {
-    /// `mi_option_purge_delay`; -1 stands for never.
-    const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
-    // SAFETY: the option exists in both versions of the library that can be linked.
-    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, -1) };
-}
 
 fn main() -> ExitCode {
     // Our own kernels share the work among rayon's threads. candle's pool for the few elementwise
@@ -78,7 +45,7 @@ fn main() -> ExitCode {
     let fresh = cli.command.output().map(FreshFolder::at);
     failure::report(|| {
         granted::heed()?;
-        let outcome = on_a_worker(|| run(cli.command));
+        let outcome = on_a_worker(|| cli.command.run());
         if let (Err(_), Some(fresh)) = (&outcome, fresh) {
             fresh.clear();
         }
@@ -98,38 +65,4 @@ fn on_a_worker(command: impl FnOnce() -> anyhow::Result<()> + Send) -> anyhow::R
         .build_global()
         .context("cannot start threads")?;
     rayon::scope(|_| command())
-}
-
-fn run(command: Command) -> anyhow::Result<()> {
-    match command {
-        Command::Ask(args) => ask::run(&args),
-        Command::Chat(args) => chat::run(&args),
-        Command::Caption(args) => caption::run(&args),
-        Command::Score(args) => score::run(&args),
-        Command::Eval(args) => eval::run(&args),
-        Command::Doctor(args) => doctor::run(&args),
-        Command::Inspect(args) => inspect::run(&args),
-        Command::Transcribe(args) => transcribe::run(&args),
-        Command::Train(args) => {
-            keep_freed_memory();
-            train::run(&args)
-        }
-        Command::Finetune(args) => {
-            keep_freed_memory();
-            finetune::run(&args)
-        }
-        Command::Data(command) => data::run(command),
-        Command::Models(command) => models::run(&command),
-        Command::Quantise(args) => quantise::run(&args),
-        Command::Graft(args) => graft::graft(&args),
-        Command::Upcycle(args) => graft::upcycle(&args),
-        Command::Plan(command) => plan::run(&command),
-        Command::Bench(args) => {
-            // The memory of a family is measured as users will see it.
-            if args.family.is_none() {
-                keep_freed_memory();
-            }
-            bench::run(&args)
-        }
-    }
 }

@@ -4,12 +4,13 @@
 //! - [`speech`]: where somebody speaks, what is said, and how that is written.
 //! - [`frames`]: few frames that stand for a video, within a budget.
 //! - [`watch`]: the frames of a file, from afar and as pictures.
-//! - [`timeline`]: what is said and what is seen; [`captions`] and [`page`] show it.
+//! - [`caption`]: a film becomes a [`timeline`], which [`captions`] and [`page`] show.
 //! - [`aligned`]: pictures and the words spoken around them, as training samples; [`make`]
 //!   makes them of many videos.
 
 pub mod aligned;
 pub mod args;
+pub mod caption;
 pub mod captions;
 mod error;
 pub mod frames;

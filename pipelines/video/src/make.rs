@@ -19,7 +19,7 @@ use crate::inputs::{Input, inputs};
 use crate::remembered::Remembered;
 use crate::speech::TranscribeError;
 use crate::timeline::Segment;
-use crate::watch::{duration_s, look_through, stills};
+use crate::watch::{Still, duration_s, jpeg, look_through, stills};
 
 /// The longest transcript that is read.
 const MAX_TRANSCRIPT_BYTES: u64 = 64 << 20;
@@ -159,13 +159,15 @@ fn watched(
     let spoken: Vec<(f64, f64)> = segments.iter().map(|s| (s.start_s, s.end_s)).collect();
     let length_s = duration_s(info, &looks);
     let chosen = choose(&looks, length_s, &spoken, args.choice.choice(), &budget);
-    let shots: Vec<Shot> = stills(&input.path, info, &chosen.times_s, &budget, |_| {})?
-        .into_iter()
-        .map(|still| Shot {
+    let shot = |still: Result<Still, VideoError>| {
+        let still = still?;
+        Ok::<_, VideoError>(Shot {
             time_ms: (still.time_s * 1000.0).round() as u64,
-            image: still.jpeg,
+            image: jpeg(&still.picture)?,
         })
-        .collect();
+    };
+    let shots = stills(&input.path, info, &chosen.times_s, &budget)?.map(shot);
+    let shots: Vec<Shot> = shots.collect::<Result<_, _>>()?;
     let from = (input.name.as_str(), args.licence.trim());
     Ok(samples(from, &shots, segments, bounds)?)
 }

@@ -4,28 +4,26 @@ use std::path::Path;
 
 use avocet_media::Picture;
 use avocet_media::child::ChildError;
-use avocet_media::video::{MediaInfo, frames_at, scan};
+use avocet_media::video::{Frame, MediaInfo, VideoInfo, frames_at, scan};
 use image::codecs::jpeg::JpegEncoder;
 
 use crate::error::VideoError;
-use crate::frames::{Budget, EvenLooks, LookAt};
+use crate::frames::{Budget, EvenLooks, Look, LookAt, choose_at};
 
 /// Frames are looked at this small: enough for the cells of a look.
 const LOOK_SIDE: u32 = 96;
+/// Frames that are looked at for each of a few that are chosen.
+const LOOKED_AT: usize = 6;
 /// Quality of the pictures written.
 const JPEG_QUALITY: u8 = 90;
 
-/// A chosen frame as a picture file.
+/// A chosen frame.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Still {
     /// The moment that was asked for: when its frame began depends on how the file counts frames.
     pub time_s: f64,
-    /// Pixels across.
-    pub width: usize,
-    /// Pixels down.
-    pub height: usize,
-    /// A JPEG file.
-    pub jpeg: Vec<u8>,
+    /// What is shown.
+    pub picture: Picture,
 }
 
 /// Looks at what a file shows, ten times a second; `at` is told the time reached.
@@ -51,41 +49,77 @@ pub fn look_through(
     Ok(looks)
 }
 
-/// The frames shown at `times_s`, ascending, within the budget's pixels; `at` is told how many
-/// there are so far.
+/// The frames shown at `times_s`, ascending, within the budget's pixels, each decoded when it is
+/// asked for.
 ///
-/// Errors if the file does not decode.
+/// Errors if the file has no picture; what else is wrong with it is an item.
 pub fn stills(
     path: &Path,
     info: &MediaInfo,
     times_s: &[f64],
     budget: &Budget,
-    mut at: impl FnMut(usize),
-) -> Result<Vec<Still>, VideoError> {
-    let Some(video) = &info.video else {
-        return Err(VideoError::NoPicture {
-            path: path.to_path_buf(),
-        });
-    };
+) -> Result<impl Iterator<Item = Result<Still, VideoError>> + use<>, VideoError> {
+    let video = shown_in(path, info)?;
     let side = budget.longer_side(video.width as usize, video.height as usize);
     let side = u32::try_from(side.max(1))
         .unwrap_or(u32::MAX)
         .min(avocet_media::video::MAX_SIDE);
-    let mut stills = Vec::with_capacity(times_s.len());
-    if times_s.is_empty() {
-        return Ok(stills);
+    // Without a time no worker is asked.
+    let frames = match times_s {
+        [] => None,
+        _ => Some(frames_at(path, times_s, side)?),
+    };
+    let still = |(time_s, frame): (f64, Result<Frame, ChildError>)| {
+        let picture = frame?.picture;
+        Ok(Still { time_s, picture })
+    };
+    let times_s = times_s.to_vec();
+    Ok(times_s
+        .into_iter()
+        .zip(frames.into_iter().flatten())
+        .map(still))
+}
+
+/// A few frames spread over a film that differ from each other; where some of the budget is left,
+/// the end has one of its own.
+///
+/// Errors if the file has no picture or does not decode.
+pub fn spread(
+    path: &Path,
+    info: &MediaInfo,
+    budget: &Budget,
+) -> Result<impl Iterator<Item = Result<Still, VideoError>> + use<>, VideoError> {
+    shown_in(path, info)?;
+    let length_s = match info.duration_s {
+        Some(_) => duration_s(info, &[]),
+        // As recorders leave it: nothing but the whole film says how long it is.
+        None => duration_s(info, &look_through(path, info, |_| {})?),
+    };
+    let number = budget.max_frames.max(1) * LOOKED_AT;
+    let step_s = length_s / number as f64;
+    let mut times: Vec<f64> = (0..number).map(|n| (n as f64 + 0.5) * step_s).collect();
+    // The last frame too: in a film of one frame a slide it may be shown for no time at all.
+    times.push(length_s);
+    let mut looks: Vec<LookAt> = Vec::new();
+    for (time_s, frame) in times.iter().zip(frames_at(path, &times, LOOK_SIDE)?) {
+        let picture = frame?.picture;
+        if let Some(look) = Look::of(picture.width, picture.height, &picture.rgb) {
+            let time_s = *time_s;
+            looks.push(LookAt { time_s, look });
+        }
     }
-    for (time_s, frame) in times_s.iter().zip(frames_at(path, times_s, side)?) {
-        let frame = frame?;
-        stills.push(Still {
-            time_s: *time_s,
-            width: frame.picture.width,
-            height: frame.picture.height,
-            jpeg: jpeg(&frame.picture)?,
-        });
-        at(stills.len());
+    let mut chosen = choose_at(&looks, &times[..number - 1], budget);
+    if chosen.times_s.len() < budget.max_frames {
+        chosen = choose_at(&looks, &times, budget);
     }
-    Ok(stills)
+    stills(path, info, &chosen.times_s, budget)
+}
+
+/// What is shown, or the error that nothing is.
+fn shown_in<'a>(path: &Path, info: &'a MediaInfo) -> Result<&'a VideoInfo, VideoError> {
+    info.video.as_ref().ok_or_else(|| VideoError::NoPicture {
+        path: path.to_path_buf(),
+    })
 }
 
 /// How long a file is: as its header says, or else until its last look.

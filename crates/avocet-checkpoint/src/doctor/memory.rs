@@ -4,9 +4,9 @@ use super::available::available_bytes;
 use super::verdict::{Use, Verdict};
 use crate::error::CheckpointError;
 use crate::files::ModelFiles;
-use crate::parameters::{Recipe, cols, sensitive};
+use crate::parameters::{Recipe, cols, wanted};
 use crate::tensors::NumberType;
-use avocet_model::{FeedForwardKind, ModelConfig, StemConfig, parameter_shapes};
+use avocet_model::{FeedForwardKind, ModelConfig, StemConfig};
 use candle_core::Shape;
 use serde::Serialize;
 
@@ -118,14 +118,14 @@ fn product(factors: &[u64]) -> u64 {
 
 /// Bytes of weights that are mapped, and copied.
 fn weights(files: &ModelFiles) -> Result<(u64, u64), CheckpointError> {
-    let sensitive = sensitive(files.config())?;
     let (mut mapped, mut copied) = (0u64, 0u64);
-    for (name, shape) in parameter_shapes(files.config())? {
+    for wanted in wanted(files.config())? {
+        let (name, shape) = (wanted.name.as_str(), &wanted.shape);
         let whole = product(&[shape.elem_count() as u64, F32]);
-        let recipe = files.recipes().get(&name);
-        let (in_place, anew) = match recipe.filter(|_| !sensitive.contains(&name)) {
-            Some(recipe) if files.is_mapped(&name) => matrix(files, recipe, &shape),
-            Some(recipe) => (0, kept(files, recipe, &name, whole)),
+        let recipe = files.recipes().get(name);
+        let (in_place, anew) = match recipe.filter(|_| !wanted.sensitive) {
+            Some(recipe) if files.is_mapped(name) => matrix(files, recipe, shape),
+            Some(recipe) => (0, kept(files, recipe, name, whole)),
             None => (0, whole),
         };
         mapped = mapped.saturating_add(in_place);

@@ -10,9 +10,8 @@ use crate::formats::gguf::dequantize::numbers;
 use crate::formats::gguf::{GgmlType, GgufTensor, SPLIT_KEYS, Value, quantize, write_gguf};
 use crate::io::{self, Staged};
 use crate::layout::{CONFIG, QUANTISED, TOKENIZER};
-use crate::parameters::{cols, sensitive};
+use crate::parameters::{cols, wanted};
 use crate::tensors::Origin;
-use avocet_model::parameter_shapes;
 use half::bf16;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -132,14 +131,14 @@ impl ModelFiles {
     }
 
     fn uses(&self) -> Result<BTreeMap<&str, Use>, CheckpointError> {
-        let sensitive = sensitive(self.config())?;
         let mut uses: BTreeMap<&str, Use> = BTreeMap::new();
-        for (name, shape) in parameter_shapes(self.config())? {
-            for term in self.recipes().get(&name).iter().flat_map(|r| &r.terms) {
+        for wanted in wanted(self.config())? {
+            let name = wanted.name.as_str();
+            for term in self.recipes().get(name).iter().flat_map(|r| &r.terms) {
                 let used = uses.entry(term.tensor.as_str()).or_default();
-                used.sensitive |= sensitive.contains(&name);
-                used.table |= matches!(name.as_str(), "decoder.embedding" | "decoder.head");
-                used.widths.insert(cols(&shape));
+                used.sensitive |= wanted.sensitive;
+                used.table |= matches!(name, "decoder.embedding" | "decoder.head");
+                used.widths.insert(cols(&wanted.shape));
             }
         }
         Ok(uses)

@@ -143,7 +143,7 @@ fn every_patch_of(family: &str, cases: usize) {
             assert_eq!(grid, stored.data(), "{name}: rows and cols");
             assert_eq!(
                 (patches.rows, patches.cols),
-                processor.grid(&picture),
+                processor.grid((width, height)),
                 "{name}"
             );
             let bytes: Vec<u8> = patches.data.iter().flat_map(|v| v.to_le_bytes()).collect();

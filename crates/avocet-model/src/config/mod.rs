@@ -77,6 +77,22 @@ impl ModelConfig {
         own.or(clip).or(tiled)
     }
 
+    /// Rows that text attends to of an image of `rows` x `cols` patches: the resampler's latents, or
+    /// what the tower makes of the patches.
+    pub fn num_latents(&self, (rows, cols): (usize, usize)) -> usize {
+        let num_patches = rows * cols;
+        if let Some(resampler) = &self.resampler {
+            resampler.num_latents
+        } else if let Some(clip) = &self.clip {
+            num_patches + usize::from(clip.keep_class)
+        } else if let Some(tiled) = &self.tiled_vision {
+            // A class row a tile.
+            num_patches + num_patches / tiled.num_patches()
+        } else {
+            num_patches
+        }
+    }
+
     /// What the resampler's norms add, if it says nothing itself.
     pub(crate) fn vision_eps(&self) -> f64 {
         let own = self.vision.as_ref().map(|tower| tower.norm_eps);

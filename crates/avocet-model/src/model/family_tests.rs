@@ -145,6 +145,24 @@ fn image(f: &Fixture) -> Result<Latents> {
 }
 
 #[test]
+fn latents_are_counted_without_encoding() -> Result<()> {
+    for (name, change) in CHANGES {
+        let f = tiny(change);
+        let tiled = f.model.config().tiled_vision.is_some();
+        let grids: &[_] = match tiled {
+            true => &[(2, 4), (2, 2), (4, 2)],
+            false => &[(2, 2)],
+        };
+        for &grid in grids {
+            let latents = f.model.encode_images(&images(4, &[grid]))?;
+            let counted = f.model.config().num_latents(grid);
+            assert_eq!(latents.offsets, [0, counted], "{name}: {grid:?}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn decoding_in_steps_equals_the_full_forward() -> Result<()> {
     for (name, change) in CHANGES {
         let f = tiny(change);

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use avocet_data::{Batch, BatchShape, DataError, Prepared, Sample};
+use avocet_data::{Batch, BatchShape, Prepared, Sample};
 use avocet_infer::Engine;
 use avocet_model::{Images, TextBatch, WithoutImage};
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::error::EvalError;
 use crate::error::{Result, TrainError};
 
 /// Rows of tokens in one forward pass, more or less.
@@ -68,14 +69,14 @@ pub struct PositionLoss {
 /// Errors if a sample cannot be read, or its pictures do not decode.
 pub fn measure_losses(
     engine: &Engine,
-    samples: impl IntoIterator<Item = std::result::Result<Sample, DataError>>,
+    samples: impl IntoIterator<Item = std::result::Result<Sample, EvalError>>,
     mut read: impl FnMut(usize),
-) -> Result<LossReport> {
+) -> std::result::Result<LossReport, EvalError> {
     let reader = Reader::new(engine);
     let mut tally = Tally::default();
     let mut waiting: BTreeMap<String, (usize, Batch)> = BTreeMap::new();
     for sample in samples {
-        let sample = sample.map_err(|error| TrainError::Data(error.to_string()))?;
+        let sample = sample?;
         let (count, batch) = waiting
             .entry(sample.kind.clone())
             .or_insert_with(|| (0, Batch::new()));

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use avocet_data::{Batch, Content, DataError, Sample};
+use avocet_data::{Batch, Content, Sample};
 use avocet_infer::Engine;
 use serde::Serialize;
 
+use super::error::Result;
 use super::loss::Reader;
-use crate::error::{Result, TrainError};
 
 /// Rows of tokens in one forward pass, more or less.
 const ROWS: usize = 4096;
@@ -47,7 +47,7 @@ pub struct Memorisation {
 /// Errors if a sample cannot be read.
 pub fn completed_spans(
     engine: &Engine,
-    samples: impl IntoIterator<Item = std::result::Result<Sample, DataError>>,
+    samples: impl IntoIterator<Item = Result<Sample>>,
     length: SpanLength,
     mut read: impl FnMut(usize),
 ) -> Result<BTreeMap<String, Memorisation>> {
@@ -55,7 +55,7 @@ pub fn completed_spans(
     let mut found: BTreeMap<String, Memorisation> = BTreeMap::new();
     let mut batch = Batch::new();
     for sample in samples {
-        let sample = sample.map_err(|error| TrainError::Data(error.to_string()))?;
+        let sample = sample?;
         read(1);
         if !matches!(sample.content, Content::Document(_)) {
             continue;

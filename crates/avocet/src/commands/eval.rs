@@ -1,0 +1,22 @@
+//! `avocet eval`: how good a model is, by its answers or by what it makes of texts.
+
+mod answers;
+mod args;
+mod page;
+mod texts;
+
+use anyhow::Result;
+
+pub use args::EvalArgs;
+
+use crate::input::model;
+
+/// Measures what the task asks for.
+pub fn run(args: &EvalArgs) -> Result<()> {
+    let load = || model::load(&args.model, &args.settings);
+    match args.task.to_str() {
+        Some("loss") => texts::losses(args, &load()?),
+        Some("memorisation") => texts::memorisation(args, &load()?),
+        _ => answers::run(args),
+    }
+}

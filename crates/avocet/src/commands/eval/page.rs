@@ -1,0 +1,192 @@
+//! The page of wrong answers: pictures, questions, what is right and what was said, by kind.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use avocet_media::{Limits, decode};
+use avocet_text::Turn;
+use avocet_train::eval::Asked;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use minijinja::Environment;
+use minijinja::value::Serde;
+use serde::Serialize;
+
+/// Wrong answers shown of each kind.
+const MOST_SHOWN: usize = 60;
+/// Bytes of pictures on the page.
+const MOST_BYTES: usize = 24 << 20;
+/// Pictures of one question.
+const MOST_IMAGES: usize = 8;
+/// Narrower pictures are shown larger, with their pixels visible.
+const SMALL: usize = 160;
+
+/// Wrong answers, as they are collected.
+#[derive(Default)]
+pub struct WrongAnswers {
+    kinds: BTreeMap<String, Kind>,
+    bytes: usize,
+}
+
+#[derive(Serialize)]
+struct Page<'a> {
+    task: &'a str,
+    model: &'a str,
+    questions: usize,
+    wrong: usize,
+    kinds: Vec<Kind>,
+}
+
+#[derive(Default, Serialize)]
+struct Kind {
+    name: String,
+    questions: usize,
+    wrong: usize,
+    cards: Vec<Card>,
+}
+
+/// One wrong answer.
+#[derive(Serialize)]
+struct Card {
+    id: String,
+    images: Vec<Picture>,
+    question: String,
+    right: Vec<String>,
+    given: String,
+}
+
+#[derive(Serialize)]
+struct Picture {
+    source: String,
+    width: usize,
+    height: usize,
+    small: bool,
+}
+
+impl WrongAnswers {
+    /// Counts an answer, and keeps it if it is `wrong` and there is room.
+    pub fn add(&mut self, asked: &Asked, given: &str, wrong: bool) {
+        let kind = self.kinds.entry(asked.kind.clone()).or_default();
+        kind.questions += 1;
+        if !wrong {
+            return;
+        }
+        kind.wrong += 1;
+        if kind.cards.len() >= MOST_SHOWN || self.bytes >= MOST_BYTES {
+            return;
+        }
+        let question = asked.turns.last();
+        let last = question.map_or(0, Turn::num_images).min(MOST_IMAGES);
+        let own = asked
+            .images
+            .iter()
+            .skip(asked.images.len().saturating_sub(last));
+        let images: Vec<Picture> = own.filter_map(|bytes| Picture::of(bytes)).collect();
+        self.bytes += images.iter().map(|image| image.source.len()).sum::<usize>();
+        // The same right answer of several people is shown once.
+        let mut right: Vec<String> = Vec::new();
+        for reference in &asked.references {
+            if !right.contains(reference) {
+                right.push(reference.clone());
+            }
+        }
+        kind.cards.push(Card {
+            id: asked.id.clone(),
+            images,
+            question: question.map_or(String::new(), Turn::text).trim().to_owned(),
+            right,
+            given: given.trim().to_owned(),
+        });
+    }
+
+    /// Writes the page.
+    pub fn write(mut self, path: &Path, task: &str, model: &str) -> Result<()> {
+        for (name, kind) in &mut self.kinds {
+            kind.name.clone_from(name);
+        }
+        let mut kinds: Vec<Kind> = self.kinds.into_values().collect();
+        kinds.sort_by(|a, b| b.wrong.cmp(&a.wrong).then(a.name.cmp(&b.name)));
+        let (questions, wrong) = kinds
+            .iter()
+            .fold((0, 0), |(q, w), kind| (q + kind.questions, w + kind.wrong));
+        let mut pages = Environment::new();
+        pages.add_template("page.html", include_str!("page.html"))?;
+        let page = pages.get_template("page.html")?.render(Serde(&Page {
+            task,
+            model,
+            questions,
+            wrong,
+            kinds,
+        }))?;
+        std::fs::write(path, page).with_context(|| path.display().to_string())
+    }
+}
+
+impl Picture {
+    /// The picture as the page carries it; nothing if it does not decode.
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let picture = decode(bytes, &Limits::default()).ok()?;
+        let known = match bytes {
+            [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
+            [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+            [b'G', b'I', b'F', b'8', ..] => Some("image/gif"),
+            [
+                b'R',
+                b'I',
+                b'F',
+                b'F',
+                _,
+                _,
+                _,
+                _,
+                b'W',
+                b'E',
+                b'B',
+                b'P',
+                ..,
+            ] => Some("image/webp"),
+            _ => None,
+        };
+        let source = match known {
+            Some(kind) => format!("data:{kind};base64,{}", STANDARD.encode(bytes)),
+            None => format!(
+                "data:image/png;base64,{}",
+                STANDARD.encode(picture.to_png().ok()?)
+            ),
+        };
+        Some(Self {
+            source,
+            width: picture.width,
+            height: picture.height,
+            small: picture.width <= SMALL,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_wrong_answers_are_shown_and_none_writes_markup() {
+        let picture = avocet_media::Picture::from_rgb(4, 2, vec![7; 24]).expect("a picture");
+        let asked = |id: &str| Asked {
+            id: id.into(),
+            kind: "fruit".into(),
+            images: vec![picture.to_png().expect("a file")],
+            turns: vec![Turn::about(1, "What <b>fruit</b>?")],
+            references: vec!["pear".into(), "pear".into(), "a pear".into()],
+        };
+        let mut wrong = WrongAnswers::default();
+        wrong.add(&asked("first-one"), "pear", false);
+        wrong.add(&asked("second-one"), "<script>apple", true);
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("page.html");
+        wrong.write(&path, "task", "mini").expect("written");
+        let page = std::fs::read_to_string(path).expect("there");
+        assert!(page.contains("second-one") && !page.contains("first-one"));
+        assert!(page.contains("&lt;script&gt;apple") && !page.contains("<b>fruit"));
+        assert!(page.contains("data:image/png;base64,") && page.contains("1 of 2"));
+    }
+}

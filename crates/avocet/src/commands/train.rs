@@ -1,0 +1,41 @@
+//! `avocet train`: one stage or a list of stages.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use avocet_train::{TrainConfig, TrainOptions, stop_on_interrupt, train};
+use clap::Args;
+
+use crate::args::input;
+use crate::granted;
+use crate::ui::output;
+
+/// `avocet train`.
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// One stage or a list of stages.
+    #[arg(value_name = "CONFIG.toml", value_parser = input())]
+    pub config: PathBuf,
+    /// Go on from the newest whole checkpoint of the run.
+    #[arg(long)]
+    pub resume: bool,
+}
+
+/// Trains until the last stage is done; an interrupt saves a checkpoint and stops.
+pub fn run(args: &TrainArgs) -> Result<()> {
+    granted::keep_freed_memory();
+    let config = TrainConfig::read(&args.config)?;
+    let options = TrainOptions {
+        resume: args.resume,
+        stop: stop_on_interrupt()?,
+    };
+    let outcome = train(&config, &options)?;
+    if !outcome.finished {
+        bail!(
+            "stopped at step {}, saved in {}; --resume goes on from there",
+            outcome.step,
+            outcome.folder.display()
+        );
+    }
+    output::print(&format!("{}\n", outcome.folder.display()))
+}
