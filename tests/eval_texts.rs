@@ -49,7 +49,7 @@ fn learned(folder: &Path) -> Result<String> {
     let data = folder.join("seen");
     texts(&data, 0)?;
     texts(&folder.join("unseen"), 50)?;
-    let mut model = avocet_model::preset("tiny")?;
+    let mut model = avocet_config::preset("tiny")?;
     model.decoder.vocab_size = 300;
     model.decoder.max_context = 96;
     let source = SourceConfig {

@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use avocet_config::preset;
 use avocet_kernels::{Weight, cross_entropy};
-use avocet_model::{Avocet, Builder, Images, Parameters, TextBatch, only, preset};
+use avocet_model::{Avocet, Builder, Images, Parameters, TextBatch, only};
 use candle_core::{Device, Shape, Tensor, Var};
 use candle_nn::Init;
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use avocet_checkpoint::ModelFiles;
-use avocet_model::RopeScaling;
+use avocet_config::RopeScaling;
 use tempfile::TempDir;
 
 use crate::hostile_families::Tally;

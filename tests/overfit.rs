@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use avocet_model::{ModelConfig, preset};
+use avocet_config::{ModelConfig, preset};
 use avocet_train::config::{LossWeights, ModelSource};
 use avocet_train::step_bench::synthetic_batch;
 use avocet_train::{Learner, StageConfig, StageKind, StepReport};

@@ -62,7 +62,7 @@ fn dataset(folder: &Path) {
 
 /// A vision stage and a joint one, with every feature that has state.
 fn config(folder: &Path, run: &str, steps: u64) -> TrainConfig {
-    let mut model = avocet_model::preset("tiny").unwrap();
+    let mut model = avocet_config::preset("tiny").unwrap();
     model.decoder.vocab_size = 300;
     model.decoder.moe.as_mut().unwrap().loss_free_bias = true;
     let source = SourceConfig {

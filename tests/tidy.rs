@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 
 /// Which of our own packages each package uses, none more and none less; arrows never turn back.
 const EDGES: &[(&str, &[&str])] = &[
+    ("avocet-config", &[]),
     ("avocet-text", &[]),
     ("avocet-fetch", &[]),
     ("avocet-media", &[]),

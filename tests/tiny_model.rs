@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 use avocet_checkpoint::{ModelFiles, WeightFormat, save};
+use avocet_config::preset;
 use avocet_infer::Engine;
-use avocet_model::{Avocet, preset};
+use avocet_model::Avocet;
 use avocet_text::train_bpe;
 use avocet_train::{Params, Selection};
 use tempfile::TempDir;

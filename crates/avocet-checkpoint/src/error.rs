@@ -32,7 +32,7 @@ pub enum CheckpointError {
         /// The file.
         path: PathBuf,
         /// Which field, and why.
-        source: avocet_model::ConfigError,
+        source: avocet_config::ConfigError,
     },
     /// The tokenizer is wrong.
     #[error("{path:?}: {source}")]

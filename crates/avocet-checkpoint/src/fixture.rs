@@ -13,7 +13,7 @@ pub(crate) struct Model {
 
 /// The preset `tiny` with numbers that are no round ones.
 pub(crate) fn model() -> Model {
-    let config = avocet_model::preset("tiny").expect("a preset");
+    let config = avocet_config::preset("tiny").expect("a preset");
     let mut state = 11;
     let mut number = || below(&mut state, 2_000_001) as f32 / 1e6 - 1.0;
     let tensors = avocet_model::parameter_shapes(&config)

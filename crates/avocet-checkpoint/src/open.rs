@@ -14,7 +14,8 @@ use crate::layout::{
 };
 use crate::parameters::{Adapter, Copied, Recipe};
 use crate::tensors::Store;
-use avocet_model::{ModelConfig, parameter_shapes};
+use avocet_config::ModelConfig;
+use avocet_model::parameter_shapes;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -4,10 +4,11 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use avocet_checkpoint::ModelFiles;
+use avocet_config::ModelConfig;
 use avocet_media::{
     Blank, ImageError, ImageProcessor, Limits, Picture, decode_damaged, decode_transparent,
 };
-use avocet_model::{Avocet, CrossKeys, Images, ModelConfig};
+use avocet_model::{Avocet, CrossKeys, Images};
 use avocet_text::{Language, Prompt, Role, Turn};
 use candle_core::{Device, Tensor};
 use sha2::{Digest, Sha256};

@@ -2,7 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use avocet_model::{TextBatch, WithoutImage};
+use avocet_config::WithoutImage;
+use avocet_model::TextBatch;
 use avocet_text::Turn;
 use candle_core::{IndexOp, Tensor};
 

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Result, Tensor, bail};
 
-use crate::config::DecoderConfig;
+use avocet_config::DecoderConfig;
 
 /// Keys and values of one text, for every decoder layer.
 #[derive(Debug)]

@@ -4,12 +4,12 @@ use avocet_kernels::KeyRanges;
 use candle_core::{Result, Tensor, bail};
 
 use crate::builder::Builder;
-use crate::config::{ClipConfig, NormKind};
 use crate::init;
 use crate::input::{Images, Latents};
 use crate::learned_block::{BlockShape, LearnedBlock};
 use crate::norm::Norm;
 use crate::projection::Projection;
+use avocet_config::{ClipConfig, NormKind};
 
 const RGB: usize = 3;
 

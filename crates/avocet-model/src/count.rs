@@ -13,9 +13,9 @@ use candle_nn::Init;
 
 use crate::builder::{Builder, Parameters};
 use crate::clip::ClipEncoder;
-use crate::config::{ClipConfig, ModelConfig};
 use crate::init::is_trained;
 use crate::model::Avocet;
+use avocet_config::{ClipConfig, ModelConfig};
 
 /// Which part of the model a parameter belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -176,7 +176,7 @@ impl Parameters for Recorder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::preset::preset;
+    use avocet_config::{family, family_names, preset, text_flops};
 
     fn billions(count: u64) -> f64 {
         (count as f64 / 1e7).round() / 100.0
@@ -209,5 +209,27 @@ mod tests {
         assert_eq!(ParameterCount::of(&config).unwrap(), plain);
         let shapes = parameter_shapes(&config).unwrap();
         assert_eq!(shapes["decoder.layers.0.moe.router.load_bias"].dims(), [4]);
+    }
+
+    #[test]
+    fn a_token_of_gpt4_costs_twice_its_active_parameters() {
+        let config = preset("gpt4").unwrap();
+        let active = ParameterCount::of(&config).unwrap().active as f64;
+        let lookup = (config.decoder.vocab_size * config.decoder.dim) as f64;
+        let flops = text_flops(&config, 1, 0);
+        // The embedding table is looked up, not multiplied with; norms and scores are the rest.
+        assert!(
+            (flops / (2.0 * (active - lookup)) - 1.0).abs() < 1e-4,
+            "{flops:e}"
+        );
+    }
+
+    #[test]
+    fn every_family_is_measured_by_a_shape_of_a_few_hundred_million_parameters() {
+        for name in family_names() {
+            let count = ParameterCount::of(&family(name).unwrap()).unwrap();
+            let millions = count.total / 1_000_000;
+            assert!((150..=400).contains(&millions), "{name}: {millions} M");
+        }
     }
 }

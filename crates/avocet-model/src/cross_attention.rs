@@ -4,12 +4,12 @@ use avocet_kernels::{KeyRanges, attention, gated_add};
 use candle_core::{Result, Tensor, bail};
 
 use crate::builder::Builder;
-use crate::config::{CrossAttentionConfig, NormKind, WithoutImage};
 use crate::feed_forward::FeedForward;
 use crate::init;
 use crate::input::{Latents, check_images, joined_offsets};
 use crate::norm::Norm;
 use crate::projection::Projection;
+use avocet_config::{CrossAttentionConfig, NormKind, WithoutImage};
 
 /// The latents' keys and values for one cross-attention layer, each (rows, KV, K).
 #[derive(Debug, Clone)]

@@ -5,12 +5,12 @@ use candle_core::{Result, Tensor};
 
 use crate::builder::Builder;
 use crate::cache::LayerCache;
-use crate::config::DecoderConfig;
 use crate::feed_forward::FeedForward;
 use crate::init;
 use crate::moe::{MixtureOfExperts, RouterStats};
 use crate::norm::Norm;
 use crate::self_attention::{AttentionShape, Positions, SelfAttention};
+use avocet_config::DecoderConfig;
 
 /// The second part of a decoder layer.
 #[derive(Debug, Clone)]

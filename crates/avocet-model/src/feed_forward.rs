@@ -4,9 +4,9 @@ use avocet_kernels::{Activation, Weight, activate, weighted_swiglu_ffn};
 use candle_core::{Result, Tensor};
 
 use crate::builder::Builder;
-use crate::config::FeedForwardKind;
 use crate::init;
 use crate::projection::Projection;
+use avocet_config::FeedForwardKind;
 
 /// A feed-forward block.
 #[derive(Debug, Clone)]

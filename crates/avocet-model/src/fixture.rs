@@ -8,10 +8,10 @@ use candle_core::{DType, Device, Result, Shape, Tensor, Var, bail};
 use candle_nn::Init;
 
 use crate::builder::{Builder, Parameters};
-use crate::config::ModelConfig;
 use crate::input::{Images, TextBatch, only};
 use crate::model::Avocet;
-use crate::preset::preset;
+use avocet_config::ModelConfig;
+use avocet_config::preset;
 
 /// A model and its variables by name.
 pub struct Fixture {

@@ -5,11 +5,11 @@ use avocet_kernels::{KeyRanges, gated_add};
 use candle_core::{Result, Tensor};
 
 use crate::builder::Builder;
-use crate::config::{FeedForwardKind, NormKind};
 use crate::feed_forward::FeedForward;
 use crate::init;
 use crate::norm::Norm;
 use crate::self_attention::{AttentionShape, Positions, SelfAttention};
+use avocet_config::{FeedForwardKind, NormKind};
 
 /// Shape of a block, shared by all of a tower.
 #[derive(Debug, Clone, Copy)]

@@ -22,14 +22,12 @@
 mod builder;
 mod cache;
 mod clip;
-mod config;
 mod count;
 mod cross_attention;
 mod decoder;
 mod feed_forward;
 #[cfg(test)]
 mod fixture;
-mod flops;
 mod init;
 mod input;
 mod learned_block;
@@ -38,7 +36,6 @@ mod moe;
 mod norm;
 mod passage;
 mod places;
-mod preset;
 mod projection;
 mod resampler;
 mod seeded;
@@ -51,16 +48,10 @@ mod vision;
 pub use builder::{Builder, Parameters};
 pub use cache::Cache;
 pub use clip::ClipEncoder;
-pub use config::{
-    AttentionConfig, ClipConfig, ConfigError, CrossAttentionConfig, DecoderConfig, FeedForwardKind,
-    ModelConfig, MoeConfig, Multipliers, NormKind, QkNorm, ResamplerConfig, RopeConfig,
-    RopeScaling, Routing, StemConfig, TiledVisionConfig, VisionConfig, WithoutImage,
-};
 pub use count::{ParameterCount, Part, encoder_shapes, parameter_shapes};
 pub use cross_attention::{CrossKeys, GatedCrossAttention, LayerKeys};
 pub use decoder::{Decoder, DecoderLayer};
 pub use feed_forward::FeedForward;
-pub use flops::{TRAINING_FACTOR, forward_flops, text_flops, vision_flops};
 pub use init::is_trained;
 pub use input::{Images, Latents, TextBatch, only};
 pub use learned_block::LearnedBlock;
@@ -68,7 +59,6 @@ pub use model::Avocet;
 pub use moe::{Experts, MixtureOfExperts, Router, RouterStats};
 pub use norm::Norm;
 pub use passage::{Decoded, Passage};
-pub use preset::{family, family_names, preset};
 pub use projection::Projection;
 pub use resampler::PerceiverResampler;
 pub use seeded::seeded;

@@ -5,13 +5,13 @@ use candle_core::{Error, Result, Tensor, bail};
 
 use crate::builder::Builder;
 use crate::cache::Cache;
-use crate::config::{ModelConfig, WithoutImage};
 use crate::cross_attention::{CrossKeys, GatedCrossAttention, Sight};
 use crate::decoder::Decoder;
 use crate::input::{Images, Latents};
 use crate::places::{Places, Whereabouts};
 use crate::resampler::PerceiverResampler;
 use crate::tower::Tower;
+use avocet_config::{ModelConfig, WithoutImage};
 
 /// A decoder that sees images.
 ///

@@ -6,9 +6,9 @@ use avocet_kernels::{
 use candle_core::{Result, Tensor};
 
 use crate::builder::Builder;
-use crate::config::{self, FeedForwardKind, MoeConfig};
 use crate::feed_forward::FeedForward;
 use crate::init;
+use avocet_config::{FeedForwardKind, MoeConfig};
 
 /// What a router did with a batch.
 #[derive(Debug, Clone)]
@@ -41,9 +41,11 @@ impl Router {
             weight: init::small_matrix(&builder, (config.num_experts, dim), "weight")?,
             load_bias: load_bias.transpose()?,
             kind: match config.routing {
-                config::Routing::Renormalized => RouterKind::Renormalized,
-                config::Routing::Plain => RouterKind::Plain,
-                config::Routing::SparseMixer { jitter } => RouterKind::SparseMixer { jitter },
+                avocet_config::Routing::Renormalized => RouterKind::Renormalized,
+                avocet_config::Routing::Plain => RouterKind::Plain,
+                avocet_config::Routing::SparseMixer { jitter } => {
+                    RouterKind::SparseMixer { jitter }
+                }
             },
             top_k: config.top_k,
             capacity_factor: config.capacity_factor,

@@ -4,8 +4,8 @@ use avocet_kernels::{layer_norm, layer_norm_unbiased, rms_norm};
 use candle_core::{Result, Tensor};
 
 use crate::builder::Builder;
-use crate::config::NormKind;
 use crate::init;
+use avocet_config::NormKind;
 
 /// Normalises the last dimension.
 #[derive(Debug, Clone)]

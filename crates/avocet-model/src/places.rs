@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use avocet_kernels::{KeyRanges, RopeAngles, RopeFrequencies, RopeLayout, Yarn, alibi_slopes};
 use candle_core::Result;
 
-use crate::config::{DecoderConfig, RopeScaling};
 use crate::input::TextBatch;
 use crate::self_attention::Positions;
+use avocet_config::{DecoderConfig, RopeScaling};
 
 /// How a decoder marks positions.
 #[derive(Debug, Clone)]

@@ -4,12 +4,12 @@ use crate::builder::Builder;
 use avocet_kernels::{KeyRanges, attention, embedding};
 use candle_core::{Result, Tensor};
 
-use crate::config::ResamplerConfig;
 use crate::feed_forward::FeedForward;
 use crate::init;
 use crate::input::Latents;
 use crate::norm::Norm;
 use crate::projection::Projection;
+use avocet_config::ResamplerConfig;
 
 /// One layer: the latents attend to their image's rows and to one another, then a feed-forward.
 #[derive(Debug, Clone)]

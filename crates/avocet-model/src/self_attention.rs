@@ -5,9 +5,9 @@ use candle_core::{Result, Tensor};
 
 use crate::builder::Builder;
 use crate::cache::LayerCache;
-use crate::config::{NormKind, QkNorm};
 use crate::norm::Norm;
 use crate::projection::Projection;
+use avocet_config::{NormKind, QkNorm};
 
 /// Shape of a self-attention layer.
 #[derive(Debug, Clone)]

@@ -4,8 +4,8 @@ use avocet_kernels::{conv2d, linear_bias, patches_to_pixels, rms_norm};
 use candle_core::{Result, Tensor};
 
 use crate::builder::Builder;
-use crate::config::{StemConfig, VisionConfig};
 use crate::init;
+use avocet_config::{StemConfig, VisionConfig};
 
 /// Kernel side of the convolutions.
 const KERNEL: usize = 3;

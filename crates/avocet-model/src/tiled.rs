@@ -4,12 +4,12 @@ use avocet_kernels::{KeyRanges, embedding};
 use candle_core::{Result, Tensor, bail};
 
 use crate::builder::Builder;
-use crate::config::{NormKind, TiledVisionConfig};
 use crate::init;
 use crate::input::{Images, Latents};
 use crate::learned_block::{BlockShape, LearnedBlock};
 use crate::norm::Norm;
 use crate::projection::Projection;
+use avocet_config::{NormKind, TiledVisionConfig};
 
 const RGB: usize = 3;
 /// A tile's rows are filled up to a multiple of this.

@@ -4,10 +4,10 @@ use candle_core::Result;
 
 use crate::builder::Builder;
 use crate::clip::ClipEncoder;
-use crate::config::ModelConfig;
 use crate::input::{Images, Latents};
 use crate::tiled::TiledEncoder;
 use crate::vision::VisionEncoder;
+use avocet_config::ModelConfig;
 
 /// What turns images into rows that text attends to.
 #[derive(Debug, Clone)]

@@ -6,12 +6,12 @@ use avocet_kernels::{KeyRanges, RopeAngles, depthwise_conv3, rms_norm};
 use candle_core::{Device, Result, Tensor, bail};
 
 use crate::builder::Builder;
-use crate::config::{FeedForwardKind, VisionConfig};
 use crate::feed_forward::FeedForward;
 use crate::init;
 use crate::input::{Images, Latents};
 use crate::self_attention::{AttentionShape, Positions, SelfAttention};
 use crate::stem::Stem;
+use avocet_config::{FeedForwardKind, VisionConfig};
 
 /// A depthwise 3 x 3 convolution over the patches of each image, after a norm.
 #[derive(Debug, Clone)]

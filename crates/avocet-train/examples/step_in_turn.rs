@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::hint::black_box;
 use std::time::Instant;
 
+use avocet_config::{ModelConfig, preset};
 use avocet_kernels::linear;
-use avocet_model::{ModelConfig, preset};
 use avocet_train::config::{LossWeights, ModelSource, StageConfig, StageKind};
 use avocet_train::step_bench::synthetic_batch;
 use avocet_train::{Learner, Result, TrainError};

@@ -91,7 +91,7 @@ impl TrainConfig {
 mod tests {
     use super::*;
     use crate::schedule::BatchRamp;
-    use avocet_model::ModelConfig;
+    use avocet_config::ModelConfig;
 
     const MINIMAL: &str = r#"
         run = "runs/x"
@@ -157,7 +157,7 @@ mod tests {
             rope_theta: Some(50_000.0),
             max_patches: Some(99),
         };
-        let tiny = avocet_model::preset("tiny").expect("a preset");
+        let tiny = avocet_config::preset("tiny").expect("a preset");
         let changed = change.applied(tiny.clone()).expect("valid");
         assert_eq!(changed.decoder.max_context, 2048);
         assert_eq!(changed.decoder.rope_theta, 50_000.0);

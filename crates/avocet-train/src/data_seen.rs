@@ -1,7 +1,8 @@
 //! How much text a stage has read, how much of it was new, and how much that is for its model.
 
+use avocet_config::ModelConfig;
 use avocet_data::SourceReport;
-use avocet_model::{ModelConfig, ParameterCount};
+use avocet_model::ParameterCount;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, TrainError};

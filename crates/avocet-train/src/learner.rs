@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
+use avocet_config::ModelConfig;
 use avocet_data::Batch;
-use avocet_model::{Avocet, ModelConfig};
+use avocet_model::Avocet;
 use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor};
 use rayon::prelude::*;
 

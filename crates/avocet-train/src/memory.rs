@@ -1,9 +1,10 @@
 //! What fine-tuning needs of memory, estimated before it starts.
 
 use avocet_checkpoint::doctor::{available_bytes, size};
+use avocet_config::{FeedForwardKind, ModelConfig};
 use avocet_data::Prepared;
 use avocet_data::shard::Reader;
-use avocet_model::{FeedForwardKind, ModelConfig, Part, parameter_shapes};
+use avocet_model::{Part, parameter_shapes};
 
 use crate::config::{StageConfig, TrainConfig};
 use crate::error::{Result, TrainError};

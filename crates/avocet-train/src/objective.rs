@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use avocet_config::ModelConfig;
 use avocet_data::Batch;
 use avocet_kernels::cross_entropy;
-use avocet_model::{Avocet, Decoded, Images, Latents, ModelConfig, TextBatch, only};
+use avocet_model::{Avocet, Decoded, Images, Latents, TextBatch, only};
 use candle_core::{Device, Tensor};
 
 use crate::config::{LossWeights, StageKind};
@@ -285,7 +286,7 @@ pub(crate) fn step_flops(
     vision_trains: bool,
     contrast: bool,
 ) -> f64 {
-    use avocet_model::{TRAINING_FACTOR, forward_flops, vision_flops};
+    use avocet_config::{TRAINING_FACTOR, forward_flops, vision_flops};
     let seeing = if kind == StageKind::Text {
         0.0
     } else {

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
+use avocet_config::ModelConfig;
 use avocet_data::shard::Reader;
 use avocet_data::{BatchShape, Content};
-use avocet_model::ModelConfig;
 use avocet_text::turn::stretches;
 use avocet_text::{Language, Turn, train_bpe};
 use candle_core::{Device, Tensor};

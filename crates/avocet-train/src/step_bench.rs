@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
+use avocet_config::ModelConfig;
 use avocet_data::{Batch, Truth};
 use avocet_kernels::{Precision, product_peak, product_precision};
-use avocet_model::ModelConfig;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_bench_of_the_tiny_model_reports_every_figure() -> Result<()> {
-        let config = avocet_model::preset("tiny").expect("a preset");
+        let config = avocet_config::preset("tiny").expect("a preset");
         let bench = step_bench(&config, 2)?;
         let json = serde_json::to_value(&bench).expect("serialises");
         let figures = [

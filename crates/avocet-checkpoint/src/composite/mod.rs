@@ -15,7 +15,7 @@ use crate::error::CheckpointError;
 use crate::files::ModelFiles;
 use crate::layout::PARTS;
 use crate::tensors::Store;
-use avocet_model::ModelConfig;
+use avocet_config::ModelConfig;
 use std::path::Path;
 
 pub(crate) use adapted::adapted;

@@ -4,7 +4,7 @@ use super::join::image_token;
 use super::vision::{VisionFiles, VisionShape};
 use crate::error::CheckpointError;
 use crate::files::ModelFiles;
-use avocet_model::{FeedForwardKind, ModelConfig, MoeConfig};
+use avocet_config::{FeedForwardKind, ModelConfig, MoeConfig};
 
 type Result<T> = std::result::Result<T, CheckpointError>;
 

@@ -5,11 +5,9 @@ use crate::families;
 use crate::files::ModelFiles;
 use crate::parameters::{self, Copied, Numbers, Recipe, Recipes};
 use crate::tensors::Store;
+use avocet_config::{ClipConfig, ResamplerConfig, TiledVisionConfig, VisionConfig};
 use avocet_media::ImageProcessor;
-use avocet_model::{
-    Builder, ClipConfig, ResamplerConfig, TiledVisionConfig, VisionConfig, encoder_shapes,
-    parameter_shapes,
-};
+use avocet_model::{Builder, encoder_shapes, parameter_shapes};
 use candle_core::Shape;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -6,7 +6,7 @@ use crate::error::CheckpointError;
 use crate::files::ModelFiles;
 use crate::parameters::{Recipe, cols, wanted};
 use crate::tensors::NumberType;
-use avocet_model::{FeedForwardKind, ModelConfig, StemConfig};
+use avocet_config::{FeedForwardKind, ModelConfig, StemConfig};
 use candle_core::Shape;
 use serde::Serialize;
 

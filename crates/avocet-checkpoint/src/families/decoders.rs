@@ -5,7 +5,7 @@ use super::names;
 use super::rope::{context, scaling, theta};
 use crate::error::CheckpointError;
 use crate::parameters::Section;
-use avocet_model::{
+use avocet_config::{
     AttentionConfig, DecoderConfig, FeedForwardKind, MoeConfig, Multipliers, NormKind, QkNorm,
     RopeConfig, Routing,
 };

@@ -4,7 +4,8 @@ use crate::error::CheckpointError;
 use crate::interface::Interface;
 use crate::parameters::{Numbers, Recipe, Recipes, Section};
 use crate::tensors::Store;
-use avocet_model::{ModelConfig, parameter_shapes};
+use avocet_config::ModelConfig;
+use avocet_model::parameter_shapes;
 
 /// A public model, read but not loaded.
 pub(crate) struct Family {

@@ -22,7 +22,7 @@ use crate::interface::{HubSpeech, Interface, Manner, Speech};
 use crate::layout::{PUBLIC_CONFIG, name_of};
 use crate::parameters::Numbers;
 use crate::tensors::Store;
-use avocet_model::{
+use avocet_config::{
     CrossAttentionConfig, FeedForwardKind, ModelConfig, NormKind, ResamplerConfig, WithoutImage,
 };
 use std::path::{Component, Path, PathBuf};
@@ -179,7 +179,7 @@ fn released_name(name: &str, every: usize) -> Option<String> {
 }
 
 /// The resampler's shape, which no file states: it is read off the tensors.
-fn resampler(store: &Store, clip: &avocet_model::ClipConfig) -> ResamplerConfig {
+fn resampler(store: &Store, clip: &avocet_config::ClipConfig) -> ResamplerConfig {
     let layers = store.tensors().filter_map(|tensor| {
         let rest = tensor.name.strip_prefix("perceiver.layers.")?;
         rest.split('.').next()?.parse::<usize>().ok()

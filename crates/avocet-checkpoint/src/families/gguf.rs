@@ -10,7 +10,7 @@ use crate::interface::{GgufSpeech, Interface, Speech};
 use crate::layout::name_of;
 use crate::parameters::Numbers;
 use crate::tensors::Store;
-use avocet_model::{
+use avocet_config::{
     AttentionConfig, DecoderConfig, ModelConfig, MoeConfig, Multipliers, QkNorm, RopeConfig,
     RopeScaling, Routing,
 };

@@ -10,11 +10,11 @@ use crate::interface::{HubSpeech, Interface, Manner, Speech};
 use crate::layout::{PREPROCESSOR, name_of};
 use crate::parameters::Numbers;
 use crate::tensors::Store;
-use avocet_media::{Filter, Fit, ImageProcessor};
-use avocet_model::{
+use avocet_config::{
     ClipConfig, CrossAttentionConfig, FeedForwardKind, ModelConfig, NormKind, ResamplerConfig,
     WithoutImage,
 };
+use avocet_media::{Filter, Fit, ImageProcessor};
 use std::path::Path;
 
 type Result<T> = std::result::Result<T, CheckpointError>;
@@ -114,7 +114,7 @@ fn vision(fields: &Fields) -> Result<ClipConfig> {
 
 fn cross_attention(
     fields: &Fields,
-    decoder: &avocet_model::DecoderConfig,
+    decoder: &avocet_config::DecoderConfig,
 ) -> Result<CrossAttentionConfig> {
     let interval = fields.size_or("cross_layer_interval", 1)?;
     if interval == 0 {

@@ -11,11 +11,11 @@ use crate::interface::{HubSpeech, Interface, Manner, Speech};
 use crate::layout::{PREPROCESSOR, name_of};
 use crate::parameters::Numbers;
 use crate::tensors::Store;
-use avocet_media::{Filter, ImageProcessor};
-use avocet_model::{
+use avocet_config::{
     CrossAttentionConfig, DecoderConfig, FeedForwardKind, ModelConfig, NormKind, TiledVisionConfig,
     WithoutImage,
 };
+use avocet_media::{Filter, ImageProcessor};
 use std::path::Path;
 
 type Result<T> = std::result::Result<T, CheckpointError>;

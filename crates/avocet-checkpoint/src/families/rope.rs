@@ -2,7 +2,7 @@
 
 use super::fields::Fields;
 use crate::error::CheckpointError;
-use avocet_model::RopeScaling;
+use avocet_config::RopeScaling;
 
 type Result<T> = std::result::Result<T, CheckpointError>;
 

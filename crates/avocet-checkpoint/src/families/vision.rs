@@ -6,8 +6,8 @@ use super::names;
 use crate::error::CheckpointError;
 use crate::layout::PREPROCESSOR;
 use crate::parameters::Section;
+use avocet_config::{ClipConfig, FeedForwardKind};
 use avocet_media::{Filter, Fit, ImageProcessor};
-use avocet_model::{ClipConfig, FeedForwardKind};
 use std::path::Path;
 
 type Result<T> = std::result::Result<T, CheckpointError>;

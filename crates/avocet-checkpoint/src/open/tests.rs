@@ -259,7 +259,7 @@ fn a_field_is_set_or_named() {
     assert!(prepared.contains("max_patches: 7"), "{prepared}");
     let config = files.config();
     let rule = config.cross_attention.as_ref().unwrap().without_image;
-    assert_eq!(rule, avocet_model::WithoutImage::Nothing);
+    assert_eq!(rule, avocet_config::WithoutImage::Nothing);
     for wrong in [
         "decoder.max_contexts=17",
         "decoder.max_context=0",

@@ -1,7 +1,8 @@
 //! The parameters that a network asks for, found by building it over nothing.
 
+use avocet_config::ModelConfig;
 use avocet_kernels::Weight;
-use avocet_model::{Avocet, Builder, ModelConfig, Parameters};
+use avocet_model::{Avocet, Builder, Parameters};
 use candle_core::{DType, Device, Result, Shape, Tensor};
 use candle_nn::Init;
 use std::collections::BTreeSet;

@@ -5,7 +5,7 @@ use crate::composite::{Kind, PartList, VisionFiles, VisionShape, grafted, grafte
 use crate::error::CheckpointError;
 use crate::files::ModelFiles;
 use crate::layout::{CONFIG, name_of};
-use avocet_model::{
+use avocet_config::{
     CrossAttentionConfig, DecoderConfig, FeedForwardKind, ModelConfig, NormKind, ResamplerConfig,
     WithoutImage,
 };

@@ -4,7 +4,7 @@
 use crate::error::CheckpointError;
 use crate::layout::{CONFIG, TOKENIZER, WEIGHTS};
 use crate::parameters::{Wanted, wanted};
-use avocet_model::ModelConfig;
+use avocet_config::ModelConfig;
 use candle_core::bail;
 use candle_nn::Init;
 use half::bf16;
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_random_folder_is_a_whole_model_of_its_seed() {
-        let config = avocet_model::preset("tiny").unwrap();
+        let config = avocet_config::preset("tiny").unwrap();
         let folder = tempfile::tempdir().unwrap();
         let tokenizer = include_bytes!("../../../../assets/mini/tokenizer.json");
         let made = |seed| {

@@ -4,7 +4,7 @@ use crate::error::CheckpointError;
 use crate::io::write_all;
 use crate::layout::{CONFIG, TOKENIZER, WEIGHTS};
 use crate::parameters::sensitive;
-use avocet_model::ModelConfig;
+use avocet_config::ModelConfig;
 use candle_core::{DType, Tensor};
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -5,7 +5,7 @@ use crate::composite::{Kind, PartList, mixture, upcycled};
 use crate::error::CheckpointError;
 use crate::files::ModelFiles;
 use crate::layout::{CONFIG, name_of};
-use avocet_model::{MoeConfig, Routing};
+use avocet_config::{MoeConfig, Routing};
 use candle_nn::Init;
 use std::path::Path;
 

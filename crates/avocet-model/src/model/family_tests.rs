@@ -6,17 +6,17 @@
 use candle_core::{DType, Result, Tensor};
 
 use super::*;
-use crate::config::{
-    ClipConfig, FeedForwardKind, NormKind, QkNorm, RopeScaling, Routing, TiledVisionConfig,
-};
 use crate::fixture::{Fixture, difference, elements, images, noise, texts, tiny};
 use crate::input::TextBatch;
+use avocet_config::{
+    ClipConfig, FeedForwardKind, NormKind, QkNorm, RopeScaling, Routing, TiledVisionConfig,
+};
 
 const A: Option<u32> = Some(0);
 
 type Change = fn(&mut ModelConfig);
 
-fn cross(config: &mut ModelConfig) -> &mut crate::CrossAttentionConfig {
+fn cross(config: &mut ModelConfig) -> &mut avocet_config::CrossAttentionConfig {
     config.cross_attention.as_mut().unwrap()
 }
 
@@ -294,7 +294,7 @@ fn a_run_of_images_is_seen_as_one() -> Result<()> {
 #[test]
 fn options_survive_writing() {
     for (name, change) in CHANGES {
-        let mut config = crate::preset("tiny").unwrap();
+        let mut config = avocet_config::preset("tiny").unwrap();
         change(&mut config);
         let written = config.to_toml();
         assert_eq!(ModelConfig::from_toml(&written).unwrap(), config, "{name}");

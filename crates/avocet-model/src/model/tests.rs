@@ -3,10 +3,10 @@
 use candle_core::{DType, Result, Tensor};
 
 use super::*;
-use crate::config::{MoeConfig, StemConfig};
 use crate::fixture::{Fixture, difference, elements, images, noise, texts, tiny, tiny_in};
 use crate::input::TextBatch;
 use crate::passage::Decoded;
+use avocet_config::{MoeConfig, StemConfig};
 
 const A: Option<u32> = Some(0);
 const B: Option<u32> = Some(1);

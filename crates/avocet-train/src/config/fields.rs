@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use avocet_checkpoint::LoraScale;
-use avocet_model::ModelConfig;
+use avocet_config::ModelConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, TrainError};
@@ -45,7 +45,7 @@ impl ModelSource {
     /// The shape, validated.
     pub fn resolve(&self) -> Result<ModelConfig> {
         let config = match self {
-            Self::Preset(name) => avocet_model::preset(name),
+            Self::Preset(name) => avocet_config::preset(name),
             Self::Inline(config) => config.validate().map(|()| config.as_ref().clone()),
         };
         config.map_err(|error| TrainError::Model(error.to_string()))

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use avocet_config::WithoutImage;
 use avocet_data::{Batch, BatchShape, Prepared, Sample};
 use avocet_infer::Engine;
-use avocet_model::{Images, TextBatch, WithoutImage};
+use avocet_model::{Images, TextBatch};
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 use serde::Serialize;

@@ -88,7 +88,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
 /// A preset's shape, or that of a model: training starts from fresh values, so weights are not
 /// needed.
 fn train_step(args: &BenchArgs) -> Result<StepBench> {
-    let config = match avocet_model::preset(&args.model) {
+    let config = match avocet_config::preset(&args.model) {
         Ok(config) => config,
         Err(_) => model::open(&args.model)?.config().clone(),
     };
@@ -104,7 +104,7 @@ fn measure(args: &BenchArgs) -> Result<Report> {
     let bandwidth_gb_per_s = memory_bandwidth();
     let flops_per_s = product_peak_gflops * 1e9;
     let context = config.decoder.max_context;
-    let prompt_flops = avocet_model::text_flops(config, context, 0);
+    let prompt_flops = avocet_config::text_flops(config, context, 0);
     let count = ParameterCount::of(config)?;
     // What one token reads: the active share of the weights, as they are stored.
     let share = count.active as f64 / count.total as f64;
@@ -154,7 +154,7 @@ fn vision(engine: &Engine, flops_per_s: f64) -> Result<Vision> {
     engine.encode(&image)?;
     let first = start.elapsed().as_secs_f64();
     let again = best_of(|| Ok(engine.encode(&[engine.read_image(&file)?])?))?;
-    let flops = avocet_model::vision_flops(engine.config(), &[grid]);
+    let flops = avocet_config::vision_flops(engine.config(), &[grid]);
     Ok(Vision {
         images_per_s: 1.0 / per_image,
         limit_images_per_s: flops_per_s / flops,

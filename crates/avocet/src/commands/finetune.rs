@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use avocet_checkpoint::{ModelFiles, place_base};
+use avocet_config::{ModelConfig, WithoutImage};
 use avocet_data::shard::Reader;
-use avocet_model::{ModelConfig, WithoutImage};
 use avocet_train::config::{LossWeights, MeanOver, ModelSource, Precision, SourceConfig};
 use avocet_train::memory::{Fit, TrainMemory};
 use avocet_train::metrics::read_metrics;

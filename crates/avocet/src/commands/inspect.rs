@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use avocet_checkpoint::ModelFiles;
-use avocet_model::{Avocet, ModelConfig, ParameterCount, Part, parameter_shapes};
+use avocet_config::ModelConfig;
+use avocet_model::{Avocet, ParameterCount, Part, parameter_shapes};
 use avocet_train::metrics::{MetricsLog, read_metrics};
 use clap::Args;
 use serde::Serialize;
@@ -114,7 +115,7 @@ impl Subject {
         if name == embedded::NAME || name.contains('/') {
             return Ok(Self::Model(Box::new(model::open(name)?)));
         }
-        match avocet_model::preset(name) {
+        match avocet_config::preset(name) {
             Ok(config) => Ok(Self::Config(Box::new(config))),
             Err(error) => bail!("{name}: no such folder or file, and {error}"),
         }

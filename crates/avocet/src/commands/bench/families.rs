@@ -9,8 +9,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use avocet_checkpoint::{ModelFiles, save_random};
+use avocet_config::ModelConfig;
 use avocet_kernels::{memory_bandwidth, product_peak};
-use avocet_model::{Avocet, CrossKeys, Images, ModelConfig, ParameterCount};
+use avocet_model::{Avocet, CrossKeys, Images, ParameterCount};
 use avocet_train::step_bench::peak_rss_mib;
 use candle_core::{Device, Tensor};
 use clap::ValueEnum;
@@ -65,7 +66,7 @@ struct Seeing {
 /// Measures one family, or all of them one after another, and prints.
 pub fn run(family: &str, args: &BenchArgs) -> Result<()> {
     let families = if family == ALL {
-        let each = avocet_model::family_names().map(|name| in_child(name, args));
+        let each = avocet_config::family_names().map(|name| in_child(name, args));
         each.collect::<Result<_>>()?
     } else {
         vec![measure(&config_of(family)?)?]
@@ -115,7 +116,7 @@ pub fn decoder(args: &BenchArgs) -> Result<()> {
 fn config_of(family: &str) -> Result<ModelConfig> {
     let path = Path::new(family);
     if path.extension().is_none_or(|ending| ending != "toml") {
-        return Ok(avocet_model::family(family)?);
+        return Ok(avocet_config::family(family)?);
     }
     let text = std::fs::read_to_string(path).with_context(|| family.to_owned())?;
     ModelConfig::from_toml(&text).with_context(|| family.to_owned())
@@ -173,7 +174,7 @@ fn measure(config: &ModelConfig) -> Result<Family> {
         vision: sight.map(|sight| Seeing {
             images_per_s: sight.images_per_s,
             limit_images_per_s: limits.product_peak_gflops * 1e9
-                / avocet_model::vision_flops(config, &[sight.grid]),
+                / avocet_config::vision_flops(config, &[sight.grid]),
         }),
         prompt_tokens,
         prefill: limits.prefill(prefill_per_s),
@@ -198,7 +199,7 @@ impl Limits {
         let config = files.config();
         let count = ParameterCount::of(config)?;
         let (product_peak_gflops, bandwidth_gb_per_s) = (product_peak(), memory_bandwidth());
-        let prompt_flops = avocet_model::text_flops(config, prompt_tokens, num_latents);
+        let prompt_flops = avocet_config::text_flops(config, prompt_tokens, num_latents);
         let share = met(config, &count) as f64 / count.total as f64;
         let bytes_per_token = share * files.weight_bytes() as f64;
         Ok(Self {

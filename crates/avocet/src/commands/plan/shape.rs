@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use avocet_model::{
+use avocet_config::{
     AttentionConfig, ClipConfig, DecoderConfig, FeedForwardKind, ModelConfig, NormKind, QkNorm,
     ResamplerConfig, StemConfig, TiledVisionConfig, VisionConfig,
 };
@@ -36,7 +36,7 @@ pub fn named(name: &str) -> Result<ModelShape> {
     if let Some(shape) = known_model(name) {
         return Ok(shape);
     }
-    match avocet_model::preset(name) {
+    match avocet_config::preset(name) {
         Ok(config) => Ok(of(&config)),
         Err(error) => bail!("{error}, {}", KNOWN_MODELS.join(", ")),
     }
@@ -294,7 +294,8 @@ fn resampler_of(resampler: &ResamplerConfig, dim: u64) -> Resampler {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use avocet_model::{ParameterCount, family, family_names, preset};
+    use avocet_config::{family, family_names, preset};
+    use avocet_model::ParameterCount;
     use avocet_plan::{Count, image_flops, matrix_work};
 
     fn same(config: &ModelConfig) {
@@ -329,7 +330,7 @@ mod tests {
         for name in ["mini", "gpt4"] {
             let config = preset(name).unwrap();
             let shape = of(&config);
-            let theirs = avocet_model::text_flops(&config, 1, 0);
+            let theirs = avocet_config::text_flops(&config, 1, 0);
             // A token alone, without images: cross-attention is its feed-forward only.
             let attention = config.cross_attention.as_ref().map_or(0, |cross| {
                 config.num_cross_layers()
@@ -348,7 +349,7 @@ mod tests {
         let config = preset("mini").unwrap();
         // The planner takes every picture as large as the model allows.
         let patches = config.vision.as_ref().unwrap().max_patches;
-        let theirs = avocet_model::vision_flops(&config, &[(16, patches / 16)]);
+        let theirs = avocet_config::vision_flops(&config, &[(16, patches / 16)]);
         let ours = image_flops(&of(&config));
         assert!(
             (ours / theirs - 1.0).abs() < 0.2,

@@ -1,19 +1,19 @@
 //! Checks of single fields; each names the field it refuses.
 
-use super::error::ConfigError;
+use crate::error::ConfigError;
 
 /// Larger sizes than this are a mistake in the file, and would overflow products of sizes.
-pub(super) const LARGEST_SIZE: usize = 1 << 24;
+pub(crate) const LARGEST_SIZE: usize = 1 << 24;
 
 /// Most layers of a tower. Each is made one by one, also when only counting, so a file that claims
 /// millions would keep a command busy for minutes.
 const MOST_LAYERS: usize = 4096;
 
-pub(super) fn refuse(field: &'static str, reason: String) -> Result<(), ConfigError> {
+pub(crate) fn refuse(field: &'static str, reason: String) -> Result<(), ConfigError> {
     Err(ConfigError::Field { field, reason })
 }
 
-pub(super) fn layers(field: &'static str, value: usize) -> Result<(), ConfigError> {
+pub(crate) fn layers(field: &'static str, value: usize) -> Result<(), ConfigError> {
     if (1..=MOST_LAYERS).contains(&value) {
         Ok(())
     } else {
@@ -21,7 +21,7 @@ pub(super) fn layers(field: &'static str, value: usize) -> Result<(), ConfigErro
     }
 }
 
-pub(super) fn size(field: &'static str, value: usize) -> Result<(), ConfigError> {
+pub(crate) fn size(field: &'static str, value: usize) -> Result<(), ConfigError> {
     if (1..=LARGEST_SIZE).contains(&value) {
         Ok(())
     } else {
@@ -30,7 +30,7 @@ pub(super) fn size(field: &'static str, value: usize) -> Result<(), ConfigError>
 }
 
 /// As [`size`], of the product of `values`, which could overflow with others otherwise.
-pub(super) fn product(
+pub(crate) fn product(
     field: &'static str,
     values: &[usize],
     limit: usize,
@@ -46,7 +46,7 @@ pub(super) fn product(
     }
 }
 
-pub(super) fn multiple(field: &'static str, value: usize, of: usize) -> Result<(), ConfigError> {
+pub(crate) fn multiple(field: &'static str, value: usize, of: usize) -> Result<(), ConfigError> {
     size(field, value)?;
     if value.is_multiple_of(of) {
         Ok(())
@@ -55,7 +55,7 @@ pub(super) fn multiple(field: &'static str, value: usize, of: usize) -> Result<(
     }
 }
 
-pub(super) fn divides(
+pub(crate) fn divides(
     field: &'static str,
     value: usize,
     whole_name: &str,
@@ -72,7 +72,7 @@ pub(super) fn divides(
     }
 }
 
-pub(super) fn positive(field: &'static str, value: f64) -> Result<(), ConfigError> {
+pub(crate) fn positive(field: &'static str, value: f64) -> Result<(), ConfigError> {
     if value.is_finite() && value > 0.0 {
         Ok(())
     } else {
@@ -80,7 +80,7 @@ pub(super) fn positive(field: &'static str, value: f64) -> Result<(), ConfigErro
     }
 }
 
-pub(super) fn below(
+pub(crate) fn below(
     field: &'static str,
     values: &[usize],
     limit: usize,
@@ -97,6 +97,6 @@ pub(super) fn below(
 }
 
 /// `value`, as serde skips fields that hold their default.
-pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::check::{
+use crate::check::{
     LARGEST_SIZE, below, divides, is_default, layers, multiple, positive, product, refuse, size,
 };
-use super::error::ConfigError;
-use super::kinds::{FeedForwardKind, NormKind, QkNorm, RopeScaling, Routing};
+use crate::error::ConfigError;
+use crate::kinds::{FeedForwardKind, NormKind, QkNorm, RopeScaling, Routing};
 
 /// Most experts of all layers together. Each is named one by one.
 const MOST_EXPERTS: usize = 1 << 18;
@@ -175,18 +175,18 @@ impl DecoderConfig {
     }
 
     /// The mixture of layer `index`, if that layer has one.
-    pub(crate) fn moe_of(&self, index: usize) -> Option<&MoeConfig> {
+    pub fn moe_of(&self, index: usize) -> Option<&MoeConfig> {
         self.moe
             .as_ref()
             .filter(|_| !self.dense_layers.contains(&index))
     }
 
     /// Components of a head that turn.
-    pub(crate) fn rope_dims(&self) -> usize {
+    pub fn rope_dims(&self) -> usize {
         self.rope.dims.unwrap_or(self.head_dim)
     }
 
-    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         size("decoder.vocab_size", self.vocab_size)?;
         size("decoder.dim", self.dim)?;
         layers("decoder.num_layers", self.num_layers)?;

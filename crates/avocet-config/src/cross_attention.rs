@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::check::{
+use crate::check::{
     LARGEST_SIZE, below, divides, is_default, layers, positive, product, refuse, size,
 };
-use super::error::ConfigError;
-use super::kinds::{FeedForwardKind, NormKind, WithoutImage};
+use crate::error::ConfigError;
+use crate::kinds::{FeedForwardKind, NormKind, WithoutImage};
 
 /// Shape of the gated cross-attention layers.
 ///
@@ -105,7 +105,7 @@ impl CrossAttentionConfig {
         }
     }
 
-    pub(super) fn validate(&self, num_layers: usize) -> Result<(), ConfigError> {
+    pub(crate) fn validate(&self, num_layers: usize) -> Result<(), ConfigError> {
         match (self.every, &self.before) {
             (Some(every), None) => divides(
                 "cross_attention.every",
@@ -149,7 +149,7 @@ impl CrossAttentionConfig {
 }
 
 impl ResamplerConfig {
-    pub(super) fn validate(&self, dim: usize) -> Result<(), ConfigError> {
+    pub(crate) fn validate(&self, dim: usize) -> Result<(), ConfigError> {
         size("resampler.num_latents", self.num_latents)?;
         layers("resampler.num_layers", self.num_layers)?;
         match self.head_dim {

@@ -3,21 +3,13 @@
 //! [`ModelConfig::validate`] is called by [`ModelConfig::from_toml`] and by `Avocet::new`, so a
 //! shape that cannot work is refused with the name of the field before anything is built.
 
-mod check;
-mod cross_attention;
-mod decoder;
-mod error;
-mod kinds;
-mod vision;
-
 use serde::{Deserialize, Serialize};
 
-use check::refuse;
-pub use cross_attention::{CrossAttentionConfig, ResamplerConfig};
-pub use decoder::{AttentionConfig, DecoderConfig, MoeConfig, Multipliers, RopeConfig};
-pub use error::ConfigError;
-pub use kinds::{FeedForwardKind, NormKind, QkNorm, RopeScaling, Routing, WithoutImage};
-pub use vision::{ClipConfig, StemConfig, TiledVisionConfig, VisionConfig};
+use crate::check::refuse;
+use crate::cross_attention::{CrossAttentionConfig, ResamplerConfig};
+use crate::decoder::DecoderConfig;
+use crate::error::ConfigError;
+use crate::vision::{ClipConfig, TiledVisionConfig, VisionConfig};
 
 /// Shape of a whole model; presets live in `assets/configs`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -94,7 +86,7 @@ impl ModelConfig {
     }
 
     /// What the resampler's norms add, if it says nothing itself.
-    pub(crate) fn vision_eps(&self) -> f64 {
+    pub fn vision_eps(&self) -> f64 {
         let own = self.vision.as_ref().map(|tower| tower.norm_eps);
         let clip = self.clip.as_ref().map(|tower| tower.norm_eps);
         let tiled = self.tiled_vision.as_ref().map(|tower| tower.norm_eps);

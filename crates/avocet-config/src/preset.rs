@@ -1,6 +1,7 @@
 //! The presets of `assets/configs` and the shapes of the public families, carried in the program.
 
-use crate::config::{ConfigError, ModelConfig};
+use crate::error::ConfigError;
+use crate::model::ModelConfig;
 
 const PRESETS: [(&str, &str); 3] = [
     ("mini", include_str!("../../../assets/configs/mini.toml")),
@@ -98,17 +99,13 @@ pub fn family(name: &str) -> Result<ModelConfig, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::count::ParameterCount;
 
     #[test]
-    fn every_family_has_a_valid_shape_of_a_few_hundred_million_parameters() {
+    fn every_family_has_a_valid_shape() {
         for name in family_names() {
             let config = family(name).unwrap();
             assert_eq!(config.name, name);
             assert_eq!(ModelConfig::from_toml(&config.to_toml()).unwrap(), config);
-            let count = ParameterCount::of(&config).unwrap();
-            let millions = count.total / 1_000_000;
-            assert!((150..=400).contains(&millions), "{name}: {millions} M");
         }
         assert!(family("clip").unwrap_err().to_string().contains("gpt_neox"));
     }

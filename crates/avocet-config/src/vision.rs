@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::check::{
+use crate::check::{
     LARGEST_SIZE, below, divides, is_default, layers, multiple, positive, product, refuse, size,
 };
-use super::error::ConfigError;
-use super::kinds::FeedForwardKind;
+use crate::error::ConfigError;
+use crate::kinds::FeedForwardKind;
 
 /// Shape of the vision encoder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -123,7 +123,7 @@ impl VisionConfig {
         self.dim / self.num_heads
     }
 
-    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         size("vision.patch_size", self.patch_size)?;
         size("vision.max_patches", self.max_patches)?;
         size("vision.dim", self.dim)?;
@@ -175,7 +175,7 @@ impl ClipConfig {
         side * side
     }
 
-    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         multiple("clip.image_size", self.image_size, self.patch_size.max(1))?;
         size("clip.patch_size", self.patch_size)?;
         let pixels = [self.image_size, self.image_size];
@@ -199,7 +199,7 @@ impl TiledVisionConfig {
         side * side
     }
 
-    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         multiple(
             "tiled_vision.image_size",
             self.image_size,
