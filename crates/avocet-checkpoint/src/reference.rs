@@ -1,6 +1,6 @@
 //! What a model reference on the command line means.
 
-use crate::error::CheckpointError;
+use crate::error::{CheckpointError, Result};
 use crate::hub::HubId;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ pub enum Reference {
 /// id such as `owner/name@revision`.
 ///
 /// Errors, with what could be written instead, for anything else.
-pub fn resolve(reference: &str) -> Result<Reference, CheckpointError> {
+pub fn resolve(reference: &str) -> Result<Reference> {
     let path = Path::new(reference);
     let refuse = |reason: &str| {
         Err(CheckpointError::Reference {
