@@ -116,13 +116,11 @@ fn open_vision(path: &Path, depth: usize) -> Result<VisionFiles> {
 
 /// Errors if what `list` says is part of too many others.
 fn check_depth(list: &Path, depth: usize) -> Result<()> {
-    match depth < DEEPEST {
-        true => Ok(()),
-        false => Err(CheckpointError::parts(
-            list,
-            format!("is a part of a part, more than {DEEPEST} deep"),
-        )),
+    if depth < DEEPEST {
+        return Ok(());
     }
+    let reason = format!("is a part of a part, more than {DEEPEST} deep");
+    Err(CheckpointError::parts(list, reason))
 }
 
 /// A model of our own.

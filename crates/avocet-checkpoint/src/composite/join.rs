@@ -23,7 +23,7 @@ const NEW: &str = "new/";
 const IMAGE_ROW: &str = "image_row";
 
 /// The whole model, with the tensors that no part has.
-pub(super) fn with(mut joined: ModelFiles, new: Store) -> ModelFiles {
+pub(super) fn with_new(mut joined: ModelFiles, new: Store) -> ModelFiles {
     let store = Arc::get_mut(&mut joined.stored.store).expect("nobody else holds what was joined");
     store.join(new, |name| Some(format!("{NEW}{name}")));
     joined

@@ -55,5 +55,5 @@ pub(crate) fn composite(
         let reason = format!("{field} of config.toml is not that of the parts");
         return Err(CheckpointError::parts(&folder.join(PARTS), reason));
     }
-    Ok(join::with(joined, new))
+    Ok(join::with_new(joined, new))
 }

@@ -23,10 +23,7 @@ pub(crate) fn write_all(folder: &Path, files: &[(PathBuf, &[u8])]) -> Result<()>
         std::fs::rename(temporary(path), path).map_err(CheckpointError::io(path))?;
     }
     sync_folder(folder)?;
-    match new {
-        true => sync_parent(folder),
-        false => Ok(()),
-    }
+    if new { sync_parent(folder) } else { Ok(()) }
 }
 
 pub(crate) fn temporary(path: &Path) -> PathBuf {
