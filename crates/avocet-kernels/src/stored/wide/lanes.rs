@@ -5,8 +5,9 @@
 
 use std::arch::x86_64::*;
 
-use super::super::format::GROUP;
-use super::super::left::{Left, Order, VECTOR};
+use super::order::{Order, VECTOR};
+use crate::stored::format::GROUP;
+use crate::stored::left::Left;
 
 /// How far ahead rows are fetched, in bytes.
 pub(super) const AHEAD: usize = 4096;
