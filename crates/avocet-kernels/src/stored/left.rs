@@ -4,7 +4,7 @@
 use super::format::GROUP;
 use super::format::StoredFormat;
 #[cfg(target_arch = "x86_64")]
-use super::wide::{Aligned, Order, SIDE};
+use super::order::{Aligned, Order, SIDE};
 
 /// The rows that stored rows are multiplied with.
 pub(super) struct Left<'a> {
