@@ -92,12 +92,12 @@ impl Crate {
             let rest = &tokens[at + 1..];
             match (token, rest) {
                 (token, [TokenTree::Group(attribute), ..]) if is_mark(token, '#') => {
-                    let text = attribute.stream().to_string().replace(' ', "");
+                    let text = attribute.to_string().replace(' ', "");
                     at += 1;
-                    if text == "cfg(test)" {
+                    if text == "[cfg(test)]" {
                         at += 1 + item_len(&rest[1..]);
-                    } else if let Some(text) = text.strip_prefix("path=") {
-                        place = Some(text.trim_matches('"').to_owned());
+                    } else if let Some(text) = text.strip_prefix("[path=\"") {
+                        place = Some(text.trim_end_matches("\"]").to_owned());
                     }
                 }
                 (TokenTree::Group(group), _) => {
@@ -127,15 +127,19 @@ impl Crate {
                     at += 3;
                 }
                 (TokenTree::Ident(word), [first, ..]) if word == "use" && !is_mark(first, '<') => {
-                    let before = at.checked_sub(1).map(|before| tokens[before].to_string());
-                    let handed_on =
-                        before.is_some_and(|word| word == "pub" || word.starts_with('('));
+                    let handed_on = match at.checked_sub(1).map(|before| &tokens[before]) {
+                        Some(TokenTree::Ident(word)) => word == "pub",
+                        Some(TokenTree::Group(scope)) => {
+                            scope.delimiter() == Delimiter::Parenthesis
+                        }
+                        _ => false,
+                    };
                     let tree = rest.split(|token| is_mark(token, ';')).next();
                     flatten(tree.unwrap_or(rest), &[], handed_on, &mut module.imports);
                     at += 1 + tree.map_or(0, <[_]>::len);
                 }
                 (TokenTree::Ident(word), _) => {
-                    if folder.is_some() && DEFINING.contains(&word.to_string().as_str()) {
+                    if folder.is_some() && DEFINING.iter().any(|kind| word == kind) {
                         module.items.extend(rest.first().map(ToString::to_string));
                     }
                     if folder.is_some() && word == "impl" {
@@ -261,34 +265,35 @@ fn is_mark(token: &TokenTree, mark: char) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == mark)
 }
 
+fn is_body(token: &TokenTree) -> bool {
+    matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace)
+}
+
 /// The functions that `impl TYPE { .. }` gives a type; those of a trait belong to that.
 fn methods(after_impl: &[TokenTree]) -> Vec<(Vec<String>, String)> {
-    let is_body = |token: &TokenTree| matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
-    let head: Vec<&TokenTree> = after_impl
-        .iter()
-        .take_while(|token| !is_body(token))
-        .collect();
+    let head = after_impl.iter().take_while(|token| !is_body(token));
+    let head: Vec<&TokenTree> = head.collect();
     let Some(TokenTree::Group(body)) = after_impl.get(head.len()) else {
         return Vec::new();
     };
     let (mut depth, mut path) = (0, Vec::new());
     for token in head {
-        match token.to_string().as_str() {
-            "<" => depth += 1,
-            ">" => depth -= 1,
-            "for" => return Vec::new(),
-            "where" => break,
-            _ if depth == 0 && matches!(token, TokenTree::Ident(_)) => path.push(token.to_string()),
+        match token {
+            TokenTree::Punct(mark) if mark.as_char() == '<' => depth += 1,
+            TokenTree::Punct(mark) if mark.as_char() == '>' => depth -= 1,
+            TokenTree::Ident(word) if word == "for" => return Vec::new(),
+            TokenTree::Ident(word) if word == "where" => break,
+            TokenTree::Ident(word) if depth == 0 => path.push(word.to_string()),
             _ => {}
         }
     }
-    let body: Vec<String> = body
-        .stream()
-        .into_iter()
-        .map(|token| token.to_string())
-        .collect();
-    let names = body.windows(2).filter(|pair| pair[0] == "fn");
-    names.map(|pair| (path.clone(), pair[1].clone())).collect()
+    let body: Vec<TokenTree> = body.stream().into_iter().collect();
+    let name = |pair: &[TokenTree]| match pair {
+        [TokenTree::Ident(kind), TokenTree::Ident(name)] if kind == "fn" => Some(name.to_string()),
+        _ => None,
+    };
+    let names = body.windows(2).filter_map(name);
+    names.map(|name| (path.clone(), name)).collect()
 }
 
 /// How many tokens the first item has: it ends with a semicolon or a body in braces.
@@ -296,10 +301,9 @@ fn item_len(tokens: &[TokenTree]) -> usize {
     let mut has_braces = false;
     let end = tokens.iter().position(|token| {
         // Braces within an import or a value are no body.
-        has_braces |= is_mark(token, '=') || token.to_string() == "use";
-        let body =
-            matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
-        is_mark(token, ';') || (body && !has_braces)
+        has_braces |= is_mark(token, '=');
+        has_braces |= matches!(token, TokenTree::Ident(word) if word == "use");
+        is_mark(token, ';') || (is_body(token) && !has_braces)
     });
     end.map_or(tokens.len(), |end| end + 1)
 }

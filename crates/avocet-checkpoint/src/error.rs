@@ -173,3 +173,6 @@ impl CheckpointError {
         }
     }
 }
+
+/// Result of what a model's files can spoil.
+pub(crate) type Result<T, E = CheckpointError> = std::result::Result<T, E>;

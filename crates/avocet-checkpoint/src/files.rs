@@ -1,10 +1,10 @@
 //! A model's files, opened: its shape, its tensors and how they make its parameters, its interface.
 
-use crate::error::CheckpointError;
+use crate::error::{CheckpointError, Result};
 use crate::families;
 use crate::interface::{Interface, Speech};
-use crate::parameters::{self, Account, Adapter, Copied, Recipes, Tuned};
-use crate::tensors::{Store, StoredTensor};
+use crate::parameters::{Account, Adapter, StoredParameters};
+use crate::tensors::StoredTensor;
 use avocet_config::ModelConfig;
 use avocet_media::ImageProcessor;
 use avocet_model::{Builder, parameter_shapes};
@@ -13,7 +13,6 @@ use candle_core::{Shape, Tensor};
 use candle_nn::Init;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// Differences named before the rest is only counted.
 pub(crate) const MOST_NAMED: usize = 20;
@@ -23,15 +22,12 @@ pub(crate) const MOST_NAMED: usize = 20;
 pub struct ModelFiles {
     /// Where it is, for messages.
     pub(crate) path: PathBuf,
+    /// The file or folder that holds the weights, for messages.
     pub(crate) weights: PathBuf,
     pub(crate) family: &'static str,
     pub(crate) config: ModelConfig,
-    pub(crate) store: Arc<Store>,
-    pub(crate) recipes: Arc<Recipes>,
     pub(crate) interface: Interface,
-    pub(crate) copied: Copied,
-    /// What training changed, if the folder is an adapter.
-    pub(crate) tuned: Option<Arc<Tuned>>,
+    pub(crate) stored: StoredParameters,
 }
 
 impl ModelFiles {
@@ -42,7 +38,7 @@ impl ModelFiles {
 
     /// What was trained of the model, if its folder is an adapter.
     pub fn adapter(&self) -> Option<&Adapter> {
-        self.tuned.as_ref().map(|tuned| &tuned.adapter)
+        self.stored.tuned.as_ref().map(|tuned| &tuned.adapter)
     }
 
     /// What family the model is of, as people call it.
@@ -59,7 +55,7 @@ impl ModelFiles {
     ///
     /// Errors if there is no such field or it cannot have the value. Whether the stored tensors
     /// still fit is checked when the network is built.
-    pub fn set(&mut self, assignment: &str) -> Result<(), CheckpointError> {
+    pub fn set(&mut self, assignment: &str) -> Result<()> {
         let refuse = |reason: String| CheckpointError::Setting {
             assignment: assignment.to_owned(),
             reason,
@@ -96,14 +92,14 @@ impl ModelFiles {
     }
 
     /// How the model is spoken to: its tokenizer, read and checked, and its prompts.
-    pub fn language(&self) -> Result<Language, CheckpointError> {
+    pub fn language(&self) -> Result<Language> {
         self.interface.speech.language()
     }
 
     /// The bytes of `tokenizer.json`, if the tokenizer is one of our own.
     ///
     /// Errors if it is a public model's: our training and prompts need tokens that it lacks.
-    pub fn tokenizer_bytes(&self) -> Result<&[u8], CheckpointError> {
+    pub fn tokenizer_bytes(&self) -> Result<&[u8]> {
         match &self.interface.speech {
             Speech::Own { bytes, .. } => Ok(bytes),
             Speech::Hub(_) | Speech::Gguf(_) | Speech::Seeing { .. } => {
@@ -117,55 +113,36 @@ impl ModelFiles {
 
     /// Every stored tensor, sorted by name.
     pub fn tensors(&self) -> impl Iterator<Item = &StoredTensor> {
-        self.store.tensors()
+        self.stored.store.tensors()
     }
 
     /// Bytes of the files that hold the weights.
     pub fn weight_bytes(&self) -> usize {
-        self.store.num_bytes()
+        self.stored.store.num_bytes()
     }
 
     /// Every difference between the stored tensors and the parameters of the configured model, in
     /// words: missing ones, unused ones, and ones of another shape.
-    pub fn differences(&self) -> Result<Vec<String>, CheckpointError> {
+    pub fn differences(&self) -> Result<Vec<String>> {
         let found = self.account()?.differences.into_iter();
         Ok(found.map(|difference| difference.words).collect())
     }
 
     /// How the stored tensors serve the parameters of the configured model.
-    pub(crate) fn account(&self) -> Result<Account, CheckpointError> {
+    pub(crate) fn account(&self) -> Result<Account> {
         let wanted = parameter_shapes(&self.config)?;
-        let (store, recipes) = (&self.store, &self.recipes);
-        Ok(parameters::account(
-            store,
-            recipes,
-            &wanted,
-            families::is_ignored,
-        ))
-    }
-
-    pub(crate) fn store(&self) -> &Store {
-        &self.store
-    }
-
-    pub(crate) fn recipes(&self) -> &Recipes {
-        &self.recipes
-    }
-
-    /// The file or folder that holds the weights, for messages.
-    pub(crate) fn weights_path(&self) -> &Path {
-        &self.weights
+        Ok(self.stored.account(&wanted, families::is_ignored))
     }
 
     /// Whether the large matrix of this name is computed with where it lies in the files; those of
     /// our own small models are copied to memory.
     pub fn is_mapped(&self, name: &str) -> bool {
-        !self.copied.has(name)
+        !self.stored.copied.has(name)
     }
 
     /// Errors, naming each difference with both shapes, unless the stored tensors are exactly
     /// those of the configured model: none missing, none unused, none of another shape.
-    pub fn check(&self) -> Result<(), CheckpointError> {
+    pub fn check(&self) -> Result<()> {
         let mut found = self.differences()?;
         let more = found.len().saturating_sub(MOST_NAMED);
         found.truncate(MOST_NAMED);
@@ -185,22 +162,16 @@ impl ModelFiles {
     /// form in which they are stored; those of our own are copied, BF16 as it is.
     ///
     /// Errors as [`ModelFiles::check`] does, before anything is copied.
-    pub fn builder(&self) -> Result<Builder, CheckpointError> {
+    pub fn builder(&self) -> Result<Builder> {
         self.check()?;
-        let (store, recipes) = (Arc::clone(&self.store), Arc::clone(&self.recipes));
-        Ok(parameters::builder(
-            store,
-            recipes,
-            self.copied.clone(),
-            self.tuned.clone(),
-        ))
+        Ok(Builder::new(self.stored.clone()))
     }
 
     /// Every parameter of the model by our own name, copied to F32: what is needed to write the
     /// model anew.
     ///
     /// Errors as [`ModelFiles::check`] does, before anything is copied.
-    pub fn parameters(&self) -> Result<BTreeMap<String, Tensor>, CheckpointError> {
+    pub fn parameters(&self) -> Result<BTreeMap<String, Tensor>> {
         let builder = self.builder()?;
         let shapes = parameter_shapes(&self.config)?;
         let tensor = |(name, shape): (String, Shape)| {

@@ -1,14 +1,26 @@
 //! A tiny model for this crate's tests.
 
+use crate::{WeightFormat, save};
 use avocet_text::train_bpe;
 use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
+use tempfile::TempDir;
 
 /// What a model folder is saved from.
 pub(crate) struct Model {
     pub config: String,
     pub tokenizer: Vec<u8>,
     pub tensors: BTreeMap<String, Tensor>,
+}
+
+impl Model {
+    /// A folder of its files.
+    pub fn saved(&self, format: WeightFormat) -> TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (config, tokenizer, tensors) = (&self.config, &self.tokenizer, &self.tensors);
+        save(folder.path(), config, tokenizer, tensors, format).expect("it is a model");
+        folder
+    }
 }
 
 /// The preset `tiny` with numbers that are no round ones.

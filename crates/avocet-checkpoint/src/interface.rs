@@ -1,7 +1,7 @@
 //! How a model is spoken to and shown pictures, as its files say: tokenizer, prompt form, the tokens
 //! that end an answer or may never be one, and what becomes of a picture.
 
-use crate::error::CheckpointError;
+use crate::error::{CheckpointError, Result};
 use crate::formats::gguf::Metadata;
 use crate::io;
 use crate::layout::{
@@ -16,8 +16,6 @@ use avocet_text::{
 };
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
-
-type Result<T> = std::result::Result<T, CheckpointError>;
 
 /// How a model is spoken to and shown pictures.
 pub(crate) struct Interface {
@@ -62,6 +60,15 @@ pub(crate) struct HubSpeech {
 }
 
 impl Speech {
+    /// That of the public model in `folder`, whose configuration says that `stops` end an answer.
+    pub fn hub(folder: &Path, manner: Manner, stops: Vec<u32>) -> Self {
+        Self::Hub(HubSpeech {
+            folder: folder.to_owned(),
+            manner,
+            stops,
+        })
+    }
+
     /// Reads what is described.
     ///
     /// Errors name the file, and the field in it.
@@ -87,7 +94,7 @@ fn wrong(path: &Path) -> impl Fn(TokenizerError) -> CheckpointError {
 }
 
 /// Appends the token that stands for an image, called as people mark images, if there is one.
-fn see(tokenizer: &mut Tokenizer, image: Option<u32>) -> std::result::Result<(), TokenizerError> {
+fn see(tokenizer: &mut Tokenizer, image: Option<u32>) -> Result<(), TokenizerError> {
     match image {
         Some(id) => tokenizer.append(IMAGE_MARKER, id),
         None => Ok(()),
@@ -117,14 +124,6 @@ fn settings(folder: &Path) -> Result<TokenizerConfig> {
 }
 
 impl HubSpeech {
-    pub fn new(folder: &Path, manner: Manner, stops: Vec<u32>) -> Self {
-        Self {
-            folder: folder.to_owned(),
-            manner,
-            stops,
-        }
-    }
-
     fn language(&self, image: Option<u32>) -> Result<Language> {
         let path = self.folder.join(TOKENIZER);
         let bytes = io::read(&path, MAX_TOKENIZER)?;

@@ -18,29 +18,22 @@
 //! `formats`; `tensors`, `parameters`; `interface`, `families`; `files`, `composite`, `open`;
 //! `writers`, `doctor`. `reference` finds the folder to begin with.
 
-mod error;
-mod layout;
-
-mod formats;
-mod io;
-
-mod parameters;
-mod tensors;
-
-mod families;
-mod interface;
-
 mod composite;
-mod files;
-mod open;
-
 pub mod doctor;
-mod writers;
-
-mod reference;
-
+mod error;
+mod families;
+mod files;
 #[cfg(test)]
 mod fixture;
+mod formats;
+mod interface;
+mod io;
+mod layout;
+mod open;
+mod parameters;
+mod reference;
+mod tensors;
+mod writers;
 
 pub use composite::{VisionFiles, VisionShape};
 pub use error::CheckpointError;

@@ -2,7 +2,7 @@
 //! adapter over one of those; a GGUF file; the files that a binary carries.
 
 use crate::composite::{DEEPEST, PartList, VisionFiles, adapted, composite};
-use crate::error::CheckpointError;
+use crate::error::{CheckpointError, Result};
 use crate::families;
 use crate::files::{ModelFiles, native};
 use crate::formats::gguf::Gguf;
@@ -12,15 +12,12 @@ use crate::io::{Bytes, read};
 use crate::layout::{
     ADAPTER, CONFIG, MAX_CONFIG, MAX_TOKENIZER, PARTS, QUANTISED, TOKENIZER, WEIGHTS,
 };
-use crate::parameters::{Adapter, Copied, Recipe};
+use crate::parameters::{Adapter, Copied, Recipe, StoredParameters};
 use crate::tensors::Store;
 use avocet_config::ModelConfig;
 use avocet_model::parameter_shapes;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-type Result<T> = std::result::Result<T, CheckpointError>;
 
 /// What our own models of up to this many bytes are copied to memory for: it is faster to compute
 /// with than a map, and they were trained here.
@@ -120,13 +117,11 @@ fn open_vision(path: &Path, depth: usize) -> Result<VisionFiles> {
 
 /// Errors if what `list` says is part of too many others.
 fn check_depth(list: &Path, depth: usize) -> Result<()> {
-    match depth < DEEPEST {
-        true => Ok(()),
-        false => Err(CheckpointError::parts(
-            list,
-            format!("is a part of a part, more than {DEEPEST} deep"),
-        )),
+    if depth < DEEPEST {
+        return Ok(());
     }
+    let reason = format!("is a part of a part, more than {DEEPEST} deep");
+    Err(CheckpointError::parts(list, reason))
 }
 
 /// A model of our own.
@@ -139,11 +134,11 @@ fn own(path: PathBuf, config: ModelConfig, store: Store, speech: Speech) -> Resu
         path,
         family: "avocet",
         interface: Interface { processor, speech },
-        copied: Copied::all(store.num_bytes() <= COPIED && !store.has_gguf()),
-        tuned: None,
+        stored: StoredParameters {
+            copied: Copied::all(store.num_bytes() <= COPIED && !store.has_gguf()),
+            ..StoredParameters::new(store, recipes.collect())
+        },
         config,
-        recipes: Arc::new(recipes.collect()),
-        store: Arc::new(store),
     })
 }
 
@@ -169,12 +164,9 @@ fn public(path: &Path) -> Result<ModelFiles> {
         path: path.to_owned(),
         weights: path.to_owned(),
         family: family.name,
-        recipes: Arc::new(recipes),
         config: family.config,
-        store: Arc::new(family.store),
+        stored: StoredParameters::new(family.store, recipes),
         interface: family.interface,
-        copied: Copied::default(),
-        tuned: None,
     })
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use avocet_fetch::HubId;
 
-use crate::error::CheckpointError;
+use crate::error::{CheckpointError, Result};
 
 /// The name of the model that is part of the binary.
 const EMBEDDED: &str = "mini";
@@ -26,7 +26,7 @@ pub enum Reference {
 /// id such as `owner/name@revision`.
 ///
 /// Errors, with what could be written instead, for anything else.
-pub fn resolve(reference: &str) -> Result<Reference, CheckpointError> {
+pub fn resolve(reference: &str) -> Result<Reference> {
     let path = Path::new(reference);
     let refuse = |reason: &str| {
         Err(CheckpointError::Reference {

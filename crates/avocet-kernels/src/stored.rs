@@ -7,6 +7,8 @@ mod blocks;
 mod format;
 mod left;
 mod matrix;
+#[cfg(target_arch = "x86_64")]
+mod order;
 mod product;
 #[cfg(target_arch = "x86_64")]
 mod wide;

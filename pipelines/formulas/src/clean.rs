@@ -4,7 +4,7 @@
 use ratex_font::get_math_symbol;
 use ratex_font::symbols::{Group, SymbolInfo};
 
-use crate::normal::negated;
+use crate::negated::negated;
 use crate::tokens::{Source, Token, print, read};
 
 mod columns;

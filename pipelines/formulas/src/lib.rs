@@ -21,6 +21,7 @@ mod katex;
 mod kinds;
 mod lettering;
 mod macros;
+mod negated;
 mod normal;
 mod page;
 mod paint;

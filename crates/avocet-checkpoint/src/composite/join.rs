@@ -1,23 +1,19 @@
 //! Tensors and recipes of several models, joined to those of one.
 
 use super::vision::VisionFiles;
-use crate::error::CheckpointError;
+use crate::error::Result;
 use crate::files::ModelFiles;
 use crate::interface::{Interface, Speech};
 use crate::layout::WEIGHTS;
-use crate::parameters::{Copied, Recipe, Recipes};
+use crate::parameters::{Copied, Recipe, Recipes, StoredParameters, Wanted, wanted};
 use crate::tensors::Store;
 use avocet_config::ModelConfig;
-use avocet_kernels::Weight;
-use avocet_model::parameter_shapes;
-use avocet_model::{Avocet, Builder, Parameters, seeded};
-use candle_core::{DType, Device, Result as CandleResult, Shape, Tensor};
+use avocet_model::{parameter_shapes, seeded};
+use candle_core::{Shape, Tensor};
 use candle_nn::Init;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-
-type Result<T> = std::result::Result<T, CheckpointError>;
+use std::sync::Arc;
 
 /// How names of a part's tensors begin in the joined store, so that none are the same.
 const DECODER: &str = "decoder/";
@@ -27,101 +23,61 @@ const NEW: &str = "new/";
 /// The row behind a public decoder's embedding table that stands for an image.
 const IMAGE_ROW: &str = "image_row";
 
-/// A model joined of parts, before what is new.
-pub(crate) struct Joined {
-    files: ModelFiles,
-    store: Store,
+/// The whole model, with the tensors that no part has.
+pub(super) fn with_new(mut joined: ModelFiles, new: Store) -> ModelFiles {
+    let store = Arc::get_mut(&mut joined.stored.store).expect("nobody else holds what was joined");
+    store.join(new, |name| Some(format!("{NEW}{name}")));
+    joined
 }
 
-impl Joined {
-    /// The whole model, with the tensors that no part has.
-    pub fn with(mut self, new: Store) -> ModelFiles {
-        self.store.join(new, |name| Some(format!("{NEW}{name}")));
-        self.files.store = Arc::new(self.store);
-        self.files
-    }
-
-    /// The whole model's shape.
-    pub fn config(&self) -> &ModelConfig {
-        &self.files.config
-    }
-
-    /// Values for every tensor that no part has, drawn by the rules of the network; `change` may
-    /// have another rule for a name.
-    pub fn draw(
-        &self,
-        seed: u64,
-        change: fn(&str, Init) -> Init,
-    ) -> Result<BTreeMap<String, Tensor>> {
-        let drawn = Arc::default();
-        let source = Drawing {
-            recipes: Arc::clone(&self.files.recipes),
-            seed,
-            change,
-            drawn: Arc::clone(&drawn),
-        };
-        Avocet::new(&self.files.config, Builder::new(source))?;
-        let mut drawn = drawn.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(std::mem::take(&mut *drawn))
-    }
-}
-
-/// Draws what is new and hands out one number, broadcast, for all else.
-struct Drawing {
-    recipes: Arc<Recipes>,
+/// Values for every tensor that no part has, drawn by the rules of the network; `change` may have
+/// another rule for a name.
+pub(crate) fn draw(
+    joined: &ModelFiles,
     seed: u64,
     change: fn(&str, Init) -> Init,
-    drawn: Arc<Mutex<BTreeMap<String, Tensor>>>,
-}
-
-impl Parameters for Drawing {
-    fn tensor(&self, name: &str, shape: Shape, init: Init) -> CandleResult<Tensor> {
-        let new = self.recipes.get(name).and_then(|recipe| {
-            let mut tensors = recipe.terms.iter().map(|term| term.tensor.as_str());
-            tensors.find_map(|tensor| tensor.strip_prefix(NEW))
-        });
-        if let Some(new) = new {
-            // Beside the rows of a part, one row is new.
-            let own = match (new == name, shape.dims()) {
-                (false, [_, width]) => Shape::from((1, *width)),
-                _ => shape.clone(),
-            };
-            let value = seeded(&own, (self.change)(name, init), self.seed, new)?;
-            let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
-            drawn.insert(new.to_owned(), value);
-        }
-        Tensor::zeros(1, DType::F32, &Device::Cpu)?.broadcast_as(shape)
+) -> Result<BTreeMap<String, Tensor>> {
+    let mut drawn = BTreeMap::new();
+    for Wanted {
+        name, shape, init, ..
+    } in wanted(&joined.config)?
+    {
+        let recipe = joined.stored.recipes.get(&name);
+        let mut terms = recipe.into_iter().flat_map(|recipe| &recipe.terms);
+        let Some(new) = terms.find_map(|term| term.tensor.strip_prefix(NEW)) else {
+            continue;
+        };
+        // Beside the rows of a part, one row is new.
+        let own = match (new == name, shape.dims()) {
+            (false, [_, width]) => Shape::from((1, *width)),
+            _ => shape,
+        };
+        let value = seeded(&own, change(&name, init), seed, new)?;
+        drawn.insert(new.to_owned(), value);
     }
-
-    fn matrix(&self, name: &str, shape: Shape, init: Init) -> CandleResult<Weight> {
-        Ok(self.tensor(name, shape, init)?.into())
-    }
+    Ok(drawn)
 }
 
 fn new(name: &str) -> Recipe {
     Recipe::same(name).below(NEW)
 }
 
-/// What a part's files hold, taken over: nobody else holds files that were just opened.
-fn own(part: Arc<Store>, path: &Path) -> Result<Store> {
-    Arc::into_inner(part).ok_or_else(|| CheckpointError::parts(path, "is in use"))
-}
-
-/// A decoder with the vision tower of another model; its resampler is that model's, or new.
+/// A decoder with the vision tower of another model, before what is new; its resampler is that
+/// model's, or new.
 pub(crate) fn grafted(
     folder: &Path,
     config: &ModelConfig,
     decoder: ModelFiles,
     vision: VisionFiles,
     new_resampler: bool,
-) -> Result<Joined> {
+) -> Result<ModelFiles> {
     let image = image_token(&decoder);
     let of = |recipes: &Recipes, name: &str, prefix: &str| {
         recipes.get(name).map(|recipe| recipe.below(prefix))
     };
     let mut recipes = Recipes::new();
     for name in parameter_shapes(config)?.into_keys() {
-        let of_decoder = |name: &str| of(&decoder.recipes, name, DECODER);
+        let of_decoder = |name: &str| of(&decoder.stored.recipes, name, DECODER);
         let recipe = match name.as_str() {
             "decoder.embedding" if image.is_some() => {
                 of_decoder(&name).map(|rows| rows.above(new(IMAGE_ROW)))
@@ -131,18 +87,18 @@ pub(crate) fn grafted(
                 of_decoder("decoder.embedding")
             }
             name if name.starts_with("decoder.") => of_decoder(name),
-            name if name.starts_with("vision.") => of(&vision.recipes, name, VISION),
+            name if name.starts_with("vision.") => of(&vision.stored.recipes, name, VISION),
             name if name.starts_with("resampler.") && !new_resampler => {
-                of(&vision.recipes, name, VISION)
+                of(&vision.stored.recipes, name, VISION)
             }
             name => Some(new(name)),
         };
         recipes.extend(recipe.map(|recipe| (name, recipe)));
     }
     let mut copied = vec!["cross_attention."];
-    copied.extend(decoder.copied.has("decoder.").then_some("decoder."));
-    copied.extend(vision.copied.has("vision.").then_some("vision."));
-    let resampled = new_resampler || vision.copied.has("resampler.");
+    copied.extend(decoder.stored.copied.has("decoder.").then_some("decoder."));
+    copied.extend(vision.stored.copied.has("vision.").then_some("vision."));
+    let resampled = new_resampler || vision.stored.copied.has("resampler.");
     copied.extend(resampled.then_some("resampler."));
     let text = decoder.interface.speech;
     let speech = match image {
@@ -153,28 +109,25 @@ pub(crate) fn grafted(
         None => text,
     };
     let mut store = Store::empty();
-    store.join(own(decoder.store, &decoder.path)?, |name| {
+    store.join(decoder.stored.into_store(&decoder.path)?, |name| {
         Some(format!("{DECODER}{name}"))
     });
-    store.join(own(vision.store, &vision.path)?, |name| {
+    store.join(vision.stored.into_store(&vision.path)?, |name| {
         Some(format!("{VISION}{name}"))
     });
-    Ok(Joined {
-        files: ModelFiles {
-            path: folder.to_owned(),
-            weights: folder.join(WEIGHTS),
-            family: "grafted",
-            config: config.clone(),
-            store: Arc::new(Store::empty()),
-            recipes: Arc::new(recipes),
-            interface: Interface {
-                processor: Some(vision.processor),
-                speech,
-            },
+    Ok(ModelFiles {
+        path: folder.to_owned(),
+        weights: folder.join(WEIGHTS),
+        family: "grafted",
+        config: config.clone(),
+        stored: StoredParameters {
             copied: Copied(copied),
-            tuned: None,
+            ..StoredParameters::new(store, recipes)
         },
-        store,
+        interface: Interface {
+            processor: Some(vision.processor),
+            speech,
+        },
     })
 }
 
@@ -185,12 +138,16 @@ pub(super) fn image_token(decoder: &ModelFiles) -> Option<u32> {
     (!matches!(decoder.interface.speech, Speech::Own { .. })).then_some(rows)
 }
 
-/// A dense decoder whose every expert is the dense block.
-pub(crate) fn upcycled(folder: &Path, config: &ModelConfig, decoder: ModelFiles) -> Result<Joined> {
+/// A dense decoder whose every expert is the dense block, before what is new.
+pub(crate) fn upcycled(
+    folder: &Path,
+    config: &ModelConfig,
+    decoder: ModelFiles,
+) -> Result<ModelFiles> {
     let experts = config.decoder.moe.as_ref().map_or(0, |moe| moe.num_experts);
     let mut recipes = Recipes::new();
     for name in parameter_shapes(config)?.into_keys() {
-        let of_decoder = |name: &str| decoder.recipes.get(name).map(|r| r.below(DECODER));
+        let of_decoder = |name: &str| decoder.stored.recipes.get(name).map(|r| r.below(DECODER));
         let recipe = match name.as_str() {
             name if !name.starts_with("decoder.layers.") => of_decoder(name),
             name if name.contains(".moe.router.") => Some(new(name)),
@@ -202,22 +159,20 @@ pub(crate) fn upcycled(folder: &Path, config: &ModelConfig, decoder: ModelFiles)
         };
         recipes.extend(recipe.map(|recipe| (name, recipe)));
     }
+    let copied = decoder.stored.copied.clone();
     let mut store = Store::empty();
-    store.join(own(decoder.store, &decoder.path)?, |name| {
+    store.join(decoder.stored.into_store(&decoder.path)?, |name| {
         Some(format!("{DECODER}{name}"))
     });
-    Ok(Joined {
-        files: ModelFiles {
-            path: folder.to_owned(),
-            weights: folder.join(WEIGHTS),
-            family: "upcycled",
-            config: config.clone(),
-            store: Arc::new(Store::empty()),
-            recipes: Arc::new(recipes),
-            interface: decoder.interface,
-            copied: decoder.copied,
-            tuned: None,
+    Ok(ModelFiles {
+        path: folder.to_owned(),
+        weights: folder.join(WEIGHTS),
+        family: "upcycled",
+        config: config.clone(),
+        stored: StoredParameters {
+            copied,
+            ..StoredParameters::new(store, recipes)
         },
-        store,
+        interface: decoder.interface,
     })
 }

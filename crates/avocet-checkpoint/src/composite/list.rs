@@ -1,12 +1,10 @@
 //! `parts.toml`, which says what a model is made of.
 
-use crate::error::CheckpointError;
+use crate::error::{CheckpointError, Result};
 use crate::io;
 use crate::layout::{MAX_PARTS, PARTS};
 use serde::{Deserialize, Serialize};
 use std::path::{Component, Path, PathBuf};
-
-type Result<T> = std::result::Result<T, CheckpointError>;
 
 /// How deep parts may have parts.
 pub(crate) const DEEPEST: usize = 4;

@@ -11,7 +11,7 @@ mod list;
 mod shape;
 mod vision;
 
-use crate::error::CheckpointError;
+use crate::error::{CheckpointError, Result};
 use crate::files::ModelFiles;
 use crate::layout::PARTS;
 use crate::tensors::Store;
@@ -19,7 +19,7 @@ use avocet_config::ModelConfig;
 use std::path::Path;
 
 pub(crate) use adapted::adapted;
-pub(crate) use join::{Joined, grafted, upcycled};
+pub(crate) use join::{draw, grafted, upcycled};
 pub(crate) use list::{DEEPEST, Kind, PartList};
 pub(crate) use shape::{grafted_shape, mixture};
 pub use vision::{VisionFiles, VisionShape};
@@ -34,7 +34,7 @@ pub(crate) fn composite(
     new: Store,
     decoder: ModelFiles,
     vision: Option<VisionFiles>,
-) -> Result<ModelFiles, CheckpointError> {
+) -> Result<ModelFiles> {
     let (joined, wanted) = match vision {
         Some(vision) => {
             let wanted = grafted_shape(&decoder, &vision, config.clone())?;
@@ -55,5 +55,5 @@ pub(crate) fn composite(
         let reason = format!("{field} of config.toml is not that of the parts");
         return Err(CheckpointError::parts(&folder.join(PARTS), reason));
     }
-    Ok(joined.with(new))
+    Ok(join::with_new(joined, new))
 }

@@ -2,11 +2,9 @@
 
 use super::join::image_token;
 use super::vision::{VisionFiles, VisionShape};
-use crate::error::CheckpointError;
+use crate::error::{CheckpointError, Result};
 use crate::files::ModelFiles;
 use avocet_config::{FeedForwardKind, ModelConfig, MoeConfig};
-
-type Result<T> = std::result::Result<T, CheckpointError>;
 
 /// The shape of the whole: `asked`, with the decoder and the vision tower that the parts make.
 ///

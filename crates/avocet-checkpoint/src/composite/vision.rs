@@ -1,9 +1,9 @@
 //! A vision tower by itself, with its resampler if it has one.
 
-use crate::error::CheckpointError;
+use crate::error::{CheckpointError, Result};
 use crate::families;
 use crate::files::ModelFiles;
-use crate::parameters::{self, Copied, Numbers, Recipe, Recipes};
+use crate::parameters::{Numbers, Recipe, Recipes, StoredParameters};
 use crate::tensors::Store;
 use avocet_config::{ClipConfig, ResamplerConfig, TiledVisionConfig, VisionConfig};
 use avocet_media::ImageProcessor;
@@ -11,9 +11,6 @@ use avocet_model::{Builder, encoder_shapes, parameter_shapes};
 use candle_core::Shape;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-type Result<T> = std::result::Result<T, CheckpointError>;
 
 /// The shape of a vision tower.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,9 +29,7 @@ pub struct VisionFiles {
     pub(super) shape: VisionShape,
     resampler: Option<ResamplerConfig>,
     pub(super) processor: ImageProcessor,
-    pub(super) store: Arc<Store>,
-    pub(super) recipes: Arc<Recipes>,
-    pub(super) copied: Copied,
+    pub(super) stored: StoredParameters,
     wanted: BTreeMap<String, Shape>,
 }
 
@@ -54,9 +49,7 @@ impl VisionFiles {
             shape: VisionShape::Clip(encoder.config),
             resampler: None,
             processor: encoder.processor,
-            store: Arc::new(used(encoder.store, &recipes)),
-            recipes: Arc::new(recipes),
-            copied: Copied::default(),
+            stored: StoredParameters::new(used(encoder.store, &recipes), recipes),
             wanted,
         })
     }
@@ -76,20 +69,20 @@ impl VisionFiles {
         let ours = |name: &str| name.starts_with("vision.") || name.starts_with("resampler.");
         let mut wanted = parameter_shapes(&config)?;
         wanted.retain(|name, _| ours(name));
-        let recipes = files.recipes.iter().filter(|(name, _)| ours(name));
+        let recipes = files.stored.recipes.iter().filter(|(name, _)| ours(name));
         let recipes = recipes.map(|(name, recipe)| (name.clone(), recipe.clone()));
         let recipes: Recipes = recipes.collect();
-        let Some(store) = Arc::into_inner(files.store) else {
-            return Err(CheckpointError::parts(&files.path, "is in use"));
-        };
+        let copied = files.stored.copied.clone();
+        let store = used(files.stored.into_store(&files.path)?, &recipes);
         Ok(Self {
             path: files.path,
             shape,
             resampler: config.resampler,
             processor,
-            store: Arc::new(used(store, &recipes)),
-            recipes: Arc::new(recipes),
-            copied: files.copied,
+            stored: StoredParameters {
+                copied,
+                ..StoredParameters::new(store, recipes)
+            },
             wanted,
         })
     }
@@ -113,7 +106,7 @@ impl VisionFiles {
     ///
     /// Errors if a tensor is missing or of another shape.
     pub fn builder(&self) -> Result<Builder> {
-        let account = parameters::account(&self.store, &self.recipes, &self.wanted, |_| true);
+        let account = self.stored.account(&self.wanted, |_| true);
         if !account.differences.is_empty() {
             let found = account.differences.into_iter();
             let words: Vec<String> = found.map(|difference| difference.words).collect();
@@ -122,13 +115,7 @@ impl VisionFiles {
                 differences: words.join("; "),
             });
         }
-        let (store, recipes) = (Arc::clone(&self.store), Arc::clone(&self.recipes));
-        Ok(parameters::builder(
-            store,
-            recipes,
-            self.copied.clone(),
-            None,
-        ))
+        Ok(Builder::new(self.stored.clone()))
     }
 }
 

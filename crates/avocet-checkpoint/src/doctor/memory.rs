@@ -2,7 +2,7 @@
 
 use super::available::available_bytes;
 use super::verdict::{Use, Verdict};
-use crate::error::CheckpointError;
+use crate::error::Result;
 use crate::files::ModelFiles;
 use crate::parameters::{Recipe, cols, wanted};
 use crate::tensors::NumberType;
@@ -92,7 +92,7 @@ pub fn size(bytes: u64) -> String {
 /// What using `files` for `use_for` needs of memory; no weight is read.
 ///
 /// Errors if the configuration makes no model.
-pub fn memory(files: &ModelFiles, use_for: Use) -> Result<Memory, CheckpointError> {
+pub fn memory(files: &ModelFiles, use_for: Use) -> Result<Memory> {
     let config = files.config();
     let (mapped_bytes, copied_bytes) = weights(files)?;
     let picture_rows = picture_rows(config);
@@ -117,12 +117,12 @@ fn product(factors: &[u64]) -> u64 {
 }
 
 /// Bytes of weights that are mapped, and copied.
-fn weights(files: &ModelFiles) -> Result<(u64, u64), CheckpointError> {
+fn weights(files: &ModelFiles) -> Result<(u64, u64)> {
     let (mut mapped, mut copied) = (0u64, 0u64);
     for wanted in wanted(files.config())? {
         let (name, shape) = (wanted.name.as_str(), &wanted.shape);
         let whole = product(&[shape.elem_count() as u64, F32]);
-        let recipe = files.recipes().get(name);
+        let recipe = files.stored.recipes.get(name);
         let (in_place, anew) = match recipe.filter(|_| !wanted.sensitive) {
             Some(recipe) if files.is_mapped(name) => matrix(files, recipe, shape),
             Some(recipe) => (0, kept(files, recipe, name, whole)),
@@ -138,13 +138,13 @@ fn weights(files: &ModelFiles) -> Result<(u64, u64), CheckpointError> {
 fn matrix(files: &ModelFiles, recipe: &Recipe, shape: &Shape) -> (u64, u64) {
     let (mut mapped, mut copied) = (0u64, 0u64);
     for term in &recipe.terms {
-        let Some(stored) = files.store().get(&term.tensor) else {
+        let Some(stored) = files.stored.store.get(&term.tensor) else {
             continue;
         };
         let cols = cols(shape);
         let ranges = term.rows(&stored.shape, shape.rank(), cols);
         for rows in ranges.unwrap_or_default() {
-            if files.store().lies_usable(&term.tensor) {
+            if files.stored.store.lies_usable(&term.tensor) {
                 let elements = product(&[rows.len() as u64, cols as u64]);
                 mapped = mapped.saturating_add(stored.dtype.num_bytes(elements));
             } else {
@@ -159,7 +159,7 @@ fn matrix(files: &ModelFiles, recipe: &Recipe, shape: &Shape) -> (u64, u64) {
 
 /// Bytes of a copied matrix: BF16 stays as it is.
 fn kept(files: &ModelFiles, recipe: &Recipe, name: &str, whole: u64) -> u64 {
-    let stored = files.store().get(name).map(|tensor| tensor.dtype);
+    let stored = files.stored.store.get(name).map(|tensor| tensor.dtype);
     let is_bf16 = stored.and_then(NumberType::format) == Some(avocet_kernels::StoredFormat::Bf16);
     match is_bf16 && *recipe == Recipe::same(name) {
         true => whole / 2,

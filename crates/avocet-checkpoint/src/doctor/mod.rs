@@ -11,7 +11,7 @@ mod prompts;
 mod tests;
 mod verdict;
 
-use crate::error::CheckpointError;
+use crate::error::Result;
 use crate::files::{MOST_NAMED, ModelFiles};
 use crate::parameters::DifferenceKind;
 use avocet_model::{Avocet, ParameterCount};
@@ -85,7 +85,7 @@ pub struct Parameters {
 /// the report.
 ///
 /// Errors if the configuration makes no model at all.
-pub fn examine(files: &ModelFiles, use_for: Use) -> Result<Report, CheckpointError> {
+pub fn examine(files: &ModelFiles, use_for: Use) -> Result<Report> {
     let tensors = tensors(files)?;
     let counted = ParameterCount::of(files.config())?;
     let memory = memory(files, use_for)?;
@@ -142,14 +142,14 @@ pub fn examine(files: &ModelFiles, use_for: Use) -> Result<Report, CheckpointErr
 }
 
 fn obstacle(files: &ModelFiles, first: &str, count: usize) -> String {
-    let path = files.weights_path();
+    let path = &files.weights;
     match count {
         1 => format!("{path:?}: {first}"),
         _ => format!("{path:?}: {first}, and {} more", count - 1),
     }
 }
 
-fn tensors(files: &ModelFiles) -> Result<Tensors, CheckpointError> {
+fn tensors(files: &ModelFiles) -> Result<Tensors> {
     let account = files.account()?;
     let count = |kind: DifferenceKind| {
         let kinds = account.differences.iter().map(|found| found.kind);
@@ -162,7 +162,7 @@ fn tensors(files: &ModelFiles) -> Result<Tensors, CheckpointError> {
         renamed: account.renamed,
         ignored: account.ignored,
         unused: count(DifferenceKind::Unused),
-        replaced: files.store().num_left_out(),
+        replaced: files.stored.store.num_left_out(),
         missing: count(DifferenceKind::Missing),
         wrong_shape: count(DifferenceKind::WrongShape),
         wrong_type: count(DifferenceKind::WrongType),

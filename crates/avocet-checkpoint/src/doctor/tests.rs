@@ -1,8 +1,8 @@
 //! What must hold of examinations.
 
 use super::*;
+use crate::WeightFormat;
 use crate::fixture::model;
-use crate::{WeightFormat, save};
 use candle_core::{DType, Tensor};
 use std::path::{Path, PathBuf};
 
@@ -95,9 +95,7 @@ fn our_own_small_models_are_copied_as_they_are_stored() {
         (WeightFormat::F32, DType::F32),
         (WeightFormat::Bf16, DType::BF16),
     ] {
-        let folder = tempfile::tempdir().unwrap();
-        let (config, tokenizer) = (&model.config, &model.tokenizer);
-        save(folder.path(), config, tokenizer, &model.tensors, format).unwrap();
+        let folder = model.saved(format);
         let files = ModelFiles::open(folder.path()).unwrap();
         let report = examine(&files, Use::usual(&files)).unwrap();
         let stored: u64 = report.stored_bytes.values().sum();
@@ -145,10 +143,7 @@ fn every_kind_of_problem_is_counted_and_named() {
     model.tensors.insert("stray".into(), first);
     let gone = Tensor::zeros(3, DType::F32, &candle_core::Device::Cpu).unwrap();
     model.tensors.insert("decoder.norm".into(), gone);
-    let folder = tempfile::tempdir().unwrap();
-    let (config, tokenizer) = (&model.config, &model.tokenizer);
-    let format = WeightFormat::F32;
-    save(folder.path(), config, tokenizer, &model.tensors, format).unwrap();
+    let folder = model.saved(WeightFormat::F32);
     let files = ModelFiles::open(folder.path()).unwrap();
     let report = examine(&files, Use::usual(&files)).unwrap();
     let tensors = &report.tensors;

@@ -3,15 +3,13 @@
 use super::fields::Fields;
 use super::names;
 use super::rope::{context, scaling, theta};
-use crate::error::CheckpointError;
+use crate::error::Result;
 use crate::parameters::Section;
 use avocet_config::{
     AttentionConfig, DecoderConfig, FeedForwardKind, MoeConfig, Multipliers, NormKind, QkNorm,
     RopeConfig, Routing,
 };
 use std::collections::BTreeSet;
-
-type Result<T> = std::result::Result<T, CheckpointError>;
 
 /// A decoder's shape, and where its parameters are.
 pub(super) struct DecoderFamily {

@@ -1,10 +1,10 @@
 //! What a family makes of its files.
 
-use crate::error::CheckpointError;
+use crate::error::Result;
 use crate::interface::Interface;
 use crate::parameters::{Numbers, Recipe, Recipes, Section};
 use crate::tensors::Store;
-use avocet_config::ModelConfig;
+use avocet_config::{DecoderConfig, ModelConfig};
 use avocet_model::parameter_shapes;
 
 /// A public model, read but not loaded.
@@ -14,18 +14,35 @@ pub(crate) struct Family {
     pub config: ModelConfig,
     pub store: Store,
     pub names: Vec<Section>,
-    pub numbers: Numbers,
     pub interface: Interface,
 }
 
 impl Family {
     /// The recipes of all parameters; those that no table has a line for are left out.
-    pub fn recipes(&self) -> Result<Recipes, CheckpointError> {
+    pub fn recipes(&self) -> Result<Recipes> {
         let shapes = parameter_shapes(&self.config)?;
+        let decoder = &self.config.decoder;
+        let numbers = Numbers {
+            heads: decoder.num_heads,
+            experts: decoder.moe.as_ref().map_or(0, |moe| moe.num_experts),
+        };
         let recipe = |name: &String| {
-            let recipe = Recipe::find(name, &self.names, self.numbers, &self.store)?;
+            let recipe = Recipe::find(name, &self.names, numbers, &self.store)?;
             Some((name.clone(), recipe))
         };
         Ok(shapes.keys().filter_map(recipe).collect())
+    }
+}
+
+/// The shape of a model that is a decoder alone.
+pub(super) fn decoder_alone(name: String, decoder: DecoderConfig) -> ModelConfig {
+    ModelConfig {
+        name,
+        decoder,
+        cross_attention: None,
+        vision: None,
+        clip: None,
+        tiled_vision: None,
+        resampler: None,
     }
 }

@@ -1,7 +1,7 @@
 //! Fields of a public `config.json`, read one by one: these files carry much that has no meaning
 //! here, and leave out much that has a default.
 
-use crate::error::CheckpointError;
+use crate::error::{CheckpointError, Result};
 use crate::io;
 use crate::layout::MAX_PUBLIC_CONFIG;
 use serde_json::{Map, Value};
@@ -14,8 +14,6 @@ pub(super) struct Fields {
     at: String,
     object: Map<String, Value>,
 }
-
-type Result<T> = std::result::Result<T, CheckpointError>;
 
 /// Most layers of a decoder; the network itself takes no more.
 const MAX_LAYERS: usize = 4096;

@@ -12,22 +12,19 @@
 //! ```
 
 use super::decoders;
-use super::family::Family;
+use super::family::{Family, decoder_alone};
 use super::fields::Fields;
 use super::names;
 use super::vision;
-use crate::error::CheckpointError;
+use crate::error::Result;
 use crate::formats::gguf::Gguf;
-use crate::interface::{HubSpeech, Interface, Manner, Speech};
+use crate::interface::{Interface, Manner, Speech};
 use crate::layout::{PUBLIC_CONFIG, name_of};
-use crate::parameters::Numbers;
 use crate::tensors::Store;
 use avocet_config::{
     CrossAttentionConfig, FeedForwardKind, ModelConfig, NormKind, ResamplerConfig, WithoutImage,
 };
 use std::path::{Component, Path, PathBuf};
-
-type Result<T> = std::result::Result<T, CheckpointError>;
 
 /// The file that a folder of this family is known by.
 pub(super) const SETTINGS: &str = "open_flamingo.json";
@@ -98,27 +95,19 @@ pub(super) fn read(folder: &Path) -> Result<Family> {
         vector_gates: false,
         without_image: WithoutImage::FeedForward,
     };
-    let numbers = Numbers {
-        heads: decoder.num_heads,
-        experts: decoder.moe.as_ref().map_or(0, |moe| moe.num_experts),
-    };
     Ok(Family {
         name: "OpenFlamingo",
         config: ModelConfig {
-            name: name_of(folder),
-            decoder,
             cross_attention: Some(cross),
-            vision: None,
             clip: Some(clip.config),
-            tiled_vision: None,
             resampler: Some(resampler),
+            ..decoder_alone(name_of(folder), decoder)
         },
         store,
         names: [names::FLAMINGO, clip.names, text.names].concat(),
-        numbers,
         interface: Interface {
             processor: Some(clip.processor),
-            speech: Speech::Hub(HubSpeech::new(&lang, Manner::Flamingo, Vec::new())),
+            speech: Speech::hub(&lang, Manner::Flamingo, Vec::new()),
         },
     })
 }

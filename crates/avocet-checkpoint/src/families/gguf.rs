@@ -1,24 +1,21 @@
 //! GGUF files: decoders with their tokenizer, in llama.cpp's names.
 
 use super::decoders::plain;
-use super::family::Family;
+use super::family::{Family, decoder_alone};
 use super::names;
 use super::rope;
-use crate::error::CheckpointError;
+use crate::error::Result;
 use crate::formats::gguf::{Gguf, Metadata, open_all};
 use crate::interface::{GgufSpeech, Interface, Speech};
 use crate::layout::name_of;
-use crate::parameters::Numbers;
 use crate::tensors::Store;
 use avocet_config::{
-    AttentionConfig, DecoderConfig, ModelConfig, MoeConfig, Multipliers, QkNorm, RopeConfig,
-    RopeScaling, Routing,
+    AttentionConfig, DecoderConfig, MoeConfig, Multipliers, QkNorm, RopeConfig, RopeScaling,
+    Routing,
 };
 use candle_core::{DType, Device};
 use std::collections::BTreeMap;
 use std::path::Path;
-
-type Result<T> = std::result::Result<T, CheckpointError>;
 
 /// Context of a file that does not say.
 const UNSAID_CONTEXT: usize = 2048;
@@ -58,24 +55,11 @@ pub(super) fn read(path: &Path) -> Result<Family> {
     }
     let speech = GgufSpeech::read(path, &metadata)?;
     let name = metadata.text("general.name")?;
-    let numbers = Numbers {
-        heads: decoder.num_heads,
-        experts: decoder.moe.as_ref().map_or(0, |moe| moe.num_experts),
-    };
     Ok(Family {
         name: "GGUF",
-        config: ModelConfig {
-            name: name.unwrap_or_else(|| name_of(path)),
-            decoder,
-            cross_attention: None,
-            vision: None,
-            clip: None,
-            tiled_vision: None,
-            resampler: None,
-        },
+        config: decoder_alone(name.unwrap_or_else(|| name_of(path)), decoder),
         store: Store::gguf(path, parts)?,
         names: names::GGUF.to_vec(),
-        numbers,
         interface: Interface {
             processor: None,
             speech: Speech::Gguf(Box::new(speech)),

@@ -1,14 +1,13 @@
 //! IDEFICS-1 (`HuggingFaceM4/idefics-9b`, `-80b`, and their instruct forms).
 
 use super::decoders;
-use super::family::Family;
+use super::family::{Family, decoder_alone};
 use super::fields::Fields;
 use super::names;
 use super::vision::{CLIP_MEAN, CLIP_STD, activation, normalisation};
-use crate::error::CheckpointError;
-use crate::interface::{HubSpeech, Interface, Manner, Speech};
+use crate::error::Result;
+use crate::interface::{Interface, Manner, Speech};
 use crate::layout::{PREPROCESSOR, name_of};
-use crate::parameters::Numbers;
 use crate::tensors::Store;
 use avocet_config::{
     ClipConfig, CrossAttentionConfig, FeedForwardKind, ModelConfig, NormKind, ResamplerConfig,
@@ -16,8 +15,6 @@ use avocet_config::{
 };
 use avocet_media::{Filter, Fit, ImageProcessor};
 use std::path::Path;
-
-type Result<T> = std::result::Result<T, CheckpointError>;
 
 /// The model in `folder`. Early revisions keep the towers' settings flat with a prefix, later ones
 /// nest them.
@@ -50,31 +47,19 @@ pub(super) fn read(folder: &Path, fields: &Fields) -> Result<Family> {
         mean,
         std,
     };
-    let numbers = Numbers {
-        heads: decoder.num_heads,
-        experts: 0,
-    };
     Ok(Family {
         name: "IDEFICS",
         config: ModelConfig {
-            name: name_of(folder),
-            decoder,
             cross_attention: Some(cross),
-            vision: None,
             clip: Some(clip),
-            tiled_vision: None,
             resampler,
+            ..decoder_alone(name_of(folder), decoder)
         },
         store,
         names: [names::IDEFICS, names::LLAMA].concat(),
-        numbers,
         interface: Interface {
             processor: Some(processor),
-            speech: Speech::Hub(HubSpeech::new(
-                folder,
-                Manner::Idefics,
-                fields.ids("eos_token_id")?,
-            )),
+            speech: Speech::hub(folder, Manner::Idefics, fields.ids("eos_token_id")?),
         },
     })
 }

@@ -1,15 +1,14 @@
 //! Mllama (`meta-llama/Llama-3.2-11B-Vision-Instruct`, `-90B-`).
 
 use super::decoders;
-use super::family::Family;
+use super::family::{Family, decoder_alone};
 use super::fields::Fields;
 use super::names;
 use super::rope;
 use super::vision::{CLIP_MEAN, CLIP_STD, activation, normalisation};
-use crate::error::CheckpointError;
-use crate::interface::{HubSpeech, Interface, Manner, Speech};
+use crate::error::Result;
+use crate::interface::{Interface, Manner, Speech};
 use crate::layout::{PREPROCESSOR, name_of};
-use crate::parameters::Numbers;
 use crate::tensors::Store;
 use avocet_config::{
     CrossAttentionConfig, DecoderConfig, FeedForwardKind, ModelConfig, NormKind, TiledVisionConfig,
@@ -17,8 +16,6 @@ use avocet_config::{
 };
 use avocet_media::{Filter, ImageProcessor};
 use std::path::Path;
-
-type Result<T> = std::result::Result<T, CheckpointError>;
 
 /// Where Llama-3.2-Vision has its cross-attention layers, if the file does not say.
 const CROSS_LAYERS: [usize; 8] = [3, 8, 13, 18, 23, 28, 33, 38];
@@ -52,10 +49,6 @@ pub(super) fn read(folder: &Path, fields: &Fields) -> Result<Family> {
     let tiled = vision(&fields.need_inner("vision_config")?, decoder.dim)?;
     let cross = cross_attention(&decoder, before);
     let processor = processor(folder, &tiled)?;
-    let numbers = Numbers {
-        heads: decoder.num_heads,
-        experts: 0,
-    };
     let mut stops = fields.ids("eos_token_id")?;
     stops.extend(text.ids("eos_token_id")?);
     let manner = Manner::Mllama {
@@ -68,20 +61,15 @@ pub(super) fn read(folder: &Path, fields: &Fields) -> Result<Family> {
     Ok(Family {
         name: "Mllama",
         config: ModelConfig {
-            name: name_of(folder),
-            decoder,
             cross_attention: Some(cross),
-            vision: None,
-            clip: None,
             tiled_vision: Some(tiled),
-            resampler: None,
+            ..decoder_alone(name_of(folder), decoder)
         },
         store,
         names: [names::MLLAMA, names::LLAMA].concat(),
-        numbers,
         interface: Interface {
             processor: Some(processor),
-            speech: Speech::Hub(HubSpeech::new(folder, manner, stops)),
+            speech: Speech::hub(folder, manner, stops),
         },
     })
 }

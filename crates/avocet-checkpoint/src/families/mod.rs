@@ -15,14 +15,14 @@ mod names;
 mod rope;
 mod vision;
 
-use crate::error::CheckpointError;
-use crate::interface::{HubSpeech, Interface, Manner, Speech};
+use crate::error::Result;
+use crate::interface::{Interface, Manner, Speech};
 use crate::layout::{PUBLIC_CONFIG, name_of};
-use crate::parameters::{Numbers, Section};
+use crate::parameters::Section;
 use crate::tensors::Store;
 use avocet_config::{ClipConfig, ModelConfig};
 use avocet_media::ImageProcessor;
-use family::Family;
+use family::{Family, decoder_alone};
 use fields::Fields;
 use std::path::{Path, PathBuf};
 
@@ -42,7 +42,7 @@ pub(crate) fn is_folder(folder: &Path) -> bool {
 }
 
 /// Whether `folder` holds a public vision encoder alone.
-pub(crate) fn is_encoder(folder: &Path) -> Result<bool, CheckpointError> {
+pub(crate) fn is_encoder(folder: &Path) -> Result<bool> {
     match Fields::read_if_there(&folder.join(PUBLIC_CONFIG))? {
         Some(fields) => Ok(vision::read(folder, &fields)?.is_some()),
         None => Ok(false),
@@ -62,7 +62,7 @@ pub(crate) fn settings(path: &Path) -> PathBuf {
 /// The public model in `folder`, or in the GGUF file of this path.
 ///
 /// Errors name the file and the field.
-pub(crate) fn read(path: &Path) -> Result<Family, CheckpointError> {
+pub(crate) fn read(path: &Path) -> Result<Family> {
     if path.is_file() {
         return gguf::read(path);
     }
@@ -95,7 +95,7 @@ pub(crate) fn read(path: &Path) -> Result<Family, CheckpointError> {
 /// plan needs.
 ///
 /// Errors name the file and the field.
-pub fn shape_alone(path: &Path) -> Result<ModelConfig, CheckpointError> {
+pub fn shape_alone(path: &Path) -> Result<ModelConfig> {
     let fields = Fields::read(path)?;
     let Some(family) = decoders::read(&fields)? else {
         let kind = fields.text_or("model_type", "")?;
@@ -105,22 +105,11 @@ pub fn shape_alone(path: &Path) -> Result<ModelConfig, CheckpointError> {
         );
         return Err(fields.refuse("model_type", reason));
     };
-    Ok(ModelConfig {
-        name: name_of(path.parent().unwrap_or(path)),
-        decoder: family.config,
-        cross_attention: None,
-        vision: None,
-        clip: None,
-        tiled_vision: None,
-        resampler: None,
-    })
+    let name = name_of(path.parent().unwrap_or(path));
+    Ok(decoder_alone(name, family.config))
 }
 
-fn text(
-    folder: &Path,
-    fields: &Fields,
-    family: decoders::DecoderFamily,
-) -> Result<Family, CheckpointError> {
+fn text(folder: &Path, fields: &Fields, family: decoders::DecoderFamily) -> Result<Family> {
     let mut decoder = family.config;
     let store = Store::folder(folder)?;
     // Vocabularies are padded and extended; the tensors are what counts.
@@ -153,28 +142,15 @@ fn text(
         }),
         false => store,
     };
-    let numbers = Numbers {
-        heads: decoder.num_heads,
-        experts: decoder.moe.as_ref().map_or(0, |moe| moe.num_experts),
-    };
     let stops = fields.ids("eos_token_id")?;
     Ok(Family {
         name: "decoder",
-        config: ModelConfig {
-            name: name_of(folder),
-            decoder,
-            cross_attention: None,
-            vision: None,
-            clip: None,
-            tiled_vision: None,
-            resampler: None,
-        },
+        config: decoder_alone(name_of(folder), decoder),
         store,
         names: family.names.to_vec(),
-        numbers,
         interface: Interface {
             processor: None,
-            speech: Speech::Hub(HubSpeech::new(folder, Manner::Text, stops)),
+            speech: Speech::hub(folder, Manner::Text, stops),
         },
     })
 }
@@ -182,7 +158,7 @@ fn text(
 /// The vision encoder in `folder`: CLIP or SigLIP as the hub has them, or open_clip's.
 ///
 /// Errors name the file and the field.
-pub(crate) fn encoder(folder: &Path) -> Result<Encoder, CheckpointError> {
+pub(crate) fn encoder(folder: &Path) -> Result<Encoder> {
     let fields = Fields::read(&folder.join(PUBLIC_CONFIG))?;
     let Some(family) = vision::read(folder, &fields)? else {
         let kind = fields.text_or("model_type", "")?;

@@ -1,10 +1,8 @@
 //! Rotary positions: their base, and how contexts longer than the first are reached.
 
 use super::fields::Fields;
-use crate::error::CheckpointError;
+use crate::error::Result;
 use avocet_config::RopeScaling;
-
-type Result<T> = std::result::Result<T, CheckpointError>;
 
 /// The base of the frequencies, which newer files keep among the parameters of the scaling.
 pub(super) fn theta(fields: &Fields, default: f64) -> Result<f64> {

@@ -3,14 +3,12 @@
 
 use super::fields::Fields;
 use super::names;
-use crate::error::CheckpointError;
+use crate::error::Result;
 use crate::layout::PREPROCESSOR;
 use crate::parameters::Section;
 use avocet_config::{ClipConfig, FeedForwardKind};
 use avocet_media::{Filter, Fit, ImageProcessor};
 use std::path::Path;
-
-type Result<T> = std::result::Result<T, CheckpointError>;
 
 /// What pictures were normalised by for OpenAI's CLIP.
 pub(super) const CLIP_MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];

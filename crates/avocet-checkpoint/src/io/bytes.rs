@@ -1,6 +1,6 @@
 //! The bytes of a file, mapped or carried in the binary.
 
-use crate::error::CheckpointError;
+use crate::error::{CheckpointError, Result};
 use memmap2::Mmap;
 use std::fs::File;
 use std::path::Path;
@@ -14,7 +14,7 @@ pub(crate) enum Bytes {
 }
 
 impl Bytes {
-    pub fn map(path: &Path) -> Result<Self, CheckpointError> {
+    pub fn map(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(CheckpointError::io(path))?;
         let length = file.metadata().map_err(CheckpointError::io(path))?.len();
         if length == 0 {

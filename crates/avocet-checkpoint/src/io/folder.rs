@@ -1,8 +1,8 @@
 //! Writing whole folders: beside their place first, and what they have in common with others by
 //! link or copy.
 
-use super::write::sync_folder;
-use crate::error::CheckpointError;
+use super::write::{sync_folder, sync_parent};
+use crate::error::{CheckpointError, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -30,7 +30,7 @@ impl Staged {
     /// Starts what will be `place`.
     ///
     /// Errors if `place` exists and is not an empty folder.
-    pub fn new(place: &Path) -> Result<Self, CheckpointError> {
+    pub fn new(place: &Path) -> Result<Self> {
         if place.exists() {
             let mut inside = fs::read_dir(place).map_err(CheckpointError::io(place))?;
             if inside.next().is_some() {
@@ -63,14 +63,10 @@ impl Staged {
     }
 
     /// Moves the folder to its place.
-    pub fn finish(self) -> Result<(), CheckpointError> {
+    pub fn finish(self) -> Result<()> {
         sync_folder(&self.partial)?;
         fs::rename(&self.partial, &self.place).map_err(CheckpointError::io(&self.place))?;
-        match self.place.parent() {
-            Some(parent) if parent.as_os_str().is_empty() => sync_folder(Path::new(".")),
-            Some(parent) => sync_folder(parent),
-            None => Ok(()),
-        }
+        sync_parent(&self.place)
     }
 }
 
@@ -82,7 +78,7 @@ impl Drop for Staged {
 }
 
 /// Copies the files of `from` that are neither weights nor hidden; folders in it are left out.
-pub(crate) fn copy_settings(from: &Path, to: &Path) -> Result<(), CheckpointError> {
+pub(crate) fn copy_settings(from: &Path, to: &Path) -> Result<()> {
     for entry in fs::read_dir(from).map_err(CheckpointError::io(from))? {
         let path = entry.map_err(CheckpointError::io(from))?.path();
         let Some(name) = path.file_name() else {

@@ -8,4 +8,4 @@ mod write;
 pub(crate) use bytes::Bytes;
 pub(crate) use folder::{Staged, copy_settings};
 pub(crate) use read::read;
-pub(crate) use write::{sync_folder, temporary, write, write_all};
+pub(crate) use write::{sync_parent, temporary, write, write_all};

@@ -1,12 +1,12 @@
 //! Reading a file whole.
 
-use crate::error::CheckpointError;
+use crate::error::{CheckpointError, Result};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 /// The content of a file of at most `limit` bytes.
-pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, CheckpointError> {
+pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let file = File::open(path).map_err(CheckpointError::io(path))?;
     let bytes = file.metadata().map_err(CheckpointError::io(path))?.len();
     let mut content = Vec::new();

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::NumberType;
-use crate::fixture::{Model, below, model};
+use crate::fixture::{below, model};
 use crate::{StoredType, WeightFormat, save};
 use avocet_kernels::Weight;
 use avocet_model::{Avocet, Builder, Images, TextBatch};
@@ -10,19 +10,6 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::Init;
 use std::collections::BTreeMap;
 use std::fs;
-
-fn saved(model: &Model, format: WeightFormat) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    save(
-        folder.path(),
-        &model.config,
-        &model.tokenizer,
-        &model.tensors,
-        format,
-    )
-    .unwrap();
-    folder
-}
 
 /// A parameter as a large matrix, in the form in which it is kept.
 fn given(builder: &Builder, name: &str, dims: &[usize]) -> Tensor {
@@ -47,7 +34,7 @@ fn bits(tensor: &Tensor) -> Vec<u32> {
 #[test]
 fn single_precision_survives_bit_for_bit() {
     let model = model();
-    let folder = saved(&model, WeightFormat::F32);
+    let folder = model.saved(WeightFormat::F32);
     let files = ModelFiles::open(folder.path()).unwrap();
     let builder = files.builder().unwrap();
     for (name, tensor) in &model.tensors {
@@ -62,7 +49,7 @@ fn single_precision_survives_bit_for_bit() {
 #[test]
 fn large_matrices_stay_bf16_and_all_else_is_single_precision() {
     let model = model();
-    let folder = saved(&model, WeightFormat::Bf16);
+    let folder = model.saved(WeightFormat::Bf16);
     let files = ModelFiles::open(folder.path()).unwrap();
     let builder = files.builder().unwrap();
     let stored: BTreeMap<&str, NumberType> = files
@@ -100,7 +87,7 @@ fn large_matrices_stay_bf16_and_all_else_is_single_precision() {
 fn the_network_answers_alike_from_either_precision() {
     let model = model();
     let hidden = |format| {
-        let folder = saved(&model, format);
+        let folder = model.saved(format);
         let files = ModelFiles::open(folder.path()).unwrap();
         let builder = files.builder().unwrap();
         let network = Avocet::new(files.config(), builder).unwrap();
@@ -140,7 +127,7 @@ fn the_network_answers_alike_from_either_precision() {
 #[test]
 fn saving_twice_gives_the_same_bytes_and_leaves_other_files() {
     let model = model();
-    let folder = saved(&model, WeightFormat::Bf16);
+    let folder = model.saved(WeightFormat::Bf16);
     let card = folder.path().join("MODEL_CARD.md");
     fs::write(&card, "card").unwrap();
     let first = fs::read(folder.path().join(WEIGHTS)).unwrap();
@@ -176,7 +163,7 @@ fn tensors_that_differ_from_the_configuration_are_all_named() {
     model.tensors.insert(name.clone(), longer);
     let extra = Tensor::zeros((3, 7), DType::F32, &Device::Cpu).unwrap();
     model.tensors.insert("vision.extra".into(), extra);
-    let folder = saved(&model, WeightFormat::F32);
+    let folder = model.saved(WeightFormat::F32);
     let files = ModelFiles::open(folder.path()).unwrap();
     let message = files.builder().err().unwrap().to_string();
     let unused = "tensor \"vision.extra\" of shape [3, 7] is not used".to_owned();
@@ -195,7 +182,7 @@ fn tensors_that_differ_from_the_configuration_are_all_named() {
 #[test]
 fn a_missing_or_wrong_file_is_named() {
     for name in [CONFIG, WEIGHTS, TOKENIZER] {
-        let folder = saved(&model(), WeightFormat::Bf16);
+        let folder = model().saved(WeightFormat::Bf16);
         let path = folder.path().join(name);
         fs::remove_file(&path).unwrap();
         let message = ModelFiles::open(folder.path()).err().unwrap().to_string();
@@ -210,7 +197,7 @@ fn a_missing_or_wrong_file_is_named() {
 #[test]
 fn damaged_weights_are_refused_or_load_whole() {
     let model = model();
-    let folder = saved(&model, WeightFormat::Bf16);
+    let folder = model.saved(WeightFormat::Bf16);
     let path = folder.path().join(WEIGHTS);
     let good = fs::read(&path).unwrap();
     let header = 8 + u64::from_le_bytes(good[..8].try_into().unwrap()) as usize;
@@ -248,7 +235,7 @@ fn damaged_weights_are_refused_or_load_whole() {
 
 #[test]
 fn a_field_is_set_or_named() {
-    let folder = saved(&model(), WeightFormat::Bf16);
+    let folder = model().saved(WeightFormat::Bf16);
     let mut files = ModelFiles::open(folder.path()).unwrap();
     files.set("cross_attention.without_image=nothing").unwrap();
     files.set("decoder.max_context=17").unwrap();

@@ -5,7 +5,7 @@
 //! (.., r, I) and `NAME.lora_b` (.., O, r) is added to the matrix (.., O, I) of that name:
 //! `W + alpha / r * B A` (LoRA, arXiv:2106.09685). The model's own files are never written.
 
-use crate::error::CheckpointError;
+use crate::error::{CheckpointError, Result};
 use crate::io;
 use crate::layout::{ADAPTER, MAX_ADAPTER};
 use crate::tensors::Store;
@@ -63,12 +63,12 @@ impl Adapter {
     /// As it is written to `adapter.toml`.
     ///
     /// Errors if a path in it is not Unicode.
-    pub fn to_toml(&self) -> Result<String, CheckpointError> {
+    pub fn to_toml(&self) -> Result<String> {
         toml::to_string(self).map_err(|error| CheckpointError::parts(&self.base, error.to_string()))
     }
 
     /// Errors if the base is neither in `folder` nor beside it.
-    pub(crate) fn read(folder: &Path) -> Result<Self, CheckpointError> {
+    pub(crate) fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(ADAPTER);
         let text = String::from_utf8_lossy(&io::read(&path, MAX_ADAPTER)?).into_owned();
         let refuse = |reason: String| CheckpointError::parts(&path, reason);
@@ -140,7 +140,7 @@ impl Tuned {
         adapter: Adapter,
         weights: &Path,
         shapes: &BTreeMap<String, Shape>,
-    ) -> Result<Self, CheckpointError> {
+    ) -> Result<Self> {
         let refuse = |reason: String| CheckpointError::parts(weights, reason);
         let (mut replaced, mut scaled) = (BTreeSet::new(), BTreeSet::new());
         let stored = Store::safetensors(weights)?;

@@ -8,8 +8,6 @@ mod wanted;
 
 pub use adapter::{Adapter, LORA, LoraScale, factor_shapes};
 pub(crate) use adapter::{Tuned, is_factor};
-pub(crate) use recipe::{
-    Account, DifferenceKind, Numbers, Recipe, Recipes, Section, account, cols,
-};
-pub(crate) use stored::{Copied, builder};
+pub(crate) use recipe::{DifferenceKind, Numbers, Recipe, Recipes, Section, cols};
+pub(crate) use stored::{Account, Copied, StoredParameters};
 pub(crate) use wanted::{Wanted, sensitive, wanted};

@@ -15,7 +15,7 @@
 
 use crate::tensors::{NumberType, Store};
 use candle_core::Shape;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Fields below one of our paths, and the names below one of theirs that hold them.
@@ -287,7 +287,7 @@ pub(crate) struct Difference {
 }
 
 impl Difference {
-    fn new(kind: DifferenceKind, words: String) -> Self {
+    pub fn new(kind: DifferenceKind, words: String) -> Self {
         Self { kind, words }
     }
 }
@@ -368,63 +368,6 @@ fn below<'n>(path: &str, name: &'n str) -> Option<(Vec<&'n str>, &'n str)> {
 
 /// Recipes of all parameters of a model.
 pub(crate) type Recipes = BTreeMap<String, Recipe>;
-
-/// How the tensors of a store serve the parameters that a model wants.
-#[derive(Debug, Default)]
-pub(crate) struct Account {
-    /// Tensors that parameters are made of.
-    pub used: usize,
-    /// Those of them whose name is not that of the parameter.
-    pub renamed: usize,
-    /// Tensors that are known to be of no use.
-    pub ignored: usize,
-    pub differences: Vec<Difference>,
-}
-
-/// Accounts for every tensor of `store` and every parameter that a model wants.
-///
-/// Tensors whose name `ignored` says to be of no use are not missed when they are unused.
-pub(crate) fn account(
-    store: &Store,
-    recipes: &Recipes,
-    wanted: &BTreeMap<String, Shape>,
-    ignored: fn(&str) -> bool,
-) -> Account {
-    let mut account = Account::default();
-    let (mut used, mut renamed) = (BTreeSet::new(), BTreeSet::new());
-    for (name, shape) in wanted {
-        match recipes.get(name) {
-            Some(recipe) => {
-                let problem = recipe.problem(name, shape, store);
-                account.differences.extend(problem);
-                let tensors = || recipe.terms.iter().map(|term| term.tensor.as_str());
-                used.extend(tensors());
-                renamed.extend(tensors().filter(|tensor| tensor != name));
-            }
-            None => account.differences.push(Difference::new(
-                DifferenceKind::Missing,
-                format!(
-                    "no tensor is known to hold {name} of shape {:?}",
-                    shape.dims()
-                ),
-            )),
-        }
-    }
-    for stored in store.tensors() {
-        let name = stored.name.as_str();
-        if used.contains(name) {
-            account.used += 1;
-            account.renamed += usize::from(renamed.contains(name));
-        } else if ignored(name) {
-            account.ignored += 1;
-        } else {
-            let words = format!("tensor {name:?} of shape {:?} is not used", stored.shape);
-            let unused = Difference::new(DifferenceKind::Unused, words);
-            account.differences.push(unused);
-        }
-    }
-    account
-}
 
 #[cfg(test)]
 mod tests;

@@ -1,21 +1,38 @@
-//! What stands behind the [`Builder`] that a network is made with when its parameters are in
-//! files.
+//! What stands behind the builder that a network is made with when its parameters are in files.
 
 use super::adapter::Tuned;
-use super::recipe::{Recipe, Recipes, cols};
+use super::recipe::{Difference, DifferenceKind, Recipe, Recipes, cols};
+use crate::error::{CheckpointError, Result};
 use crate::tensors::Store;
 use avocet_kernels::{StoredMatrix, Weight};
-use avocet_model::{Builder, Parameters};
-use candle_core::{DType, Device, Result, Shape, Tensor, bail};
+use avocet_model::Parameters;
+use candle_core::{DType, Device, Result as CandleResult, Shape, Tensor, bail};
 use candle_nn::Init;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
-/// Hands out the parameters that lie in files.
-struct StoredParameters {
-    store: Arc<Store>,
-    recipes: Arc<Recipes>,
-    copied: Copied,
-    tuned: Option<Arc<Tuned>>,
+/// The parameters of a network out of files: tensors, how they make parameters, and what is laid over
+/// them.
+#[derive(Clone)]
+pub(crate) struct StoredParameters {
+    pub store: Arc<Store>,
+    pub recipes: Arc<Recipes>,
+    pub copied: Copied,
+    /// What training changed, if it is kept apart.
+    pub tuned: Option<Arc<Tuned>>,
+}
+
+/// How the tensors of a store serve the parameters that a model wants.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    /// Tensors that parameters are made of.
+    pub used: usize,
+    /// Those of them whose name is not that of the parameter.
+    pub renamed: usize,
+    /// Tensors that are known to be of no use.
+    pub ignored: usize,
+    pub differences: Vec<Difference>,
 }
 
 /// How the names of the parameters begin whose matrices are copied once, BF16 as it is and all else
@@ -35,44 +52,73 @@ impl Copied {
     }
 }
 
-/// A builder over `store`.
-pub(crate) fn builder(
-    store: Arc<Store>,
-    recipes: Arc<Recipes>,
-    copied: Copied,
-    tuned: Option<Arc<Tuned>>,
-) -> Builder {
-    Builder::new(StoredParameters {
-        store,
-        recipes,
-        copied,
-        tuned,
-    })
-}
-
 impl StoredParameters {
-    fn recipe(&self, name: &str, shape: &Shape) -> Result<&Recipe> {
-        let Some(recipe) = self.recipes.get(name) else {
-            bail!(
-                "no tensor is known to hold {name} of shape {:?}",
-                shape.dims()
-            );
+    /// Parameters that are computed with where they lie.
+    pub fn new(store: Store, recipes: Recipes) -> Self {
+        Self {
+            store: Arc::new(store),
+            recipes: Arc::new(recipes),
+            copied: Copied::default(),
+            tuned: None,
+        }
+    }
+
+    /// The tensors, taken over.
+    ///
+    /// Errors, naming `path`, if a network uses them.
+    pub fn into_store(self, path: &Path) -> Result<Store> {
+        Arc::into_inner(self.store).ok_or_else(|| CheckpointError::parts(path, "is in use"))
+    }
+
+    /// Accounts for every tensor and every parameter of these shapes; tensors whose name `ignored`
+    /// says to be of no use are not missed when they are unused.
+    pub fn account(&self, wanted: &BTreeMap<String, Shape>, ignored: fn(&str) -> bool) -> Account {
+        let mut account = Account::default();
+        let (mut used, mut renamed) = (BTreeSet::new(), BTreeSet::new());
+        for (name, shape) in wanted {
+            account.differences.extend(self.find(name, shape).err());
+            let recipe = self.recipes.get(name);
+            let terms = recipe.into_iter().flat_map(|recipe| &recipe.terms);
+            for term in terms {
+                used.insert(term.tensor.as_str());
+                renamed.extend((term.tensor != *name).then_some(term.tensor.as_str()));
+            }
+        }
+        for stored in self.store.tensors() {
+            let name = stored.name.as_str();
+            if used.contains(name) {
+                account.used += 1;
+                account.renamed += usize::from(renamed.contains(name));
+            } else if ignored(name) {
+                account.ignored += 1;
+            } else {
+                let words = format!("tensor {name:?} of shape {:?} is not used", stored.shape);
+                let unused = Difference::new(DifferenceKind::Unused, words);
+                account.differences.push(unused);
+            }
+        }
+        account
+    }
+
+    /// The recipe of a parameter of this shape, or what is wrong with it.
+    fn find(&self, name: &str, shape: &Shape) -> Result<&Recipe, Difference> {
+        let unknown = || {
+            let shape = shape.dims();
+            let words = format!("no tensor is known to hold {name} of shape {shape:?}");
+            Difference::new(DifferenceKind::Missing, words)
         };
-        match recipe.problem(name, shape, &self.store) {
-            Some(problem) => bail!("{}", problem.words),
-            None => Ok(recipe),
-        }
+        let recipe = self.recipes.get(name).ok_or_else(unknown)?;
+        recipe
+            .problem(name, shape, &self.store)
+            .map_or(Ok(recipe), Err)
     }
 
-    /// What training adds to a matrix, beside what took its place.
-    fn added(&self, name: &str) -> Result<Option<Tensor>> {
-        match &self.tuned {
-            Some(tuned) => tuned.added(name),
-            None => Ok(None),
-        }
+    fn recipe(&self, name: &str, shape: &Shape) -> CandleResult<&Recipe> {
+        let recipe = self.find(name, shape);
+        recipe.or_else(|problem| bail!("{}", problem.words))
     }
 
-    fn matrix_of(&self, recipe: &Recipe, shape: &Shape) -> Result<StoredMatrix> {
+    fn matrix_of(&self, recipe: &Recipe, shape: &Shape) -> CandleResult<StoredMatrix> {
         let cols = cols(shape);
         let mut parts = Vec::new();
         for term in &recipe.terms {
@@ -86,7 +132,7 @@ impl StoredParameters {
 }
 
 impl Parameters for StoredParameters {
-    fn tensor(&self, name: &str, shape: Shape, _: Init) -> Result<Tensor> {
+    fn tensor(&self, name: &str, shape: Shape, _: Init) -> CandleResult<Tensor> {
         let recipe = self.recipe(name, &shape)?;
         let cols = cols(&shape);
         let mut numbers = Vec::with_capacity(shape.elem_count());
@@ -102,13 +148,14 @@ impl Parameters for StoredParameters {
             }
         }
         let tensor = Tensor::from_vec(numbers, shape, &Device::Cpu)?;
-        match self.added(name)? {
+        let added = self.tuned.as_ref().map(|tuned| tuned.added(name));
+        match added.transpose()?.flatten() {
             Some(added) => tensor + added,
             None => Ok(tensor),
         }
     }
 
-    fn matrix(&self, name: &str, shape: Shape, init: Init) -> Result<Weight> {
+    fn matrix(&self, name: &str, shape: Shape, init: Init) -> CandleResult<Weight> {
         let recipe = self.recipe(name, &shape)?;
         if self.tuned.as_ref().is_some_and(|tuned| tuned.changes(name)) {
             return Ok(self.tensor(name, shape, init)?.into());

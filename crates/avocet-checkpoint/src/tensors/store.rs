@@ -1,14 +1,14 @@
 //! The tensors of one model by name, out of one file or several.
 
 use super::number_type::{NumberType, StoredTensor};
-use crate::error::CheckpointError;
+use crate::error::{CheckpointError, Result};
 use crate::formats::gguf::Gguf;
 use crate::formats::pickle::Pickle;
 use crate::formats::safetensors::Safetensors;
 use crate::io::{self, Bytes};
 use crate::layout::{INDEX, MAX_INDEX, PICKLED, QUANTISED, WEIGHTS};
 use avocet_kernels::{StoredFormat, StoredRows};
-use candle_core::{DType, Device, Result, Tensor, bail};
+use candle_core::{DType, Device, Result as CandleResult, Tensor, bail};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -56,7 +56,7 @@ impl Store {
     }
 
     /// The tensors of a safetensors file.
-    pub fn safetensors(path: &Path) -> std::result::Result<Self, CheckpointError> {
+    pub fn safetensors(path: &Path) -> Result<Self> {
         Self::of([(
             path.to_owned(),
             Source::Safetensors(Safetensors::map(path)?),
@@ -64,17 +64,17 @@ impl Store {
     }
 
     /// The tensors of a safetensors file that is part of the binary.
-    pub fn carried(weights: Safetensors) -> std::result::Result<Self, CheckpointError> {
+    pub fn carried(weights: Safetensors) -> Result<Self> {
         Self::of([(PathBuf::from(WEIGHTS), Source::Safetensors(weights))])
     }
 
     /// The tensors of a file of `torch.save`.
-    pub fn pickle(path: &Path) -> std::result::Result<Self, CheckpointError> {
+    pub fn pickle(path: &Path) -> Result<Self> {
         Self::of([(path.to_owned(), Source::Pickle(Pickle::open(path)?))])
     }
 
     /// The tensors of the GGUF file `path`, which was opened as `parts`; they go by its path.
-    pub fn gguf(path: &Path, parts: Vec<Gguf>) -> std::result::Result<Self, CheckpointError> {
+    pub fn gguf(path: &Path, parts: Vec<Gguf>) -> Result<Self> {
         Self::of(
             parts
                 .into_iter()
@@ -86,7 +86,7 @@ impl Store {
     /// same as `pytorch_model.bin`, or `model.gguf` that stands for them with the same names.
     ///
     /// Errors if there is none of them, or a shard is missing.
-    pub fn folder(folder: &Path) -> std::result::Result<Self, CheckpointError> {
+    pub fn folder(folder: &Path) -> Result<Self> {
         let index = |name: &str| Some(folder.join(name)).filter(|path| path.is_file());
         let safetensors = |file: &Path| Ok(Source::Safetensors(Safetensors::map(file)?));
         let pickle = |file: &Path| Ok(Source::Pickle(Pickle::open(file)?));
@@ -112,8 +112,8 @@ impl Store {
     fn whole_or_shards(
         folder: &Path,
         name: &str,
-        open: impl Fn(&Path) -> std::result::Result<Source, CheckpointError>,
-    ) -> std::result::Result<Option<Self>, CheckpointError> {
+        open: impl Fn(&Path) -> Result<Source>,
+    ) -> Result<Option<Self>> {
         let whole = folder.join(name);
         let index = folder.join(format!("{name}{INDEX}"));
         if !index.is_file() {
@@ -163,9 +163,7 @@ impl Store {
         }
     }
 
-    fn of(
-        sources: impl IntoIterator<Item = (PathBuf, Source)>,
-    ) -> std::result::Result<Self, CheckpointError> {
+    fn of(sources: impl IntoIterator<Item = (PathBuf, Source)>) -> Result<Self> {
         let mut store = Self::empty();
         for (path, source) in sources {
             store.add(path, source);
@@ -274,7 +272,7 @@ impl Store {
     /// A tensor: BF16 as it is, other floating-point numbers in F32; copied once.
     ///
     /// Errors if there is none of this name, or it holds no floating-point numbers.
-    pub fn tensor(&self, name: &str, device: &Device) -> Result<Tensor> {
+    pub fn tensor(&self, name: &str, device: &Device) -> CandleResult<Tensor> {
         let Some(place) = self.places.get(name) else {
             bail!("tensor {name:?} is missing from the weights");
         };
@@ -325,7 +323,7 @@ impl Store {
         name: &str,
         cols: usize,
         runs: Vec<Range<usize>>,
-    ) -> Result<Vec<StoredRows>> {
+    ) -> CandleResult<Vec<StoredRows>> {
         let Some(place) = self.places.get(name) else {
             bail!("tensor {name:?} is missing from the weights");
         };
@@ -353,15 +351,13 @@ impl Store {
 }
 
 /// Which shard holds which tensor, as the file `index` says.
-pub(crate) fn weight_map(
-    index: &Path,
-) -> std::result::Result<BTreeMap<String, String>, CheckpointError> {
+pub(crate) fn weight_map(index: &Path) -> Result<BTreeMap<String, String>> {
     #[derive(serde::Deserialize)]
     struct Index {
         weight_map: BTreeMap<String, String>,
     }
     let bytes = io::read(index, MAX_INDEX)?;
-    let read: std::result::Result<Index, _> = serde_json::from_slice(&bytes);
+    let read: Result<Index, _> = serde_json::from_slice(&bytes);
     read.map(|index| index.weight_map)
         .map_err(|error| CheckpointError::Index {
             path: index.to_owned(),
@@ -375,7 +371,7 @@ fn mapped(
     format: StoredFormat,
     cols: usize,
     rows: Range<usize>,
-) -> Result<StoredRows> {
+) -> CandleResult<StoredRows> {
     let row_bytes = cols / format.block_len() * format.block_bytes();
     let Some(offset) = rows
         .start

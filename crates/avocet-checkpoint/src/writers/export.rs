@@ -2,7 +2,7 @@
 
 use super::place::{PartSource, check_output, place_base};
 use super::save::{WeightFormat, serialised};
-use crate::error::CheckpointError;
+use crate::error::{CheckpointError, Result};
 use crate::files::ModelFiles;
 use crate::io::write_all;
 use crate::layout::{ADAPTER, WEIGHTS};
@@ -18,12 +18,8 @@ impl ModelFiles {
     /// `folder` holds all that is needed.
     ///
     /// Errors if this is no adapter, `folder` holds files, or they cannot be written.
-    pub fn export_adapter(
-        &self,
-        folder: &Path,
-        format: WeightFormat,
-    ) -> Result<(), CheckpointError> {
-        let Some(tuned) = &self.tuned else {
+    pub fn export_adapter(&self, folder: &Path, format: WeightFormat) -> Result<()> {
+        let Some(tuned) = &self.stored.tuned else {
             return Err(CheckpointError::parts(&self.path, "is no adapter"));
         };
         check_output(folder)?;

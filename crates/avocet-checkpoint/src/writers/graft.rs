@@ -1,8 +1,9 @@
 //! A decoder that is given another model's eyes.
 
-use super::place::{PartSource, check_output, write_composite};
-use crate::composite::{Kind, PartList, VisionFiles, VisionShape, grafted, grafted_shape};
-use crate::error::CheckpointError;
+use super::place::{PartSource, check_output};
+use super::save::save_composite;
+use crate::composite::{Kind, PartList, VisionFiles, VisionShape, draw, grafted, grafted_shape};
+use crate::error::{CheckpointError, Result};
 use crate::files::ModelFiles;
 use crate::layout::{CONFIG, name_of};
 use avocet_config::{
@@ -10,8 +11,6 @@ use avocet_config::{
     WithoutImage,
 };
 use std::path::Path;
-
-type Result<T> = std::result::Result<T, CheckpointError>;
 
 /// Layers of a new resampler.
 const RESAMPLER_LAYERS: usize = 2;
@@ -86,13 +85,13 @@ pub fn graft(
         })?;
     let new_resampler = options.latents.is_some();
     let joined = grafted(output, &config, decoder_files, vision_files, new_resampler)?;
-    let tensors = joined.draw(options.seed, |_, init| init)?;
+    let tensors = draw(&joined, options.seed, |_, init| init)?;
     let list = PartList {
         kind: Kind::Graft,
         decoder: decoder.place(output, "decoder")?,
         vision: Some(vision.place(output, "vision")?),
     };
-    write_composite(output, joined, &list, &tensors)
+    save_composite(output, &config, &list, &tensors)
 }
 
 fn cross_attention(

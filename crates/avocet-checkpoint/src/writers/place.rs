@@ -1,8 +1,7 @@
-//! Where parts come from, how they come into the folder of the whole, and what is written beside
-//! them.
+//! Where parts come from, and how they come into the folder of the whole.
 
-use crate::composite::{DEEPEST, Joined, PartList};
-use crate::error::CheckpointError;
+use crate::composite::{DEEPEST, PartList};
+use crate::error::{CheckpointError, Result};
 use crate::files::ModelFiles;
 use crate::formats::gguf::part_paths;
 use crate::io::write_all;
@@ -11,12 +10,9 @@ use crate::layout::{
     SPECIAL_TOKENS, TEMPLATE_JINJA, TEMPLATE_JSON, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS,
 };
 use crate::tensors::weight_map;
-use candle_core::Tensor;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-
-type Result<T> = std::result::Result<T, CheckpointError>;
 
 /// The folder that a run or an exported adapter keeps its model in.
 const BASE: &str = "base";
@@ -150,31 +146,6 @@ pub fn place_base(source: &PartSource<'_>, folder: &Path) -> Result<PathBuf> {
         }
         _ => BASE.into(),
     })
-}
-
-/// Writes what is not of a part, opens the whole and checks it.
-pub(super) fn write_composite(
-    output: &Path,
-    joined: Joined,
-    list: &PartList,
-    tensors: &BTreeMap<String, Tensor>,
-) -> Result<ModelFiles> {
-    let weights = output.join(WEIGHTS);
-    let bytes =
-        safetensors::serialize(tensors, None).map_err(|error| CheckpointError::Unwritable {
-            path: weights.clone(),
-            reason: error.to_string(),
-        })?;
-    let (parts, config) = (list.to_toml()?, joined.config().to_toml());
-    let files = [
-        (weights, bytes.as_slice()),
-        (output.join(PARTS), parts.as_bytes()),
-        (output.join(CONFIG), config.as_bytes()),
-    ];
-    write_all(output, &files)?;
-    let written = ModelFiles::open(output)?;
-    written.check()?;
-    Ok(written)
 }
 
 /// A hard link to the file, or a copy where there can be none.

@@ -4,7 +4,7 @@
 //! files of weights and keep the names of their tensors: whoever reads the folder finds the same
 //! model, a family's as that family, one of our own as ours.
 
-use crate::error::CheckpointError;
+use crate::error::{CheckpointError, Result};
 use crate::files::ModelFiles;
 use crate::formats::gguf::dequantize::numbers;
 use crate::formats::gguf::{GgmlType, GgufTensor, SPLIT_KEYS, Value, quantize, write_gguf};
@@ -72,11 +72,7 @@ impl ModelFiles {
     ///
     /// Errors as [`ModelFiles::check`] does, if `folder` holds anything, or if a number is not
     /// finite.
-    pub fn quantise(
-        &self,
-        format: BlockFormat,
-        folder: &Path,
-    ) -> Result<BlockCount, CheckpointError> {
+    pub fn quantise(&self, format: BlockFormat, folder: &Path) -> Result<BlockCount> {
         self.check()?;
         if self.adapter().is_some() {
             return Err(CheckpointError::Unwritable {
@@ -97,20 +93,17 @@ impl ModelFiles {
     }
 
     /// The tensors of each file that is to be written, by its path below the folder.
-    fn plan(
-        &self,
-        format: BlockFormat,
-    ) -> Result<BTreeMap<PathBuf, Vec<Planned<'_>>>, CheckpointError> {
+    fn plan(&self, format: BlockFormat) -> Result<BTreeMap<PathBuf, Vec<Planned<'_>>>> {
         let uses = self.uses()?;
         let mut files: BTreeMap<PathBuf, Vec<Planned<'_>>> = BTreeMap::new();
-        for origin in self.store().origins() {
+        for origin in self.stored.store.origins() {
             let used = uses.get(origin.name);
-            let is_gguf = self.store().metadata(origin.path).is_some();
+            let is_gguf = self.stored.store.metadata(origin.path).is_some();
             // What nothing uses may be needed by whoever else reads a GGUF file.
             if used.is_none() && !is_gguf {
                 continue;
             }
-            let Some(stored) = self.store().get(origin.name) else {
+            let Some(stored) = self.stored.store.get(origin.name) else {
                 continue;
             };
             let from = stored.dtype.ggml().unwrap_or(GgmlType::F32);
@@ -130,11 +123,11 @@ impl ModelFiles {
         Ok(files)
     }
 
-    fn uses(&self) -> Result<BTreeMap<&str, Use>, CheckpointError> {
+    fn uses(&self) -> Result<BTreeMap<&str, Use>> {
         let mut uses: BTreeMap<&str, Use> = BTreeMap::new();
         for wanted in wanted(self.config())? {
             let name = wanted.name.as_str();
-            for term in self.recipes().get(name).iter().flat_map(|r| &r.terms) {
+            for term in self.stored.recipes.get(name).iter().flat_map(|r| &r.terms) {
                 let used = uses.entry(term.tensor.as_str()).or_default();
                 used.sensitive |= wanted.sensitive;
                 used.table |= matches!(name, "decoder.embedding" | "decoder.head");
@@ -159,11 +152,7 @@ impl ModelFiles {
     }
 
     /// What the folder holds beside its weights.
-    fn copy_settings<'p>(
-        &self,
-        to: &Path,
-        files: impl Iterator<Item = &'p PathBuf>,
-    ) -> Result<(), CheckpointError> {
+    fn copy_settings<'p>(&self, to: &Path, files: impl Iterator<Item = &'p PathBuf>) -> Result<()> {
         let below = files.filter_map(|path| path.parent());
         let folders: BTreeSet<&Path> = below.chain([Path::new("")]).collect();
         for folder in folders {
@@ -188,7 +177,7 @@ impl ModelFiles {
         };
         let source = planned
             .first()
-            .and_then(|first| self.store().metadata(first.origin.path));
+            .and_then(|first| self.stored.store.metadata(first.origin.path));
         let mut metadata = source.cloned().unwrap_or_else(|| {
             let text = |text: &str| Value::String(text.to_owned());
             BTreeMap::from([
@@ -212,11 +201,11 @@ impl ModelFiles {
         metadata: &BTreeMap<String, Value>,
         planned: &[Planned<'_>],
         count: &mut BlockCount,
-    ) -> Result<(), CheckpointError> {
+    ) -> Result<()> {
         let tensors: Vec<GgufTensor> = planned.iter().map(|one| one.to.clone()).collect();
         write_gguf(path, metadata, &tensors, |index, out| {
             let Planned { origin, from, to } = &planned[index];
-            let (stored, bytes) = self.store().content(origin.name)?;
+            let (stored, bytes) = self.stored.store.content(origin.name)?;
             let numbers = to.shape.iter().product::<usize>();
             count.numbers += numbers as u64;
             count.bytes_before += bytes.len() as u64;

@@ -1,7 +1,7 @@
 //! Writing a model folder of random weights, so that a shape can be measured before anybody
 //! trained it.
 
-use crate::error::CheckpointError;
+use crate::error::{CheckpointError, Result};
 use crate::layout::{CONFIG, TOKENIZER, WEIGHTS};
 use crate::parameters::{Wanted, wanted};
 use avocet_config::ModelConfig;
@@ -23,12 +23,7 @@ const TASK: usize = 1 << 14;
 /// training starts from, and depend on `seed` alone.
 ///
 /// Errors if `config` is invalid or a file cannot be written.
-pub fn save_random(
-    folder: &Path,
-    config: &ModelConfig,
-    tokenizer: &[u8],
-    seed: u64,
-) -> Result<(), CheckpointError> {
+pub fn save_random(folder: &Path, config: &ModelConfig, tokenizer: &[u8], seed: u64) -> Result<()> {
     let all = wanted(config)?;
     std::fs::create_dir_all(folder).map_err(CheckpointError::io(folder))?;
     let path = folder.join(WEIGHTS);

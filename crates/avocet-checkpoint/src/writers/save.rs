@@ -1,8 +1,10 @@
-//! Writing a model folder.
+//! Writing a model folder, or what is new of a model made of parts.
 
-use crate::error::CheckpointError;
+use crate::composite::PartList;
+use crate::error::{CheckpointError, Result};
+use crate::files::ModelFiles;
 use crate::io::write_all;
-use crate::layout::{CONFIG, TOKENIZER, WEIGHTS};
+use crate::layout::{CONFIG, PARTS, TOKENIZER, WEIGHTS};
 use crate::parameters::sensitive;
 use avocet_config::ModelConfig;
 use candle_core::{DType, Tensor};
@@ -30,7 +32,7 @@ pub fn save(
     tokenizer: &[u8],
     tensors: &BTreeMap<String, Tensor>,
     format: WeightFormat,
-) -> Result<(), CheckpointError> {
+) -> Result<()> {
     let weights = folder.join(WEIGHTS);
     let config_of = ModelConfig::from_toml(config).map_err(|source| CheckpointError::Config {
         path: folder.join(CONFIG),
@@ -46,24 +48,49 @@ pub fn save(
 }
 
 /// The bytes of a file of these tensors, in the precision that they are stored in.
-pub(crate) fn serialised(
+pub(super) fn serialised(
     config: &ModelConfig,
     tensors: &BTreeMap<String, Tensor>,
     format: WeightFormat,
     path: &Path,
-) -> Result<Vec<u8>, CheckpointError> {
+) -> Result<Vec<u8>> {
     let stored = in_format(config, tensors, format)?;
-    safetensors::serialize(&stored, None).map_err(|error| CheckpointError::Unwritable {
+    safetensors::serialize(&stored, None).map_err(unwritable(path))
+}
+
+fn unwritable(path: &Path) -> impl FnOnce(safetensors::SafeTensorError) -> CheckpointError {
+    move |error| CheckpointError::Unwritable {
         path: path.to_owned(),
         reason: error.to_string(),
-    })
+    }
+}
+
+/// Writes what is not of a part, opens the whole and checks it.
+pub(super) fn save_composite(
+    output: &Path,
+    config: &ModelConfig,
+    list: &PartList,
+    tensors: &BTreeMap<String, Tensor>,
+) -> Result<ModelFiles> {
+    let weights = output.join(WEIGHTS);
+    let bytes = safetensors::serialize(tensors, None).map_err(unwritable(&weights))?;
+    let (parts, config) = (list.to_toml()?, config.to_toml());
+    let files = [
+        (weights, bytes.as_slice()),
+        (output.join(PARTS), parts.as_bytes()),
+        (output.join(CONFIG), config.as_bytes()),
+    ];
+    write_all(output, &files)?;
+    let written = ModelFiles::open(output)?;
+    written.check()?;
+    Ok(written)
 }
 
 fn in_format<'a>(
     config: &ModelConfig,
     tensors: &'a BTreeMap<String, Tensor>,
     format: WeightFormat,
-) -> Result<BTreeMap<&'a str, Tensor>, CheckpointError> {
+) -> Result<BTreeMap<&'a str, Tensor>> {
     let sensitive = sensitive(config)?;
     let dtype = |name: &str| match format {
         WeightFormat::Bf16 if !sensitive.contains(name) => DType::BF16,

@@ -1,15 +1,14 @@
 //! A dense decoder as a mixture of experts.
 
-use super::place::{PartSource, check_output, write_composite};
-use crate::composite::{Kind, PartList, mixture, upcycled};
-use crate::error::CheckpointError;
+use super::place::{PartSource, check_output};
+use super::save::save_composite;
+use crate::composite::{Kind, PartList, draw, mixture, upcycled};
+use crate::error::{CheckpointError, Result};
 use crate::files::ModelFiles;
 use crate::layout::{CONFIG, name_of};
 use avocet_config::{MoeConfig, Routing};
 use candle_nn::Init;
 use std::path::Path;
-
-type Result<T> = std::result::Result<T, CheckpointError>;
 
 /// Standard deviation of a new router (arXiv:2212.05055).
 const ROUTER: Init = Init::Randn {
@@ -62,11 +61,11 @@ pub fn upcycle(
             source,
         })?;
     let joined = upcycled(output, &config, files)?;
-    let tensors = joined.draw(options.seed, |_, _| ROUTER)?;
+    let tensors = draw(&joined, options.seed, |_, _| ROUTER)?;
     let list = PartList {
         kind: Kind::Upcycle,
         decoder: decoder.place(output, "decoder")?,
         vision: None,
     };
-    write_composite(output, joined, &list, &tensors)
+    save_composite(output, &config, &list, &tensors)
 }

@@ -6,7 +6,8 @@
 use std::arch::x86_64::*;
 
 use super::format::{GROUP, Row, Run, StoredFormat};
-use super::left::{Left, SIDE};
+use super::left::Left;
+use super::order::SIDE;
 use crate::simd::{self, Level};
 use lanes::{AHEAD, Lanes};
 use unpack::{Block, Q4_0, Q4_1, Q4K, Q5K, Q6K, Q8_0, Unpacked};

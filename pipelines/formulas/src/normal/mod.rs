@@ -33,8 +33,6 @@ mod settle;
 mod tests;
 mod writer;
 
-pub(crate) use names::negated;
-
 /// The normal form of a formula; of a text that is none, the text without white space.
 pub fn normalise(latex: &str) -> String {
     let mut form = once(latex);

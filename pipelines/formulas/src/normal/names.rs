@@ -275,26 +275,6 @@ pub(super) fn is_tall(command: &str) -> bool {
         .is_some_and(|name| tall.contains(&name))
 }
 
-/// What a negated relation is called.
-pub(crate) fn negated(relation: &str) -> Option<&'static str> {
-    Some(match relation {
-        "=" => "\\neq",
-        "\\in" => "\\notin",
-        "\\ni" => "\\notni",
-        "<" => "\\nless",
-        ">" => "\\ngtr",
-        "\\leq" => "\\nleq",
-        "\\geq" => "\\ngeq",
-        "\\mid" => "\\nmid",
-        "\\parallel" => "\\nparallel",
-        "\\sim" => "\\nsim",
-        "\\exists" => "\\nexists",
-        "\\subseteq" => "\\nsubseteq",
-        "\\supseteq" => "\\nsupseteq",
-        _ => return None,
-    })
-}
-
 /// Commands that switch the font of all that follows, and the command for what it reaches.
 pub(super) fn switch(command: &str) -> Option<&'static str> {
     Some(match command.strip_prefix('\\')? {

@@ -2,6 +2,7 @@
 
 use super::lexeme::Lexeme;
 use super::names;
+use crate::negated::negated;
 
 /// Deeper nesting is not taken apart.
 const MOST_DEPTH: usize = 60;
@@ -234,7 +235,7 @@ fn call(name: String, optional: Vec<Node>, mut arguments: Vec<Vec<Node>>) -> Nod
     if name == "\\not"
         && let [argument] = arguments.as_slice()
         && let [Node::Leaf(relation)] = argument.as_slice()
-        && let Some(negated) = names::negated(relation)
+        && let Some(negated) = negated(relation)
     {
         return Node::Leaf(negated.into());
     }

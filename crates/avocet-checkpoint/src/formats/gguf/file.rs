@@ -7,7 +7,7 @@ use super::cursor::{Cursor, fail};
 use super::dequantize;
 use super::error::{GgufError, Problem};
 use super::{GgmlType, Value};
-use crate::error::CheckpointError;
+use crate::error::{CheckpointError, Result};
 use crate::io::Bytes;
 use candle_core::{Device, Tensor};
 use half::bf16;
@@ -62,7 +62,7 @@ impl Gguf {
     /// Maps and checks the file `path`.
     ///
     /// Errors name the field and the byte that it begins at.
-    pub fn open(path: &Path) -> Result<Self, CheckpointError> {
+    pub fn open(path: &Path) -> Result<Self> {
         let bytes = Bytes::map(path)?;
         let checked = parse(bytes.get());
         let (metadata, entries) = checked.map_err(|reason| CheckpointError::Gguf {
@@ -104,7 +104,7 @@ impl Gguf {
     /// The tensor `name`: BF16 as it is, all else in F32; `None` if there is none.
     ///
     /// Errors if its number type is one of those that are only listed.
-    pub fn tensor(&self, name: &str, device: &Device) -> Result<Option<Tensor>, CheckpointError> {
+    pub fn tensor(&self, name: &str, device: &Device) -> Result<Option<Tensor>> {
         let Some(entry) = self.entries.get(name) else {
             return Ok(None);
         };

@@ -1,11 +1,9 @@
 //! Metadata of a GGUF file, read by key as the types that they should have.
 
 use super::value::Value;
-use crate::error::CheckpointError;
+use crate::error::{CheckpointError, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
-
-type Result<T> = std::result::Result<T, CheckpointError>;
 
 /// Metadata of a file, read by key.
 pub(crate) struct Metadata<'a> {

@@ -2,7 +2,7 @@
 //! `NAME-00001-of-00003.gguf` and so on, the metadata in the first and tensors in all.
 
 use super::Gguf;
-use crate::error::CheckpointError;
+use crate::error::{CheckpointError, Result};
 use avocet_fetch::gguf_parts;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ pub(crate) fn part_paths(path: &Path) -> Vec<PathBuf> {
 ///
 /// Errors name the file: a part that is missing or that says it is another, a tensor that two
 /// parts have, fewer or more tensors than there should be.
-pub(crate) fn open_all(path: &Path) -> Result<Vec<Gguf>, CheckpointError> {
+pub(crate) fn open_all(path: &Path) -> Result<Vec<Gguf>> {
     let named = Gguf::open(path)?;
     let refuse = |path: &Path, reason: String| CheckpointError::Family {
         path: path.to_owned(),

@@ -6,8 +6,8 @@
 use super::file::{ALIGNMENT, DEFAULT_ALIGNMENT};
 use super::value::{Array, Value};
 use super::{Gguf, GgufTensor};
-use crate::error::CheckpointError;
-use crate::io::{sync_folder, temporary};
+use crate::error::{CheckpointError, Result};
+use crate::io::{sync_parent, temporary};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -27,8 +27,8 @@ pub fn write_gguf(
     path: &Path,
     metadata: &BTreeMap<String, Value>,
     tensors: &[GgufTensor],
-    content: impl FnMut(usize, &mut dyn Write) -> Result<(), CheckpointError>,
-) -> Result<(), CheckpointError> {
+    content: impl FnMut(usize, &mut dyn Write) -> Result<()>,
+) -> Result<()> {
     let partial = temporary(path);
     let written = write_to(&partial, metadata, tensors, content)
         .and_then(|()| Gguf::open(&partial).map(drop));
@@ -38,19 +38,15 @@ pub fn write_gguf(
         return Err(error);
     }
     std::fs::rename(&partial, path).map_err(CheckpointError::io(path))?;
-    match path.parent() {
-        Some(folder) if folder.as_os_str().is_empty() => sync_folder(Path::new(".")),
-        Some(folder) => sync_folder(folder),
-        None => Ok(()),
-    }
+    sync_parent(path)
 }
 
 fn write_to(
     path: &Path,
     metadata: &BTreeMap<String, Value>,
     tensors: &[GgufTensor],
-    mut content: impl FnMut(usize, &mut dyn Write) -> Result<(), CheckpointError>,
-) -> Result<(), CheckpointError> {
+    mut content: impl FnMut(usize, &mut dyn Write) -> Result<()>,
+) -> Result<()> {
     let alignment = match metadata.get(ALIGNMENT) {
         Some(Value::U32(alignment)) if alignment.is_power_of_two() => u64::from(*alignment),
         _ => u64::from(DEFAULT_ALIGNMENT),

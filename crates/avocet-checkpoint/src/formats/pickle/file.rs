@@ -3,7 +3,7 @@
 use super::value::ElementType;
 use super::view::View;
 use super::{PickleError, archive, machine, names};
-use crate::error::CheckpointError;
+use crate::error::{CheckpointError, Result};
 use crate::io::Bytes;
 use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
@@ -41,7 +41,7 @@ impl Pickle {
     /// Maps and checks the file `path`; nothing in it is executed.
     ///
     /// Errors name what is wrong and where: the byte, the global or the tensor.
-    pub fn open(path: &Path) -> Result<Self, CheckpointError> {
+    pub fn open(path: &Path) -> Result<Self> {
         let bytes = Bytes::map(path)?;
         let views = parse(bytes.get()).map_err(|reason| CheckpointError::Pickle {
             path: path.to_owned(),

@@ -2,9 +2,9 @@
 
 use super::error::HeaderError;
 use super::header::{self, Entries, Entry, StoredType};
-use crate::error::CheckpointError;
+use crate::error::{CheckpointError, Result};
 use crate::io::Bytes;
-use candle_core::{Device, Result, Tensor, bail};
+use candle_core::{Device, Result as CandleResult, Tensor, bail};
 use half::{bf16, f16};
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub(crate) struct Safetensors {
 }
 
 impl Safetensors {
-    pub fn map(path: &Path) -> std::result::Result<Self, CheckpointError> {
+    pub fn map(path: &Path) -> Result<Self> {
         let bytes = Bytes::map(path)?;
         Self::check(bytes).map_err(|reason| CheckpointError::Weights {
             path: path.to_owned(),
@@ -24,7 +24,7 @@ impl Safetensors {
         })
     }
 
-    pub fn check(bytes: Bytes) -> std::result::Result<Self, HeaderError> {
+    pub fn check(bytes: Bytes) -> Result<Self, HeaderError> {
         let entries = header::parse(bytes.get())?;
         Ok(Self {
             bytes: Arc::new(bytes),
@@ -48,7 +48,7 @@ impl Safetensors {
     /// The tensor of `entry`: BF16 as it is, other floating-point numbers in F32; copied once.
     ///
     /// Errors if it holds no floating-point numbers.
-    pub fn tensor(&self, entry: &Entry, device: &Device) -> Result<Tensor> {
+    pub fn tensor(&self, entry: &Entry, device: &Device) -> CandleResult<Tensor> {
         let bytes = &self.bytes.get()[entry.bytes.clone()];
         let shape = entry.shape.as_slice();
         match entry.dtype {

@@ -1,26 +1,12 @@
 //! Models in blocks, opened again.
 
 use super::*;
-use crate::fixture;
-use crate::{WeightFormat, save};
-
-fn own_model() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let model = fixture::model();
-    save(
-        folder.path(),
-        &model.config,
-        &model.tokenizer,
-        &model.tensors,
-        WeightFormat::F32,
-    )
-    .unwrap();
-    folder
-}
+use crate::WeightFormat;
+use crate::fixture::model;
 
 #[test]
 fn an_own_model_in_blocks_has_the_same_parameters_but_for_rounding() {
-    let source = own_model();
+    let source = model().saved(WeightFormat::F32);
     let before = ModelFiles::open(source.path()).unwrap();
     let target = tempfile::tempdir().unwrap();
     let folder = target.path().join("small");
@@ -75,7 +61,7 @@ fn sensitive_tensors_and_partial_rows_keep_their_type() {
 
 #[test]
 fn a_folder_that_holds_something_is_left_alone() {
-    let source = own_model();
+    let source = model().saved(WeightFormat::F32);
     let files = ModelFiles::open(source.path()).unwrap();
     let error = files
         .quantise(BlockFormat::Q8_0, source.path())

@@ -5,8 +5,9 @@
 
 use std::arch::x86_64::*;
 
-use super::super::format::GROUP;
-use super::super::left::{Left, Order, VECTOR};
+use crate::stored::format::GROUP;
+use crate::stored::left::Left;
+use crate::stored::order::{Order, VECTOR};
 
 /// How far ahead rows are fetched, in bytes.
 pub(super) const AHEAD: usize = 4096;
@@ -205,7 +206,7 @@ unsafe fn of_four_blocks<const BYTES: usize>(at: *const u8) -> __m512i {
     }
 }
 
-impl Lanes for super::Q4_0 {
+impl Lanes for super::unpack::Q4_0 {
     const NUMBERS: usize = 128;
     const BYTES: usize = 4 * 18;
     const ORDER: Order = Order::Halves;
@@ -243,7 +244,7 @@ impl Lanes for super::Q4_0 {
     }
 }
 
-impl Lanes for super::Q4_1 {
+impl Lanes for super::unpack::Q4_1 {
     const NUMBERS: usize = 128;
     const BYTES: usize = 4 * 20;
     const ORDER: Order = Order::Halves;
@@ -283,7 +284,7 @@ impl Lanes for super::Q4_1 {
     }
 }
 
-impl Lanes for super::Q4K {
+impl Lanes for super::unpack::Q4K {
     const NUMBERS: usize = 256;
     const BYTES: usize = 144;
     const ORDER: Order = Order::Alternate;
@@ -319,7 +320,7 @@ impl Lanes for super::Q4K {
     }
 }
 
-impl Lanes for super::Q5K {
+impl Lanes for super::unpack::Q5K {
     const NUMBERS: usize = 256;
     const BYTES: usize = 176;
     const ORDER: Order = Order::Alternate;
@@ -362,7 +363,7 @@ impl Lanes for super::Q5K {
     }
 }
 
-impl Lanes for super::Q6K {
+impl Lanes for super::unpack::Q6K {
     const NUMBERS: usize = 256;
     const BYTES: usize = 210;
     const ORDER: Order = Order::Plain;
