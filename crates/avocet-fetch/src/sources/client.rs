@@ -1,4 +1,5 @@
-//! Runs pip, npm or apt-get as a child process, without a shell.
+//! Runs pip, npm or apt-get as a child process, without a shell; where pip or npm is missing their
+//! registry is asked.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -6,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::error::SourceError;
+use super::registry::Registries;
 use super::source::{Source, SourceKind};
 
 /// Fetches the archive of a source into the empty folder `into`.
@@ -14,27 +16,31 @@ use super::source::{Source, SourceKind};
 pub(super) fn download(source: &Source, into: &Path) -> Result<PathBuf, SourceError> {
     // Clients change folder, so the paths they are given must not depend on it.
     let into = into.canonicalize().map_err(SourceError::io(into))?;
-    match source.kind {
-        SourceKind::Pip => pip(source, &into)?,
+    let by_client = match source.kind {
+        SourceKind::Pip => pip(source, &into),
         SourceKind::Npm => {
             let mut npm = Command::new("npm");
             npm.args(["pack", "--ignore-scripts", "--silent", "--pack-destination"])
                 .arg(&into);
             npm.arg(format!("{}@{}", source.package, source.version));
-            run(source, npm, &into)?;
+            run(source, npm, &into)
         }
         SourceKind::Debian => {
             let mut apt = Command::new("apt-get");
             apt.args(["download", "--quiet"]);
             apt.arg(format!("{}={}", source.package, source.version));
-            run(source, apt, &into)?;
+            run(source, apt, &into)
         }
-        SourceKind::Hub => {
-            return Err(SourceError::OnAHub {
-                name: source.name.clone(),
-                id: format!("{}/{}", source.package, source.file),
-            });
+        SourceKind::Hub => Err(SourceError::OnAHub {
+            name: source.name.clone(),
+            id: format!("{}/{}", source.package, source.file),
+        }),
+    };
+    match by_client {
+        Err(SourceError::NoClient { .. }) if source.kind != SourceKind::Debian => {
+            Registries::from_env().download(source, &into)?;
         }
+        done => done?,
     }
     only_file(source, &into)
 }
@@ -69,7 +75,19 @@ fn pip(source: &Source, into: &Path) -> Result<(), SourceError> {
         Err(SourceError::NoClient { .. }) => {
             let mut python = Command::new("python3");
             python.args(["-m", "pip"]);
-            run(source, command(python), into)
+            match run(source, command(python), into) {
+                Err(SourceError::Client { name, reason, .. })
+                    if reason.contains("No module named pip") =>
+                {
+                    let (program, cause) = ("pip".to_owned(), std::io::Error::other(reason));
+                    Err(SourceError::NoClient {
+                        name,
+                        program,
+                        cause,
+                    })
+                }
+                other => other,
+            }
         }
         other => other,
     }

@@ -7,6 +7,7 @@
 
 mod client;
 mod error;
+mod registry;
 mod source;
 mod unpack;
 
