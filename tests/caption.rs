@@ -5,8 +5,12 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use avocet_media::Picture;
+use avocet_media::video::probe;
 use serde_json::Value;
 use tempfile::TempDir;
+use video::caption::{Film, Progress, caption};
+use video::frames::{Budget, Choice};
 
 use crate::command::{avocet, fails, path, picture, stderr, stdout, succeeds};
 
@@ -62,6 +66,45 @@ fn the_pictures_of_the_clip_are_named_in_order() -> Result<()> {
         "{}",
         &image[..40]
     );
+    Ok(())
+}
+
+#[test]
+fn whoever_captions_a_film_is_shown_each_frame_once() -> Result<()> {
+    let path = Path::new(CLIP);
+    let info = probe(path)?;
+    let film = Film {
+        path,
+        info: &info,
+        segments: &[],
+    };
+    let budget = Budget {
+        max_frames: 9,
+        max_pixels: 20_000,
+        max_tokens: usize::MAX,
+        tokens_per_frame: 0,
+    };
+    let (mut shown, mut last) = (0, None);
+    let say = |picture: &Picture| -> Result<String> {
+        shown += 1;
+        assert!(picture.width * picture.height <= budget.max_pixels);
+        Ok(format!("number\n {shown}"))
+    };
+    let captioned = caption(&film, Choice::Scenes, &budget, say, |at| last = Some(at))?;
+    let frames = captioned.timeline.frames.iter();
+    let captions: Vec<&str> = frames.map(|frame| frame.caption.as_str()).collect();
+    let numbers = ["number 1", "number 2", "number 3", "number 4", "number 5"];
+    assert_eq!(captions, numbers);
+    assert_eq!(last, Some(Progress::Describing { done: 5, all: 5 }));
+    let jpegs = captioned.images.iter();
+    assert_eq!(
+        jpegs.filter(|file| file.starts_with(&[0xff, 0xd8])).count(),
+        5
+    );
+
+    let refused = |_: &Picture| -> Result<String> { anyhow::bail!("I see nothing") };
+    let error = caption(&film, Choice::Scenes, &budget, refused, |_| {});
+    assert_eq!(error.map(drop).unwrap_err().to_string(), "I see nothing");
     Ok(())
 }
 

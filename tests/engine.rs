@@ -102,6 +102,38 @@ fn a_picture_is_seen_as_its_file_is() -> Result<()> {
 }
 
 #[test]
+fn of_several_questions_the_surest_answer_stands() -> Result<()> {
+    let engine = tiny_model::engine()?;
+    let image = engine.read_image(&png(40, 12)?)?;
+    let images = std::slice::from_ref(&image);
+    let options = SamplingOptions::greedy(6);
+    let questions = ["what is this?", "why?", "what colour?"].map(str::to_owned);
+    let surest = |questions: &[String]| -> Result<String> {
+        let answer = engine.surest_answer(images, questions, &options)?;
+        Ok(answer.context("a question was asked")?.text)
+    };
+    let mut alone = Vec::new();
+    for question in &questions {
+        let turns = [Turn::about(1, question.as_str())];
+        let answer = engine.answer(images, &turns, &options, |_| ControlFlow::Continue(()))?;
+        assert_eq!(surest(std::slice::from_ref(question))?, answer.text);
+        let mut ids = engine.language().question(&turns)?.ids;
+        let asked = ids.len();
+        ids.extend(&answer.token_ids);
+        let scored = engine
+            .score(&ids, images, ScoreOptions::default())?
+            .logprobs;
+        let said = scored[asked..].iter().flatten();
+        let sureness = said.sum::<f64>() / answer.token_ids.len() as f64;
+        alone.push((sureness, answer.text));
+    }
+    alone.sort_by(|one, other| other.0.total_cmp(&one.0));
+    assert_eq!(surest(&questions)?, alone[0].1);
+    assert!(engine.surest_answer(images, &[], &options)?.is_none());
+    Ok(())
+}
+
+#[test]
 fn an_image_changes_the_answer() -> Result<()> {
     let engine = tiny_model::engine()?;
     let ids =

@@ -2,7 +2,7 @@
 
 mod args;
 mod families;
-mod measure;
+mod rates;
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
@@ -16,7 +16,7 @@ use avocet_train::{StepBench, step_bench};
 use serde::Serialize;
 
 pub use args::BenchArgs;
-use measure::{DECODED, Rate, add, best_of, head};
+use rates::{DECODED, Rate, add, best_of, head};
 
 use crate::args::PrecisionFlag;
 use crate::granted;

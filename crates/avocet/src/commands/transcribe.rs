@@ -1,12 +1,12 @@
 //! `avocet transcribe`: what is said in a video or sound file, with times.
 
 use std::fs::File;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use video::speech::{
     Tracks, TranscribeOptions, TranscribeProgress, Transcript, TranscriptFormat, language_code,
     transcribe,
@@ -16,9 +16,7 @@ use crate::args::input;
 use crate::features::Feature;
 use crate::input::whisper;
 use crate::ui::output;
-
-/// Time between lines where there is no terminal.
-const LINE_EVERY: Duration = Duration::from_secs(5);
+use crate::ui::progress::{LINE_EVERY, bar};
 
 /// `avocet transcribe`.
 #[derive(Debug, clap::Args)]
@@ -162,17 +160,13 @@ struct Shown {
 impl Shown {
     fn new(media: &Path, model: &str) -> Self {
         let name = media.display().to_string();
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::new(0);
-            let style = "{msg} {bar:30} {percent}%, {eta} left";
-            let style = ProgressStyle::with_template(style);
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-            bar.set_message(format!("listening with {model}"));
-            bar.enable_steady_tick(Duration::from_millis(500));
-            bar
-        });
-        if bar.is_none() {
-            output::note(&format!("{name}: listening with {model}\n"));
+        let bar = bar("{msg} {bar:30} {percent}%, {eta} left");
+        match &bar {
+            Some(bar) => {
+                bar.set_message(format!("listening with {model}"));
+                bar.enable_steady_tick(Duration::from_millis(500));
+            }
+            None => output::note(&format!("{name}: listening with {model}\n")),
         }
         Self {
             bar,

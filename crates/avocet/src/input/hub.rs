@@ -2,16 +2,14 @@
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use avocet_fetch::{Hub, HubId};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use crate::ui::output;
-
-/// Time between lines where there is no terminal.
-const LINE_EVERY: Duration = Duration::from_secs(5);
+use crate::ui::progress::{LINE_EVERY, bar};
 
 /// The folder of a model on the hub, or the one file of it that `id` names; fetched if the cache
 /// lacks it.
@@ -63,12 +61,11 @@ impl Shown {
         if file != self.file {
             self.finish();
             file.clone_into(&mut self.file);
-            let bar = ProgressBar::new(total.unwrap_or(0));
-            let style = "{prefix} {bar:30} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left";
-            let style = ProgressStyle::with_template(style);
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-            bar.set_prefix(self.file.clone());
-            self.bar = Some(bar);
+            self.bar = bar("{prefix} {bar:30} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left");
+            if let Some(bar) = &self.bar {
+                bar.set_length(total.unwrap_or(0));
+                bar.set_prefix(self.file.clone());
+            }
         }
         if let Some(bar) = &self.bar {
             bar.set_position(done);

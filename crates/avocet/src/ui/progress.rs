@@ -1,4 +1,4 @@
-//! Long work in stages: a bar for each on a terminal, with the time left.
+//! How far work has come: bars on a terminal, lines elsewhere.
 
 use std::cell::Cell;
 use std::io::IsTerminal;
@@ -11,7 +11,7 @@ use super::output;
 /// Steps of a bar; what is counted may be seconds, which are no whole numbers.
 const STEPS: u64 = 1000;
 /// Time between lines where there is no terminal.
-const LINE_EVERY: Duration = Duration::from_secs(5);
+pub const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// One stage and how far it has come: a bar on a terminal, otherwise a line every few seconds.
 pub struct Stage {
@@ -23,13 +23,10 @@ pub struct Stage {
 impl Stage {
     /// Begins a stage.
     pub fn begin(name: &'static str) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::new(0)
-                .with_style(style("{prefix:15} {spinner} {elapsed}"))
-                .with_prefix(name);
+        let bar = bar("{prefix:15} {spinner} {elapsed}").map(|bar| bar.with_prefix(name));
+        if let Some(bar) = &bar {
             bar.enable_steady_tick(Duration::from_millis(200));
-            bar
-        });
+        }
         Self {
             name,
             bar,
@@ -64,6 +61,12 @@ impl Stage {
     pub fn end(self) {}
 }
 
+/// A bar on stderr, if that is a terminal.
+pub fn bar(template: &str) -> Option<ProgressBar> {
+    let at_terminal = std::io::stderr().is_terminal();
+    at_terminal.then(|| ProgressBar::new(0).with_style(style(template)))
+}
+
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
@@ -81,7 +84,6 @@ pub fn counted(what: &str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template(&format!("{{spinner}} {{pos}} {what}, {{per_sec}}"))
-        .unwrap_or_else(|_| ProgressStyle::default_spinner());
+    let style = style(&format!("{{spinner}} {{pos}} {what}, {{per_sec}}"));
     ProgressBar::new_spinner().with_style(style)
 }

@@ -18,7 +18,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::args::BenchArgs;
-use super::measure::{DECODED, Rate, add, best_of, head};
+use super::rates::{DECODED, Rate, add, best_of, head};
 use crate::input::{embedded, model};
 use crate::ui::output::{self, Table};
 

@@ -1,15 +1,15 @@
 //! `avocet data merge|split|dedup`: datasets made from datasets.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use avocet_data::{DedupOptions, Layout, Match, OptOut, SplitBy, SplitOptions, SplitPart};
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use crate::args::input;
 use crate::ui::output::print;
+use crate::ui::progress::bar;
 
 /// What is read and how it is written.
 #[derive(Debug, Args)]
@@ -123,7 +123,7 @@ pub fn merge(args: &MergeArgs) -> Result<()> {
     let LayoutArgs {
         datasets, output, ..
     } = &args.layout;
-    let bar = bar();
+    let bar = shown();
     let manifest = avocet_data::merge(datasets, output, &layout(&args.layout), &told(&bar))?;
     bar.finish_and_clear();
     print(&manifest.summary(output))
@@ -150,7 +150,7 @@ pub fn split(args: &SplitArgs) -> Result<()> {
         },
         seed: args.seed,
     };
-    let bar = bar();
+    let bar = shown();
     let layout = layout(&args.layout);
     let manifests = avocet_data::split(datasets, output, &options, &layout, &told(&bar))?;
     bar.finish_and_clear();
@@ -174,7 +174,7 @@ pub fn dedup(args: &DedupArgs) -> Result<()> {
         opt_out: args.opt_out.as_deref().map(OptOut::read).transpose()?,
         against: args.against.clone(),
     };
-    let bar = bar();
+    let bar = shown();
     let layout = layout(&args.layout);
     let manifest = avocet_data::dedup(datasets, output, &options, &layout, &told(&bar))?;
     bar.finish_and_clear();
@@ -196,13 +196,8 @@ fn matched(flag: MatchFlag) -> Match {
     }
 }
 
-fn bar() -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(0);
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {per_sec} {eta} left");
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+fn shown() -> ProgressBar {
+    bar("{bar:30} {pos}/{len} {per_sec} {eta} left").unwrap_or_else(ProgressBar::hidden)
 }
 
 fn told(bar: &ProgressBar) -> impl Fn(u64, u64) + '_ {
