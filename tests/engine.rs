@@ -162,7 +162,7 @@ fn scores_are_the_log_softmax_of_the_uncached_network() -> Result<()> {
     )?;
     let batch = TextBatch {
         offsets: vec![0, ids.len()],
-        seen_images: vec![(0, 0); ids.len()],
+        visible_images: vec![(0, 0); ids.len()],
         ids: ids.clone(),
     };
     let hidden = engine.model().forward(&batch, None)?.hidden;

@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use avocet_config::preset;
 use avocet_kernels::{Weight, cross_entropy};
-use avocet_model::{Avocet, Builder, Images, Parameters, TextBatch, only};
+use avocet_model::{Builder, Images, Parameters, TextBatch, VisionLanguageModel, only};
 use candle_core::{Device, Shape, Tensor, Var};
 use candle_nn::Init;
 
@@ -105,7 +105,7 @@ fn the_whole_model_agrees_with_pytorch_in_logits_and_gradients() -> Result<()> {
         .iter()
         .map(|(name, var)| (name.clone(), var.as_tensor().clone()))
         .collect();
-    let model = Avocet::new(&preset("tiny")?, Builder::new(Given(tensors)))?;
+    let model = VisionLanguageModel::new(&preset("tiny")?, Builder::new(Given(tensors)))?;
     let gates = model.gates()?;
     ensure!(
         gates.iter().all(|(a, f)| a.abs() > 0.4 && f.abs() > 0.4),
@@ -124,7 +124,7 @@ fn the_whole_model_agrees_with_pytorch_in_logits_and_gradients() -> Result<()> {
     let text = TextBatch {
         ids: golden.ids("input.ids")?,
         offsets: golden.places("input.offsets")?,
-        seen_images: latest_image
+        visible_images: latest_image
             .into_iter()
             .map(|image| only(u32::try_from(image).ok()))
             .collect(),

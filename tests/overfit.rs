@@ -148,13 +148,13 @@ fn append(batch: &mut avocet_data::Batch, other: &avocet_data::Batch) {
         .offsets
         .extend(other.offsets[1..].iter().map(|at| at + rows));
     let moved = other
-        .seen_images
+        .visible_images
         .iter()
         .map(|&(first, end)| match first == end {
             true => (0, 0),
             false => (first + images, end + images),
         });
-    batch.seen_images.extend(moved);
+    batch.visible_images.extend(moved);
     batch.patches.extend(&other.patches);
     batch.grids.extend(&other.grids);
     batch.truths.extend(other.truths.iter().cloned());

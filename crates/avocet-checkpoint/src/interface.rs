@@ -40,7 +40,7 @@ pub(crate) enum Speech {
 
 /// The prompt form and image rule of a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Manner {
+pub(crate) enum PromptFamily {
     /// A decoder without images.
     Text,
     Idefics,
@@ -54,17 +54,17 @@ pub(crate) enum Manner {
 #[derive(Debug, Clone)]
 pub(crate) struct HubSpeech {
     folder: PathBuf,
-    manner: Manner,
+    prompt_family: PromptFamily,
     /// Ids that end an answer by the model's own configuration.
     stops: Vec<u32>,
 }
 
 impl Speech {
     /// That of the public model in `folder`, whose configuration says that `stops` end an answer.
-    pub fn hub(folder: &Path, manner: Manner, stops: Vec<u32>) -> Self {
+    pub fn hub(folder: &Path, prompt_family: PromptFamily, stops: Vec<u32>) -> Self {
         Self::Hub(HubSpeech {
             folder: folder.to_owned(),
-            manner,
+            prompt_family,
             stops,
         })
     }
@@ -140,11 +140,11 @@ impl HubSpeech {
         let mut stops = self.stops.clone();
         stops.extend(settings.stops(&tokenizer));
         let (form, image_token, rule, banned, bos_rule);
-        match self.manner {
-            Manner::Text | Manner::Mllama { .. } => {
-                let content = match (self.manner, image) {
-                    (Manner::Text, None) => Content::Text,
-                    (Manner::Text, Some(_)) => Content::Marked,
+        match self.prompt_family {
+            PromptFamily::Text | PromptFamily::Mllama { .. } => {
+                let content = match (self.prompt_family, image) {
+                    (PromptFamily::Text, None) => Content::Text,
+                    (PromptFamily::Text, Some(_)) => Content::Marked,
                     _ => Content::Parts,
                 };
                 form = match &settings.chat_template {
@@ -154,8 +154,8 @@ impl HubSpeech {
                     }
                     None => PromptForm::Plain,
                 };
-                (image_token, rule, bos_rule, banned) = match self.manner {
-                    Manner::Mllama { image_token } => {
+                (image_token, rule, bos_rule, banned) = match self.prompt_family {
+                    PromptFamily::Mllama { image_token } => {
                         let opening = BosRule::AfterImages(id(&tokenizer, &bos)?);
                         (
                             Some(image_token),
@@ -170,7 +170,7 @@ impl HubSpeech {
                     }
                 };
             }
-            Manner::Idefics => {
+            PromptFamily::Idefics => {
                 let end = tokenizer.id("<end_of_utterance>");
                 stops.extend(end);
                 let image = id(&tokenizer, "<image>")?;
@@ -182,7 +182,7 @@ impl HubSpeech {
                 banned = vec![id(&tokenizer, "<fake_token_around_image>")?, image];
                 bos_rule = BosRule::Spelled;
             }
-            Manner::Flamingo => {
+            PromptFamily::Flamingo => {
                 let mut names = vec!["<|endofchunk|>", "<image>"];
                 if settings.pad.is_none() {
                     names.push("<PAD>");

@@ -12,7 +12,7 @@ use crate::io::{Bytes, read};
 use crate::layout::{
     ADAPTER, CONFIG, MAX_CONFIG, MAX_TOKENIZER, PARTS, QUANTISED, TOKENIZER, WEIGHTS,
 };
-use crate::parameters::{Adapter, Copied, Recipe, StoredParameters};
+use crate::parameters::{Adapter, Copied, StoredParameters, WeightMapping};
 use crate::tensors::Store;
 use avocet_config::ModelConfig;
 use avocet_model::parameter_shapes;
@@ -127,7 +127,9 @@ fn check_depth(list: &Path, depth: usize) -> Result<()> {
 /// A model of our own.
 fn own(path: PathBuf, config: ModelConfig, store: Store, speech: Speech) -> Result<ModelFiles> {
     let shapes = parameter_shapes(&config)?;
-    let recipes = shapes.keys().map(|name| (name.clone(), Recipe::same(name)));
+    let mappings = shapes
+        .keys()
+        .map(|name| (name.clone(), WeightMapping::same(name)));
     let processor = native(&config);
     Ok(ModelFiles {
         weights: path.join(WEIGHTS),
@@ -136,7 +138,7 @@ fn own(path: PathBuf, config: ModelConfig, store: Store, speech: Speech) -> Resu
         interface: Interface { processor, speech },
         stored: StoredParameters {
             copied: Copied::all(store.num_bytes() <= COPIED && !store.has_gguf()),
-            ..StoredParameters::new(store, recipes.collect())
+            ..StoredParameters::new(store, mappings.collect())
         },
         config,
     })
@@ -159,13 +161,15 @@ fn public(path: &Path) -> Result<ModelFiles> {
         let pictures = |error| wrong(format!("how pictures are prepared: {error}"));
         processor.validate().map_err(pictures)?;
     }
-    let recipes = family.recipes().map_err(|error| wrong(error.to_string()))?;
+    let mappings = family
+        .mappings()
+        .map_err(|error| wrong(error.to_string()))?;
     Ok(ModelFiles {
         path: path.to_owned(),
         weights: path.to_owned(),
         family: family.name,
         config: family.config,
-        stored: StoredParameters::new(family.store, recipes),
+        stored: StoredParameters::new(family.store, mappings),
         interface: family.interface,
     })
 }

@@ -1,6 +1,6 @@
 //! The shape of a model: one struct a tower, nested, read from TOML.
 //!
-//! [`ModelConfig::validate`] is called by [`ModelConfig::from_toml`] and by `Avocet::new`, so a
+//! [`ModelConfig::validate`] is called by [`ModelConfig::from_toml`] and by `VisionLanguageModel::new`, so a
 //! shape that cannot work is refused with the name of the field before anything is built.
 
 use serde::{Deserialize, Serialize};

@@ -32,7 +32,7 @@ pub struct Batch {
     /// Where each text begins, and the end: one more than there are texts.
     pub offsets: Vec<usize>,
     /// Pictures of the batch, first and end, that each token may look at (T).
-    pub seen_images: Vec<(u32, u32)>,
+    pub visible_images: Vec<(u32, u32)>,
     /// Patches of all pictures (P, 3 * p * p).
     pub patches: Vec<f32>,
     /// Rows and columns of each picture.
@@ -58,7 +58,7 @@ struct Rows {
     ids: Vec<u32>,
     targets: Vec<u32>,
     weights: Vec<f32>,
-    seen_images: Vec<(u32, u32)>,
+    visible_images: Vec<(u32, u32)>,
 }
 
 impl BatchShape {
@@ -96,7 +96,7 @@ impl BatchShape {
 
 impl Rows {
     /// Shifts a prompt by one, from row `from` for at most `max` rows.
-    fn cut(prompt: &Prompt, seen_images: &[(u32, u32)], from: usize, max: usize) -> Self {
+    fn cut(prompt: &Prompt, visible_images: &[(u32, u32)], from: usize, max: usize) -> Self {
         let end = prompt.ids.len().saturating_sub(1).min(from + max);
         let rows = from..end.max(from);
         let next = from + 1..end.max(from) + 1;
@@ -107,7 +107,7 @@ impl Rows {
                 .iter()
                 .map(|&learned| f32::from(learned))
                 .collect(),
-            seen_images: seen_images[rows].to_vec(),
+            visible_images: visible_images[rows].to_vec(),
         }
     }
 }
@@ -141,7 +141,7 @@ impl Prepared {
         let texts = match &sample.content {
             Content::Document(parts) => {
                 let prompt = language.document(parts).map_err(unsaid)?;
-                let seen = language.seen_images(&prompt.ids);
+                let seen = language.visible_images(&prompt.ids);
                 let rows = prompt.ids.len().saturating_sub(1);
                 (0..rows)
                     .step_by(max)
@@ -151,7 +151,7 @@ impl Prepared {
             Content::Turns(turns) => {
                 let prompts = language.conversation(turns).map_err(unsaid)?;
                 let cut = |prompt: &Prompt| {
-                    let seen = language.seen_images(&prompt.ids);
+                    let seen = language.visible_images(&prompt.ids);
                     Rows::cut(prompt, &seen, 0, max)
                 };
                 prompts.iter().map(cut).collect()
@@ -224,8 +224,8 @@ impl Batch {
                 true => (0, 0),
                 false => (first + first_image, end + first_image),
             };
-            self.seen_images
-                .extend(rows.seen_images.into_iter().map(shift));
+            self.visible_images
+                .extend(rows.visible_images.into_iter().map(shift));
             self.offsets.push(self.ids.len());
             self.kinds.push(sample.kind.clone());
         }
@@ -350,7 +350,7 @@ mod tests {
                     count += 1;
                 }
                 assert_eq!(
-                    batch.seen_images[row],
+                    batch.visible_images[row],
                     expected.map_or((0, 0), |at| (at, at + 1))
                 );
             }
@@ -388,7 +388,7 @@ mod tests {
         let (mut latest, mut learned) = (0, Vec::new());
         for row in start..batch.ids.len() {
             latest += u32::from(batch.ids[row] == image);
-            assert_eq!(batch.seen_images[row], (latest, latest + 1));
+            assert_eq!(batch.visible_images[row], (latest, latest + 1));
             assert_eq!(batch.weights[row] == 0.0, batch.targets[row] == image);
             learned.extend((batch.weights[row] > 0.0).then_some(batch.targets[row]));
         }
@@ -405,7 +405,7 @@ mod tests {
         let sample = Sample::document(FROM, "an <image> tag").unwrap();
         let batch = packed(&[sample]);
         assert!(!batch.ids.contains(&special(Special::Image)));
-        assert!(batch.seen_images.iter().all(|seen| *seen == (0, 0)));
+        assert!(batch.visible_images.iter().all(|seen| *seen == (0, 0)));
         assert!(batch.weights.iter().all(|&w| w > 0.0));
     }
 

@@ -8,7 +8,7 @@ use avocet_config::ModelConfig;
 use avocet_media::{
     Blank, ImageError, ImageProcessor, Limits, Picture, decode_damaged, decode_transparent,
 };
-use avocet_model::{Avocet, CrossKeys, Images};
+use avocet_model::{CrossAttentionCache, Images, VisionLanguageModel};
 use avocet_text::{Language, Prompt, Role, Turn};
 use candle_core::{Device, Tensor};
 use sha2::{Digest, Sha256};
@@ -22,7 +22,7 @@ const IMAGE_CACHE_BYTES: usize = 64 << 20;
 
 /// A loaded model with its tokenizer and the images it has seen.
 pub struct Engine {
-    model: Avocet,
+    model: VisionLanguageModel,
     config: ModelConfig,
     language: Language,
     processor: Option<ImageProcessor>,
@@ -103,7 +103,7 @@ impl Engine {
                 model: config.decoder.vocab_size,
             });
         }
-        let model = Avocet::new(&config, files.builder()?)?;
+        let model = VisionLanguageModel::new(&config, files.builder()?)?;
         Ok(Self {
             model,
             config,
@@ -138,7 +138,7 @@ impl Engine {
     }
 
     /// The network itself.
-    pub fn model(&self) -> &Avocet {
+    pub fn model(&self) -> &VisionLanguageModel {
         &self.model
     }
 
@@ -230,10 +230,11 @@ impl Engine {
     }
 
     /// Keys and values of `images`, one image after another.
-    pub(crate) fn keys(&self, images: &[Image]) -> Result<CrossKeys, InferError> {
+    pub(crate) fn keys(&self, images: &[Image]) -> Result<CrossAttentionCache, InferError> {
         self.encode(images)?;
-        let parts: Vec<&CrossKeys> = images.iter().filter_map(|i| i.0.keys.get()).collect();
-        Ok(CrossKeys::concat(&parts)?)
+        let parts: Vec<&CrossAttentionCache> =
+            images.iter().filter_map(|i| i.0.keys.get()).collect();
+        Ok(CrossAttentionCache::concat(&parts)?)
     }
 
     /// Checks a conversation and turns it into ids, before any work is done on it.
@@ -355,7 +356,7 @@ impl Engine {
         let room = self.config.decoder.max_context - ids.len();
         let most = options.max_tokens.min(room);
         let mut cache = self.model.new_cache(ids.len() + most)?;
-        let mut seen = self.language.seen_images(&ids);
+        let mut seen = self.language.visible_images(&ids);
         let mut sampler = Sampler::new(options);
         let mut stream = self.language.stream();
         let mut answer = Answer {

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use avocet_media::{Blank, Damage, Patches, Picture};
-use avocet_model::CrossKeys;
+use avocet_model::CrossAttentionCache;
 
 /// Digest of an image file's bytes, or of a picture's pixels.
 pub(crate) type ContentHash = [u8; 32];
@@ -23,7 +23,7 @@ pub(crate) struct Seen {
     pub(crate) blank: Option<Blank>,
     pub(crate) damage: Option<Damage>,
     pub(crate) patches: Patches,
-    pub(crate) keys: OnceLock<CrossKeys>,
+    pub(crate) keys: OnceLock<CrossAttentionCache>,
 }
 
 impl Image {
@@ -81,7 +81,7 @@ impl Seen {
     }
 
     fn bytes(&self) -> usize {
-        let keys = self.keys.get().map_or(0, CrossKeys::num_bytes);
+        let keys = self.keys.get().map_or(0, CrossAttentionCache::num_bytes);
         self.patches.data.len() * size_of::<f32>() + keys
     }
 }

@@ -63,7 +63,7 @@ impl Engine {
 
         let keys = self.keys(images)?;
         let mut cache = self.model().new_cache(ids.len() + options.greedy)?;
-        let seen = self.language().seen_images(ids);
+        let seen = self.language().visible_images(ids);
         let hidden = self.model().forward_cached(ids, &seen, &keys, &mut cache)?; // (T, D)
 
         let mut logprobs = vec![None];

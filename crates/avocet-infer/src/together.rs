@@ -116,7 +116,7 @@ impl Engine {
             .filter_map(index_of)
             .map(|(index, _)| index)
             .collect();
-        let seen = self.language().seen_images(&prompt.ids);
+        let seen = self.language().visible_images(&prompt.ids);
         let moved = |(first, end): (u32, u32)| match first == end {
             true => (0, 0),
             false => {
@@ -139,11 +139,11 @@ fn pack(open: &[Open]) -> TextBatch {
     let mut batch = TextBatch {
         ids: Vec::new(),
         offsets: vec![0],
-        seen_images: Vec::new(),
+        visible_images: Vec::new(),
     };
     for one in open {
         batch.ids.extend_from_slice(&one.ids);
-        batch.seen_images.extend_from_slice(&one.seen);
+        batch.visible_images.extend_from_slice(&one.seen);
         batch.offsets.push(batch.ids.len());
     }
     batch

@@ -1,4 +1,4 @@
-//! Fused, differentiable operations for Avocet's towers.
+//! Fused, differentiable operations for the network's towers.
 //!
 //! Each operation takes candle tensors. On the CPU it is one custom op with a hand-written
 //! backward; on any other device it is composed from differentiable candle ops, and those

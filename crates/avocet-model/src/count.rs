@@ -14,7 +14,7 @@ use candle_nn::Init;
 use crate::builder::{Builder, Parameters};
 use crate::clip::ClipEncoder;
 use crate::init::is_trained;
-use crate::model::Avocet;
+use crate::model::VisionLanguageModel;
 use avocet_config::{ClipConfig, ModelConfig};
 
 /// Which part of the model a parameter belongs to.
@@ -137,7 +137,7 @@ impl ParameterCount {
 ///
 /// Errors if the configuration is invalid.
 pub fn parameter_shapes(config: &ModelConfig) -> Result<BTreeMap<String, Shape>> {
-    recorded(|builder| Avocet::new(config, builder).map(drop))
+    recorded(|builder| VisionLanguageModel::new(config, builder).map(drop))
 }
 
 /// As [`parameter_shapes`], of a vision tower alone, in the field `vision`.

@@ -13,7 +13,7 @@ use avocet_config::{CrossAttentionConfig, NormKind, WithoutImage};
 
 /// The latents' keys and values for one cross-attention layer, each (rows, KV, K).
 #[derive(Debug, Clone)]
-pub struct LayerKeys {
+pub struct CrossKv {
     key: Tensor,
     value: Tensor,
 }
@@ -21,23 +21,23 @@ pub struct LayerKeys {
 /// The latents' keys and values for every cross-attention layer: computed once, and shared by
 /// every step and text that sees the images. The default holds no image.
 #[derive(Debug, Clone, Default)]
-pub struct CrossKeys {
-    pub(crate) layers: Vec<LayerKeys>,
+pub struct CrossAttentionCache {
+    pub(crate) layers: Vec<CrossKv>,
     /// Where each image's rows begin, and the end of the last; padding lies behind it.
     offsets: Vec<usize>,
 }
 
 /// What every token of a batch sees of the images.
 #[derive(Debug)]
-pub(crate) struct Sight {
+pub(crate) struct CrossAttentionMask {
     ranges: KeyRanges,
     /// 1 for a token that sees an image and 0 for one that does not (T, 1), where that matters.
-    sighted: Option<Tensor>,
+    has_image: Option<Tensor>,
     /// Whether the layers are passed by.
     pub skip: bool,
 }
 
-impl CrossKeys {
+impl CrossAttentionCache {
     pub(crate) fn new(layers: &[GatedCrossAttention], latents: &Latents) -> Result<Self> {
         let keys = layers.iter().map(|layer| layer.keys(&latents.rows));
         Ok(Self {
@@ -53,12 +53,12 @@ impl CrossKeys {
             .flat_map(|layer| [&layer.key, &layer.value])
     }
 
-    /// The same with what `change` makes of each of [`CrossKeys::tensors`].
+    /// The same with what `change` makes of each of [`CrossAttentionCache::tensors`].
     ///
     /// Errors if `change` does.
     pub fn map(&self, mut change: impl FnMut(&Tensor) -> Result<Tensor>) -> Result<Self> {
-        let layer = |layer: &LayerKeys| {
-            Ok(LayerKeys {
+        let layer = |layer: &CrossKv| {
+            Ok(CrossKv {
                 key: change(&layer.key)?,
                 value: change(&layer.value)?,
             })
@@ -96,7 +96,7 @@ impl CrossKeys {
                 other.layers.len()
             );
         }
-        let joined = |index: usize, part_of: fn(&LayerKeys) -> &Tensor| {
+        let joined = |index: usize, part_of: fn(&CrossKv) -> &Tensor| {
             let mut seen = Vec::with_capacity(parts.len());
             let mut padding = Vec::new();
             for part in &parts {
@@ -111,7 +111,7 @@ impl CrossKeys {
             Tensor::cat(&seen, 0)
         };
         let layer = |index| {
-            Ok(LayerKeys {
+            Ok(CrossKv {
                 key: joined(index, |k| &k.key)?,
                 value: joined(index, |k| &k.value)?,
             })
@@ -136,16 +136,16 @@ impl CrossKeys {
         self.offsets.last().copied().unwrap_or(0)
     }
 
-    /// What tokens that see `seen_images` see of the rows.
+    /// What tokens that see `visible_images` see of the rows.
     ///
     /// Errors if there is not one entry a token, or an image does not exist.
-    pub(crate) fn sight(
+    pub(crate) fn mask(
         &self,
-        seen_images: &[(u32, u32)],
+        visible_images: &[(u32, u32)],
         num_tokens: usize,
         rule: WithoutImage,
-    ) -> Result<Sight> {
-        check_images(seen_images, num_tokens, self.num_images())?;
+    ) -> Result<CrossAttentionMask> {
+        check_images(visible_images, num_tokens, self.num_images())?;
         let all = match self.layers.first() {
             Some(layer) => layer.key.dim(0)? as u32,
             None => 0,
@@ -158,21 +158,21 @@ impl CrossKeys {
             (true, WithoutImage::Everything) => (0, all),
             (true, WithoutImage::FeedForward | WithoutImage::Nothing) => (0, 0),
         };
-        let blind = seen_images.iter().any(|(first, end)| first == end);
-        let sighted = match (&self.layers[..], rule) {
+        let blind = visible_images.iter().any(|(first, end)| first == end);
+        let has_image = match (&self.layers[..], rule) {
             ([layer, ..], WithoutImage::Nothing | WithoutImage::Everything) if blind => {
-                let sighted = seen_images
+                let has_image = visible_images
                     .iter()
                     .map(|(first, end)| f32::from(first != end));
-                let sighted: Vec<f32> = sighted.collect();
+                let has_image: Vec<f32> = has_image.collect();
                 let device = layer.key.device();
-                Some(Tensor::from_vec(sighted, (num_tokens, 1), device)?)
+                Some(Tensor::from_vec(has_image, (num_tokens, 1), device)?)
             }
             _ => None,
         };
-        Ok(Sight {
-            ranges: KeyRanges::new(seen_images.iter().map(range).collect()),
-            sighted,
+        Ok(CrossAttentionMask {
+            ranges: KeyRanges::new(visible_images.iter().map(range).collect()),
+            has_image,
             skip: self.num_images() == 0 && rule != WithoutImage::FeedForward,
         })
     }
@@ -216,7 +216,7 @@ impl GatedCrossAttention {
             config.num_heads * config.head_dim,
             config.num_kv_heads * config.head_dim,
         );
-        let num_writers = 2 * num_layers;
+        let num_residual_layers = 2 * num_layers;
         let eps = config.norm_eps.unwrap_or(eps);
         let gate_dim = if config.vector_gates { dim } else { 1 };
         let norm = |dim, name| Norm::new(config.norm, dim, eps, &builder, name);
@@ -233,11 +233,17 @@ impl GatedCrossAttention {
             query: Projection::new((q_dim, dim), false, &builder, "query")?,
             key: Projection::new((kv_dim, latent_dim), false, &builder, "key")?,
             value: Projection::new((kv_dim, latent_dim), false, &builder, "value")?,
-            output: Projection::writing((dim, q_dim), false, num_writers, &builder, "output")?,
+            output: Projection::residual(
+                (dim, q_dim),
+                false,
+                num_residual_layers,
+                &builder,
+                "output",
+            )?,
             qk_norm: config.qk_norm.then(qk_norm).transpose()?,
             attention_gate: gate("attention_gate")?,
             ff_norm: norm(dim, "ff_norm")?,
-            ff: FeedForward::new(config.ff, widths, false, num_writers, ff)?,
+            ff: FeedForward::new(config.ff, widths, false, num_residual_layers, ff)?,
             ff_gate: gate("ff_gate")?,
             num_heads: config.num_heads,
             num_kv_heads: config.num_kv_heads,
@@ -246,7 +252,7 @@ impl GatedCrossAttention {
     }
 
     /// Keys and values of `latents` (rows, D_v).
-    pub fn keys(&self, latents: &Tensor) -> Result<LayerKeys> {
+    pub fn keys(&self, latents: &Tensor) -> Result<CrossKv> {
         let (rows, _) = latents.dims2()?;
         let shape = (rows, self.num_kv_heads, self.head_dim);
         let normed = match &self.latent_norm {
@@ -258,29 +264,29 @@ impl GatedCrossAttention {
             key = norm.forward(&key)?;
         }
         let value = self.value.forward(&normed)?.reshape(shape)?;
-        Ok(LayerKeys { key, value })
+        Ok(CrossKv { key, value })
     }
 
     /// Maps packed `x` (T, D) to (T, D). Without keys, no token sees any.
     pub(crate) fn forward(
         &self,
         x: &Tensor,
-        keys: Option<&LayerKeys>,
-        sight: &Sight,
+        keys: Option<&CrossKv>,
+        mask: &CrossAttentionMask,
     ) -> Result<Tensor> {
-        if sight.skip {
+        if mask.skip {
             return Ok(x.clone());
         }
         let x = match keys {
             Some(keys) => {
-                let attended = self.attend(x, keys, &sight.ranges)?;
+                let attended = self.attend(x, keys, &mask.ranges)?;
                 &gated_add(x, &attended, &self.attention_gate)?
             }
             None => x,
         };
         let mut fed = self.ff.forward(&self.ff_norm.forward(x)?)?;
-        if let Some(sighted) = &sight.sighted {
-            fed = fed.broadcast_mul(sighted)?;
+        if let Some(has_image) = &mask.has_image {
+            fed = fed.broadcast_mul(has_image)?;
         }
         gated_add(x, &fed, &self.ff_gate)
     }
@@ -298,7 +304,7 @@ impl GatedCrossAttention {
         Ok((opening(&self.attention_gate)?, opening(&self.ff_gate)?))
     }
 
-    fn attend(&self, x: &Tensor, keys: &LayerKeys, ranges: &KeyRanges) -> Result<Tensor> {
+    fn attend(&self, x: &Tensor, keys: &CrossKv, ranges: &KeyRanges) -> Result<Tensor> {
         let (rows, _) = x.dims2()?;
         let normed = self.norm.forward(x)?;
         let shape = (rows, self.num_heads, self.head_dim);

@@ -33,13 +33,13 @@ pub struct DecoderLayer {
 impl DecoderLayer {
     /// Makes layer `index` of the tower.
     pub fn new(config: &DecoderConfig, index: usize, builder: Builder) -> Result<Self> {
-        let num_writers = 2 * config.num_layers;
+        let num_residual_layers = 2 * config.num_layers;
         let shape = AttentionShape {
             dim: config.dim,
             num_heads: config.num_heads,
             num_kv_heads: config.num_kv_heads,
             head_dim: config.head_dim,
-            num_writers,
+            num_residual_layers,
             bias: config.attention.bias,
             output_bias: config.attention.output_bias,
             qk_norm: config.attention.qk_norm,
@@ -54,13 +54,14 @@ impl DecoderLayer {
         let (ff_norm, second) = match config.moe_of(index) {
             Some(moe) => {
                 let builder = builder.pp("moe");
-                let experts = MixtureOfExperts::new(config.dim, moe, num_writers, builder)?;
+                let experts = MixtureOfExperts::new(config.dim, moe, num_residual_layers, builder)?;
                 (norm("moe_norm")?, Second::Experts(experts))
             }
             None => {
                 let widths = (config.dim, config.ff_dim.unwrap_or(0));
                 let (kind, bias) = (config.ff, config.ff_bias);
-                let dense = FeedForward::new(kind, widths, bias, num_writers, builder.pp("ff"))?;
+                let dense =
+                    FeedForward::new(kind, widths, bias, num_residual_layers, builder.pp("ff"))?;
                 (norm("ff_norm")?, Second::Dense(dense))
             }
         };

@@ -30,20 +30,20 @@ pub enum FeedForward {
 }
 
 impl FeedForward {
-    /// Makes a block of width `dim` and hidden width `ff_dim`; `num_writers` blocks of the tower
+    /// Makes a block of width `dim` and hidden width `ff_dim`; `num_residual_layers` blocks of the tower
     /// write into its residual stream. SwiGLU blocks have no biases, whatever `has_bias` says.
     pub fn new(
         kind: FeedForwardKind,
         (dim, ff_dim): (usize, usize),
         has_bias: bool,
-        num_writers: usize,
+        num_residual_layers: usize,
         builder: Builder,
     ) -> Result<Self> {
         let activation = match kind {
             FeedForwardKind::SwiGlu => {
                 return Ok(Self::SwiGlu {
                     gate_up: init::matrix(&builder, (2 * ff_dim, dim), "gate_up")?,
-                    down: init::residual(&builder, (dim, ff_dim), "down", num_writers)?,
+                    down: init::residual(&builder, (dim, ff_dim), "down", num_residual_layers)?,
                 });
             }
             FeedForwardKind::Gelu => Activation::Gelu,
@@ -54,7 +54,13 @@ impl FeedForward {
         Ok(Self::Mlp {
             up: Projection::new((ff_dim, dim), has_bias, &builder, "up")?,
             activation,
-            down: Projection::writing((dim, ff_dim), has_bias, num_writers, &builder, "down")?,
+            down: Projection::residual(
+                (dim, ff_dim),
+                has_bias,
+                num_residual_layers,
+                &builder,
+                "down",
+            )?,
         })
     }
 

@@ -9,13 +9,13 @@ use candle_nn::Init;
 
 use crate::builder::{Builder, Parameters};
 use crate::input::{Images, TextBatch, only};
-use crate::model::Avocet;
+use crate::model::VisionLanguageModel;
 use avocet_config::ModelConfig;
 use avocet_config::preset;
 
 /// A model and its variables by name.
 pub struct Fixture {
-    pub model: Avocet,
+    pub model: VisionLanguageModel,
     pub vars: BTreeMap<String, Var>,
 }
 
@@ -33,7 +33,7 @@ pub fn tiny_in(dtype: DType, change: impl FnOnce(&mut ModelConfig)) -> Fixture {
         vars: Arc::clone(&vars),
         matrices: dtype,
     };
-    let model = Avocet::new(&config, Builder::new(seeded)).unwrap();
+    let model = VisionLanguageModel::new(&config, Builder::new(seeded)).unwrap();
     let vars = std::mem::take(&mut *vars.lock().unwrap());
     Fixture { model, vars }
 }
@@ -79,7 +79,7 @@ pub fn texts(latest_images: &[&[Option<u32>]]) -> TextBatch {
             .ids
             .extend((0..text.len() as u32).map(|i| (first * 5 + i * 7 + 3) % 48));
         batch
-            .seen_images
+            .visible_images
             .extend(text.iter().map(|image| only(*image)));
         batch.offsets.push(batch.ids.len());
     }

@@ -36,15 +36,15 @@ pub(crate) fn matrix<S: Into<Shape>>(builder: &Builder, shape: S, name: &str) ->
     residual(builder, shape, name, 1)
 }
 
-/// A matrix that writes into a residual stream, one of `num_writers`.
+/// A matrix that writes into a residual stream, one of `num_residual_layers`.
 pub(crate) fn residual<S: Into<Shape>>(
     builder: &Builder,
     shape: S,
     name: &str,
-    num_writers: usize,
+    num_residual_layers: usize,
 ) -> Result<Weight> {
     let shape = shape.into();
-    let stdev = fan_in_stdev(&shape, num_writers);
+    let stdev = fan_in_stdev(&shape, num_residual_layers);
     builder.matrix(shape, name, normal(stdev))
 }
 
@@ -59,14 +59,14 @@ pub(crate) fn small_matrix<S: Into<Shape>>(
     builder.tensor(shape, name, normal(stdev))
 }
 
-/// A depthwise 3 x 3 kernel (9, C) that writes into a residual stream, one of `num_writers`.
+/// A depthwise 3 x 3 kernel (9, C) that writes into a residual stream, one of `num_residual_layers`.
 pub(crate) fn depthwise(
     builder: &Builder,
     channels: usize,
     name: &str,
-    num_writers: usize,
+    num_residual_layers: usize,
 ) -> Result<Tensor> {
-    let stdev = 1.0 / (9.0 * num_writers as f64).sqrt();
+    let stdev = 1.0 / (9.0 * num_residual_layers as f64).sqrt();
     builder.tensor((9, channels), name, normal(stdev))
 }
 
@@ -105,7 +105,7 @@ pub(crate) fn load_bias(builder: &Builder, num_experts: usize) -> Result<Tensor>
     bias(builder, num_experts, LOAD_BIAS)
 }
 
-fn fan_in_stdev(shape: &Shape, num_writers: usize) -> f64 {
+fn fan_in_stdev(shape: &Shape, num_residual_layers: usize) -> f64 {
     let inputs = shape.dims().last().copied().unwrap_or(1);
-    1.0 / (inputs as f64 * num_writers as f64).sqrt()
+    1.0 / (inputs as f64 * num_residual_layers as f64).sqrt()
 }

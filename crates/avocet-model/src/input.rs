@@ -97,7 +97,7 @@ pub struct TextBatch {
     pub offsets: Vec<usize>,
     /// For each token the images that it sees, first and end, as indices into the latents'
     /// images; the latest one before it in its text ([`only`]), or a run. Equal ends see none.
-    pub seen_images: Vec<(u32, u32)>,
+    pub visible_images: Vec<(u32, u32)>,
 }
 
 /// A token's sight of one image, or of none.
@@ -124,7 +124,7 @@ impl TextBatch {
                 bail!("text {index} has {length} tokens, but the context holds {max_context}");
             }
         }
-        check_images(&self.seen_images, self.ids.len(), num_images)
+        check_images(&self.visible_images, self.ids.len(), num_images)
     }
 
     /// Position of every token in its own text.
@@ -138,19 +138,19 @@ impl TextBatch {
 
 /// Errors unless there is one entry a token and every image named exists.
 pub(crate) fn check_images(
-    seen_images: &[(u32, u32)],
+    visible_images: &[(u32, u32)],
     num_tokens: usize,
     num_images: usize,
 ) -> Result<()> {
-    if seen_images.len() != num_tokens {
+    if visible_images.len() != num_tokens {
         bail!(
-            "seen_images has {} entries for {num_tokens} tokens",
-            seen_images.len()
+            "visible_images has {} entries for {num_tokens} tokens",
+            visible_images.len()
         );
     }
     let beyond = |&&(first, end): &&(u32, u32)| first > end || end as usize > num_images;
-    if let Some((first, end)) = seen_images.iter().find(beyond) {
-        bail!("seen_images names images {first} to {end}, but there are {num_images}");
+    if let Some((first, end)) = visible_images.iter().find(beyond) {
+        bail!("visible_images names images {first} to {end}, but there are {num_images}");
     }
     Ok(())
 }

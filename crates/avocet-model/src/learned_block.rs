@@ -38,11 +38,11 @@ pub struct LearnedBlock {
 
 impl LearnedBlock {
     pub(crate) fn new(shape: &BlockShape, builder: Builder) -> Result<Self> {
-        let num_writers = 2 * shape.num_layers;
+        let num_residual_layers = 2 * shape.num_layers;
         let attention = AttentionShape {
             bias: shape.attention_bias,
             output_bias: shape.attention_bias,
-            ..AttentionShape::plain(shape.dim, shape.num_heads, num_writers)
+            ..AttentionShape::plain(shape.dim, shape.num_heads, num_residual_layers)
         };
         let norm = |name| Norm::new(NormKind::Layer, shape.dim, shape.eps, &builder, name);
         let gate = |name| init::gate(&builder, 1, 0.0, name);
@@ -52,7 +52,13 @@ impl LearnedBlock {
             attention_norm: norm("attention_norm")?,
             attention: SelfAttention::new(&attention, builder.pp("attention"))?,
             ff_norm: norm("ff_norm")?,
-            ff: FeedForward::new(shape.ff, widths, true, num_writers, builder.pp("ff"))?,
+            ff: FeedForward::new(
+                shape.ff,
+                widths,
+                true,
+                num_residual_layers,
+                builder.pp("ff"),
+            )?,
             gates: shape.gated.then(gates).transpose()?,
         })
     }

@@ -19,6 +19,7 @@
 
 #![forbid(unsafe_code)]
 
+mod blockwise;
 mod builder;
 mod cache;
 mod clip;
@@ -34,8 +35,7 @@ mod learned_block;
 mod model;
 mod moe;
 mod norm;
-mod passage;
-mod places;
+mod position;
 mod projection;
 mod resampler;
 mod seeded;
@@ -45,20 +45,20 @@ mod tiled;
 mod tower;
 mod vision;
 
+pub use blockwise::{BlockwiseForward, Decoded};
 pub use builder::{Builder, Parameters};
 pub use cache::Cache;
 pub use clip::ClipEncoder;
 pub use count::{ParameterCount, Part, encoder_shapes, parameter_shapes};
-pub use cross_attention::{CrossKeys, GatedCrossAttention, LayerKeys};
+pub use cross_attention::{CrossAttentionCache, CrossKv, GatedCrossAttention};
 pub use decoder::{Decoder, DecoderLayer};
 pub use feed_forward::FeedForward;
 pub use init::is_trained;
 pub use input::{Images, Latents, TextBatch, only};
 pub use learned_block::LearnedBlock;
-pub use model::Avocet;
+pub use model::VisionLanguageModel;
 pub use moe::{Experts, MixtureOfExperts, Router, RouterStats};
 pub use norm::Norm;
-pub use passage::{Decoded, Passage};
 pub use projection::Projection;
 pub use resampler::PerceiverResampler;
 pub use seeded::seeded;

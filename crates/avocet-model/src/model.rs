@@ -5,10 +5,10 @@ use candle_core::{Error, Result, Tensor, bail};
 
 use crate::builder::Builder;
 use crate::cache::Cache;
-use crate::cross_attention::{CrossKeys, GatedCrossAttention, Sight};
+use crate::cross_attention::{CrossAttentionCache, CrossAttentionMask, GatedCrossAttention};
 use crate::decoder::Decoder;
 use crate::input::{Images, Latents};
-use crate::places::{Places, Whereabouts};
+use crate::position::{PositionEncoding, PositionInfo};
 use crate::resampler::PerceiverResampler;
 use crate::tower::Tower;
 use avocet_config::{ModelConfig, WithoutImage};
@@ -17,19 +17,19 @@ use avocet_config::{ModelConfig, WithoutImage};
 ///
 /// Flamingo, arXiv:2204.14198, around a mixture-of-experts decoder.
 #[derive(Debug, Clone)]
-pub struct Avocet {
+pub struct VisionLanguageModel {
     pub(crate) decoder: Decoder,
     cross_attention: Vec<GatedCrossAttention>,
     /// The decoder layer that each cross-attention layer stands before.
-    cross_places: Vec<usize>,
+    cross_attention_layers: Vec<usize>,
     pub(crate) without_image: WithoutImage,
     tower: Option<Tower>,
     resampler: Option<PerceiverResampler>,
-    pub(crate) places: Places,
+    pub(crate) position_encoding: PositionEncoding,
     config: ModelConfig,
 }
 
-impl Avocet {
+impl VisionLanguageModel {
     /// Makes the model from the parameters that `builder` hands out.
     ///
     /// Errors if the configuration is invalid, or a parameter is missing or of another shape.
@@ -43,12 +43,12 @@ impl Avocet {
             PerceiverResampler::new(reduced, latent_dim, config.vision_eps(), builder)
         });
         let mut cross_attention = Vec::new();
-        let (mut cross_places, mut without_image) = (Vec::new(), WithoutImage::default());
+        let (mut cross_attention_layers, mut without_image) = (Vec::new(), WithoutImage::default());
         if let Some(cross) = &config.cross_attention {
             let dims = (config.decoder.dim, latent_dim);
-            (cross_places, without_image) =
+            (cross_attention_layers, without_image) =
                 (cross.places(config.decoder.num_layers), cross.without_image);
-            let (count, eps) = (cross_places.len(), config.decoder.norm_eps);
+            let (count, eps) = (cross_attention_layers.len(), config.decoder.norm_eps);
             let builder = builder.pp("cross_attention");
             let layer = |i| GatedCrossAttention::new(dims, cross, count, eps, builder.pp(i));
             cross_attention = (0..count).map(layer).collect::<Result<_>>()?;
@@ -56,11 +56,11 @@ impl Avocet {
         Ok(Self {
             decoder,
             cross_attention,
-            cross_places,
+            cross_attention_layers,
             without_image,
             tower,
             resampler: resampler.transpose()?,
-            places: Places::new(&config.decoder)?,
+            position_encoding: PositionEncoding::new(&config.decoder)?,
             config: config.clone(),
         })
     }
@@ -100,10 +100,10 @@ impl Avocet {
     }
 
     /// Keys and values of `latents` for every cross-attention layer.
-    pub fn cross_keys(&self, latents: Option<&Latents>) -> Result<CrossKeys> {
+    pub fn cross_keys(&self, latents: Option<&Latents>) -> Result<CrossAttentionCache> {
         match latents {
-            Some(latents) => CrossKeys::new(&self.cross_attention, latents),
-            None => Ok(CrossKeys::default()),
+            Some(latents) => CrossAttentionCache::new(&self.cross_attention, latents),
+            None => Ok(CrossAttentionCache::default()),
         }
     }
 
@@ -111,25 +111,25 @@ impl Avocet {
     /// gives rows (n, D) after the final norm. Experts drop no token here, whatever the capacity
     /// factor.
     ///
-    /// Errors as [`Avocet::forward`] does; the cache then holds what it held before.
+    /// Errors as [`VisionLanguageModel::forward`] does; the cache then holds what it held before.
     pub fn forward_cached(
         &self,
         ids: &[u32],
-        seen_images: &[(u32, u32)],
-        keys: &CrossKeys,
+        visible_images: &[(u32, u32)],
+        keys: &CrossAttentionCache,
         cache: &mut Cache,
     ) -> Result<Tensor> {
         let (past, n) = (cache.len(), ids.len());
-        let sight = keys.sight(seen_images, n, self.without_image)?;
+        let mask = keys.mask(visible_images, n, self.without_image)?;
         cache.reserve(n)?;
-        let at: Whereabouts = self.places.following(past, n)?;
+        let at: PositionInfo = self.position_encoding.following(past, n)?;
         let mut x = self.decoder.embed(ids)?; // (n, D)
         for (index, layer) in self.decoder.layers.iter().enumerate() {
-            x = self.look(index, x, keys, &sight)?;
+            x = self.apply_cross_attention(index, x, keys, &mask)?;
             let cache = &mut cache.layers[index];
             x = layer.forward_cached(&x, at.positions(), &at.ranges, cache, past)?;
         }
-        x = self.look(self.decoder.layers.len(), x, keys, &sight)?;
+        x = self.apply_cross_attention(self.decoder.layers.len(), x, keys, &mask)?;
         cache.advance(n);
         self.decoder.finish(&x)
     }
@@ -159,18 +159,18 @@ impl Avocet {
 
     /// Passes `x` (T, D) through the cross-attention layer before decoder layer `index`, if there
     /// is one.
-    pub(crate) fn look(
+    pub(crate) fn apply_cross_attention(
         &self,
         index: usize,
         x: Tensor,
-        keys: &CrossKeys,
-        sight: &Sight,
+        keys: &CrossAttentionCache,
+        mask: &CrossAttentionMask,
     ) -> Result<Tensor> {
-        let Ok(which) = self.cross_places.binary_search(&index) else {
+        let Ok(which) = self.cross_attention_layers.binary_search(&index) else {
             return Ok(x);
         };
         match self.cross_attention.get(which) {
-            Some(cross) => cross.forward(&x, keys.layers.get(which), sight),
+            Some(cross) => cross.forward(&x, keys.layers.get(which), mask),
             None => Ok(x),
         }
     }

@@ -83,18 +83,18 @@ pub struct Experts {
 }
 
 impl Experts {
-    /// Makes experts for tokens of width `dim`; `num_writers` blocks write into the residual
+    /// Makes experts for tokens of width `dim`; `num_residual_layers` blocks write into the residual
     /// stream.
     pub fn new(
         dim: usize,
         config: &MoeConfig,
-        num_writers: usize,
+        num_residual_layers: usize,
         builder: Builder,
     ) -> Result<Self> {
         let (experts, ff) = (config.num_experts, config.expert_dim);
         Ok(Self {
             gate_up: init::matrix(&builder, (experts, 2 * ff, dim), "gate_up")?,
-            down: init::residual(&builder, (experts, dim, ff), "down", num_writers)?,
+            down: init::residual(&builder, (experts, dim, ff), "down", num_residual_layers)?,
         })
     }
 
@@ -114,12 +114,17 @@ struct SharedExpert {
 }
 
 impl SharedExpert {
-    fn new(dim: usize, ff_dim: usize, num_writers: usize, builder: &Builder) -> Result<Self> {
+    fn new(
+        dim: usize,
+        ff_dim: usize,
+        num_residual_layers: usize,
+        builder: &Builder,
+    ) -> Result<Self> {
         let kind = FeedForwardKind::SwiGlu;
         let shared = builder.pp("shared");
         Ok(Self {
             score: init::small_matrix(builder, (1, dim), "shared_score")?,
-            ff: FeedForward::new(kind, (dim, ff_dim), false, num_writers, shared)?,
+            ff: FeedForward::new(kind, (dim, ff_dim), false, num_residual_layers, shared)?,
         })
     }
 
@@ -139,18 +144,18 @@ pub struct MixtureOfExperts {
 }
 
 impl MixtureOfExperts {
-    /// Makes a layer for tokens of width `dim`; `num_writers` blocks write into the residual
+    /// Makes a layer for tokens of width `dim`; `num_residual_layers` blocks write into the residual
     /// stream.
     pub fn new(
         dim: usize,
         config: &MoeConfig,
-        num_writers: usize,
+        num_residual_layers: usize,
         builder: Builder,
     ) -> Result<Self> {
-        let shared = |ff_dim| SharedExpert::new(dim, ff_dim, num_writers, &builder);
+        let shared = |ff_dim| SharedExpert::new(dim, ff_dim, num_residual_layers, &builder);
         Ok(Self {
             router: Router::new(dim, config, builder.pp("router"))?,
-            experts: Experts::new(dim, config, num_writers, builder.pp("experts"))?,
+            experts: Experts::new(dim, config, num_residual_layers, builder.pp("experts"))?,
             shared: config.shared_dim.map(shared).transpose()?,
         })
     }

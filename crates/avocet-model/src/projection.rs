@@ -22,20 +22,20 @@ impl Projection {
         builder: &Builder,
         name: &str,
     ) -> Result<Self> {
-        Self::writing(shape, has_bias, 1, builder, name)
+        Self::residual(shape, has_bias, 1, builder, name)
     }
 
-    /// As [`Projection::new`], for one of `num_writers` maps that write into a residual stream.
-    pub fn writing(
+    /// As [`Projection::new`], for one of `num_residual_layers` maps that write into a residual stream.
+    pub fn residual(
         shape: (usize, usize),
         has_bias: bool,
-        num_writers: usize,
+        num_residual_layers: usize,
         builder: &Builder,
         name: &str,
     ) -> Result<Self> {
         let bias = || init::bias(builder, shape.0, &format!("{name}_bias"));
         Ok(Self {
-            weight: init::residual(builder, shape, name, num_writers)?,
+            weight: init::residual(builder, shape, name, num_residual_layers)?,
             bias: has_bias.then(bias).transpose()?,
         })
     }

@@ -47,7 +47,7 @@ impl ResamplerLayer {
         config: &ResamplerConfig,
         builder: Builder,
     ) -> Result<Self> {
-        let num_writers = 2 * config.num_layers;
+        let num_residual_layers = 2 * config.num_layers;
         let width = config.num_heads * head_dim;
         let norm = |dim, name| Norm::new(config.norm, dim, eps, &builder, name);
         let qk_norm = || {
@@ -64,10 +64,22 @@ impl ResamplerLayer {
             query: inwards("query")?,
             key: inwards("key")?,
             value: inwards("value")?,
-            output: Projection::writing((dim, width), false, num_writers, &builder, "output")?,
+            output: Projection::residual(
+                (dim, width),
+                false,
+                num_residual_layers,
+                &builder,
+                "output",
+            )?,
             qk_norm: config.qk_norm.then(qk_norm).transpose()?,
             ff_norm: norm(dim, "ff_norm")?,
-            ff: FeedForward::new(config.ff, (dim, config.ff_dim), false, num_writers, ff)?,
+            ff: FeedForward::new(
+                config.ff,
+                (dim, config.ff_dim),
+                false,
+                num_residual_layers,
+                ff,
+            )?,
         })
     }
 }

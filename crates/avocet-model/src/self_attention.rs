@@ -17,7 +17,7 @@ pub(crate) struct AttentionShape {
     pub num_kv_heads: usize,
     pub head_dim: usize,
     /// Blocks of the tower that write into its residual stream.
-    pub num_writers: usize,
+    pub num_residual_layers: usize,
     /// Whether queries, keys and values have biases.
     pub bias: bool,
     pub output_bias: bool,
@@ -32,13 +32,13 @@ pub(crate) struct AttentionShape {
 
 impl AttentionShape {
     /// Every head with keys and values of its own, and no biases.
-    pub fn plain(dim: usize, num_heads: usize, num_writers: usize) -> Self {
+    pub fn plain(dim: usize, num_heads: usize, num_residual_layers: usize) -> Self {
         Self {
             dim,
             num_heads,
             num_kv_heads: num_heads,
             head_dim: dim / num_heads,
-            num_writers,
+            num_residual_layers,
             bias: false,
             output_bias: false,
             qk_norm: None,
@@ -103,10 +103,10 @@ impl SelfAttention {
             query: Projection::new((q_dim, dim), bias, &builder, "query")?,
             key: Projection::new((kv_dim, dim), bias, &builder, "key")?,
             value: Projection::new((kv_dim, dim), bias, &builder, "value")?,
-            output: Projection::writing(
+            output: Projection::residual(
                 (dim, q_dim),
                 shape.output_bias,
-                shape.num_writers,
+                shape.num_residual_layers,
                 &builder,
                 "output",
             )?,

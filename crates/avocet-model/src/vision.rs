@@ -36,13 +36,13 @@ impl VisionBlock {
     /// Makes one block of the tower.
     pub fn new(config: &VisionConfig, builder: Builder) -> Result<Self> {
         let dim = config.dim;
-        let num_writers = config.num_layers * if config.depthwise { 3 } else { 2 };
-        let shape = AttentionShape::plain(dim, config.num_heads, num_writers);
+        let num_residual_layers = config.num_layers * if config.depthwise { 3 } else { 2 };
+        let shape = AttentionShape::plain(dim, config.num_heads, num_residual_layers);
         let depthwise = || {
             let builder = builder.pp("depthwise");
             Ok::<_, candle_core::Error>(Depthwise {
                 norm: init::norm(&builder, dim, "norm")?,
-                weight: init::depthwise(&builder, dim, "weight", num_writers)?,
+                weight: init::depthwise(&builder, dim, "weight", num_residual_layers)?,
             })
         };
         Ok(Self {
@@ -54,7 +54,7 @@ impl VisionBlock {
                 FeedForwardKind::SwiGlu,
                 (dim, config.ff_dim),
                 false,
-                num_writers,
+                num_residual_layers,
                 builder.pp("ff"),
             )?,
             eps: config.norm_eps,

@@ -231,7 +231,7 @@ impl Language {
     }
 
     /// For each token the images `first..end` that it sees; `first == end` means none.
-    pub fn seen_images(&self, ids: &[u32]) -> Vec<(u32, u32)> {
+    pub fn visible_images(&self, ids: &[u32]) -> Vec<(u32, u32)> {
         self.rule.seen(ids, self.image_token())
     }
 

@@ -50,7 +50,7 @@ impl Answers {
         let mut seen = HashSet::new();
         for span in batch.offsets.windows(2) {
             let rows = span[0]..span[1];
-            let Some(&(picture, end)) = batch.seen_images[rows.clone()].last() else {
+            let Some(&(picture, end)) = batch.visible_images[rows.clone()].last() else {
                 continue;
             };
             let learned = rows.filter(|&row| batch.weights[row] > 0.0);
@@ -91,7 +91,7 @@ impl Answers {
         TextBatch {
             ids: self.ids.clone(),
             offsets: self.offsets.clone(),
-            seen_images: vec![only(None); self.ids.len()],
+            visible_images: vec![only(None); self.ids.len()],
         }
     }
 }
@@ -165,7 +165,7 @@ mod tests {
                 batch
                     .weights
                     .push(f32::from(u8::from(at + 1 >= question.len())));
-                batch.seen_images.push((picture, picture + 1));
+                batch.visible_images.push((picture, picture + 1));
             }
             batch.offsets.push(batch.ids.len());
             batch.grids.push((1, 1));

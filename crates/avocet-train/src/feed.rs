@@ -18,7 +18,7 @@ const AHEAD: usize = 2;
 
 /// The data of one step.
 #[derive(Debug)]
-pub(crate) struct Fed {
+pub(crate) struct StepBatches {
     /// The micro-batches.
     pub(crate) batches: Vec<Batch>,
     /// Samples in them.
@@ -31,12 +31,12 @@ pub(crate) struct Fed {
 
 /// Makes the data of a stage's steps on a thread of its own.
 #[derive(Debug)]
-pub(crate) struct Feed {
-    receiver: Receiver<Result<Option<Fed>>>,
+pub(crate) struct BatchPrefetcher {
+    receiver: Receiver<Result<Option<StepBatches>>>,
     epoch_samples: f64,
 }
 
-impl Feed {
+impl BatchPrefetcher {
     /// Goes on from where `state` stands.
     ///
     /// Errors if a source cannot be opened, or the position is of other sources.
@@ -71,7 +71,7 @@ impl Feed {
     }
 
     /// The data of the next step; none when every source is used up.
-    pub(crate) fn next(&mut self) -> Result<Option<Fed>> {
+    pub(crate) fn next(&mut self) -> Result<Option<StepBatches>> {
         let gone = || Err(TrainError::Data("the loading thread ended early".into()));
         self.receiver.recv().unwrap_or_else(|_| gone())
     }
@@ -138,7 +138,7 @@ impl Source {
         Ok(&mut self.loader.insert((size, loader)).1)
     }
 
-    fn step(&mut self, stage: &StageConfig, done: u64) -> Result<Option<Fed>> {
+    fn step(&mut self, stage: &StageConfig, done: u64) -> Result<Option<StepBatches>> {
         let size = stage.size_at(done);
         let before = self.position.as_ref().map_or(0, samples_in);
         let loader = self.loader(size)?;
@@ -163,7 +163,7 @@ impl Source {
             .map_err(|error| TrainError::Data(format!("position: {error}")))?;
         let sources = loader.report();
         self.position = Some(position);
-        Ok(Some(Fed {
+        Ok(Some(StepBatches {
             sources,
             batches,
             samples,

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use avocet_config::ModelConfig;
 use avocet_data::Batch;
-use avocet_model::Avocet;
+use avocet_model::VisionLanguageModel;
 use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor};
 use rayon::prelude::*;
 
@@ -23,7 +23,7 @@ mod recompute;
 /// A model under training with everything that a step needs.
 #[derive(Debug)]
 pub struct Learner {
-    model: Avocet,
+    model: VisionLanguageModel,
     objective: Objective,
     params: Params,
     trained: Vec<Param>,
@@ -105,7 +105,7 @@ impl Learner {
         params: Params,
         names: Vec<String>,
     ) -> Result<Self> {
-        let model = Avocet::new(config, params.builder())?;
+        let model = VisionLanguageModel::new(config, params.builder())?;
         let losses = &stage.losses;
         let wanted = stage.kind != StageKind::Text && (losses.ctc > 0.0 || losses.names > 0.0);
         let heads = match &config.vision {
@@ -165,7 +165,7 @@ impl Learner {
     }
 
     /// The model.
-    pub fn model(&self) -> &Avocet {
+    pub fn model(&self) -> &VisionLanguageModel {
         &self.model
     }
 
@@ -232,7 +232,7 @@ impl Learner {
     /// Makes the matrices that are sums of still and learning ones anew.
     fn renew(&mut self) -> Result<()> {
         if self.params.has_sums() {
-            self.model = Avocet::new(self.model.config(), self.params.builder())?;
+            self.model = VisionLanguageModel::new(self.model.config(), self.params.builder())?;
         }
         Ok(())
     }

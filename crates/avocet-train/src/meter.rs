@@ -1,7 +1,7 @@
 //! Sums over the steps between two lines of metrics.
 
 use crate::checkpoint::RunState;
-use crate::feed::Fed;
+use crate::feed::StepBatches;
 use crate::learner::StepReport;
 use crate::metrics::StepMetrics;
 
@@ -29,7 +29,13 @@ impl Meter {
     }
 
     /// Counts a step that took `seconds`, `data_s` of them waiting for data.
-    pub(crate) fn add(&mut self, fed: &Fed, report: &StepReport, data_s: f64, seconds: f64) {
+    pub(crate) fn add(
+        &mut self,
+        fed: &StepBatches,
+        report: &StepReport,
+        data_s: f64,
+        seconds: f64,
+    ) {
         let tokens: usize = fed.batches.iter().map(|batch| batch.ids.len()).sum();
         let grids = fed.batches.iter().flat_map(|batch| &batch.grids);
         let patches: usize = grids.map(|(rows, columns)| rows * columns).sum();

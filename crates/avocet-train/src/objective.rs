@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use avocet_config::ModelConfig;
 use avocet_data::Batch;
 use avocet_kernels::cross_entropy;
-use avocet_model::{Avocet, Decoded, Images, Latents, TextBatch, only};
+use avocet_model::{Decoded, Images, Latents, TextBatch, VisionLanguageModel, only};
 use candle_core::{Device, Tensor};
 
 use crate::config::{LossWeights, StageKind};
@@ -66,7 +66,7 @@ impl Objective {
     /// Computes the losses of a micro-batch.
     pub fn losses(
         &self,
-        model: &Avocet,
+        model: &VisionLanguageModel,
         batch: &Batch,
         share: Share,
         names: &Names,
@@ -94,7 +94,7 @@ impl Objective {
     /// Runs the vision tower, adds the auxiliary losses, and gives what the decoder attends to.
     pub(crate) fn see(
         &self,
-        model: &Avocet,
+        model: &VisionLanguageModel,
         batch: &Batch,
         share: Share,
         names: &Names,
@@ -132,7 +132,7 @@ impl Objective {
     fn compare(
         &self,
         contrast: &Contrast,
-        model: &Avocet,
+        model: &VisionLanguageModel,
         batch: &Batch,
         features: &Tensor,
         part: f64,
@@ -160,17 +160,17 @@ impl Objective {
         TextBatch {
             ids: batch.ids.clone(),
             offsets: batch.offsets.clone(),
-            seen_images: if blind {
+            visible_images: if blind {
                 vec![only(None); batch.ids.len()]
             } else {
-                batch.seen_images.clone()
+                batch.visible_images.clone()
             },
         }
     }
 
     pub(crate) fn decode(
         &self,
-        model: &Avocet,
+        model: &VisionLanguageModel,
         batch: &Batch,
         share: Share,
         decoded: Decoded,
@@ -193,7 +193,7 @@ impl Objective {
     /// Adds the loss of the text by the rows `hidden` that predict it.
     pub(crate) fn predict(
         &self,
-        model: &Avocet,
+        model: &VisionLanguageModel,
         batch: &Batch,
         share: Share,
         hidden: Tensor,
@@ -227,7 +227,7 @@ impl Losses {
     /// Adds the answer tokens' losses to `sums` by kind of sample; forward work only.
     pub(crate) fn add_kinds(
         &self,
-        model: &Avocet,
+        model: &VisionLanguageModel,
         batch: &Batch,
         sums: &mut KindSums,
     ) -> Result<()> {
@@ -311,7 +311,7 @@ pub(crate) fn step_flops(
     let texts = batch.offsets.windows(2).map(|span| {
         let seen = match kind {
             StageKind::Text => 0,
-            _ => patches(&batch.seen_images[span[0]..span[1]]),
+            _ => patches(&batch.visible_images[span[0]..span[1]]),
         };
         (span[1] - span[0], seen)
     });

@@ -161,7 +161,7 @@ pub fn synthetic_batch(config: &ModelConfig, samples: usize, seed: u64) -> Batch
                 .weights
                 .push(f32::from(u8::from(place + answer >= tokens)));
             let seen = image.filter(|_| place > 0);
-            batch.seen_images.push(avocet_model::only(seen));
+            batch.visible_images.push(avocet_model::only(seen));
         }
         batch.offsets.push(batch.ids.len());
         batch

@@ -12,7 +12,7 @@ use crate::checkpoint::{self, Loaded, RunState, Snapshot};
 use crate::config::{Precision, StageConfig, TrainConfig};
 use crate::data_seen::DataSeen;
 use crate::error::{Result, TrainError};
-use crate::feed::{Feed, held_out};
+use crate::feed::{BatchPrefetcher, held_out};
 use crate::learner::Learner;
 use crate::meter::Meter;
 use crate::metrics::MetricsLog;
@@ -207,7 +207,7 @@ struct Session<'a> {
     stage: &'a StageConfig,
     start: Start,
     learner: Learner,
-    feed: Feed,
+    feed: BatchPrefetcher,
     total: u64,
     state: RunState,
     base: Option<&'a Base>,
@@ -258,7 +258,7 @@ impl<'a> Session<'a> {
         if let (true, Some(previous)) = (state.stage_step > 0, previous) {
             learner.restore(state.optimizer_steps, &previous.optimizer)?;
         }
-        let feed = Feed::start(config, &state, &start)?;
+        let feed = BatchPrefetcher::start(config, &state, &start)?;
         let total = stage.total_steps(feed.epoch_samples());
         Ok(Self {
             stage,
@@ -342,7 +342,7 @@ impl<'a> Session<'a> {
 
     fn advance(
         &mut self,
-        fed: &crate::feed::Fed,
+        fed: &crate::feed::StepBatches,
         report: &crate::learner::StepReport,
     ) -> Result<()> {
         let state = &mut self.state;

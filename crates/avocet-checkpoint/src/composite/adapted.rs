@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::files::ModelFiles;
 use crate::layout::{ADAPTER, WEIGHTS};
-use crate::parameters::{Adapter, Recipe, StoredParameters, Tuned, is_factor};
+use crate::parameters::{Adapter, AdapterWeights, StoredParameters, WeightMapping, is_factor};
 use crate::tensors::Store;
 use avocet_model::parameter_shapes;
 use std::collections::BTreeSet;
@@ -19,18 +19,21 @@ const TUNED: &str = "tuned/";
 /// Errors if a tensor of it fits no parameter of the base.
 pub(crate) fn adapted(folder: &Path, adapter: Adapter, mut base: ModelFiles) -> Result<ModelFiles> {
     let weights = folder.join(WEIGHTS);
-    let tuned = Tuned::read(adapter, &weights, &parameter_shapes(&base.config)?)?;
+    let tuned = AdapterWeights::read(adapter, &weights, &parameter_shapes(&base.config)?)?;
     // What only served parameters that were replaced is needed no more.
     let (mut needed, mut dropped) = (BTreeSet::new(), BTreeSet::new());
-    for (name, recipe) in base.stored.recipes.iter() {
-        let tensors = recipe.terms.iter().map(|term| term.tensor.clone());
+    for (name, mapping) in base.stored.mappings.iter() {
+        let tensors = mapping.terms.iter().map(|term| term.tensor.clone());
         match tuned.replaced.contains(name) {
             true => dropped.extend(tensors),
             false => needed.extend(tensors),
         }
     }
     dropped.retain(|name| !needed.contains(name));
-    let (recipes, copied) = (Arc::clone(&base.stored.recipes), base.stored.copied.clone());
+    let (mappings, copied) = (
+        Arc::clone(&base.stored.mappings),
+        base.stored.copied.clone(),
+    );
     let mut store = Store::empty();
     store.join(base.stored.into_store(&folder.join(ADAPTER))?, |name| {
         (!dropped.contains(name)).then(|| format!("{OF_BASE}{name}"))
@@ -38,14 +41,14 @@ pub(crate) fn adapted(folder: &Path, adapter: Adapter, mut base: ModelFiles) -> 
     store.join(Store::safetensors(&weights)?, |name| {
         (!is_factor(name)).then(|| format!("{TUNED}{name}"))
     });
-    let recipe = |(name, recipe): (&String, &Recipe)| {
-        let recipe = match tuned.replaced.contains(name) {
-            true => Recipe::same(name).below(TUNED),
-            false => recipe.below(OF_BASE),
+    let mapping = |(name, mapping): (&String, &WeightMapping)| {
+        let mapping = match tuned.replaced.contains(name) {
+            true => WeightMapping::same(name).below(TUNED),
+            false => mapping.below(OF_BASE),
         };
-        (name.clone(), recipe)
+        (name.clone(), mapping)
     };
-    let recipes = recipes.iter().map(recipe).collect();
+    let mappings = mappings.iter().map(mapping).collect();
     base.config.name.clone_from(&tuned.adapter.name);
     Ok(ModelFiles {
         path: folder.to_owned(),
@@ -53,7 +56,7 @@ pub(crate) fn adapted(folder: &Path, adapter: Adapter, mut base: ModelFiles) -> 
         stored: StoredParameters {
             copied,
             tuned: Some(Arc::new(tuned)),
-            ..StoredParameters::new(store, recipes)
+            ..StoredParameters::new(store, mappings)
         },
         ..base
     })

@@ -1,11 +1,13 @@
-//! Tensors and recipes of several models, joined to those of one.
+//! Tensors and mappings of several models, joined to those of one.
 
 use super::vision::VisionFiles;
 use crate::error::Result;
 use crate::files::ModelFiles;
 use crate::interface::{Interface, Speech};
 use crate::layout::WEIGHTS;
-use crate::parameters::{Copied, Recipe, Recipes, StoredParameters, Wanted, wanted};
+use crate::parameters::{
+    Copied, ParameterSpec, StoredParameters, WeightMapping, WeightMappings, parameter_specs,
+};
 use crate::tensors::Store;
 use avocet_config::ModelConfig;
 use avocet_model::{parameter_shapes, seeded};
@@ -38,12 +40,12 @@ pub(crate) fn draw(
     change: fn(&str, Init) -> Init,
 ) -> Result<BTreeMap<String, Tensor>> {
     let mut drawn = BTreeMap::new();
-    for Wanted {
+    for ParameterSpec {
         name, shape, init, ..
-    } in wanted(&joined.config)?
+    } in parameter_specs(&joined.config)?
     {
-        let recipe = joined.stored.recipes.get(&name);
-        let mut terms = recipe.into_iter().flat_map(|recipe| &recipe.terms);
+        let mapping = joined.stored.mappings.get(&name);
+        let mut terms = mapping.into_iter().flat_map(|mapping| &mapping.terms);
         let Some(new) = terms.find_map(|term| term.tensor.strip_prefix(NEW)) else {
             continue;
         };
@@ -58,8 +60,8 @@ pub(crate) fn draw(
     Ok(drawn)
 }
 
-fn new(name: &str) -> Recipe {
-    Recipe::same(name).below(NEW)
+fn new(name: &str) -> WeightMapping {
+    WeightMapping::same(name).below(NEW)
 }
 
 /// A decoder with the vision tower of another model, before what is new; its resampler is that
@@ -72,13 +74,13 @@ pub(crate) fn grafted(
     new_resampler: bool,
 ) -> Result<ModelFiles> {
     let image = image_token(&decoder);
-    let of = |recipes: &Recipes, name: &str, prefix: &str| {
-        recipes.get(name).map(|recipe| recipe.below(prefix))
+    let of = |mappings: &WeightMappings, name: &str, prefix: &str| {
+        mappings.get(name).map(|mapping| mapping.below(prefix))
     };
-    let mut recipes = Recipes::new();
+    let mut mappings = WeightMappings::new();
     for name in parameter_shapes(config)?.into_keys() {
-        let of_decoder = |name: &str| of(&decoder.stored.recipes, name, DECODER);
-        let recipe = match name.as_str() {
+        let of_decoder = |name: &str| of(&decoder.stored.mappings, name, DECODER);
+        let mapping = match name.as_str() {
             "decoder.embedding" if image.is_some() => {
                 of_decoder(&name).map(|rows| rows.above(new(IMAGE_ROW)))
             }
@@ -87,13 +89,13 @@ pub(crate) fn grafted(
                 of_decoder("decoder.embedding")
             }
             name if name.starts_with("decoder.") => of_decoder(name),
-            name if name.starts_with("vision.") => of(&vision.stored.recipes, name, VISION),
+            name if name.starts_with("vision.") => of(&vision.stored.mappings, name, VISION),
             name if name.starts_with("resampler.") && !new_resampler => {
-                of(&vision.stored.recipes, name, VISION)
+                of(&vision.stored.mappings, name, VISION)
             }
             name => Some(new(name)),
         };
-        recipes.extend(recipe.map(|recipe| (name, recipe)));
+        mappings.extend(mapping.map(|mapping| (name, mapping)));
     }
     let mut copied = vec!["cross_attention."];
     copied.extend(decoder.stored.copied.has("decoder.").then_some("decoder."));
@@ -122,7 +124,7 @@ pub(crate) fn grafted(
         config: config.clone(),
         stored: StoredParameters {
             copied: Copied(copied),
-            ..StoredParameters::new(store, recipes)
+            ..StoredParameters::new(store, mappings)
         },
         interface: Interface {
             processor: Some(vision.processor),
@@ -145,10 +147,10 @@ pub(crate) fn upcycled(
     decoder: ModelFiles,
 ) -> Result<ModelFiles> {
     let experts = config.decoder.moe.as_ref().map_or(0, |moe| moe.num_experts);
-    let mut recipes = Recipes::new();
+    let mut mappings = WeightMappings::new();
     for name in parameter_shapes(config)?.into_keys() {
-        let of_decoder = |name: &str| decoder.stored.recipes.get(name).map(|r| r.below(DECODER));
-        let recipe = match name.as_str() {
+        let of_decoder = |name: &str| decoder.stored.mappings.get(name).map(|r| r.below(DECODER));
+        let mapping = match name.as_str() {
             name if !name.starts_with("decoder.layers.") => of_decoder(name),
             name if name.contains(".moe.router.") => Some(new(name)),
             name if name.contains(".moe.experts.") => {
@@ -157,7 +159,7 @@ pub(crate) fn upcycled(
             }
             name => of_decoder(&name.replacen(".moe_norm", ".ff_norm", 1)),
         };
-        recipes.extend(recipe.map(|recipe| (name, recipe)));
+        mappings.extend(mapping.map(|mapping| (name, mapping)));
     }
     let copied = decoder.stored.copied.clone();
     let mut store = Store::empty();
@@ -171,7 +173,7 @@ pub(crate) fn upcycled(
         config: config.clone(),
         stored: StoredParameters {
             copied,
-            ..StoredParameters::new(store, recipes)
+            ..StoredParameters::new(store, mappings)
         },
         interface: decoder.interface,
     })

@@ -2,7 +2,7 @@
 //!
 //! A folder with `parts.toml` holds its parts unconverted, as models of their own: `decoder`, and
 //! for a graft `vision`. `model.safetensors` has only what is new, `config.toml` the shape of the
-//! whole. Opening it joins the parts' tensors and the recipes over them, so what a part computes
+//! whole. Opening it joins the parts' tensors and the mappings over them, so what a part computes
 //! stays the same to the last bit. An adapter is laid over its base in the same way.
 
 mod adapted;

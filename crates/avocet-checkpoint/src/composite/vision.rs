@@ -3,7 +3,7 @@
 use crate::error::{CheckpointError, Result};
 use crate::families;
 use crate::files::ModelFiles;
-use crate::parameters::{Numbers, Recipe, Recipes, StoredParameters};
+use crate::parameters::{Numbers, StoredParameters, WeightMapping, WeightMappings};
 use crate::tensors::Store;
 use avocet_config::{ClipConfig, ResamplerConfig, TiledVisionConfig, VisionConfig};
 use avocet_media::ImageProcessor;
@@ -38,18 +38,18 @@ impl VisionFiles {
     pub(crate) fn encoder(path: &Path) -> Result<Self> {
         let encoder = families::encoder(path)?;
         let wanted = encoder_shapes(&encoder.config)?;
-        let recipe = |name: &String| {
+        let mapping = |name: &String| {
             let numbers = Numbers::default();
-            let recipe = Recipe::find(name, encoder.names, numbers, &encoder.store)?;
-            Some((name.clone(), recipe))
+            let mapping = WeightMapping::find(name, encoder.names, numbers, &encoder.store)?;
+            Some((name.clone(), mapping))
         };
-        let recipes: Recipes = wanted.keys().filter_map(recipe).collect();
+        let mappings: WeightMappings = wanted.keys().filter_map(mapping).collect();
         Ok(Self {
             path: path.to_owned(),
             shape: VisionShape::Clip(encoder.config),
             resampler: None,
             processor: encoder.processor,
-            stored: StoredParameters::new(used(encoder.store, &recipes), recipes),
+            stored: StoredParameters::new(used(encoder.store, &mappings), mappings),
             wanted,
         })
     }
@@ -69,11 +69,11 @@ impl VisionFiles {
         let ours = |name: &str| name.starts_with("vision.") || name.starts_with("resampler.");
         let mut wanted = parameter_shapes(&config)?;
         wanted.retain(|name, _| ours(name));
-        let recipes = files.stored.recipes.iter().filter(|(name, _)| ours(name));
-        let recipes = recipes.map(|(name, recipe)| (name.clone(), recipe.clone()));
-        let recipes: Recipes = recipes.collect();
+        let mappings = files.stored.mappings.iter().filter(|(name, _)| ours(name));
+        let mappings = mappings.map(|(name, mapping)| (name.clone(), mapping.clone()));
+        let mappings: WeightMappings = mappings.collect();
         let copied = files.stored.copied.clone();
-        let store = used(files.stored.into_store(&files.path)?, &recipes);
+        let store = used(files.stored.into_store(&files.path)?, &mappings);
         Ok(Self {
             path: files.path,
             shape,
@@ -81,7 +81,7 @@ impl VisionFiles {
             processor,
             stored: StoredParameters {
                 copied,
-                ..StoredParameters::new(store, recipes)
+                ..StoredParameters::new(store, mappings)
             },
             wanted,
         })
@@ -119,9 +119,9 @@ impl VisionFiles {
     }
 }
 
-/// The tensors that recipes use: a tower's file often holds a whole model.
-fn used(store: Store, recipes: &Recipes) -> Store {
-    let terms = recipes.values().flat_map(|recipe| &recipe.terms);
+/// The tensors that mappings use: a tower's file often holds a whole model.
+fn used(store: Store, mappings: &WeightMappings) -> Store {
+    let terms = mappings.values().flat_map(|mapping| &mapping.terms);
     let names: BTreeSet<&str> = terms.map(|term| term.tensor.as_str()).collect();
     store.renamed(|name| names.contains(name).then(|| name.to_owned()))
 }

@@ -4,7 +4,7 @@ use super::available::available_bytes;
 use super::verdict::{Use, Verdict};
 use crate::error::Result;
 use crate::files::ModelFiles;
-use crate::parameters::{Recipe, cols, wanted};
+use crate::parameters::{WeightMapping, cols, parameter_specs};
 use crate::tensors::NumberType;
 use avocet_config::{FeedForwardKind, ModelConfig, StemConfig};
 use candle_core::Shape;
@@ -119,13 +119,13 @@ fn product(factors: &[u64]) -> u64 {
 /// Bytes of weights that are mapped, and copied.
 fn weights(files: &ModelFiles) -> Result<(u64, u64)> {
     let (mut mapped, mut copied) = (0u64, 0u64);
-    for wanted in wanted(files.config())? {
-        let (name, shape) = (wanted.name.as_str(), &wanted.shape);
+    for spec in parameter_specs(files.config())? {
+        let (name, shape) = (spec.name.as_str(), &spec.shape);
         let whole = product(&[shape.elem_count() as u64, F32]);
-        let recipe = files.stored.recipes.get(name);
-        let (in_place, anew) = match recipe.filter(|_| !wanted.sensitive) {
-            Some(recipe) if files.is_mapped(name) => matrix(files, recipe, shape),
-            Some(recipe) => (0, kept(files, recipe, name, whole)),
+        let mapping = files.stored.mappings.get(name);
+        let (in_place, anew) = match mapping.filter(|_| !spec.sensitive) {
+            Some(mapping) if files.is_mapped(name) => matrix(files, mapping, shape),
+            Some(mapping) => (0, kept(files, mapping, name, whole)),
             None => (0, whole),
         };
         mapped = mapped.saturating_add(in_place);
@@ -135,9 +135,9 @@ fn weights(files: &ModelFiles) -> Result<(u64, u64)> {
 }
 
 /// Bytes of a matrix that lie in files as they are computed with, and of copies of the others.
-fn matrix(files: &ModelFiles, recipe: &Recipe, shape: &Shape) -> (u64, u64) {
+fn matrix(files: &ModelFiles, mapping: &WeightMapping, shape: &Shape) -> (u64, u64) {
     let (mut mapped, mut copied) = (0u64, 0u64);
-    for term in &recipe.terms {
+    for term in &mapping.terms {
         let Some(stored) = files.stored.store.get(&term.tensor) else {
             continue;
         };
@@ -158,10 +158,10 @@ fn matrix(files: &ModelFiles, recipe: &Recipe, shape: &Shape) -> (u64, u64) {
 }
 
 /// Bytes of a copied matrix: BF16 stays as it is.
-fn kept(files: &ModelFiles, recipe: &Recipe, name: &str, whole: u64) -> u64 {
+fn kept(files: &ModelFiles, mapping: &WeightMapping, name: &str, whole: u64) -> u64 {
     let stored = files.stored.store.get(name).map(|tensor| tensor.dtype);
     let is_bf16 = stored.and_then(NumberType::format) == Some(avocet_kernels::StoredFormat::Bf16);
-    match is_bf16 && *recipe == Recipe::same(name) {
+    match is_bf16 && *mapping == WeightMapping::same(name) {
         true => whole / 2,
         false => whole,
     }

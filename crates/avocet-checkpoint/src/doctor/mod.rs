@@ -14,7 +14,7 @@ mod verdict;
 use crate::error::Result;
 use crate::files::{MOST_NAMED, ModelFiles};
 use crate::parameters::DifferenceKind;
-use avocet_model::{Avocet, ParameterCount};
+use avocet_model::{ParameterCount, VisionLanguageModel};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -96,7 +96,7 @@ pub fn examine(files: &ModelFiles, use_for: Use) -> Result<Report> {
         Some(first) => obstacles.push(obstacle(files, first, tensors.num_problems)),
         // A network that does not fit is not built to see whether it could be.
         None if verdict != Verdict::DoesNotRun => {
-            let built = Avocet::new(files.config(), files.builder()?);
+            let built = VisionLanguageModel::new(files.config(), files.builder()?);
             obstacles.extend(built.err().map(|error| error.to_string()));
         }
         None => {}

@@ -11,8 +11,8 @@ fn golden(case: &str) -> PathBuf {
     root.join(case).join("model")
 }
 
-fn network(files: &ModelFiles) -> Avocet {
-    Avocet::new(files.config(), files.builder().unwrap()).unwrap()
+fn network(files: &ModelFiles) -> VisionLanguageModel {
+    VisionLanguageModel::new(files.config(), files.builder().unwrap()).unwrap()
 }
 
 /// Cases with every way of storing and of looking.

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::interface::Interface;
-use crate::parameters::{Numbers, Recipe, Recipes, Section};
+use crate::parameters::{Numbers, Section, WeightMapping, WeightMappings};
 use crate::tensors::Store;
 use avocet_config::{DecoderConfig, ModelConfig};
 use avocet_model::parameter_shapes;
@@ -18,19 +18,19 @@ pub(crate) struct Family {
 }
 
 impl Family {
-    /// The recipes of all parameters; those that no table has a line for are left out.
-    pub fn recipes(&self) -> Result<Recipes> {
+    /// The mappings of all parameters; those that no table has a line for are left out.
+    pub fn mappings(&self) -> Result<WeightMappings> {
         let shapes = parameter_shapes(&self.config)?;
         let decoder = &self.config.decoder;
         let numbers = Numbers {
             heads: decoder.num_heads,
             experts: decoder.moe.as_ref().map_or(0, |moe| moe.num_experts),
         };
-        let recipe = |name: &String| {
-            let recipe = Recipe::find(name, &self.names, numbers, &self.store)?;
-            Some((name.clone(), recipe))
+        let mapping = |name: &String| {
+            let mapping = WeightMapping::find(name, &self.names, numbers, &self.store)?;
+            Some((name.clone(), mapping))
         };
-        Ok(shapes.keys().filter_map(recipe).collect())
+        Ok(shapes.keys().filter_map(mapping).collect())
     }
 }
 

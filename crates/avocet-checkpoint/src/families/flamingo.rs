@@ -18,7 +18,7 @@ use super::names;
 use super::vision;
 use crate::error::Result;
 use crate::formats::gguf::Gguf;
-use crate::interface::{Interface, Manner, Speech};
+use crate::interface::{Interface, PromptFamily, Speech};
 use crate::layout::{PUBLIC_CONFIG, name_of};
 use crate::tensors::Store;
 use avocet_config::{
@@ -107,7 +107,7 @@ pub(super) fn read(folder: &Path) -> Result<Family> {
         names: [names::FLAMINGO, clip.names, text.names].concat(),
         interface: Interface {
             processor: Some(clip.processor),
-            speech: Speech::hub(&lang, Manner::Flamingo, Vec::new()),
+            speech: Speech::hub(&lang, PromptFamily::Flamingo, Vec::new()),
         },
     })
 }

@@ -6,7 +6,7 @@ use super::fields::Fields;
 use super::names;
 use super::vision::{CLIP_MEAN, CLIP_STD, activation, normalisation};
 use crate::error::Result;
-use crate::interface::{Interface, Manner, Speech};
+use crate::interface::{Interface, PromptFamily, Speech};
 use crate::layout::{PREPROCESSOR, name_of};
 use crate::tensors::Store;
 use avocet_config::{
@@ -59,7 +59,7 @@ pub(super) fn read(folder: &Path, fields: &Fields) -> Result<Family> {
         names: [names::IDEFICS, names::LLAMA].concat(),
         interface: Interface {
             processor: Some(processor),
-            speech: Speech::hub(folder, Manner::Idefics, fields.ids("eos_token_id")?),
+            speech: Speech::hub(folder, PromptFamily::Idefics, fields.ids("eos_token_id")?),
         },
     })
 }

@@ -7,7 +7,7 @@ use super::names;
 use super::rope;
 use super::vision::{CLIP_MEAN, CLIP_STD, activation, normalisation};
 use crate::error::Result;
-use crate::interface::{Interface, Manner, Speech};
+use crate::interface::{Interface, PromptFamily, Speech};
 use crate::layout::{PREPROCESSOR, name_of};
 use crate::tensors::Store;
 use avocet_config::{
@@ -51,7 +51,7 @@ pub(super) fn read(folder: &Path, fields: &Fields) -> Result<Family> {
     let processor = processor(folder, &tiled)?;
     let mut stops = fields.ids("eos_token_id")?;
     stops.extend(text.ids("eos_token_id")?);
-    let manner = Manner::Mllama {
+    let prompt_family = PromptFamily::Mllama {
         image_token: match fields.ids("image_token_index")?[..] {
             [] => 128_256,
             [id] => id,
@@ -69,7 +69,7 @@ pub(super) fn read(folder: &Path, fields: &Fields) -> Result<Family> {
         names: [names::MLLAMA, names::LLAMA].concat(),
         interface: Interface {
             processor: Some(processor),
-            speech: Speech::hub(folder, manner, stops),
+            speech: Speech::hub(folder, prompt_family, stops),
         },
     })
 }

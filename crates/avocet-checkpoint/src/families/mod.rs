@@ -16,7 +16,7 @@ mod rope;
 mod vision;
 
 use crate::error::Result;
-use crate::interface::{Interface, Manner, Speech};
+use crate::interface::{Interface, PromptFamily, Speech};
 use crate::layout::{PUBLIC_CONFIG, name_of};
 use crate::parameters::Section;
 use crate::tensors::Store;
@@ -150,7 +150,7 @@ fn text(folder: &Path, fields: &Fields, family: decoders::DecoderFamily) -> Resu
         names: family.names.to_vec(),
         interface: Interface {
             processor: None,
-            speech: Speech::hub(folder, Manner::Text, stops),
+            speech: Speech::hub(folder, PromptFamily::Text, stops),
         },
     })
 }

@@ -5,7 +5,7 @@ use crate::NumberType;
 use crate::fixture::{below, model};
 use crate::{StoredType, WeightFormat, save};
 use avocet_kernels::Weight;
-use avocet_model::{Avocet, Builder, Images, TextBatch};
+use avocet_model::{Builder, Images, TextBatch, VisionLanguageModel};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::Init;
 use std::collections::BTreeMap;
@@ -43,7 +43,7 @@ fn single_precision_survives_bit_for_bit() {
     }
     assert_eq!(files.tokenizer_bytes().unwrap(), model.tokenizer);
     assert_eq!(files.config().to_toml(), model.config);
-    Avocet::new(files.config(), builder).unwrap();
+    VisionLanguageModel::new(files.config(), builder).unwrap();
 }
 
 #[test]
@@ -90,11 +90,11 @@ fn the_network_answers_alike_from_either_precision() {
         let folder = model.saved(format);
         let files = ModelFiles::open(folder.path()).unwrap();
         let builder = files.builder().unwrap();
-        let network = Avocet::new(files.config(), builder).unwrap();
+        let network = VisionLanguageModel::new(files.config(), builder).unwrap();
         let ids: Vec<u32> = (0..12).collect();
         let text = TextBatch {
             offsets: vec![0, ids.len()],
-            seen_images: vec![(0, 1); ids.len()],
+            visible_images: vec![(0, 1); ids.len()],
             ids,
         };
         let pixels: Vec<f32> = (0..6 * 48).map(|i| (i as f32 * 0.37).sin()).collect();

@@ -51,7 +51,7 @@ impl LoraScale {
 }
 
 /// An adapter opened over its model.
-pub(crate) struct Tuned {
+pub(crate) struct AdapterWeights {
     pub adapter: Adapter,
     /// The pairs of factors; what is replaced is among the model's own tensors.
     factors: Store,
@@ -132,7 +132,7 @@ pub fn factor_shapes(shape: &Shape, rank: usize) -> Option<(Vec<usize>, Vec<usiz
     Some((with([rank, *last]), with([*outputs, rank])))
 }
 
-impl Tuned {
+impl AdapterWeights {
     /// What the file `weights` holds of `adapter`, over a base with parameters of these shapes.
     ///
     /// Errors if a tensor belongs to none of them, or a pair of factors does not make its matrix.

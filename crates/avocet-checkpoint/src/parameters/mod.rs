@@ -2,12 +2,12 @@
 //! adapter adds to it, and how the network is handed them.
 
 mod adapter;
-mod recipe;
+mod mapping;
+mod spec;
 mod stored;
-mod wanted;
 
 pub use adapter::{Adapter, LORA, LoraScale, factor_shapes};
-pub(crate) use adapter::{Tuned, is_factor};
-pub(crate) use recipe::{DifferenceKind, Numbers, Recipe, Recipes, Section, cols};
+pub(crate) use adapter::{AdapterWeights, is_factor};
+pub(crate) use mapping::{DifferenceKind, Numbers, Section, WeightMapping, WeightMappings, cols};
+pub(crate) use spec::{ParameterSpec, parameter_specs, sensitive};
 pub(crate) use stored::{Account, Copied, StoredParameters};
-pub(crate) use wanted::{Wanted, sensitive, wanted};

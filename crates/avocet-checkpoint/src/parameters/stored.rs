@@ -1,7 +1,7 @@
 //! What stands behind the builder that a network is made with when its parameters are in files.
 
-use super::adapter::Tuned;
-use super::recipe::{Difference, DifferenceKind, Recipe, Recipes, cols};
+use super::adapter::AdapterWeights;
+use super::mapping::{Difference, DifferenceKind, WeightMapping, WeightMappings, cols};
 use crate::error::{CheckpointError, Result};
 use crate::tensors::Store;
 use avocet_kernels::{StoredMatrix, Weight};
@@ -17,10 +17,10 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(crate) struct StoredParameters {
     pub store: Arc<Store>,
-    pub recipes: Arc<Recipes>,
+    pub mappings: Arc<WeightMappings>,
     pub copied: Copied,
     /// What training changed, if it is kept apart.
-    pub tuned: Option<Arc<Tuned>>,
+    pub tuned: Option<Arc<AdapterWeights>>,
 }
 
 /// How the tensors of a store serve the parameters that a model wants.
@@ -54,10 +54,10 @@ impl Copied {
 
 impl StoredParameters {
     /// Parameters that are computed with where they lie.
-    pub fn new(store: Store, recipes: Recipes) -> Self {
+    pub fn new(store: Store, mappings: WeightMappings) -> Self {
         Self {
             store: Arc::new(store),
-            recipes: Arc::new(recipes),
+            mappings: Arc::new(mappings),
             copied: Copied::default(),
             tuned: None,
         }
@@ -77,8 +77,8 @@ impl StoredParameters {
         let (mut used, mut renamed) = (BTreeSet::new(), BTreeSet::new());
         for (name, shape) in wanted {
             account.differences.extend(self.find(name, shape).err());
-            let recipe = self.recipes.get(name);
-            let terms = recipe.into_iter().flat_map(|recipe| &recipe.terms);
+            let mapping = self.mappings.get(name);
+            let terms = mapping.into_iter().flat_map(|mapping| &mapping.terms);
             for term in terms {
                 used.insert(term.tensor.as_str());
                 renamed.extend((term.tensor != *name).then_some(term.tensor.as_str()));
@@ -100,28 +100,28 @@ impl StoredParameters {
         account
     }
 
-    /// The recipe of a parameter of this shape, or what is wrong with it.
-    fn find(&self, name: &str, shape: &Shape) -> Result<&Recipe, Difference> {
+    /// The mapping of a parameter of this shape, or what is wrong with it.
+    fn find(&self, name: &str, shape: &Shape) -> Result<&WeightMapping, Difference> {
         let unknown = || {
             let shape = shape.dims();
             let words = format!("no tensor is known to hold {name} of shape {shape:?}");
             Difference::new(DifferenceKind::Missing, words)
         };
-        let recipe = self.recipes.get(name).ok_or_else(unknown)?;
-        recipe
+        let mapping = self.mappings.get(name).ok_or_else(unknown)?;
+        mapping
             .problem(name, shape, &self.store)
-            .map_or(Ok(recipe), Err)
+            .map_or(Ok(mapping), Err)
     }
 
-    fn recipe(&self, name: &str, shape: &Shape) -> CandleResult<&Recipe> {
-        let recipe = self.find(name, shape);
-        recipe.or_else(|problem| bail!("{}", problem.words))
+    fn mapping(&self, name: &str, shape: &Shape) -> CandleResult<&WeightMapping> {
+        let mapping = self.find(name, shape);
+        mapping.or_else(|problem| bail!("{}", problem.words))
     }
 
-    fn matrix_of(&self, recipe: &Recipe, shape: &Shape) -> CandleResult<StoredMatrix> {
+    fn matrix_of(&self, mapping: &WeightMapping, shape: &Shape) -> CandleResult<StoredMatrix> {
         let cols = cols(shape);
         let mut parts = Vec::new();
-        for term in &recipe.terms {
+        for term in &mapping.terms {
             let stored = self.store.get(&term.tensor);
             let rows = stored.and_then(|stored| term.rows(&stored.shape, shape.rank(), cols));
             let rows = rows.unwrap_or_default();
@@ -133,10 +133,10 @@ impl StoredParameters {
 
 impl Parameters for StoredParameters {
     fn tensor(&self, name: &str, shape: Shape, _: Init) -> CandleResult<Tensor> {
-        let recipe = self.recipe(name, &shape)?;
+        let mapping = self.mapping(name, &shape)?;
         let cols = cols(&shape);
         let mut numbers = Vec::with_capacity(shape.elem_count());
-        for term in &recipe.terms {
+        for term in &mapping.terms {
             let tensor = self.store.tensor(&term.tensor, &Device::Cpu)?;
             let rows = term.rows(tensor.dims(), shape.rank(), cols);
             let all = tensor
@@ -156,14 +156,14 @@ impl Parameters for StoredParameters {
     }
 
     fn matrix(&self, name: &str, shape: Shape, init: Init) -> CandleResult<Weight> {
-        let recipe = self.recipe(name, &shape)?;
+        let mapping = self.mapping(name, &shape)?;
         if self.tuned.as_ref().is_some_and(|tuned| tuned.changes(name)) {
             return Ok(self.tensor(name, shape, init)?.into());
         }
         if !self.copied.has(name) {
-            return Ok(Weight::Stored(Arc::new(self.matrix_of(recipe, &shape)?)));
+            return Ok(Weight::Stored(Arc::new(self.matrix_of(mapping, &shape)?)));
         }
-        if let Some(tensor) = recipe.whole() {
+        if let Some(tensor) = mapping.whole() {
             let tensor = self.store.tensor(tensor, &Device::Cpu)?;
             return Ok(tensor.reshape(shape)?.into());
         }

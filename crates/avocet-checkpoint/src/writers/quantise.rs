@@ -10,7 +10,7 @@ use crate::formats::gguf::dequantize::numbers;
 use crate::formats::gguf::{GgmlType, GgufTensor, SPLIT_KEYS, Value, quantize, write_gguf};
 use crate::io::{self, Staged};
 use crate::layout::{CONFIG, QUANTISED, TOKENIZER};
-use crate::parameters::{cols, wanted};
+use crate::parameters::{cols, parameter_specs};
 use crate::tensors::Origin;
 use half::bf16;
 use std::collections::{BTreeMap, BTreeSet};
@@ -125,13 +125,13 @@ impl ModelFiles {
 
     fn uses(&self) -> Result<BTreeMap<&str, Use>> {
         let mut uses: BTreeMap<&str, Use> = BTreeMap::new();
-        for wanted in wanted(self.config())? {
-            let name = wanted.name.as_str();
-            for term in self.stored.recipes.get(name).iter().flat_map(|r| &r.terms) {
+        for spec in parameter_specs(self.config())? {
+            let name = spec.name.as_str();
+            for term in self.stored.mappings.get(name).iter().flat_map(|r| &r.terms) {
                 let used = uses.entry(term.tensor.as_str()).or_default();
-                used.sensitive |= wanted.sensitive;
+                used.sensitive |= spec.sensitive;
                 used.table |= matches!(name, "decoder.embedding" | "decoder.head");
-                used.widths.insert(cols(&wanted.shape));
+                used.widths.insert(cols(&spec.shape));
             }
         }
         Ok(uses)

@@ -3,7 +3,7 @@
 
 use crate::error::{CheckpointError, Result};
 use crate::layout::{CONFIG, TOKENIZER, WEIGHTS};
-use crate::parameters::{Wanted, wanted};
+use crate::parameters::{ParameterSpec, parameter_specs};
 use avocet_config::ModelConfig;
 use candle_core::bail;
 use candle_nn::Init;
@@ -24,18 +24,18 @@ const TASK: usize = 1 << 14;
 ///
 /// Errors if `config` is invalid or a file cannot be written.
 pub fn save_random(folder: &Path, config: &ModelConfig, tokenizer: &[u8], seed: u64) -> Result<()> {
-    let all = wanted(config)?;
+    let all = parameter_specs(config)?;
     std::fs::create_dir_all(folder).map_err(CheckpointError::io(folder))?;
     let path = folder.join(WEIGHTS);
     let file = File::create(&path).map_err(CheckpointError::io(&path))?;
     let mut file = BufWriter::new(file);
     file.write_all(&header(&all))
         .map_err(CheckpointError::io(&path))?;
-    for (index, wanted) in (1..).zip(&all) {
-        let spread = Spread::of(&wanted.init, mixed(seed ^ mixed(index)))?;
-        let count = wanted.shape.elem_count();
+    for (index, spec) in (1..).zip(&all) {
+        let spread = Spread::of(&spec.init, mixed(seed ^ mixed(index)))?;
+        let count = spec.shape.elem_count();
         for from in (0..count).step_by(PIECE) {
-            let bytes = spread.bytes(from, PIECE.min(count - from), wanted.sensitive);
+            let bytes = spread.bytes(from, PIECE.min(count - from), spec.sensitive);
             file.write_all(&bytes).map_err(CheckpointError::io(&path))?;
         }
     }
@@ -51,21 +51,21 @@ pub fn save_random(folder: &Path, config: &ModelConfig, tokenizer: &[u8], seed: 
 }
 
 /// The header of a safetensors file: its length, then what lies where, filled up with spaces.
-fn header(all: &[Wanted]) -> Vec<u8> {
+fn header(all: &[ParameterSpec]) -> Vec<u8> {
     let mut end = 0;
-    let entries = all.iter().map(|wanted| {
-        let (dtype, size) = match wanted.sensitive {
+    let entries = all.iter().map(|spec| {
+        let (dtype, size) = match spec.sensitive {
             true => ("F32", 4),
             false => ("BF16", 2),
         };
         let start = end;
-        end += size * wanted.shape.elem_count();
+        end += size * spec.shape.elem_count();
         let entry = serde_json::json!({
             "dtype": dtype,
-            "shape": wanted.shape.dims(),
+            "shape": spec.shape.dims(),
             "data_offsets": [start, end],
         });
-        (wanted.name.clone(), entry)
+        (spec.name.clone(), entry)
     });
     let entries: serde_json::Map<_, _> = entries.collect();
     let mut text = serde_json::Value::Object(entries).to_string().into_bytes();

@@ -174,7 +174,7 @@ fn decoding_in_steps_equals_the_full_forward() -> Result<()> {
         let mut rows = Vec::new();
         for n in [3, 1, 5, 1, 1] {
             let (from, to) = (cache.len(), cache.len() + n);
-            let (ids, images) = (&text.ids[from..to], &text.seen_images[from..to]);
+            let (ids, images) = (&text.ids[from..to], &text.visible_images[from..to]);
             rows.push(f.model.forward_cached(ids, images, &keys, &mut cache)?);
         }
         let apart = difference(&Tensor::cat(&rows, 0)?, &full);
@@ -193,7 +193,7 @@ fn packed_texts_equal_their_own() -> Result<()> {
             let alone = TextBatch {
                 ids: text.ids[span[0]..span[1]].to_vec(),
                 offsets: vec![0, span[1] - span[0]],
-                seen_images: vec![(0, 0); span[1] - span[0]],
+                visible_images: vec![(0, 0); span[1] - span[0]],
             };
             let alone = f.model.forward(&alone, None)?.hidden;
             let apart = difference(&packed.narrow(0, span[0], span[1] - span[0])?, &alone);
@@ -280,7 +280,7 @@ fn a_run_of_images_is_seen_as_one() -> Result<()> {
     let joined = Latents::new(two.rows.clone(), vec![0, 7]);
     let seen = |spans: Vec<(u32, u32)>, latents: &Latents| -> Result<Tensor> {
         let text = TextBatch {
-            seen_images: spans,
+            visible_images: spans,
             ..texts(&[&[None; 4]])
         };
         Ok(f.model.forward(&text, Some(latents))?.hidden)

@@ -3,9 +3,9 @@
 use candle_core::{DType, Result, Tensor};
 
 use super::*;
+use crate::blockwise::Decoded;
 use crate::fixture::{Fixture, difference, elements, images, noise, texts, tiny, tiny_in};
 use crate::input::TextBatch;
-use crate::passage::Decoded;
 use avocet_config::{MoeConfig, StemConfig};
 
 const A: Option<u32> = Some(0);
@@ -42,7 +42,7 @@ fn closed_gates_give_exactly_the_text_model() -> Result<()> {
     });
     let text = texts(&[&[None, A, A, A], &[B; 6]]);
     let blind = TextBatch {
-        seen_images: vec![(0, 0); 10],
+        visible_images: vec![(0, 0); 10],
         ..text.clone()
     };
     let seen = hidden(&joined, &text, Some(&images(1, &[(2, 3), (1, 4)])))?;
@@ -75,7 +75,7 @@ fn a_token_before_the_first_image_is_untouched_by_any_image() -> Result<()> {
     let one = hidden(&f, &text, Some(&images(1, &[(2, 2), (3, 1)])))?;
     let other = hidden(&f, &text, Some(&images(2, &[(4, 4), (1, 1)])))?;
     let blind = TextBatch {
-        seen_images: vec![(0, 0); 6],
+        visible_images: vec![(0, 0); 6],
         ..text
     };
     let none = hidden(&f, &blind, None)?;
@@ -133,7 +133,7 @@ fn a_packed_batch_equals_its_texts_one_by_one() -> Result<()> {
         let latents = f.model.encode_images(&seen)?;
         for (index, span) in text.offsets.windows(2).enumerate() {
             let (from, to) = (span[0], span[1]);
-            let named: Vec<u32> = text.seen_images[from..to]
+            let named: Vec<u32> = text.visible_images[from..to]
                 .iter()
                 .filter(|(first, end)| first < end)
                 .map(|(first, _)| *first)
@@ -142,7 +142,7 @@ fn a_packed_batch_equals_its_texts_one_by_one() -> Result<()> {
             let alone = TextBatch {
                 ids: text.ids[from..to].to_vec(),
                 offsets: vec![0, to - from],
-                seen_images: text.seen_images[from..to]
+                visible_images: text.visible_images[from..to]
                     .iter()
                     .map(|(a, b)| (a.saturating_sub(first), b.saturating_sub(first)))
                     .collect(),
@@ -195,7 +195,7 @@ fn cached_decoding_equals_the_full_forward() -> Result<()> {
         let mut rows = Vec::new();
         for n in steps {
             let (from, to) = (cache.len(), cache.len() + n);
-            let (ids, images) = (&text.ids[from..to], &text.seen_images[from..to]);
+            let (ids, images) = (&text.ids[from..to], &text.visible_images[from..to]);
             rows.push(f.model.forward_cached(ids, images, &keys, &mut cache)?);
         }
         assert_eq!(cache.len(), 11);
@@ -278,7 +278,7 @@ fn keys_computed_once_and_joined_equal_recomputed_ones() -> Result<()> {
         f.model.cross_keys(Some(&first))?,
         f.model.cross_keys(Some(&second))?,
     ];
-    let joined = CrossKeys::concat(&parts.iter().collect::<Vec<_>>())?;
+    let joined = CrossAttentionCache::concat(&parts.iter().collect::<Vec<_>>())?;
     assert_eq!(joined.num_images(), 2);
     assert_eq!(joined.num_bytes(), 2 * 2 * 6 * 2 * 8 * 4);
     let once = f.model.forward_with_keys(&text, &joined)?.hidden;
@@ -408,7 +408,7 @@ fn wrong_inputs_are_refused_with_both_numbers() -> Result<()> {
             .contains("hold 0 patches, but there are 1")
     );
 
-    let keys = CrossKeys::default();
+    let keys = CrossAttentionCache::default();
     let mut cache = f.model.new_cache(64)?;
     f.model
         .forward_cached(&[1; 60], &[BLIND; 60], &keys, &mut cache)?;
@@ -445,7 +445,7 @@ fn matrices_in_bfloat16_give_nearly_the_same_and_decode_alike() -> Result<()> {
     let keys = rounded.model.cross_keys(Some(&latents))?;
     let mut cache = rounded.model.new_cache(7)?;
     let mut rows = Vec::new();
-    for (&id, &image) in text.ids.iter().zip(&text.seen_images) {
+    for (&id, &image) in text.ids.iter().zip(&text.visible_images) {
         let row = rounded
             .model
             .forward_cached(&[id], &[image], &keys, &mut cache)?;
@@ -465,10 +465,11 @@ fn a_capacity_bounds_what_an_expert_takes_in_training_only() -> Result<()> {
     let (cut, whole) = (hidden(&bounded, &text, None)?, hidden(&free, &text, None)?);
     assert!(difference(&cut, &whole) > 1e-3);
     let mut cache = bounded.model.new_cache(12)?;
-    let keys = CrossKeys::default();
-    let decoded = bounded
-        .model
-        .forward_cached(&text.ids, &text.seen_images, &keys, &mut cache)?;
+    let keys = CrossAttentionCache::default();
+    let decoded =
+        bounded
+            .model
+            .forward_cached(&text.ids, &text.visible_images, &keys, &mut cache)?;
     assert!(difference(&decoded, &whole) < 2e-5);
     Ok(())
 }

@@ -31,7 +31,7 @@ fn ids(value: &Value) -> Vec<u32> {
 fn assert_seen(language: &Language, row: &Value, case: &str) {
     let ids = ids(&row["ids"]);
     let mask: Vec<Vec<u32>> = serde_json::from_value(row["mask"].clone()).unwrap();
-    let seen = language.seen_images(&ids);
+    let seen = language.visible_images(&ids);
     assert_eq!(seen.len(), mask.len());
     for (index, ((first, end), mask)) in seen.into_iter().zip(&mask).enumerate() {
         let range: Vec<u32> = (0..mask.len() as u32)
@@ -174,7 +174,7 @@ fn flamingo_asks_for_short_answers() {
     assert_eq!(prompt.ids, language.as_written(wanted).unwrap());
     assert_eq!(prompt.images, 3);
     assert!(language.is_stop(end) && !language.is_stop(0));
-    let seen = language.seen_images(&prompt.ids);
+    let seen = language.visible_images(&prompt.ids);
     assert_eq!((seen[0], *seen.last().unwrap()), ((0, 1), (2, 3)));
 }
 
@@ -195,7 +195,7 @@ fn a_base_model_reads_lines_after_one_bos() {
     assert_eq!(written, prompt.ids, "a BOS that is there is not doubled");
     let refused = language.question(&[Turn::about(1, "c")]);
     assert!(refused.unwrap_err().to_string().contains("sees no images"));
-    assert_eq!(language.seen_images(&[1, 2]), [(0, 0), (0, 0)]);
+    assert_eq!(language.visible_images(&[1, 2]), [(0, 0), (0, 0)]);
 }
 
 #[test]

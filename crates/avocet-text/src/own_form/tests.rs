@@ -54,7 +54,7 @@ fn a_conversation_has_the_documented_form() {
 fn a_token_sees_the_latest_image_before_it() {
     let language = own_language();
     let rows = language.conversation(&[Turn::marked("a<image><image>b")]);
-    let seen = language.seen_images(&rows.unwrap()[0].ids);
+    let seen = language.visible_images(&rows.unwrap()[0].ids);
     assert_eq!(seen, [(0, 0), (0, 0), (0, 1), (1, 2), (1, 2)]);
 }
 

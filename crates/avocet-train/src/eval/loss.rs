@@ -155,8 +155,8 @@ impl<'a> Reader<'a> {
         let text = TextBatch {
             ids: batch.ids.clone(),
             offsets: batch.offsets.clone(),
-            seen_images: match sees {
-                true => batch.seen_images.clone(),
+            visible_images: match sees {
+                true => batch.visible_images.clone(),
                 false => vec![(0, 0); batch.ids.len()],
             },
         };

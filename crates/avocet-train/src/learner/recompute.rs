@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use avocet_data::Batch;
-use avocet_model::{CrossKeys, Passage};
+use avocet_model::{BlockwiseForward, CrossAttentionCache};
 use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
 
@@ -37,7 +37,7 @@ impl Learner {
             Ok(leaf.as_tensor().clone())
         })?;
         let text = objective.text(batch);
-        let way = Passage::new(&self.model, &text, &read)?;
+        let way = BlockwiseForward::new(&self.model, &text, &read)?;
         let embedded = way.embed()?;
         let mut entered = vec![embedded.detach()];
         let mut routers = Vec::new();
@@ -119,7 +119,7 @@ impl Learner {
     /// way.
     fn back_through_images(
         &self,
-        keys: &CrossKeys,
+        keys: &CrossAttentionCache,
         of_keys: Vec<Option<Tensor>>,
         seen: Option<Tensor>,
         part: &mut Part,

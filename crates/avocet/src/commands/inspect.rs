@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use avocet_checkpoint::ModelFiles;
 use avocet_config::ModelConfig;
-use avocet_model::{Avocet, ParameterCount, Part, parameter_shapes};
+use avocet_model::{ParameterCount, Part, VisionLanguageModel, parameter_shapes};
 use avocet_train::metrics::{MetricsLog, read_metrics};
 use clap::Args;
 use serde::Serialize;
@@ -160,7 +160,7 @@ fn report(subject: &Subject, args: &InspectArgs) -> Result<Report> {
 }
 
 fn gates(files: &ModelFiles) -> Result<Vec<Gates>> {
-    let model = Avocet::new(files.config(), files.builder()?)?;
+    let model = VisionLanguageModel::new(files.config(), files.builder()?)?;
     let config = files.config();
     let places = config
         .cross_attention

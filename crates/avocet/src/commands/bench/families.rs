@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use avocet_checkpoint::{ModelFiles, save_random};
 use avocet_config::ModelConfig;
 use avocet_kernels::{memory_bandwidth, product_peak};
-use avocet_model::{Avocet, CrossKeys, Images, ParameterCount};
+use avocet_model::{CrossAttentionCache, Images, ParameterCount, VisionLanguageModel};
 use avocet_train::step_bench::peak_rss_mib;
 use candle_core::{Device, Tensor};
 use clap::ValueEnum;
@@ -91,7 +91,7 @@ struct Decoder {
 pub fn decoder(args: &BenchArgs) -> Result<()> {
     let files = model::open(&args.model)?;
     let config = files.config();
-    let model = Avocet::new(config, files.builder()?)?;
+    let model = VisionLanguageModel::new(config, files.builder()?)?;
     let keys = model.cross_keys(None)?;
     let prompt_tokens = PROMPT.min(config.decoder.max_context);
     let prefill_per_s = read(&model, &keys, prompt_tokens)?;
@@ -144,9 +144,9 @@ fn in_child(family: &str, args: &BenchArgs) -> Result<Family> {
 fn measure(config: &ModelConfig) -> Result<Family> {
     let folder = tempfile::tempdir()?;
     save_random(folder.path(), config, embedded::TOKENIZER, SEED)?;
-    let load = || -> Result<(ModelFiles, Avocet)> {
+    let load = || -> Result<(ModelFiles, VisionLanguageModel)> {
         let files = ModelFiles::open(folder.path())?;
-        let model = Avocet::new(config, files.builder()?)?;
+        let model = VisionLanguageModel::new(config, files.builder()?)?;
         Ok((files, model))
     };
     let load_s = best_of(|| load().map(drop))?;
@@ -244,11 +244,11 @@ fn met(config: &ModelConfig, count: &ParameterCount) -> u64 {
 struct Sight {
     images_per_s: f64,
     grid: (usize, usize),
-    keys: CrossKeys,
+    keys: CrossAttentionCache,
     num_latents: usize,
 }
 
-fn see(model: &Avocet) -> Result<Sight> {
+fn see(model: &VisionLanguageModel) -> Result<Sight> {
     let images = pictures(model.config())?;
     let mut latents = None;
     let seconds = best_of(|| {
@@ -293,7 +293,7 @@ fn pictures(config: &ModelConfig) -> Result<Images> {
 }
 
 /// Tokens a second of a text that sees a picture, if there is one, up to the logits of its last.
-fn read(model: &Avocet, keys: &CrossKeys, tokens: usize) -> Result<f64> {
+fn read(model: &VisionLanguageModel, keys: &CrossAttentionCache, tokens: usize) -> Result<f64> {
     let ids: Vec<u32> = (0..tokens).map(|i| id(model, i)).collect();
     let seen = vec![(0, keys.num_images() as u32); tokens];
     let seconds = best_of(|| {
@@ -306,7 +306,7 @@ fn read(model: &Avocet, keys: &CrossKeys, tokens: usize) -> Result<f64> {
 }
 
 /// Tokens a second of a text that is written one by one.
-fn write(model: &Avocet, keys: &CrossKeys) -> Result<f64> {
+fn write(model: &VisionLanguageModel, keys: &CrossAttentionCache) -> Result<f64> {
     let steps = DECODED.min(model.config().decoder.max_context);
     let seen = [(0, keys.num_images() as u32)];
     let seconds = best_of(|| {
@@ -321,7 +321,7 @@ fn write(model: &Avocet, keys: &CrossKeys) -> Result<f64> {
 }
 
 /// Ids that are unlike, so that experts share the work as they do over text.
-fn id(model: &Avocet, place: usize) -> u32 {
+fn id(model: &VisionLanguageModel, place: usize) -> u32 {
     (place * 97 % model.config().decoder.vocab_size) as u32
 }
 

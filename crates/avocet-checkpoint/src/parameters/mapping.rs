@@ -81,36 +81,36 @@ pub(crate) struct Numbers {
 
 /// One parameter: rows of stored tensors, put one below another.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Recipe {
-    pub terms: Vec<Term>,
+pub(crate) struct WeightMapping {
+    pub terms: Vec<TensorSlice>,
 }
 
 /// Rows of a stored tensor.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Term {
+pub(crate) struct TensorSlice {
     pub tensor: String,
-    take: Take,
+    take: RowSelection,
 }
 
 /// Of each of `groups` equal runs of rows, the part `part` of `parts`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Take {
+struct RowSelection {
     part: usize,
     parts: usize,
     groups: usize,
 }
 
-const ALL: Take = Take {
+const ALL: RowSelection = RowSelection {
     part: 0,
     parts: 1,
     groups: 1,
 };
 
-impl Recipe {
+impl WeightMapping {
     /// The tensor of the same name, as it is.
     pub fn same(name: &str) -> Self {
         Self {
-            terms: vec![Term {
+            terms: vec![TensorSlice {
                 tensor: name.to_owned(),
                 take: ALL,
             }],
@@ -127,7 +127,7 @@ impl Recipe {
 
     /// The same of tensors that go by longer names.
     pub fn below(&self, prefix: &str) -> Self {
-        let term = |term: &Term| Term {
+        let term = |term: &TensorSlice| TensorSlice {
             tensor: format!("{prefix}{}", term.tensor),
             take: term.take,
         };
@@ -152,7 +152,7 @@ impl Recipe {
         }
     }
 
-    /// The recipe of the parameter `name`, if a section has a line for it: the first alternative
+    /// The mapping of the parameter `name`, if a section has a line for it: the first alternative
     /// that `store` has, or the first of all.
     pub fn find(name: &str, map: &[Section], numbers: Numbers, store: &Store) -> Option<Self> {
         let found = map.iter().find_map(|section| section.find(name))?;
@@ -161,7 +161,7 @@ impl Recipe {
             .split(" | ")
             .filter_map(|expression| Self::expand(expression, &found, numbers, store));
         let first = alternatives.next()?;
-        let there = |recipe: &Self| recipe.terms.iter().all(|t| store.get(&t.tensor).is_some());
+        let there = |mapping: &Self| mapping.terms.iter().all(|t| store.get(&t.tensor).is_some());
         if there(&first) {
             return Some(first);
         }
@@ -189,7 +189,7 @@ impl Recipe {
                     .replace("{e}", &e.to_string())
                     .replace("{heads}", &numbers.heads.to_string())
                     .replace("{experts}", &numbers.experts.to_string());
-                let term = Term::parse(&text)?;
+                let term = TensorSlice::parse(&text)?;
                 let is_there = store.get(&term.tensor).is_some();
                 terms.push(term);
                 if !is_there {
@@ -300,7 +300,7 @@ pub(crate) fn cols(shape: &Shape) -> usize {
     }
 }
 
-impl Term {
+impl TensorSlice {
     fn parse(text: &str) -> Option<Self> {
         let Some((tensor, take)) = text.strip_suffix(']').and_then(|text| text.split_once('['))
         else {
@@ -313,7 +313,7 @@ impl Term {
         let (part, parts) = share.split_once('/')?;
         Some(Self {
             tensor: tensor.to_owned(),
-            take: Take {
+            take: RowSelection {
                 part: part.parse().ok()?,
                 parts: parts.parse().ok()?,
                 groups: groups.parse().ok()?,
@@ -330,7 +330,7 @@ impl Term {
         if rank > 1 && inner != cols && last != cols {
             return None;
         }
-        let Take {
+        let RowSelection {
             part,
             parts,
             groups,
@@ -366,8 +366,8 @@ fn below<'n>(path: &str, name: &'n str) -> Option<(Vec<&'n str>, &'n str)> {
     Some((indices, rest))
 }
 
-/// Recipes of all parameters of a model.
-pub(crate) type Recipes = BTreeMap<String, Recipe>;
+/// WeightMappings of all parameters of a model.
+pub(crate) type WeightMappings = BTreeMap<String, WeightMapping>;
 
 #[cfg(test)]
 mod tests;

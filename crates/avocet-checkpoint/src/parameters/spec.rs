@@ -2,14 +2,14 @@
 
 use avocet_config::ModelConfig;
 use avocet_kernels::Weight;
-use avocet_model::{Avocet, Builder, Parameters};
+use avocet_model::{Builder, Parameters, VisionLanguageModel};
 use candle_core::{DType, Device, Result, Shape, Tensor};
 use candle_nn::Init;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A parameter as a network asks for it.
-pub(crate) struct Wanted {
+pub(crate) struct ParameterSpec {
     pub name: String,
     pub shape: Shape,
     pub init: Init,
@@ -20,32 +20,32 @@ pub(crate) struct Wanted {
 /// The parameters that a model of this shape asks for, one after another.
 ///
 /// Nothing is read: the network is built over one number, broadcast.
-pub(crate) fn wanted(config: &ModelConfig) -> Result<Vec<Wanted>> {
-    let asked = Asked::default();
+pub(crate) fn parameter_specs(config: &ModelConfig) -> Result<Vec<ParameterSpec>> {
+    let asked = ShapeRecorder::default();
     let all = Arc::clone(&asked.all);
-    Avocet::new(config, Builder::new(asked))?;
+    VisionLanguageModel::new(config, Builder::new(asked))?;
     let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(std::mem::take(&mut *all))
 }
 
 /// Names of the parameters that a model of this shape wants in F32 however they are stored.
 pub(crate) fn sensitive(config: &ModelConfig) -> Result<BTreeSet<String>> {
-    let sensitive = wanted(config)?
+    let sensitive = parameter_specs(config)?
         .into_iter()
-        .filter(|wanted| wanted.sensitive);
-    Ok(sensitive.map(|wanted| wanted.name).collect())
+        .filter(|spec| spec.sensitive);
+    Ok(sensitive.map(|spec| spec.name).collect())
 }
 
 /// Writes down what is asked for.
 #[derive(Default)]
-struct Asked {
-    all: Arc<Mutex<Vec<Wanted>>>,
+struct ShapeRecorder {
+    all: Arc<Mutex<Vec<ParameterSpec>>>,
 }
 
-impl Asked {
+impl ShapeRecorder {
     fn note(&self, name: &str, shape: Shape, init: Init, sensitive: bool) -> Result<Tensor> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push(Wanted {
+        all.push(ParameterSpec {
             name: name.to_owned(),
             shape: shape.clone(),
             init,
@@ -55,7 +55,7 @@ impl Asked {
     }
 }
 
-impl Parameters for Asked {
+impl Parameters for ShapeRecorder {
     fn tensor(&self, name: &str, shape: Shape, init: Init) -> Result<Tensor> {
         self.note(name, shape, init, true)
     }

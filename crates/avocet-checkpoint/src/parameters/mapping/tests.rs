@@ -1,4 +1,4 @@
-//! What must hold of recipes.
+//! What must hold of mappings.
 
 use super::*;
 use crate::formats::safetensors::Safetensors;
@@ -27,10 +27,10 @@ fn store(names: impl IntoIterator<Item = String>) -> Store {
     Store::carried(Safetensors::check(Bytes::Carried(bytes.leak())).unwrap()).unwrap()
 }
 
-fn found(name: &str) -> Option<Vec<Term>> {
+fn found(name: &str) -> Option<Vec<TensorSlice>> {
     let experts = (0..3).flat_map(|e| ["w1", "w3"].map(|w| format!("l.7.e.{e}.{w}.weight")));
     let store = store(experts);
-    Recipe::find(name, TABLE, NUMBERS, &store).map(|recipe| recipe.terms)
+    WeightMapping::find(name, TABLE, NUMBERS, &store).map(|mapping| mapping.terms)
 }
 
 #[test]
@@ -47,8 +47,8 @@ fn experts_that_no_file_has_are_not_named() {
         heads: 2,
         experts: usize::MAX,
     };
-    let recipe = Recipe::find("decoder.layers.0.experts", TABLE, numbers, &Store::empty());
-    assert_eq!(recipe.unwrap().terms.len(), 1);
+    let mapping = WeightMapping::find("decoder.layers.0.experts", TABLE, numbers, &Store::empty());
+    assert_eq!(mapping.unwrap().terms.len(), 1);
 }
 
 #[test]

@@ -3,22 +3,22 @@
 
 use candle_core::{Result, Tensor};
 
-use crate::cross_attention::{CrossKeys, Sight};
+use crate::cross_attention::{CrossAttentionCache, CrossAttentionMask};
 use crate::input::{Latents, TextBatch};
-use crate::model::Avocet;
+use crate::model::VisionLanguageModel;
 use crate::moe::RouterStats;
-use crate::places::Whereabouts;
+use crate::position::PositionInfo;
 
 /// What the decoder makes of a batch.
 #[derive(Debug, Clone)]
 pub struct Decoded {
-    /// A row a token (T, D), after the final norm; [`Avocet::logits`] turns rows into logits.
+    /// A row a token (T, D), after the final norm; [`VisionLanguageModel::logits`] turns rows into logits.
     pub hidden: Tensor,
     /// What the router of each layer with experts did.
     pub routers: Vec<RouterStats>,
 }
 
-impl Avocet {
+impl VisionLanguageModel {
     /// Runs the decoder over packed texts.
     ///
     /// Errors if a text is longer than the context, an id is outside the vocabulary, or a token
@@ -27,32 +27,40 @@ impl Avocet {
         self.forward_with_keys(text, &self.cross_keys(latents)?)
     }
 
-    /// As [`Avocet::forward`], with the latents' keys and values computed before.
-    pub fn forward_with_keys(&self, text: &TextBatch, keys: &CrossKeys) -> Result<Decoded> {
-        Passage::new(self, text, keys)?.run(keys)
+    /// As [`VisionLanguageModel::forward`], with the latents' keys and values computed before.
+    pub fn forward_with_keys(
+        &self,
+        text: &TextBatch,
+        keys: &CrossAttentionCache,
+    ) -> Result<Decoded> {
+        BlockwiseForward::new(self, text, keys)?.run(keys)
     }
 }
 
 /// Where the tokens of some packed texts stand and what they see; the blocks to pass them through.
 ///
 /// A block is a decoder layer and the cross-attention layer before it, if there is one.
-pub struct Passage<'a> {
-    model: &'a Avocet,
-    at: Whereabouts<'a>,
-    sight: Sight,
+pub struct BlockwiseForward<'a> {
+    model: &'a VisionLanguageModel,
+    at: PositionInfo<'a>,
+    mask: CrossAttentionMask,
     ids: &'a [u32],
 }
 
-impl<'a> Passage<'a> {
+impl<'a> BlockwiseForward<'a> {
     /// The way of `text` with images whose keys are `keys`.
     ///
-    /// Errors as [`Avocet::forward`] does.
-    pub fn new(model: &'a Avocet, text: &'a TextBatch, keys: &CrossKeys) -> Result<Self> {
+    /// Errors as [`VisionLanguageModel::forward`] does.
+    pub fn new(
+        model: &'a VisionLanguageModel,
+        text: &'a TextBatch,
+        keys: &CrossAttentionCache,
+    ) -> Result<Self> {
         text.check(model.config().decoder.max_context, keys.num_images())?;
         Ok(Self {
             model,
-            at: model.places.of_texts(text)?,
-            sight: keys.sight(&text.seen_images, text.ids.len(), model.without_image)?,
+            at: model.position_encoding.of_texts(text)?,
+            mask: keys.mask(&text.visible_images, text.ids.len(), model.without_image)?,
             ids: &text.ids,
         })
     }
@@ -67,27 +75,31 @@ impl<'a> Passage<'a> {
         self.model.decoder.embed(self.ids)
     }
 
-    /// Passes `x` (T, D) through block `index`, which must be below [`Passage::num_blocks`], and
+    /// Passes `x` (T, D) through block `index`, which must be below [`BlockwiseForward::num_blocks`], and
     /// says what the router did, if there is one.
     pub fn block(
         &self,
         index: usize,
         x: Tensor,
-        keys: &CrossKeys,
+        keys: &CrossAttentionCache,
     ) -> Result<(Tensor, Option<RouterStats>)> {
-        let x = self.model.look(index, x, keys, &self.sight)?;
+        let x = self
+            .model
+            .apply_cross_attention(index, x, keys, &self.mask)?;
         let layer = &self.model.decoder.layers[index];
         layer.forward(&x, self.at.positions(), &self.at.ranges)
     }
 
     /// What follows the last block: rows (T, D) after the final norm.
-    pub fn finish(&self, x: Tensor, keys: &CrossKeys) -> Result<Tensor> {
-        let x = self.model.look(self.num_blocks(), x, keys, &self.sight)?;
+    pub fn finish(&self, x: Tensor, keys: &CrossAttentionCache) -> Result<Tensor> {
+        let x = self
+            .model
+            .apply_cross_attention(self.num_blocks(), x, keys, &self.mask)?;
         self.model.decoder.finish(&x)
     }
 
     /// The whole way at once.
-    pub fn run(&self, keys: &CrossKeys) -> Result<Decoded> {
+    pub fn run(&self, keys: &CrossAttentionCache) -> Result<Decoded> {
         let mut x = self.embed()?;
         let mut routers = Vec::with_capacity(self.num_blocks());
         for index in 0..self.num_blocks() {

@@ -61,13 +61,13 @@ impl Beyond {
 
 /// Gives the tokens of a text their positions and the range of tokens that each sees.
 #[derive(Debug, Clone)]
-pub(crate) struct Places {
+pub(crate) struct PositionEncoding {
     scheme: Scheme,
     window: Option<usize>,
 }
 
 /// Positions and ranges of the tokens of one pass.
-pub(crate) struct Whereabouts<'a> {
+pub(crate) struct PositionInfo<'a> {
     pub ranges: KeyRanges,
     marks: Marks<'a>,
 }
@@ -77,7 +77,7 @@ enum Marks<'a> {
     Slopes(&'a [f32]),
 }
 
-impl Whereabouts<'_> {
+impl PositionInfo<'_> {
     pub fn positions(&self) -> Positions<'_> {
         match &self.marks {
             Marks::Angles(angles) => Positions::Rotary(angles),
@@ -86,7 +86,7 @@ impl Whereabouts<'_> {
     }
 }
 
-impl Places {
+impl PositionEncoding {
     pub fn new(config: &DecoderConfig) -> Result<Self> {
         let scheme = match config.alibi_max_bias {
             Some(max_bias) => Scheme::Slopes(alibi_slopes(config.num_heads, max_bias)),
@@ -99,7 +99,7 @@ impl Places {
     }
 
     /// Of packed texts.
-    pub fn of_texts(&self, text: &TextBatch) -> Result<Whereabouts<'_>> {
+    pub fn of_texts(&self, text: &TextBatch) -> Result<PositionInfo<'_>> {
         let longest = text.offsets.windows(2).map(|span| span[1] - span[0]).max();
         let ranges = match self.window {
             None => KeyRanges::causal(&text.offsets),
@@ -111,14 +111,14 @@ impl Places {
                 KeyRanges::new(rows.collect())
             }
         };
-        Ok(Whereabouts {
+        Ok(PositionInfo {
             ranges,
             marks: self.marks(&text.positions(), longest.unwrap_or(0))?,
         })
     }
 
     /// Of `n` tokens that follow `past` ones.
-    pub fn following(&self, past: usize, n: usize) -> Result<Whereabouts<'_>> {
+    pub fn following(&self, past: usize, n: usize) -> Result<PositionInfo<'_>> {
         let ranges = match self.window {
             None => KeyRanges::causal_after(past, n),
             Some(window) => KeyRanges::new(
@@ -128,7 +128,7 @@ impl Places {
             ),
         };
         let positions: Vec<u32> = (past as u32..(past + n) as u32).collect();
-        Ok(Whereabouts {
+        Ok(PositionInfo {
             ranges,
             marks: self.marks(&positions, past + n)?,
         })
