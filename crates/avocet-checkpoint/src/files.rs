@@ -8,7 +8,7 @@ use crate::tensors::StoredTensor;
 use avocet_config::ModelConfig;
 use avocet_media::ImageProcessor;
 use avocet_model::{Builder, parameter_shapes};
-use avocet_text::Language;
+use avocet_text::ChatTokenizer;
 use candle_core::{Shape, Tensor};
 use candle_nn::Init;
 use std::collections::BTreeMap;
@@ -92,7 +92,7 @@ impl ModelFiles {
     }
 
     /// How the model is spoken to: its tokenizer, read and checked, and its prompts.
-    pub fn language(&self) -> Result<Language> {
+    pub fn language(&self) -> Result<ChatTokenizer> {
         self.interface.speech.language()
     }
 

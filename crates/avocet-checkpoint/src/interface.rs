@@ -11,7 +11,7 @@ use crate::layout::{
 use avocet_media::ImageProcessor;
 use avocet_text::turn::IMAGE_MARKER;
 use avocet_text::{
-    BosRule, ChatTemplate, Content, Gpt2Parts, ImageRule, Language, PromptForm, SideFiles,
+    BosRule, ChatTemplate, ChatTokenizer, Content, Gpt2Parts, ImageRule, PromptForm, SideFiles,
     SpmParts, Tokenizer, TokenizerConfig, TokenizerError,
 };
 use std::borrow::Cow;
@@ -72,13 +72,13 @@ impl Speech {
     /// Reads what is described.
     ///
     /// Errors name the file, and the field in it.
-    pub fn language(&self) -> Result<Language> {
+    pub fn language(&self) -> Result<ChatTokenizer> {
         self.language_with(None)
     }
 
-    fn language_with(&self, image: Option<u32>) -> Result<Language> {
+    fn language_with(&self, image: Option<u32>) -> Result<ChatTokenizer> {
         match self {
-            Self::Own { path, bytes } => Language::own(bytes).map_err(wrong(path)),
+            Self::Own { path, bytes } => ChatTokenizer::own(bytes).map_err(wrong(path)),
             Self::Hub(hub) => hub.language(image),
             Self::Gguf(gguf) => gguf.language(image),
             Self::Seeing { text, image } => text.language_with(Some(*image)),
@@ -124,7 +124,7 @@ fn settings(folder: &Path) -> Result<TokenizerConfig> {
 }
 
 impl HubSpeech {
-    fn language(&self, image: Option<u32>) -> Result<Language> {
+    fn language(&self, image: Option<u32>) -> Result<ChatTokenizer> {
         let path = self.folder.join(TOKENIZER);
         let bytes = io::read(&path, MAX_TOKENIZER)?;
         let mut tokenizer = Tokenizer::from_json(&bytes).map_err(wrong(&path))?;
@@ -208,7 +208,7 @@ impl HubSpeech {
             .into_iter()
             .filter(|id| tokenizer.token(*id).is_some())
             .collect();
-        Language::new(tokenizer, form, image_token, rule, stops, banned, bos_rule)
+        ChatTokenizer::new(tokenizer, form, image_token, rule, stops, banned, bos_rule)
             .map_err(wrong(&path))
     }
 }
@@ -283,7 +283,7 @@ impl GgufSpeech {
         })
     }
 
-    fn language(&self, image: Option<u32>) -> Result<Language> {
+    fn language(&self, image: Option<u32>) -> Result<ChatTokenizer> {
         let wrong = wrong(&self.path);
         let tokenizer = match &self.parts {
             Parts::Gpt2(parts) => Tokenizer::from_gpt2_parts(parts.clone()),
@@ -304,6 +304,6 @@ impl GgufSpeech {
         let mut stops = self.stops.clone();
         stops.retain(|id| tokenizer.token(*id).is_some());
         let (rule, bos) = (ImageRule::Latest, BosRule::PostProcessor);
-        Language::new(tokenizer, form, image, rule, stops, Vec::new(), bos).map_err(&wrong)
+        ChatTokenizer::new(tokenizer, form, image, rule, stops, Vec::new(), bos).map_err(&wrong)
     }
 }

@@ -4,7 +4,7 @@
 //! `offsets` says where each text begins. Row i predicts `targets[i]`, weighed by `weights[i]`.
 
 use avocet_media::{ImageProcessor, Limits, Picture, decode, decode_transparent};
-use avocet_text::{Language, Prompt};
+use avocet_text::{ChatTokenizer, Prompt};
 
 use crate::{Content, Sample, SampleError, Truth};
 
@@ -120,7 +120,7 @@ impl Prepared {
     /// Errors if a picture does not decode, or the language cannot say what the sample holds.
     pub fn new(
         sample: &Sample,
-        language: &Language,
+        language: &ChatTokenizer,
         shape: &BatchShape,
     ) -> Result<Self, SampleError> {
         Self::larger(sample, language, shape, 0.0)
@@ -132,7 +132,7 @@ impl Prepared {
     /// Errors as [`Prepared::new`] does.
     pub fn larger(
         sample: &Sample,
-        language: &Language,
+        language: &ChatTokenizer,
         shape: &BatchShape,
         zoom: f32,
     ) -> Result<Self, SampleError> {
@@ -265,12 +265,12 @@ mod tests {
         max_context: 40,
     };
 
-    fn language() -> Language {
-        Language::own(&train_bpe(["what is this? a red bicycle"], 262).unwrap()).unwrap()
+    fn language() -> ChatTokenizer {
+        ChatTokenizer::own(&train_bpe(["what is this? a red bicycle"], 262).unwrap()).unwrap()
     }
 
     fn special(special: Special) -> u32 {
-        language().as_written(special.name()).unwrap()[0]
+        language().encode_raw(special.name()).unwrap()[0]
     }
 
     fn packed(samples: &[Sample]) -> Batch {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
-use avocet_text::Language;
+use avocet_text::ChatTokenizer;
 
 use crate::batch::{Batch, BatchShape, Prepared};
 use crate::digest::sha256;
@@ -96,7 +96,7 @@ pub struct Loader {
     seed: u64,
     datasets: Vec<Opened>,
     mixture: Mixture,
-    language: Arc<Language>,
+    language: Arc<ChatTokenizer>,
     shape: BatchShape,
     size: BatchSize,
     /// Drawn but too large for the last batch, and the position before it was drawn.
@@ -109,7 +109,7 @@ impl Loader {
     /// Errors if they cannot be mixed; sources are named by their folders and kinds.
     pub fn new(
         sources: Vec<LoaderSource>,
-        language: Arc<Language>,
+        language: Arc<ChatTokenizer>,
         shape: BatchShape,
         size: BatchSize,
         seed: u64,
@@ -342,7 +342,7 @@ mod tests {
                 enlarged: 0.0,
             },
         ];
-        let language = Language::own(&train_bpe(["xyz ?"], 262).unwrap()).unwrap();
+        let language = ChatTokenizer::own(&train_bpe(["xyz ?"], 262).unwrap()).unwrap();
         Loader::new(sources, Arc::new(language), SHAPE, size, 3).unwrap()
     }
 
@@ -387,7 +387,7 @@ mod tests {
             kinds: Some(kinds.iter().map(|kind| (*kind).to_owned()).collect()),
             enlarged: 0.0,
         };
-        let language = Arc::new(Language::own(&train_bpe(["xyz ?"], 262).unwrap()).unwrap());
+        let language = Arc::new(ChatTokenizer::own(&train_bpe(["xyz ?"], 262).unwrap()).unwrap());
         let open =
             |sources| Loader::new(sources, language.clone(), SHAPE, BatchSize::Samples(5), 3);
         // The same folder may come twice, its kinds at weights of their own.

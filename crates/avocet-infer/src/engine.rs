@@ -9,12 +9,12 @@ use avocet_media::{
     Blank, ImageError, ImageProcessor, Limits, Picture, decode_damaged, decode_transparent,
 };
 use avocet_model::{CrossAttentionCache, Images, VisionLanguageModel};
-use avocet_text::{Language, Prompt, Role, Turn};
+use avocet_text::{ChatTokenizer, Prompt, Role, Turn};
 use candle_core::{Device, Tensor};
 use sha2::{Digest, Sha256};
 
 use crate::error::InferError;
-use crate::images::{Image, ImageCache, Seen, distinct};
+use crate::images::{CachedImage, Image, ImageCache, distinct};
 use crate::sampler::{Sampler, SamplingOptions};
 
 /// Pixels and latents of images that may be asked about again.
@@ -24,7 +24,7 @@ const IMAGE_CACHE_BYTES: usize = 64 << 20;
 pub struct Engine {
     model: VisionLanguageModel,
     config: ModelConfig,
-    language: Language,
+    language: ChatTokenizer,
     processor: Option<ImageProcessor>,
     images: ImageCache,
 }
@@ -119,7 +119,7 @@ impl Engine {
     }
 
     /// How the model is spoken to.
-    pub fn language(&self) -> &Language {
+    pub fn language(&self) -> &ChatTokenizer {
         &self.language
     }
 
@@ -157,7 +157,7 @@ impl Engine {
         let processor = self.seeing()?;
         self.images.get_or_see(picture.content_hash(), || {
             let patches = processor.patches(picture);
-            Ok(Seen::new(picture, patches, picture.blank(), None))
+            Ok(CachedImage::new(picture, patches, picture.blank(), None))
         })
     }
 
@@ -191,7 +191,7 @@ impl Engine {
                 Some(transparent) => processor.patches_without_alpha(transparent),
                 None => processor.patches(&picture),
             };
-            Ok(Seen::new(&picture, patches, blank, decoded.damage))
+            Ok(CachedImage::new(&picture, patches, blank, decoded.damage))
         })
     }
 

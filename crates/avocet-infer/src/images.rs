@@ -13,11 +13,11 @@ pub(crate) type ContentHash = [u8; 32];
 
 /// An image ready to be asked about; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Image(pub(crate) Arc<Seen>);
+pub struct Image(pub(crate) Arc<CachedImage>);
 
 /// One image's pixels and, once somebody asked about it, its keys and values.
 #[derive(Debug)]
-pub(crate) struct Seen {
+pub(crate) struct CachedImage {
     pub(crate) width: usize,
     pub(crate) height: usize,
     pub(crate) blank: Option<Blank>,
@@ -63,7 +63,7 @@ impl Image {
     }
 }
 
-impl Seen {
+impl CachedImage {
     pub(crate) fn new(
         picture: &Picture,
         patches: Patches,
@@ -117,7 +117,7 @@ impl ImageCache {
     pub(crate) fn get_or_see<E>(
         &self,
         hash: ContentHash,
-        see: impl FnOnce() -> Result<Seen, E>,
+        see: impl FnOnce() -> Result<CachedImage, E>,
     ) -> Result<Image, E> {
         {
             let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
@@ -146,8 +146,8 @@ impl ImageCache {
 mod tests {
     use super::*;
 
-    fn seen(values: usize) -> Seen {
-        Seen {
+    fn seen(values: usize) -> CachedImage {
+        CachedImage {
             width: 1,
             height: 1,
             blank: None,
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn a_failure_is_not_remembered() {
         let (cache, mut times) = (ImageCache::new(1000), 0);
-        let failed = cache.get_or_see([1; 32], || Err::<Seen, _>("broken"));
+        let failed = cache.get_or_see([1; 32], || Err::<CachedImage, _>("broken"));
         assert!(failed.is_err());
         see(&cache, 1, &mut times);
         assert_eq!(times, 1);

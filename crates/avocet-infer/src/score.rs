@@ -35,7 +35,7 @@ impl Engine {
     /// Ids of a text as written, refused before encoding if it cannot fit into the context.
     pub fn encode_as_written(&self, text: &str) -> Result<Vec<u32>, InferError> {
         self.check_text_length(text.len())?;
-        Ok(self.language().as_written(text)?)
+        Ok(self.language().encode_raw(text)?)
     }
 
     /// Scores `ids` (T); its image tokens stand for `images`, in order.

@@ -1,6 +1,6 @@
 //! Text and a tokenizer for this crate's tests.
 
-use crate::language::Language;
+use crate::chat_tokenizer::ChatTokenizer;
 use crate::tokenizer::train_bpe;
 
 const WORDS: [&str; 16] = [
@@ -27,8 +27,8 @@ pub(crate) fn tokenizer_json() -> Vec<u8> {
 }
 
 /// Our own form over it.
-pub(crate) fn own_language() -> Language {
-    Language::own(&tokenizer_json()).expect("is of our own form")
+pub(crate) fn own_language() -> ChatTokenizer {
+    ChatTokenizer::own(&tokenizer_json()).expect("is of our own form")
 }
 
 /// The next number below `limit` of a fixed sequence.

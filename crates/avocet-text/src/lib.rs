@@ -8,30 +8,30 @@
 //! - [`Special`]: the six tokens of our own form, which no typed text can produce.
 //! - [`Turn`], [`Prompt`]: who says what, of text and pictures, and the ids and loss mask of it.
 //! - [`ChatTemplate`], [`PromptForm`]: the forms that public models expect.
-//! - [`Language`]: all of it together, as an engine speaks to one model.
+//! - [`ChatTokenizer`]: all of it together, as an engine speaks to one model.
 
 mod bytes;
+mod chat_tokenizer;
 mod error;
 #[cfg(test)]
 mod fixture;
 mod form;
 mod guard;
-mod language;
+mod image_rule;
 mod own_form;
 mod prompt;
-mod seen;
 mod special;
 mod template;
 mod tokenizer;
 pub mod turn;
 mod utf8;
 
+pub use chat_tokenizer::{BosRule, ChatTokenizer, TextStream};
 pub use error::TokenizerError;
 pub use form::PromptForm;
-pub use language::{BosRule, Language, TextStream};
+pub use image_rule::ImageRule;
 pub use own_form::OwnForm;
 pub use prompt::Prompt;
-pub use seen::ImageRule;
 pub use special::Special;
 pub use template::{ChatTemplate, Content, MONTHS};
 pub use tokenizer::{Gpt2Parts, SideFiles, SpmParts, Tokenizer, TokenizerConfig, train_bpe};

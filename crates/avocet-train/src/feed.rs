@@ -6,12 +6,12 @@ use std::sync::mpsc::{Receiver, sync_channel};
 
 use avocet_data::shard::Reader;
 use avocet_data::{Batch, BatchShape, BatchSize, Loader, LoaderSource, Position, SourceReport};
-use avocet_text::Language;
+use avocet_text::ChatTokenizer;
 
 use crate::checkpoint::RunState;
 use crate::config::{MeanOver, SourceConfig, StageConfig, TrainConfig};
 use crate::error::{Result, TrainError};
-use crate::start::Start;
+use crate::stage_init::StageInit;
 
 /// Steps whose data is made ahead.
 const AHEAD: usize = 2;
@@ -40,7 +40,7 @@ impl BatchPrefetcher {
     /// Goes on from where `state` stands.
     ///
     /// Errors if a source cannot be opened, or the position is of other sources.
-    pub(crate) fn start(config: &TrainConfig, state: &RunState, start: &Start) -> Result<Self> {
+    pub(crate) fn start(config: &TrainConfig, state: &RunState, start: &StageInit) -> Result<Self> {
         let stage = config.stages[state.stage].clone();
         let mut source = Source::open(&stage, start, config.seed.wrapping_add(state.stage as u64))?;
         if !state.position.is_null() {
@@ -86,7 +86,7 @@ impl BatchPrefetcher {
 /// Datasets with all that making batches of them needs.
 struct Source {
     sources: Vec<LoaderSource>,
-    language: Arc<Language>,
+    language: Arc<ChatTokenizer>,
     shape: BatchShape,
     seed: u64,
     position: Option<Position>,
@@ -94,7 +94,7 @@ struct Source {
 }
 
 impl Source {
-    fn open(stage: &StageConfig, start: &Start, seed: u64) -> Result<Self> {
+    fn open(stage: &StageConfig, start: &StageInit, seed: u64) -> Result<Self> {
         let open = |source: &SourceConfig| {
             let mut opened = LoaderSource {
                 reader: reader(&source.path)?,
@@ -195,7 +195,7 @@ fn reader(path: &Path) -> Result<Arc<Reader>> {
 /// The held-out data of a stage, always the same samples.
 pub(crate) fn held_out(
     stage: &StageConfig,
-    start: &Start,
+    start: &StageInit,
 ) -> Result<impl Iterator<Item = Result<Batch>> + use<>> {
     let open = |path: &std::path::PathBuf| {
         Ok(LoaderSource {

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use crate::config::{StageConfig, StageKind};
 use crate::contrast::Contrast;
 use crate::error::{Result, TrainError};
-use crate::objective::{KindSums, Losses, Objective, Share, step_flops};
+use crate::objective::{KindSums, LossNormalizer, Losses, Objective, step_flops};
 use crate::optimizer::{AdamW, Gradients};
 use crate::params::{AUXILIARY, Param, Params};
 use crate::pattern::matches;
@@ -64,7 +64,7 @@ pub struct StepReport {
 
 /// What a micro-batch adds to a step.
 #[derive(Debug, Default)]
-struct Part {
+struct MicroBatch {
     report: StepReport,
     gradients: Gradients,
     kinds: KindSums,
@@ -196,7 +196,7 @@ impl Learner {
     /// order, so that the result does not depend on the threads.
     pub fn step(&mut self, batches: &[Batch], rate: f64, measure: bool) -> Result<StepReport> {
         self.renew()?;
-        let share = Share::of(batches);
+        let normalizer = LossNormalizer::of(batches);
         if let Some(heads) = &self.objective.heads {
             for batch in batches {
                 self.names.learn(&batch.truths, heads.num_names());
@@ -206,9 +206,9 @@ impl Learner {
         let mut gradients = Gradients::default();
         let (mut kinds, mut accuracy) = (KindSums::new(), KindSums::new());
         for group in batches.chunks(rayon::current_num_threads()) {
-            let parts: Vec<Result<Part>> = group
+            let parts: Vec<Result<MicroBatch>> = group
                 .par_iter()
-                .map(|batch| self.part(batch, share, measure))
+                .map(|batch| self.part(batch, normalizer, measure))
                 .collect();
             for part in parts {
                 let part = part?;
@@ -238,15 +238,15 @@ impl Learner {
     }
 
     /// What one micro-batch adds to a step.
-    fn part(&self, batch: &Batch, share: Share, measure: bool) -> Result<Part> {
+    fn part(&self, batch: &Batch, normalizer: LossNormalizer, measure: bool) -> Result<MicroBatch> {
         let started = Instant::now();
         if self.recompute {
-            return self.part_recomputed(batch, share, measure);
+            return self.part_recomputed(batch, normalizer, measure);
         }
         let losses = self
             .objective
-            .losses(&self.model, batch, share, &self.names)?;
-        let mut part = Part {
+            .losses(&self.model, batch, normalizer, &self.names)?;
+        let mut part = MicroBatch {
             report: StepReport {
                 forward_s: started.elapsed().as_secs_f64(),
                 flops: step_flops(
@@ -258,7 +258,7 @@ impl Learner {
                 ),
                 ..StepReport::default()
             },
-            ..Part::default()
+            ..MicroBatch::default()
         };
         for (name, loss) in &losses.parts {
             part.report.parts.insert((*name).to_string(), scalar(loss)?);
@@ -286,10 +286,10 @@ impl Learner {
         let mut figures = KindSums::new();
         for batch in batches {
             let batch = batch?;
-            let share = Share::of(std::slice::from_ref(&batch));
+            let normalizer = LossNormalizer::of(std::slice::from_ref(&batch));
             let losses = self
                 .objective
-                .losses(&self.model, &batch, share, &self.names)?;
+                .losses(&self.model, &batch, normalizer, &self.names)?;
             losses.add_kinds(&self.model, &batch, &mut figures)?;
             add_accuracy(&losses, &mut figures)?;
         }

@@ -8,6 +8,7 @@
 //! data   --feed---> micro-batches of a step ---------> learner.step --> metrics, checkpoint
 //! ```
 
+mod base_model;
 pub mod checkpoint;
 pub mod config;
 mod contrast;
@@ -21,23 +22,22 @@ mod meter;
 pub mod metrics;
 mod objective;
 mod optimizer;
-mod origin;
 mod params;
 mod pattern;
 mod pool;
 mod progress;
 pub mod report;
 pub mod schedule;
-mod start;
+mod stage_init;
 pub mod step_bench;
 mod trainer;
 mod vision;
 
+pub use base_model::BaseModel;
 pub use config::{LoraConfig, StageConfig, StageKind, TrainConfig};
 pub use error::{Result, TrainError};
 pub use learner::{Learner, StepReport};
 pub use optimizer::{AdamW, AdamWConfig, Gradients};
-pub use origin::Base;
 pub use params::{Param, Params, Selection};
 pub use report::{compare, report};
 pub use step_bench::{StepBench, step_bench};

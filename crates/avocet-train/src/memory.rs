@@ -6,9 +6,9 @@ use avocet_data::Prepared;
 use avocet_data::shard::Reader;
 use avocet_model::{Part, parameter_shapes};
 
+use crate::base_model::BaseModel;
 use crate::config::{StageConfig, TrainConfig};
 use crate::error::{Result, TrainError};
-use crate::origin::Base;
 use crate::pattern::matches_any;
 
 const F32: u64 = size_of::<f32>() as u64;
@@ -58,7 +58,7 @@ impl TrainMemory {
     /// What the first stage of `train` over `base` needs.
     ///
     /// Errors if a sample cannot be read.
-    pub fn of(base: &Base, train: &TrainConfig) -> Result<Self> {
+    pub fn of(base: &BaseModel, train: &TrainConfig) -> Result<Self> {
         let none = || TrainError::config("stage", "there is none");
         let stage = train.stages.first().ok_or_else(none)?;
         let rows = largest(base, stage)?;
@@ -111,7 +111,7 @@ impl TrainMemory {
 
 /// The weights' part: values, and the moments of what learns; and the numbers that factors keep of
 /// each token.
-fn weights(base: &Base, stage: &StageConfig, side_by_side: u64) -> Result<(TrainMemory, u64)> {
+fn weights(base: &BaseModel, stage: &StageConfig, side_by_side: u64) -> Result<(TrainMemory, u64)> {
     let files = base.files();
     let shapes = parameter_shapes(files.config())?;
     let selection = stage.selection();
@@ -166,7 +166,7 @@ fn weights(base: &Base, stage: &StageConfig, side_by_side: u64) -> Result<(Train
 }
 
 /// Rows of the largest micro-batch: its samples times the longest of those looked at.
-fn largest(base: &Base, stage: &StageConfig) -> Result<Rows> {
+fn largest(base: &BaseModel, stage: &StageConfig) -> Result<Rows> {
     let mut rows = Rows::default();
     for source in &stage.data {
         let failed = |error: avocet_data::DataError| TrainError::Data(error.to_string());

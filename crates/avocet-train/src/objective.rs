@@ -28,14 +28,14 @@ pub struct Objective {
 
 /// A micro-batch's place in its step.
 #[derive(Debug, Clone, Copy)]
-pub struct Share {
+pub struct LossNormalizer {
     /// Sum of the target weights over the whole step: the text loss is the mean over the step.
     pub answer_weight: f32,
     /// Micro-batches in the step.
     pub micro_batches: usize,
 }
 
-impl Share {
+impl LossNormalizer {
     /// The place of each of `batches` in their common step.
     pub fn of(batches: &[Batch]) -> Self {
         let answer_weight = batches.iter().flat_map(|batch| &batch.weights).sum::<f32>();
@@ -68,14 +68,14 @@ impl Objective {
         &self,
         model: &VisionLanguageModel,
         batch: &Batch,
-        share: Share,
+        normalizer: LossNormalizer,
         names: &Names,
     ) -> Result<Losses> {
         let mut losses = Self::none();
-        let latents = self.see(model, batch, share, names, &mut losses)?;
+        let latents = self.see(model, batch, normalizer, names, &mut losses)?;
         if self.kind != StageKind::Vision {
             let decoded = model.forward(&self.text(batch), latents.as_ref())?;
-            self.decode(model, batch, share, decoded, &mut losses)?;
+            self.decode(model, batch, normalizer, decoded, &mut losses)?;
         }
         Ok(losses)
     }
@@ -96,7 +96,7 @@ impl Objective {
         &self,
         model: &VisionLanguageModel,
         batch: &Batch,
-        share: Share,
+        normalizer: LossNormalizer,
         names: &Names,
         losses: &mut Losses,
     ) -> Result<Option<Latents>> {
@@ -108,7 +108,7 @@ impl Objective {
             return Ok(Some(model.encode_images(&images)?));
         }
         let features = model.encode_patches(&images)?;
-        let part = 1.0 / share.micro_batches as f64;
+        let part = 1.0 / normalizer.micro_batches as f64;
         if let Some(heads) = &self.heads {
             let auxiliary = heads.losses(&features.rows, &batch.grids, &batch.truths, names)?;
             if let Some(ctc) = &auxiliary.ctc {
@@ -172,13 +172,13 @@ impl Objective {
         &self,
         model: &VisionLanguageModel,
         batch: &Batch,
-        share: Share,
+        normalizer: LossNormalizer,
         decoded: Decoded,
         losses: &mut Losses,
     ) -> Result<()> {
         let Decoded { hidden, routers } = decoded;
-        self.predict(model, batch, share, hidden, losses)?;
-        let part = 1.0 / (share.micro_batches * routers.len().max(1)) as f64;
+        self.predict(model, batch, normalizer, hidden, losses)?;
+        let part = 1.0 / (normalizer.micro_batches * routers.len().max(1)) as f64;
         let mean = |of: Vec<&Tensor>| Tensor::stack(&of, 0)?.sum_all()?.affine(part, 0.0);
         if !routers.is_empty() {
             let balance = mean(routers.iter().map(|r| &r.balance).collect())?;
@@ -195,14 +195,14 @@ impl Objective {
         &self,
         model: &VisionLanguageModel,
         batch: &Batch,
-        share: Share,
+        normalizer: LossNormalizer,
         hidden: Tensor,
         losses: &mut Losses,
     ) -> Result<()> {
         let weights: Vec<f32> = batch
             .weights
             .iter()
-            .map(|w| w / share.answer_weight)
+            .map(|w| w / normalizer.answer_weight)
             .collect();
         let text = cross_entropy(&hidden, model.head().tensor()?, &batch.targets, &weights)?;
         losses.add("text", text, 1.0)?;

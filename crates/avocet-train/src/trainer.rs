@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use avocet_checkpoint::{ADAPTER, Adapter};
 
+use crate::base_model::BaseModel;
 use crate::checkpoint::{self, Loaded, RunState, Snapshot};
 use crate::config::{Precision, StageConfig, TrainConfig};
 use crate::data_seen::DataSeen;
@@ -16,10 +17,9 @@ use crate::feed::{BatchPrefetcher, held_out};
 use crate::learner::Learner;
 use crate::meter::Meter;
 use crate::metrics::MetricsLog;
-use crate::origin::Base;
 use crate::params::{AUXILIARY, Params, hash};
 use crate::progress::{self, Progress};
-use crate::start::Start;
+use crate::stage_init::StageInit;
 
 /// Steps in a row with a gradient that is not finite, after which training stops.
 const MOST_SKIPPED: u64 = 20;
@@ -74,13 +74,13 @@ pub fn train(config: &TrainConfig, options: &TrainOptions) -> Result<Outcome> {
 ///
 /// ```no_run
 /// use avocet_checkpoint::ModelFiles;
-/// use avocet_train::{Base, TrainConfig, TrainError, TrainOptions, finetune, stop_on_interrupt};
+/// use avocet_train::{BaseModel, TrainConfig, TrainError, TrainOptions, finetune, stop_on_interrupt};
 ///
 /// # fn main() -> Result<(), TrainError> {
 /// let config = TrainConfig::read("runs/fruit/finetune.toml".as_ref())?;
 /// let files = ModelFiles::open("runs/fruit/base".as_ref());
 /// let files = files.map_err(|error| TrainError::Model(error.to_string()))?;
-/// let base = Base::new(files, "../base".into(), "fruit".into())?;
+/// let base = BaseModel::new(files, "../base".into(), "fruit".into())?;
 /// let options = TrainOptions {
 ///     resume: false,
 ///     stop: stop_on_interrupt()?,
@@ -89,13 +89,13 @@ pub fn train(config: &TrainConfig, options: &TrainOptions) -> Result<Outcome> {
 /// # Ok(())
 /// # }
 /// ```
-pub fn finetune(config: &TrainConfig, base: &Base, options: &TrainOptions) -> Result<Outcome> {
+pub fn finetune(config: &TrainConfig, base: &BaseModel, options: &TrainOptions) -> Result<Outcome> {
     run_stages(config, Some(base), options)
 }
 
 fn run_stages(
     config: &TrainConfig,
-    base: Option<&Base>,
+    base: Option<&BaseModel>,
     options: &TrainOptions,
 ) -> Result<Outcome> {
     config.validate_over(base.is_some())?;
@@ -205,19 +205,19 @@ fn next_state(config: &TrainConfig, last: Option<&RunState>) -> Result<Option<Ru
 /// One stage at work.
 struct Session<'a> {
     stage: &'a StageConfig,
-    start: Start,
+    start: StageInit,
     learner: Learner,
     feed: BatchPrefetcher,
     total: u64,
     state: RunState,
-    base: Option<&'a Base>,
+    base: Option<&'a BaseModel>,
     unchanged_hash: String,
 }
 
 impl<'a> Session<'a> {
     fn begin(
         config: &'a TrainConfig,
-        base: Option<&'a Base>,
+        base: Option<&'a BaseModel>,
         state: RunState,
         previous: Option<&Loaded>,
     ) -> Result<Self> {
@@ -227,8 +227,8 @@ impl<'a> Session<'a> {
             Precision::Bf16 => avocet_kernels::Precision::Bf16,
         });
         let mut start = match base {
-            Some(base) => Start::over(base, &state, previous),
-            None => Start::of(config, &state, previous)?,
+            Some(base) => StageInit::over(base, &state, previous),
+            None => StageInit::of(config, &state, previous)?,
         };
         let values = std::mem::take(&mut start.values);
         let names = std::mem::take(&mut start.names);

@@ -16,9 +16,9 @@ use crate::args::Args;
 use crate::clean::clean;
 use crate::error::FormulasError;
 use crate::extract::{self, Formulas, Markup};
+use crate::generator::{Drawn, FormulaGenerator, beginning};
 use crate::grammar::MOST_LEVEL;
 use crate::kinds::Kind;
-use crate::press::{Drawn, Press, beginning};
 use crate::tokens::print;
 use crate::typeset::Unrenderable;
 
@@ -43,14 +43,14 @@ pub fn make(args: &Args) -> Result<Manifest, FormulasError> {
     let kinds = kinds(args);
     let files = files(args)?;
     let wants_text = kinds.iter().any(|kind| kind.is_text());
-    let mut press = Press::load(args, wants_text)?;
+    let mut generator = FormulaGenerator::load(args, wants_text)?;
     if wants_text {
         for file in files.iter().filter(|file| file.markup != Markup::Tex) {
             if let Ok(text) = &file.text {
-                press.add_text(&file.path, text);
+                generator.add_text(&file.path, text);
             }
         }
-        if !press.has_text() {
+        if !generator.has_text() {
             let kind = kinds.iter().find(|kind| kind.is_text());
             return Err(FormulasError::NoText {
                 kind: kind.map_or("", |kind| kind.name()),
@@ -68,7 +68,7 @@ pub fn make(args: &Args) -> Result<Manifest, FormulasError> {
         "max_width": args.max_width, "max_height": args.max_height,
         "bundled": args.bundled, "licence": args.licence,
     });
-    press.record(&mut settings);
+    generator.record(&mut settings);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(args.jobs)
         .stack_size(STACK)
@@ -76,7 +76,7 @@ pub fn make(args: &Args) -> Result<Manifest, FormulasError> {
     let all = inputs(&kinds, args.count, &files);
     let inputs = &all[args.run.share(all.len())];
     let work = Work {
-        press: &press,
+        generator: &generator,
         files: &files,
     };
     let writer = args.run.open("formulas", args.split, settings)?;
@@ -231,7 +231,7 @@ fn inputs(kinds: &[Kind], count: usize, files: &[GivenFile]) -> Vec<Input> {
 }
 
 struct Work<'a> {
-    press: &'a Press,
+    generator: &'a FormulaGenerator,
     files: &'a [GivenFile],
 }
 
@@ -279,9 +279,9 @@ impl Work<'_> {
 
     fn draw(&self, input: Input) -> Result<Drawn, FormulasError> {
         match input {
-            Input::Formula(n) => self.press.formula(n as u64),
-            Input::Paragraph(n) => self.press.paragraph(n as u64),
-            Input::Document(n) => self.press.document(n as u64),
+            Input::Formula(n) => self.generator.formula(n as u64),
+            Input::Paragraph(n) => self.generator.paragraph(n as u64),
+            Input::Document(n) => self.generator.document(n as u64),
             Input::Found(file, n) => self.found(&self.files[file], n, &self.name(input)),
             Input::Nothing(file) => {
                 let given = &self.files[file];
@@ -301,7 +301,8 @@ impl Work<'_> {
                 let shown = given.path.file_name().unwrap_or_default().to_string_lossy();
                 let latex = print(&clean(tokens));
                 let source = format!("file/{shown}");
-                self.press.found(input, &source, latex.trim(), found.inline)
+                self.generator
+                    .found(input, &source, latex.trim(), found.inline)
             }
             Err(why) => Ok(Err(Unrenderable {
                 reason: "a macro that cannot be spelled out",

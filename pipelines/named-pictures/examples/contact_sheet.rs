@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use drawing::Package;
 use image::RgbImage;
 use image::imageops::replace;
-use named_pictures::{Artist, Drawing, Kind};
+use named_pictures::{Drawing, Kind, PictureGenerator};
 use pipeline::Split;
 
 fn main() -> Result<()> {
@@ -27,21 +27,21 @@ fn main() -> Result<()> {
     };
     let packages: Vec<Package> = kind.packages().iter().map(package).collect();
     let start = Instant::now();
-    let artist = Artist::load(kind, split, 24, &packages)?;
+    let generator = PictureGenerator::load(kind, split, 24, &packages)?;
     eprintln!(
         "loaded in {:.2?}, {} left out",
         start.elapsed(),
-        artist.left_out.len()
+        generator.left_out.len()
     );
-    for (name, reason) in &artist.left_out {
+    for (name, reason) in &generator.left_out {
         eprintln!("  {name}: {reason}");
     }
     let start = Instant::now();
-    let many = artist.limit().unwrap_or(3000).min(3000);
+    let many = generator.limit().unwrap_or(3000).min(3000);
     let mut bytes = 0;
     let mut patches = 0;
     for index in 0..many {
-        let Drawing::Done(drawn) = artist.draw(1, index)? else {
+        let Drawing::Done(drawn) = generator.draw(1, index)? else {
             continue;
         };
         bytes += drawn.image.len();
@@ -58,7 +58,7 @@ fn main() -> Result<()> {
     );
     let (mut sheet, mut x, mut y, mut row) = (RgbImage::new(1100, 760), 4, 4, 0);
     for index in 0..many {
-        let drawn = match artist.draw(2, index)? {
+        let drawn = match generator.draw(2, index)? {
             Drawing::Done(drawn) => drawn,
             Drawing::Unfit(reason) => {
                 println!("unfit: {reason}");

@@ -7,7 +7,7 @@ use drawing::{Canvas, Package};
 use pipeline::Split;
 use tempfile::TempDir;
 
-use crate::artist::Artist;
+use crate::generator::PictureGenerator;
 use crate::kinds::Kind;
 
 /// Packages in a folder of their own, removed afterwards.
@@ -114,7 +114,7 @@ impl Fixture {
     }
 
     /// What draws each kind that the split has, the text in one font.
-    pub fn artists(&self, split: Split) -> Vec<Artist> {
+    pub fn generators(&self, split: Split) -> Vec<PictureGenerator> {
         let of = |kind: Kind| {
             let fonts = |name: &&str| name.starts_with("fonts-");
             let mut packages: Vec<Package> = kind
@@ -126,7 +126,7 @@ impl Fixture {
             if !kind.families().is_empty() {
                 packages.push(self.package("fonts-comic-neue"));
             }
-            Artist::load(kind, split, 24, &packages).unwrap()
+            PictureGenerator::load(kind, split, 24, &packages).unwrap()
         };
         Kind::ALL
             .into_iter()

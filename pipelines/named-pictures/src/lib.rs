@@ -1,7 +1,7 @@
 //! Pictures with names: shapes, flags, emoji, lines of text and of prices, each with a question
 //! about it and a short answer, seeded and in any number.
 //!
-//! packages (fetched by `avocet-media`) -> [`Artist`] per kind (sprites, outlines and
+//! packages (fetched by `avocet-fetch`) -> [`PictureGenerator`] per kind (sprites, outlines and
 //! words read once) -> [`Drawn`] per sample, from its own seed -> `avocet-data` shards.
 //!
 //! - [`make`]: the whole pipeline; [`Kind`]: what can be made.
@@ -9,7 +9,6 @@
 //!   `wording`, `shape_questions`, `lines`: what is asked and written; `drawing` paints it.
 
 mod args;
-mod artist;
 mod continents;
 mod drawn;
 mod easy_vqa;
@@ -18,6 +17,7 @@ mod error;
 #[cfg(test)]
 mod fixture;
 mod flags;
+mod generator;
 mod kinds;
 mod lines;
 mod named_sprites;
@@ -31,8 +31,8 @@ mod wording;
 mod words;
 
 pub use args::Args;
-pub use artist::Artist;
 pub use drawn::{Drawing, Drawn};
 pub use error::NamedPicturesError;
+pub use generator::PictureGenerator;
 pub use kinds::Kind;
 pub use run::make;

@@ -12,9 +12,9 @@ use rayon::ThreadPool;
 use serde_json::json;
 
 use crate::args::Args;
-use crate::artist::Artist;
 use crate::drawn::Drawing;
 use crate::error::NamedPicturesError;
+use crate::generator::PictureGenerator;
 use crate::kinds::Kind;
 
 /// Samples drawn at once before they are written.
@@ -33,27 +33,28 @@ pub fn make(args: &Args) -> Result<Manifest, NamedPicturesError> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(args.jobs)
         .build()?;
-    let mut artists = Vec::new();
+    let mut generators = Vec::new();
     for kind in kinds(args) {
         let packages = kind
             .packages()
             .iter()
             .map(|name| Package::open(&sources, name))
             .collect::<Result<Vec<_>, _>>()?;
-        let artist = pool.install(|| Artist::load(kind, args.split, args.max_chars, &packages))?;
-        if !artist.left_out.is_empty() {
-            let (kind, left_out) = (kind.name(), artist.left_out.len());
+        let generator =
+            pool.install(|| PictureGenerator::load(kind, args.split, args.max_chars, &packages))?;
+        if !generator.left_out.is_empty() {
+            let (kind, left_out) = (kind.name(), generator.left_out.len());
             // Nobody is left to tell when stderr is closed.
             let _ = writeln!(std::io::stderr(), "{kind}: {left_out} things left out");
         }
-        artists.push(artist);
+        generators.push(generator);
     }
     let mut settings = json!({
-        "kinds": artists.iter().map(|artist| artist.kind().name()).collect::<Vec<_>>(),
+        "kinds": generators.iter().map(|generator| generator.kind().name()).collect::<Vec<_>>(),
         "count": args.count, "max_chars": args.max_chars,
     });
     sources.record(&mut settings);
-    let inputs = inputs(&artists, args.count);
+    let inputs = inputs(&generators, args.count);
     let writer = args.run.open("named-pictures", args.split, settings)?;
     let mine = &inputs[args.run.share(inputs.len())];
     write(writer, mine, args.run.seed, &pool)
@@ -81,14 +82,15 @@ fn kinds(args: &Args) -> Vec<Kind> {
 }
 
 /// A sample to draw: by whom and its number.
-type Input<'a> = (&'a Artist, usize);
+type Input<'a> = (&'a PictureGenerator, usize);
 
-/// The first `count` samples of every artist, or all that there are.
-fn inputs(artists: &[Artist], count: usize) -> Vec<Input<'_>> {
-    let numbers = |artist: &Artist| 0..artist.limit().map_or(count, |limit| limit.min(count));
-    artists
+/// The first `count` samples of every generator, or all that there are.
+fn inputs(generators: &[PictureGenerator], count: usize) -> Vec<Input<'_>> {
+    let numbers =
+        |generator: &PictureGenerator| 0..generator.limit().map_or(count, |limit| limit.min(count));
+    generators
         .iter()
-        .flat_map(|artist| numbers(artist).map(move |n| (artist, n)))
+        .flat_map(|generator| numbers(generator).map(move |n| (generator, n)))
         .collect()
 }
 
@@ -99,19 +101,23 @@ fn write(
     seed: u64,
     pool: &ThreadPool,
 ) -> Result<Manifest, NamedPicturesError> {
-    let name = |(artist, index): &Input<'_>| format!("{}/{index:07}", artist.kind().name());
-    let draw = |(artist, index): &Input<'_>| outcome(artist, seed, *index);
+    let name = |(generator, index): &Input<'_>| format!("{}/{index:07}", generator.kind().name());
+    let draw = |(generator, index): &Input<'_>| outcome(generator, seed, *index);
     in_order(writer, inputs, (pool, DRAWN_AT_ONCE), name, draw)
 }
 
-fn outcome(artist: &Artist, seed: u64, index: usize) -> Result<Outcome, NamedPicturesError> {
-    let drawn = match artist.draw(seed, index)? {
+fn outcome(
+    generator: &PictureGenerator,
+    seed: u64,
+    index: usize,
+) -> Result<Outcome, NamedPicturesError> {
+    let drawn = match generator.draw(seed, index)? {
         Drawing::Done(drawn) => drawn,
         Drawing::Unfit(_) => {
             return Ok(Outcome::Rejected("the face lacks a character of the line"));
         }
     };
-    let kind = artist.kind();
+    let kind = generator.kind();
     let asked = std::iter::once((drawn.question, drawn.answer)).chain(drawn.more);
     let mut turns = Vec::new();
     for (number, (question, answer)) in asked.enumerate() {
@@ -177,8 +183,8 @@ mod tests {
     #[test]
     fn bytes_do_not_depend_on_the_number_of_threads() {
         let fixture = fixture::packages();
-        let artists = fixture.artists(Split::Train);
-        let inputs = inputs(&artists, 40);
+        let generators = fixture.generators(Split::Train);
+        let inputs = inputs(&generators, 40);
         let made = |name: &str, jobs| {
             let folder = fixture.folder().join(name);
             let writer = Writer::open(&folder, recipe()).unwrap();
@@ -193,8 +199,8 @@ mod tests {
     #[test]
     fn ranks_laid_one_after_another_are_the_single_run() {
         let fixture = fixture::packages();
-        let artists = fixture.artists(Split::Train);
-        let inputs = inputs(&artists, 15);
+        let generators = fixture.generators(Split::Train);
+        let inputs = inputs(&generators, 15);
         let samples = |rank, world| -> Vec<Sample> {
             let folder = fixture.folder().join(format!("part-{rank}-of-{world}"));
             let writer = Writer::open(&folder, recipe()).unwrap();
@@ -224,8 +230,8 @@ mod tests {
     #[test]
     fn a_run_killed_at_any_point_ends_with_the_same_bytes() {
         let fixture = fixture::packages();
-        let artists = fixture.artists(Split::Train);
-        let inputs = inputs(&artists, 20);
+        let generators = fixture.generators(Split::Train);
+        let inputs = inputs(&generators, 20);
         let clean = fixture.folder().join("clean");
         write(
             Writer::open(&clean, recipe()).unwrap(),
@@ -237,9 +243,9 @@ mod tests {
         for killed_after in [0, 1, 33, 60, inputs.len()] {
             let folder = fixture.folder().join(format!("killed-{killed_after}"));
             let mut writer = Writer::open(&folder, recipe()).unwrap();
-            for (artist, index) in &inputs[..killed_after] {
-                let input = format!("{}/{index:07}", artist.kind().name());
-                account(&mut writer, &input, outcome(artist, 7, *index).unwrap()).unwrap();
+            for (generator, index) in &inputs[..killed_after] {
+                let input = format!("{}/{index:07}", generator.kind().name());
+                account(&mut writer, &input, outcome(generator, 7, *index).unwrap()).unwrap();
             }
             drop(writer);
             // A shard cut short by the kill, beside the whole ones.
@@ -264,8 +270,8 @@ mod tests {
     #[test]
     fn in_is_kept_plus_rejected_and_text_is_spelled() {
         let fixture = fixture::packages();
-        let artists = fixture.artists(Split::Test);
-        let inputs = inputs(&artists, 30);
+        let generators = fixture.generators(Split::Test);
+        let inputs = inputs(&generators, 30);
         let folder = fixture.folder().join("out");
         let made = write(
             Writer::open(&folder, recipe()).unwrap(),

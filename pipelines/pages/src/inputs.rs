@@ -9,7 +9,7 @@ use avocet_media::named::find;
 
 use crate::args::Args;
 use crate::error::PagesError;
-use crate::gate::is_page;
+use crate::request_policy::is_page;
 use crate::view::Viewport;
 
 /// One input: a line of the ledger.

@@ -1,8 +1,8 @@
 //! Screenshots of web pages with what can be read on them and questions about it.
 //!
-//! URLs, HTML files and folders, or pages made up by lot -> `Gate` (what a page may have) ->
+//! URLs, HTML files and folders, or pages made up by lot -> `RequestPolicy` (what a page may have) ->
 //! `Renderer` (a real Chromium without a network) -> `Rendered` (a picture and what is
-//! `Seen` on it) -> `questions` -> `avocet-data` shards.
+//! `PageSnapshot` on it) -> `questions` -> `avocet-data` shards.
 //!
 //! - [`make`]: the whole pipeline. [`address`]: one page for `avocet ask`.
 //! - `chromium`: the browser process; `render`: one page in it; `synthetic`: made-up pages;
@@ -10,10 +10,9 @@
 
 mod args;
 mod chromium;
-mod closer;
+mod crops;
 mod error;
 mod fonts;
-mod gate;
 #[cfg(test)]
 mod hostile;
 mod inputs;
@@ -23,9 +22,10 @@ mod one;
 mod questions;
 mod render;
 mod renderer;
+mod request_policy;
 mod rounds;
 mod scripts;
-mod seen;
+mod snapshot;
 mod split;
 mod synthetic;
 mod view;

@@ -16,17 +16,17 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::args::Args;
-use crate::closer;
+use crate::crops;
 use crate::error::{PagesError, RenderError};
 use crate::fonts::Fonts;
-use crate::gate::{self, Gate};
 use crate::inputs::{self, Input, Place, What};
 use crate::limits::RenderLimits;
 use crate::one;
 use crate::questions::{self, Asked};
 use crate::render::Rendered;
 use crate::renderer::Renderer;
-use crate::seen::Seen;
+use crate::request_policy::{self, RequestPolicy};
+use crate::snapshot::PageSnapshot;
 use crate::split::split_of;
 use crate::synthetic;
 use crate::view::{Extent, View};
@@ -205,7 +205,7 @@ impl Job {
                 let split = self.args.split.unwrap_or(Split::Train);
                 let made = synthetic::draw(self.args.run.seed, *number, split, &self.names);
                 let (html, fonts) = (made.html.clone().into_bytes(), Arc::clone(&self.fonts));
-                let gate = Gate::Page {
+                let gate = RequestPolicy::Page {
                     html,
                     media_type: "text/html",
                     fonts,
@@ -231,7 +231,7 @@ impl Job {
                 let mut samples =
                     questions::samples(OURS, &picture, &asked, kind_of).map_err(named)?;
                 if split == Split::Train {
-                    for closer in closer::looks(&made, &rendered, &mut rng) {
+                    for closer in crops::looks(&made, &rendered, &mut rng) {
                         let Ok(picture) = closer.picture.to_png() else {
                             continue;
                         };
@@ -286,18 +286,21 @@ impl Job {
         }
     }
 
-    fn gate(&self, place: &Place) -> Result<Gate, RenderError> {
+    fn gate(&self, place: &Place) -> Result<RequestPolicy, RenderError> {
         let file_error = |name: String| move |reason| RenderError::File { name, reason };
         match place {
             Place::Url(url) => {
                 let answer = self.fetcher.get(url)?;
                 one::web_gate(Arc::clone(&self.fetcher), url, answer)
             }
-            Place::File(path) => Gate::file(path).map_err(file_error(path.display().to_string())),
+            Place::File(path) => {
+                RequestPolicy::file(path).map_err(file_error(path.display().to_string()))
+            }
             Place::InFolder { root, page } => {
                 let path = root.join(page);
-                gate::read(&path, Some(root)).map_err(file_error(path.display().to_string()))?;
-                Ok(Gate::Folder {
+                request_policy::read(&path, Some(root))
+                    .map_err(file_error(path.display().to_string()))?;
+                Ok(RequestPolicy::Folder {
                     root: root.clone(),
                     page: page.clone(),
                 })
@@ -306,7 +309,7 @@ impl Job {
     }
 
     /// The picture, or its tiles, as PNG files with what is seen on each.
-    fn pieces(&self, rendered: Rendered, view: View) -> Vec<(Vec<u8>, Seen)> {
+    fn pieces(&self, rendered: Rendered, view: View) -> Vec<(Vec<u8>, PageSnapshot)> {
         let Rendered { picture, seen } = rendered;
         let tall = f64::from(view.height) * view.scale;
         let cuts = if self.args.tiles {

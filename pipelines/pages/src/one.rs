@@ -8,9 +8,9 @@ use avocet_fetch::web::{Answer, Fetcher, WebLimits, web_url};
 use avocet_media::{Picture, check_kind};
 
 use crate::error::RenderError;
-use crate::gate::Gate;
 use crate::limits::RenderLimits;
 use crate::renderer::Renderer;
+use crate::request_policy::RequestPolicy;
 use crate::view::{Extent, View};
 
 /// What a URL turned out to be.
@@ -47,7 +47,7 @@ pub fn address_by(fetcher: Arc<Fetcher>, url: &str, view: View) -> Result<Shown,
 /// Errors, in one line, if it cannot be read or shown.
 pub fn file(path: &Path, view: View) -> Result<Picture, RenderError> {
     let name = path.display().to_string();
-    let gate = Gate::file(path).map_err(|reason| RenderError::File { name, reason })?;
+    let gate = RequestPolicy::file(path).map_err(|reason| RenderError::File { name, reason })?;
     screen(gate, view, Duration::ZERO)
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn web_gate(
     fetcher: Arc<Fetcher>,
     url: &str,
     first: Answer,
-) -> Result<Gate, RenderError> {
+) -> Result<RequestPolicy, RenderError> {
     let kind = first.media_type();
     // A server that says nothing has pages in mind more often than not.
     if !matches!(kind.as_str(), "text/html" | "application/xhtml+xml" | "") {
@@ -66,7 +66,7 @@ pub(crate) fn web_gate(
         });
     }
     let asked = web_url(url)?;
-    Ok(Gate::Web {
+    Ok(RequestPolicy::Web {
         fetcher,
         asked,
         first: Box::new(first),
@@ -74,7 +74,7 @@ pub(crate) fn web_gate(
 }
 
 /// The first screen; `spent` of the page's time are over.
-fn screen(gate: Gate, view: View, spent: Duration) -> Result<Picture, RenderError> {
+fn screen(gate: RequestPolicy, view: View, spent: Duration) -> Result<Picture, RenderError> {
     let mut limits = RenderLimits::default();
     limits.page = limits.page.saturating_sub(spent);
     let mut renderer = Renderer::new(limits)?;

@@ -6,7 +6,7 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::seen::{Element, ElementKind, Line, Seen};
+use crate::snapshot::{Element, ElementKind, Line, PageSnapshot};
 use crate::synthetic::Ask;
 use crate::wording;
 
@@ -47,7 +47,7 @@ impl Asked {
 
 /// Questions about a made-up page: those that its maker had in mind, as far as what they are
 /// about is in view, and those that suit every page.
-pub(crate) fn about_made(asks: &[Ask], seen: &Seen, rng: &mut ChaCha8Rng) -> Vec<Asked> {
+pub(crate) fn about_made(asks: &[Ask], seen: &PageSnapshot, rng: &mut ChaCha8Rng) -> Vec<Asked> {
     let mut all = Vec::new();
     for ask in asks {
         let Some(fact) = seen
@@ -72,7 +72,7 @@ pub(crate) fn about_made(asks: &[Ask], seen: &Seen, rng: &mut ChaCha8Rng) -> Vec
 }
 
 /// Questions about a page that somebody else has made.
-pub(crate) fn about_given(seen: &Seen, rng: &mut ChaCha8Rng) -> Vec<Asked> {
+pub(crate) fn about_given(seen: &PageSnapshot, rng: &mut ChaCha8Rng) -> Vec<Asked> {
     let mut all = Vec::new();
     let headings: Vec<&Element> = of_kind(seen, ElementKind::Heading).collect();
     if let Some(first) = headings.iter().find(|heading| heading.level == 1) {
@@ -145,7 +145,7 @@ pub(crate) fn about_given(seen: &Seen, rng: &mut ChaCha8Rng) -> Vec<Asked> {
 }
 
 /// Where things are: as a part of the picture, and as a box.
-fn places(seen: &Seen, count: usize, rng: &mut ChaCha8Rng, all: &mut Vec<Asked>) {
+fn places(seen: &PageSnapshot, count: usize, rng: &mut ChaCha8Rng, all: &mut Vec<Asked>) {
     let mut things: Vec<&Element> = seen
         .elements
         .iter()
@@ -191,7 +191,7 @@ fn places(seen: &Seen, count: usize, rng: &mut ChaCha8Rng, all: &mut Vec<Asked>)
 }
 
 /// All text, and all elements with their boxes.
-fn whole(seen: &Seen, rng: &mut ChaCha8Rng, all: &mut Vec<Asked>) {
+fn whole(seen: &PageSnapshot, rng: &mut ChaCha8Rng, all: &mut Vec<Asked>) {
     let text = seen.text();
     if seen.frames == 0 && !text.is_empty() && text.len() <= MAX_ANSWER {
         all.push(Asked::read("page-text", one_of(wording::TEXT, rng), &text));
@@ -225,14 +225,14 @@ fn whole(seen: &Seen, rng: &mut ChaCha8Rng, all: &mut Vec<Asked>) {
     }
 }
 
-fn of_kind(seen: &Seen, kind: ElementKind) -> impl Iterator<Item = &Element> {
+fn of_kind(seen: &PageSnapshot, kind: ElementKind) -> impl Iterator<Item = &Element> {
     seen.elements.iter().filter(move |element| {
         element.kind == kind && element.whole && (1..=200).contains(&element.text.len())
     })
 }
 
 /// Which of nine parts of the picture a thing is in; none where it lies between two.
-fn part(element: &Element, seen: &Seen) -> Option<&'static str> {
+fn part(element: &Element, seen: &PageSnapshot) -> Option<&'static str> {
     const PARTS: [[&str; 3]; 3] = [
         ["top left", "top", "top right"],
         ["left", "middle", "right"],
@@ -344,14 +344,14 @@ pub(crate) fn samples(
 }
 
 /// Whether anything at all can be read.
-pub(crate) fn is_empty(seen: &Seen) -> bool {
+pub(crate) fn is_empty(seen: &PageSnapshot) -> bool {
     !seen.lines.iter().any(|line: &Line| line.whole) && seen.elements.is_empty()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seen::Fact;
+    use crate::snapshot::Fact;
     use rand::SeedableRng;
 
     fn element(kind: ElementKind, text: &str, href: &str, place: [f64; 4]) -> Element {
@@ -366,7 +366,7 @@ mod tests {
         }
     }
 
-    fn page() -> Seen {
+    fn page() -> PageSnapshot {
         let elements = vec![
             element(ElementKind::Heading, "Lamps", "", [10.0, 10.0, 60.0, 30.0]),
             element(
@@ -390,7 +390,7 @@ mod tests {
             pre: false,
             whole: true,
         };
-        Seen {
+        PageSnapshot {
             title: "Shop".into(),
             width: 300.0,
             height: 300.0,
@@ -410,7 +410,7 @@ mod tests {
             whole: true,
         };
         let facts = vec![fact("price0", "63,24 \u{20ac}"), fact("chart", "")];
-        let seen = Seen { facts, ..page() };
+        let seen = PageSnapshot { facts, ..page() };
         let ask = |mark: &str, answer: Option<&str>| Ask {
             kind: "page-price",
             question: "?".into(),

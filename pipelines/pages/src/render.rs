@@ -1,7 +1,7 @@
 //! One page from its gate to a screenshot and what is seen on it.
 //!
 //! A fresh browser context (no cookies, storage or cache of another page) -> one tab whose every
-//! request is paused and judged by the [`Gate`] -> load -> a fixed time of the page's own clock
+//! request is paused and judged by the [`RequestPolicy`] -> load -> a fixed time of the page's own clock
 //! -> what is seen, and the picture -> the context is thrown away.
 
 use std::sync::Arc;
@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 
 use crate::chromium::{Browser, BrowserError};
 use crate::error::RenderError;
-use crate::gate::Gate;
 use crate::limits::RenderLimits;
-use crate::seen::Seen;
+use crate::request_policy::RequestPolicy;
+use crate::snapshot::PageSnapshot;
 use crate::view::{Extent, View};
 use crate::visit::{PREPARE, Visit};
 
@@ -29,7 +29,7 @@ pub struct Rendered {
     /// The screenshot.
     pub picture: Picture,
     /// What is seen, in its pixels.
-    pub seen: Seen,
+    pub seen: PageSnapshot,
 }
 
 /// Shows one page in `browser`.
@@ -38,7 +38,7 @@ pub struct Rendered {
 /// [`RenderError::Crashed`] and errors of the browser itself the browser must not be used again.
 pub fn render(
     browser: &mut Browser,
-    gate: &Arc<Gate>,
+    gate: &Arc<RequestPolicy>,
     (view, extent): (View, Extent),
     limits: &RenderLimits,
 ) -> Result<Rendered, RenderError> {
@@ -200,7 +200,7 @@ impl Visit<'_> {
 
     /// What is seen in the window, or in so many rows from the page's top, by a script in a world
     /// of its own.
-    fn look(&mut self, height: Option<u32>) -> Result<Seen, RenderError> {
+    fn look(&mut self, height: Option<u32>) -> Result<PageSnapshot, RenderError> {
         let frame = self.target.clone();
         let world = self.command(
             "Page.createIsolatedWorld",
@@ -223,11 +223,11 @@ impl Visit<'_> {
                 #[serde(rename = "too_large")]
                 _elements: u64,
             },
-            Seen(Seen),
+            PageSnapshot(PageSnapshot),
         }
         let json = found["result"]["value"].as_str().unwrap_or_default();
         match serde_json::from_str(json) {
-            Ok(Found::Seen(seen)) => Ok(seen),
+            Ok(Found::PageSnapshot(seen)) => Ok(seen),
             Ok(Found::TooLarge { .. }) => Err(RenderError::TooLarge(self.limits.elements)),
             Err(error) => {
                 let thrown = &found["exceptionDetails"]["exception"]["description"];
@@ -241,7 +241,7 @@ impl Visit<'_> {
     /// all the same: what is as tall as it, or fixed in it, stays as it is.
     fn picture(
         &mut self,
-        seen: &Seen,
+        seen: &PageSnapshot,
         scale: f64,
         zoom: f64,
         beyond: bool,

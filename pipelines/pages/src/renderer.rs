@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use crate::chromium::{Browser, BrowserError, chromium};
 use crate::error::RenderError;
-use crate::gate::Gate;
 use crate::limits::RenderLimits;
 use crate::render::{Rendered, render};
+use crate::request_policy::RequestPolicy;
 use crate::view::{Extent, View};
 
 /// How often a page is tried, each time in a fresh browser.
@@ -47,7 +47,7 @@ impl Renderer {
     /// Errors if the page cannot be opened or takes too much, every time.
     pub fn render(
         &mut self,
-        gate: &Arc<Gate>,
+        gate: &Arc<RequestPolicy>,
         view: View,
         extent: Extent,
     ) -> Result<Rendered, RenderError> {
@@ -80,7 +80,7 @@ impl Renderer {
 
     fn once(
         &mut self,
-        gate: &Arc<Gate>,
+        gate: &Arc<RequestPolicy>,
         view: View,
         extent: Extent,
         end: Instant,

@@ -1,5 +1,5 @@
 //! A page's stay in the browser: its context and tab, what the browser says about it, and every
-//! request it makes, judged by the [`Gate`].
+//! request it makes, judged by the [`RequestPolicy`].
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 
 use crate::chromium::{Browser, BrowserError, Incoming};
 use crate::error::RenderError;
-use crate::gate::{Fetched, Gate, Reply, Verdict};
 use crate::limits::RenderLimits;
+use crate::request_policy::{Fetched, Reply, RequestPolicy, Verdict};
 use crate::scripts::Scripts;
 
 /// Runs before any script of a page.
@@ -33,7 +33,7 @@ const MAX_DOCUMENTS: usize = 10;
 /// One page in a browser, from its opening to its end.
 pub(crate) struct Visit<'a> {
     pub(crate) browser: &'a mut Browser,
-    pub(crate) gate: &'a Arc<Gate>,
+    pub(crate) gate: &'a Arc<RequestPolicy>,
     pub(crate) limits: &'a RenderLimits,
     /// The context made for this page; none for a page of our own making.
     context: Option<String>,
@@ -69,7 +69,7 @@ pub(crate) struct Visit<'a> {
 impl<'a> Visit<'a> {
     pub(crate) fn open(
         browser: &'a mut Browser,
-        gate: &'a Arc<Gate>,
+        gate: &'a Arc<RequestPolicy>,
         limits: &'a RenderLimits,
     ) -> Result<Self, RenderError> {
         let mut visit = Self {

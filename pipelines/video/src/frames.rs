@@ -3,11 +3,11 @@
 mod budget;
 mod choice;
 mod even;
-mod look;
 mod scenes;
+mod stats;
 
 pub use budget::Budget;
 pub use choice::{Choice, Chosen, choose, choose_at};
 pub use even::EvenLooks;
-pub use look::{Look, LookAt};
 pub use scenes::SceneChange;
+pub use stats::{FrameStats, LookAt};

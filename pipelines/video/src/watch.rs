@@ -8,7 +8,7 @@ use avocet_media::video::{Frame, MediaInfo, VideoInfo, frames_at, scan};
 use image::codecs::jpeg::JpegEncoder;
 
 use crate::error::VideoError;
-use crate::frames::{Budget, EvenLooks, Look, LookAt, choose_at};
+use crate::frames::{Budget, EvenLooks, FrameStats, LookAt, choose_at};
 
 /// Frames are looked at this small: enough for the cells of a look.
 const LOOK_SIDE: u32 = 96;
@@ -103,7 +103,7 @@ pub fn spread(
     let mut looks: Vec<LookAt> = Vec::new();
     for (time_s, frame) in times.iter().zip(frames_at(path, &times, LOOK_SIDE)?) {
         let picture = frame?.picture;
-        if let Some(look) = Look::of(picture.width, picture.height, &picture.rgb) {
+        if let Some(look) = FrameStats::of(picture.width, picture.height, &picture.rgb) {
             let time_s = *time_s;
             looks.push(LookAt { time_s, look });
         }

@@ -2,7 +2,7 @@
 
 use crate::files::ModelFiles;
 use avocet_media::ImageProcessor;
-use avocet_text::{BosRule, Language, Prompt, PromptForm, TokenizerError, Turn};
+use avocet_text::{BosRule, ChatTokenizer, Prompt, PromptForm, TokenizerError, Turn};
 use serde::Serialize;
 use std::fmt;
 
@@ -59,7 +59,7 @@ pub struct Token {
     pub name: String,
 }
 
-pub(super) fn prompts(files: &ModelFiles, language: &Language) -> Prompts {
+pub(super) fn prompts(files: &ModelFiles, language: &ChatTokenizer) -> Prompts {
     let token = |id: u32| Token {
         id,
         name: language.token(id).unwrap_or_default(),
@@ -72,7 +72,7 @@ pub(super) fn prompts(files: &ModelFiles, language: &Language) -> Prompts {
         reason: error.to_string(),
     });
     let example = match asked {
-        Ok(prompt) => shortened(&language.spelled(&prompt.ids)),
+        Ok(prompt) => shortened(&language.decode_with_special(&prompt.ids)),
         Err(error) => shortened(&format!("refused: {error}")),
     };
     Prompts {
@@ -90,7 +90,7 @@ pub(super) fn prompts(files: &ModelFiles, language: &Language) -> Prompts {
 
 /// A question about `images` pictures as the model gets it; with instructions before it where it
 /// is refused without.
-fn asked(language: &Language, images: usize) -> Result<Prompt, TokenizerError> {
+fn asked(language: &ChatTokenizer, images: usize) -> Result<Prompt, TokenizerError> {
     let question = Turn::about(images, "What is this?");
     let instructions = Turn::system("Answer briefly.");
     let alone = language.question(std::slice::from_ref(&question));
@@ -114,15 +114,15 @@ fn form(form: &PromptForm) -> &'static str {
     }
 }
 
-fn opening(language: &Language, token: impl Fn(u32) -> Token) -> String {
+fn opening(language: &ChatTokenizer, token: impl Fn(u32) -> Token) -> String {
     match language.bos_rule() {
         BosRule::Spelled => "as it is written".into(),
         BosRule::AfterImages(id) => {
             format!("with {} after its first images", token(id).name)
         }
-        BosRule::PostProcessor => match language.as_written("") {
+        BosRule::PostProcessor => match language.encode_raw("") {
             Ok(ids) if ids.is_empty() => "as it is written".into(),
-            Ok(ids) => format!("with {}", language.spelled(&ids)),
+            Ok(ids) => format!("with {}", language.decode_with_special(&ids)),
             Err(error) => format!("refused: {error}"),
         },
     }

@@ -9,7 +9,7 @@ use super::format::{GROUP, Row, Run, StoredFormat};
 use super::left::Left;
 use super::order::SIDE;
 use crate::simd::{self, Level};
-use lanes::{AHEAD, Lanes};
+use lanes::{AHEAD, QuantDot};
 use unpack::{Block, Q4_0, Q4_1, Q4K, Q5K, Q6K, Q8_0, Unpacked};
 
 mod lanes;
@@ -319,7 +319,7 @@ fn quantised<B: Block>(lines: &[Row<'_>], x: &Left<'_>, put: &mut impl FnMut(usi
 
 /// As [`quantised`], for formats that are read in vectors of 64 numbers.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn packed<B: Block + Lanes>(
+fn packed<B: Block + QuantDot>(
     lines: &[Row<'_>],
     x: &Left<'_>,
     put: &mut impl FnMut(usize, [f32; SIDE]),
@@ -356,8 +356,8 @@ fn each_line<const N: usize>(
 /// step.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn packed_dots<B: Block + Lanes, const N: usize>(line: &[u8], x: &Left<'_>) -> [f32; N] {
-    let blocks = <B as Lanes>::NUMBERS / <B as Block>::NUMBERS;
+fn packed_dots<B: Block + QuantDot, const N: usize>(line: &[u8], x: &Left<'_>) -> [f32; N] {
+    let blocks = <B as QuantDot>::NUMBERS / <B as Block>::NUMBERS;
     let done = line.len() / <B as Block>::BYTES / blocks * blocks;
     let arranged = x.arranged(B::ORDER).len() * LANES;
     assert!(

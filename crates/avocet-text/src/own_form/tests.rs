@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::chat_tokenizer::ChatTokenizer;
 use crate::fixture::{any_text, below, own_language, sentences, tokenizer_json};
-use crate::language::Language;
 use crate::tokenizer::train_bpe;
 use crate::turn::marked;
 
 /// Ids of a text, one token for each letter that has one.
-fn letters(language: &Language, text: &str) -> Vec<u32> {
+fn letters(language: &ChatTokenizer, text: &str) -> Vec<u32> {
     let row = language.conversation(&[Turn::transcription(text)]).unwrap();
     let ids = &row[0].ids;
     ids[1..ids.len() - 1].to_vec()
@@ -30,7 +30,7 @@ fn a_conversation_has_the_documented_form() {
         panic!("{rows:?}")
     };
     assert_eq!(
-        language.spelled(&prompt.ids),
+        language.decode_with_special(&prompt.ids),
         "<|system|>be brief<|user|><|image|>what is this?<|assistant|>a red bicycle<|end|>\
          <|user|>and <|image|>?<|assistant|>flag<|end|>"
     );
@@ -44,7 +44,7 @@ fn a_conversation_has_the_documented_form() {
         .filter(|(_, answer)| **answer);
     let learned: Vec<u32> = targets.map(|(&id, _)| id).collect();
     assert_eq!(
-        language.spelled(&learned),
+        language.decode_with_special(&learned),
         "a red bicycle<|end|>flag<|end|>"
     );
     assert_eq!(learned[learned.len() - 5..].len(), "flag".len() + 1);
@@ -63,7 +63,7 @@ fn a_question_opens_the_models_turn_and_has_no_target() {
     let language = own_language();
     let prompt = language.question(&[Turn::user("what is this?")]).unwrap();
     assert_eq!(
-        language.spelled(&prompt.ids),
+        language.decode_with_special(&prompt.ids),
         "<|user|>what is this?<|assistant|>"
     );
     assert!(!prompt.answer.contains(&true));
@@ -75,7 +75,10 @@ fn a_document_is_learned_to_its_end() {
     let prompt = language
         .document(&[Part::Text("the <image> picture".into())])
         .unwrap();
-    assert_eq!(language.spelled(&prompt.ids), "the <image> picture<|end|>");
+    assert_eq!(
+        language.decode_with_special(&prompt.ids),
+        "the <image> picture<|end|>"
+    );
     assert_eq!(prompt.images, 0);
     assert!(!prompt.answer.contains(&false));
 }
@@ -87,7 +90,7 @@ fn an_interleaved_document_is_learned_but_for_its_images() {
         .document(&marked("<image>the cat<image><image> picture"))
         .unwrap();
     assert_eq!(
-        language.spelled(&prompt.ids),
+        language.decode_with_special(&prompt.ids),
         "<|image|>the cat<|image|><|image|> picture<|end|>"
     );
     assert_eq!(prompt.images, 3);
@@ -131,7 +134,7 @@ fn typed_special_tokens_are_plain_characters() {
             assert!(!ids.iter().any(|&id| language.is_stop(id)), "{special:?}");
             assert_eq!(language.decode(&ids), text);
         }
-        let written = language.as_written(special.name()).unwrap();
+        let written = language.encode_raw(special.name()).unwrap();
         assert!(written.len() == 1 && language.is_stop(written[0]));
         assert_eq!(language.decode(&written), "");
     }
@@ -143,7 +146,7 @@ fn spelling_gives_one_token_a_character() {
     let text = "The red bicycle, 12!";
     assert_eq!(letters(&language, text).len(), text.chars().count());
     assert!(language.opening(text).unwrap().len() < text.chars().count());
-    let merged = Language::own(&train_bpe(["ßßßß"], 264).unwrap()).unwrap();
+    let merged = ChatTokenizer::own(&train_bpe(["ßßßß"], 264).unwrap()).unwrap();
     let letters_of = |language, text| letters(language, text).len();
     assert_eq!(
         letters_of(&merged, "ßß"),
@@ -222,7 +225,7 @@ fn ids_of_nothing_become_replacement_characters() {
 fn error_of(change: impl FnOnce(&mut Value)) -> String {
     let mut file: Value = serde_json::from_slice(&tokenizer_json()).unwrap();
     change(&mut file);
-    match Language::own(&serde_json::to_vec(&file).unwrap()) {
+    match ChatTokenizer::own(&serde_json::to_vec(&file).unwrap()) {
         Ok(_) => panic!("accepted"),
         Err(error) => error.to_string(),
     }
@@ -327,7 +330,7 @@ fn mutated_files_never_panic() {
                 bytes.drain(at..end);
             }
         }
-        match Language::own(&bytes) {
+        match ChatTokenizer::own(&bytes) {
             Ok(language) => {
                 loaded += 1;
                 let text = "what is <|end|> 日本";

@@ -17,12 +17,12 @@ fn strings(value: &Value) -> Vec<String> {
 }
 
 fn streamed(tokenizer: &Tokenizer, ids: &[u32]) -> String {
-    let mut joiner = tokenizer.joiner(Broken::Replaced);
+    let mut decode_stream = tokenizer.decode_stream(Broken::Replaced);
     let mut text: String = ids
         .iter()
-        .map(|&id| joiner.push(tokenizer.pieces().get(id)))
+        .map(|&id| decode_stream.push(tokenizer.pieces().get(id)))
         .collect();
-    text.push_str(&joiner.finish());
+    text.push_str(&decode_stream.finish());
     text
 }
 

@@ -31,7 +31,7 @@ use decoder::Decoding;
 pub use gguf::Gpt2Parts;
 use library::Library;
 use parts::{MAX_VOCAB, Parts};
-pub(crate) use pieces::{Joiner, Pieces};
+pub(crate) use pieces::{DecodeStream, Pieces};
 use post::Affixes;
 pub use settings::{SideFiles, TokenizerConfig};
 use spm::SpmEncoder;
@@ -288,12 +288,12 @@ impl Tokenizer {
     /// Bytes that are no UTF-8, and ids that stand for nothing, become U+FFFD. transformers'
     /// `clean_up_tokenization_spaces` is not applied: it changes texts.
     pub fn decode(&self, ids: &[u32]) -> String {
-        let mut joiner = self.joiner(Broken::Replaced);
+        let mut decode_stream = self.decode_stream(Broken::Replaced);
         let mut text = String::new();
         for &id in ids.iter().filter(|&&id| !self.is_appended(id)) {
-            text.push_str(&joiner.push(self.pieces.get(id)));
+            text.push_str(&decode_stream.push(self.pieces.get(id)));
         }
-        text.push_str(&joiner.finish());
+        text.push_str(&decode_stream.finish());
         text
     }
 
@@ -302,9 +302,9 @@ impl Tokenizer {
         &self.pieces
     }
 
-    /// A joiner at the start of a text.
-    pub(crate) fn joiner(&self, broken: Broken) -> Joiner {
-        Joiner::new(self.decoding.leading, broken)
+    /// A decoder at the start of a text.
+    pub(crate) fn decode_stream(&self, broken: Broken) -> DecodeStream {
+        DecodeStream::new(self.decoding.leading, broken)
     }
 
     /// Bytes of the longest token's text or name.

@@ -58,14 +58,14 @@ impl Pieces {
 
 /// Joins pieces to text, giving out whole characters only.
 #[derive(Debug, Clone)]
-pub(crate) struct Joiner {
+pub(crate) struct DecodeStream {
     pending: Vec<u8>,
     leading: Leading,
     broken: Broken,
 }
 
-impl Joiner {
-    /// A joiner at the start of a text.
+impl DecodeStream {
+    /// A decoder at the start of a text.
     pub fn new(leading: Leading, broken: Broken) -> Self {
         Self {
             pending: Vec::new(),

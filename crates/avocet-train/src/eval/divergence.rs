@@ -28,7 +28,7 @@ pub struct Divergence {
 pub fn divergence(before: &Engine, after: &Engine, text: &str) -> Result<Divergence> {
     let ids = before
         .language()
-        .as_written(text)
+        .encode_raw(text)
         .map_err(InferError::from)?;
     if ids.len() < 2 {
         return Err(EvalError::TooShort { tokens: ids.len() });

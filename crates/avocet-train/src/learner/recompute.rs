@@ -11,9 +11,9 @@ use avocet_model::{BlockwiseForward, CrossAttentionCache};
 use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
 
-use super::{Learner, Part, StepReport, add_accuracy, scalar};
+use super::{Learner, MicroBatch, StepReport, add_accuracy, scalar};
 use crate::error::Result;
-use crate::objective::{Objective, Share, step_flops};
+use crate::objective::{LossNormalizer, Objective, step_flops};
 use crate::optimizer::Gradients;
 
 impl Learner {
@@ -21,13 +21,13 @@ impl Learner {
     pub(super) fn part_recomputed(
         &self,
         batch: &Batch,
-        share: Share,
+        normalizer: LossNormalizer,
         measure: bool,
-    ) -> Result<Part> {
+    ) -> Result<MicroBatch> {
         let started = Instant::now();
         let objective = &self.objective;
         let mut losses = Objective::none();
-        let latents = objective.see(&self.model, batch, share, &self.names, &mut losses)?;
+        let latents = objective.see(&self.model, batch, normalizer, &self.names, &mut losses)?;
         let keys = self.model.cross_keys(latents.as_ref())?;
         // What the blocks read of the images: leaves, whose gradients add up over the blocks.
         let mut leaves = Vec::new();
@@ -55,11 +55,11 @@ impl Learner {
         let hidden = way.finish(last.as_tensor().clone(), &read)?;
         let seen = losses.total.take();
         let decoded = avocet_model::Decoded { hidden, routers };
-        objective.decode(&self.model, batch, share, decoded, &mut losses)?;
+        objective.decode(&self.model, batch, normalizer, decoded, &mut losses)?;
         let forward_s = started.elapsed().as_secs_f64();
 
         let started = Instant::now();
-        let mut part = Part::default();
+        let mut part = MicroBatch::default();
         let mut of_keys: Vec<Option<Tensor>> = vec![None; leaves.len()];
         let mut loss = 0.0;
         if let Some(total) = &losses.total {
@@ -67,7 +67,7 @@ impl Learner {
             let mut store = total.backward()?;
             let mut flowing = store.remove(&last);
             part.take(self, &mut store, &leaves, &mut of_keys)?;
-            let weight = 1.0 / (share.micro_batches * num_routers.max(1)) as f64;
+            let weight = 1.0 / (normalizer.micro_batches * num_routers.max(1)) as f64;
             for index in (0..way.num_blocks()).rev() {
                 let Some(gradient) = flowing.take() else {
                     break;
@@ -122,7 +122,7 @@ impl Learner {
         keys: &CrossAttentionCache,
         of_keys: Vec<Option<Tensor>>,
         seen: Option<Tensor>,
-        part: &mut Part,
+        part: &mut MicroBatch,
         loss: &mut f64,
     ) -> Result<()> {
         if let Some(seen) = &seen {
@@ -146,7 +146,7 @@ impl Learner {
     }
 }
 
-impl Part {
+impl MicroBatch {
     /// Takes what a backward pass left for parameters, and for the leaves of the images.
     fn take(
         &mut self,

@@ -16,7 +16,7 @@ use avocet_train::config::{LossWeights, MeanOver, ModelSource, Precision, Source
 use avocet_train::memory::{Fit, TrainMemory};
 use avocet_train::metrics::read_metrics;
 use avocet_train::{
-    Base, LoraConfig, Outcome, StageConfig, StageKind, TrainConfig, TrainOptions, checkpoint,
+    BaseModel, LoraConfig, Outcome, StageConfig, StageKind, TrainConfig, TrainOptions, checkpoint,
     stop_on_interrupt,
 };
 use serde::Serialize;
@@ -324,7 +324,7 @@ fn check_settings(run: &Path, settings: &str) -> Result<()> {
 }
 
 /// The model to start from, its files beside the run's checkpoints.
-fn base(args: &FinetuneArgs) -> Result<Base> {
+fn base(args: &FinetuneArgs) -> Result<BaseModel> {
     let run = &args.output;
     let place = model::place(&args.model)?;
     let base =
@@ -335,7 +335,7 @@ fn base(args: &FinetuneArgs) -> Result<Base> {
         .map(|name| name.to_string_lossy().into_owned());
     // Checkpoints are folders in the run's.
     let from_checkpoint = Path::new("..").join(base);
-    Ok(Base::new(
+    Ok(BaseModel::new(
         files,
         from_checkpoint,
         name.unwrap_or_else(|| "finetuned".into()),

@@ -6,7 +6,7 @@ use std::sync::mpsc::SyncSender;
 
 use serde_json::Value;
 
-use crate::gate::Fetched;
+use crate::request_policy::Fetched;
 
 /// A message longer than this ends the connection; screenshots are the longest.
 const MAX_MESSAGE_BYTES: usize = 256 << 20;

@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use crate::chromium::Browser;
 use crate::error::RenderError;
-use crate::gate::Gate;
 use crate::limits::RenderLimits;
 use crate::render::{Rendered, render};
+use crate::request_policy::RequestPolicy;
 use crate::view::{Extent, View};
 
 const VIEW: View = View {
@@ -24,7 +24,7 @@ const VIEW: View = View {
 
 /// Shows a page in a browser that shares this machine's network where `shared` says so: there
 /// nothing but its flags and the gate keeps it off.
-fn shown(gate: Gate, shared: bool) -> Result<Rendered, RenderError> {
+fn shown(gate: RequestPolicy, shared: bool) -> Result<Rendered, RenderError> {
     let limits = RenderLimits::default();
     let program = crate::chromium::chromium()?;
     let mut browser = match shared {
@@ -43,8 +43,8 @@ fn shown(gate: Gate, shared: bool) -> Result<Rendered, RenderError> {
     )
 }
 
-fn page(html: impl Into<Vec<u8>>) -> Gate {
-    Gate::Page {
+fn page(html: impl Into<Vec<u8>>) -> RequestPolicy {
+    RequestPolicy::Page {
         html: html.into(),
         media_type: "text/html",
         fonts: Arc::default(),

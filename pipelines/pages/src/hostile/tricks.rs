@@ -9,8 +9,8 @@ use avocet_fetch::web::{Fetcher, WebLimits};
 use super::canary::{Allowed, Canary, Names, admits};
 use super::{page, shown};
 use crate::error::RenderError;
-use crate::gate::Gate;
 use crate::one::{address_by, web_gate};
+use crate::request_policy::RequestPolicy;
 
 /// In place of the canary's `http://HOST:PORT/N`.
 const MARK: &str = "URL";
@@ -309,11 +309,11 @@ fn a_local_page_reaches_neither_the_web_nor_another_file() {
     fs::write(&path, &html).unwrap();
     fs::write(folder.path().join("site/own.txt"), "own").unwrap();
     // Alone, it has nothing else; in its folder, the folder.
-    check(shown(Gate::file(&path).unwrap(), true).unwrap());
+    check(shown(RequestPolicy::file(&path).unwrap(), true).unwrap());
     let root = folder.path().join("site").canonicalize().unwrap();
     check(
         shown(
-            Gate::Folder {
+            RequestPolicy::Folder {
                 root: root.clone(),
                 page: "page.html".into(),
             },
@@ -324,7 +324,7 @@ fn a_local_page_reaches_neither_the_web_nor_another_file() {
     assert_eq!(canary.heard(), Vec::<String>::new());
     let own = "<p id=out></p><script>fetch('/own.txt').then(r => r.text()).then(t => { out.append(t + '!') })</script>";
     fs::write(&path, own).unwrap();
-    let gate = Gate::Folder {
+    let gate = RequestPolicy::Folder {
         root,
         page: "page.html".into(),
     };

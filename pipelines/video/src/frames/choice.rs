@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::budget::Budget;
-use super::look::LookAt;
 use super::scenes::{SceneChange, scene_changes};
+use super::stats::LookAt;
 
 /// Frames are the same picture if their cells differ less than this on average...
 const SAME_MEAN: f64 = 0.012;
@@ -158,7 +158,7 @@ fn wanted_times(
 
 #[cfg(test)]
 mod tests {
-    use super::super::look::tests::scene;
+    use super::super::stats::tests::scene;
     use super::*;
 
     const FREE: Budget = Budget {

@@ -6,8 +6,8 @@
 
 use avocet_media::Picture;
 
-use super::look::{Look, LookAt};
 use super::scenes::LOOK_EVERY_S;
+use super::stats::{FrameStats, LookAt};
 
 /// Looks kept of one file; a longer one is looked at less often from there on.
 const MOST_LOOKS: usize = 1 << 17;
@@ -35,14 +35,14 @@ struct Held {
     time_s: f64,
     picture: Picture,
     /// Made when it is first due.
-    look: Option<Look>,
+    look: Option<FrameStats>,
 }
 
 impl Held {
     /// `None` if the frame has no pixels.
-    fn look(&mut self) -> Option<Look> {
+    fn look(&mut self) -> Option<FrameStats> {
         let Picture { width, height, rgb } = &self.picture;
-        let look = || Look::of(*width, *height, rgb);
+        let look = || FrameStats::of(*width, *height, rgb);
         self.look = self.look.take().or_else(look);
         self.look.clone()
     }
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn the_last_frame_is_looked_at_however_short_it_is() {
         let last = |end_s: f64| looks([(0.0, 10), (0.95, 200)], end_s).pop().unwrap();
-        let bright = Look::of(4, 3, &[200; 36]).unwrap();
+        let bright = FrameStats::of(4, 3, &[200; 36]).unwrap();
         for (end_s, time_s) in [(0.99, 0.99), (0.0, 0.95), (f64::NAN, 0.95), (3.0, 3.0)] {
             assert_eq!(last(end_s).time_s, time_s);
             assert_eq!(last(end_s).look, bright, "{end_s}");

@@ -1,6 +1,6 @@
 //! Where one scene ends and the next begins: hard cuts, and dissolves that take their time.
 
-use super::look::LookAt;
+use super::stats::LookAt;
 
 /// The distance from look to look; closer together they say nothing more.
 pub const LOOK_EVERY_S: f64 = 0.1;
@@ -204,8 +204,8 @@ fn dissolve(shot: &[LookAt], first: usize, last: usize) -> Option<Dissolve> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::look::Look;
-    use super::super::look::tests::scene;
+    use super::super::stats::FrameStats;
+    use super::super::stats::tests::scene;
     use super::*;
 
     const GROUNDS: [[u8; 3]; 4] = [
@@ -215,7 +215,7 @@ mod tests {
         [200, 190, 240],
     ];
 
-    fn looks(seconds: f64, look: impl Fn(f64) -> Look) -> Vec<LookAt> {
+    fn looks(seconds: f64, look: impl Fn(f64) -> FrameStats) -> Vec<LookAt> {
         let number = (seconds / LOOK_EVERY_S).round() as usize;
         let at = |index: usize| index as f64 * LOOK_EVERY_S;
         (0..number)
@@ -234,7 +234,7 @@ mod tests {
     }
 
     /// Scenes mixed with weights: `share` of the second.
-    fn mixed(a: usize, b: usize, share: f64, left: usize) -> Look {
+    fn mixed(a: usize, b: usize, share: f64, left: usize) -> FrameStats {
         let mix = |channel: usize| {
             let (a, b) = (
                 f64::from(GROUNDS[a][channel]),

@@ -22,7 +22,7 @@ pub(super) struct Step {
 }
 
 /// A format read in steps of whole vectors.
-pub(super) trait Lanes {
+pub(super) trait QuantDot {
     /// Numbers of a step.
     const NUMBERS: usize;
     /// Bytes of a step.
@@ -43,7 +43,7 @@ pub(super) trait Lanes {
     ///
     /// # Safety
     ///
-    /// As for [`begin`](Lanes::begin).
+    /// As for [`begin`](QuantDot::begin).
     unsafe fn vector(at: *const u8, step: &Step, v: usize) -> ([__m512; 4], __m512);
 
     /// The minima of the step's groups, in the first lanes.
@@ -62,7 +62,7 @@ pub(super) trait Lanes {
 /// are arranged in the format's order.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-pub(super) unsafe fn dots<L: Lanes, const N: usize>(line: &[u8], x: &Left<'_>) -> [f32; N] {
+pub(super) unsafe fn dots<L: QuantDot, const N: usize>(line: &[u8], x: &Left<'_>) -> [f32; N] {
     let groups = x.depth / GROUP;
     let depth = x.depth / (2 * VECTOR) * (2 * VECTOR);
     let arranged = x.arranged(L::ORDER).as_ptr().cast::<f32>();
@@ -206,7 +206,7 @@ unsafe fn of_four_blocks<const BYTES: usize>(at: *const u8) -> __m512i {
     }
 }
 
-impl Lanes for super::unpack::Q4_0 {
+impl QuantDot for super::unpack::Q4_0 {
     const NUMBERS: usize = 128;
     const BYTES: usize = 4 * 18;
     const ORDER: Order = Order::Halves;
@@ -244,7 +244,7 @@ impl Lanes for super::unpack::Q4_0 {
     }
 }
 
-impl Lanes for super::unpack::Q4_1 {
+impl QuantDot for super::unpack::Q4_1 {
     const NUMBERS: usize = 128;
     const BYTES: usize = 4 * 20;
     const ORDER: Order = Order::Halves;
@@ -284,7 +284,7 @@ impl Lanes for super::unpack::Q4_1 {
     }
 }
 
-impl Lanes for super::unpack::Q4K {
+impl QuantDot for super::unpack::Q4K {
     const NUMBERS: usize = 256;
     const BYTES: usize = 144;
     const ORDER: Order = Order::Alternate;
@@ -320,7 +320,7 @@ impl Lanes for super::unpack::Q4K {
     }
 }
 
-impl Lanes for super::unpack::Q5K {
+impl QuantDot for super::unpack::Q5K {
     const NUMBERS: usize = 256;
     const BYTES: usize = 176;
     const ORDER: Order = Order::Alternate;
@@ -363,7 +363,7 @@ impl Lanes for super::unpack::Q5K {
     }
 }
 
-impl Lanes for super::unpack::Q6K {
+impl QuantDot for super::unpack::Q6K {
     const NUMBERS: usize = 256;
     const BYTES: usize = 210;
     const ORDER: Order = Order::Plain;

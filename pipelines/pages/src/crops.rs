@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::questions::{self, Asked};
 use crate::render::Rendered;
-use crate::seen::{Fact, Seen};
+use crate::snapshot::{Fact, PageSnapshot};
 use crate::synthetic::{Ask, Made};
 
 /// Parts of each page.
@@ -78,7 +78,7 @@ fn side(from: f64, to: f64, length: usize, rng: &mut ChaCha8Rng) -> (usize, usiz
 }
 
 /// Whether `part` says the answer, and shows whatever of the `page` the question speaks of.
-fn answered(ask: &Ask, page: &Seen, part: &Seen) -> bool {
+fn answered(ask: &Ask, page: &PageSnapshot, part: &PageSnapshot) -> bool {
     let fact = part.facts.iter().find(|fact| fact.name == ask.mark);
     let says = fact.is_some_and(|fact| {
         fact.whole && ask.answer.as_ref().is_none_or(|told| *told == fact.text)
@@ -92,7 +92,7 @@ fn answered(ask: &Ask, page: &Seen, part: &Seen) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seen::Line;
+    use crate::snapshot::Line;
     use crate::view::{Extent, View};
     use rand::SeedableRng;
 
@@ -145,12 +145,12 @@ mod tests {
             pre: false,
             whole: true,
         };
-        let seen = Seen {
+        let seen = PageSnapshot {
             width: 300.0,
             height: 400.0,
             facts,
             lines: vec![line],
-            ..Seen::default()
+            ..PageSnapshot::default()
         };
         let picture = Picture::from_rgb(300, 400, vec![200; 3 * 300 * 400]).unwrap();
         (made, Rendered { picture, seen })

@@ -1,11 +1,11 @@
 //! A public model's form: typed words in it, and how its texts begin.
 
-use super::{BosRule, Language};
+use super::{BosRule, ChatTokenizer};
 use crate::error::TokenizerError;
 use crate::form::PromptForm;
 use crate::guard::Guard;
 
-impl Language {
+impl ChatTokenizer {
     /// What an IDEFICS prompt spells out at its start; the other forms get it from the tokenizer.
     pub(super) fn spelled_opening(&self) -> String {
         match self.form {

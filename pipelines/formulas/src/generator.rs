@@ -39,7 +39,7 @@ const MOST_SHOWN: usize = 2000;
 
 /// Faces, texts and settings.
 #[derive(Debug)]
-pub struct Press {
+pub struct FormulaGenerator {
     katex: KatexFaces,
     families: Vec<Vec<Face>>,
     /// The families whose letters formulas can be drawn in.
@@ -65,7 +65,7 @@ pub fn beginning(source: &str) -> String {
 /// A sample, or why there is none.
 pub type Drawn = Result<Sample, Unrenderable>;
 
-impl Press {
+impl FormulaGenerator {
     /// Reads the faces, and the texts if any kind asked for shows some.
     ///
     /// Errors if something cannot be fetched or read.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use avocet_checkpoint::{ADAPTER, Adapter, LoraScale, ModelFiles};
 use avocet_data::BatchShape;
 use avocet_model::Builder;
-use avocet_text::Language;
+use avocet_text::ChatTokenizer;
 
 use crate::config::StageConfig;
 use crate::error::{Result, TrainError};
@@ -16,14 +16,14 @@ use crate::error::{Result, TrainError};
 ///
 /// What is not trained stays where it lies in the model's files, in the number format that it is
 /// stored in, and is only read.
-pub struct Base {
+pub struct BaseModel {
     files: ModelFiles,
-    language: Arc<Language>,
+    language: Arc<ChatTokenizer>,
     place: PathBuf,
     name: String,
 }
 
-impl Base {
+impl BaseModel {
     /// `place` is where the model lies as seen from a checkpoint of the run; `name` is what the
     /// result is called.
     ///
@@ -44,7 +44,7 @@ impl Base {
         &self.files
     }
 
-    pub(crate) fn language(&self) -> Arc<Language> {
+    pub(crate) fn language(&self) -> Arc<ChatTokenizer> {
         self.language.clone()
     }
 

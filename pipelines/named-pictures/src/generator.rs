@@ -18,7 +18,7 @@ use crate::{emoji, flags, prices, shapes, words};
 
 /// Draws the samples of one kind and split.
 #[derive(Debug)]
-pub struct Artist {
+pub struct PictureGenerator {
     kind: Kind,
     split: Split,
     subject: Subject,
@@ -36,7 +36,7 @@ enum Subject {
     EasyVqa(EasyVqa),
 }
 
-impl Artist {
+impl PictureGenerator {
     /// Reads what the kind needs out of its packages, which come in the order of
     /// [`Kind::packages`].
     ///

@@ -8,21 +8,21 @@ use avocet_config::ModelConfig;
 use avocet_data::shard::Reader;
 use avocet_data::{BatchShape, Content};
 use avocet_text::turn::stretches;
-use avocet_text::{Language, Turn, train_bpe};
+use avocet_text::{ChatTokenizer, Turn, train_bpe};
 use candle_core::{Device, Tensor};
 
+use crate::base_model::BaseModel;
 use crate::checkpoint::{self, Loaded, RunState};
 use crate::config::{InitFrom, StageConfig, TokenizerRecipe, TrainConfig};
 use crate::error::{Result, TrainError};
-use crate::origin::Base;
 use crate::params::AUXILIARY;
 use crate::pattern::matches_any;
 use crate::progress;
 
 /// What a stage starts from.
-pub(crate) struct Start {
+pub(crate) struct StageInit {
     pub(crate) model: ModelConfig,
-    pub(crate) language: Arc<Language>,
+    pub(crate) language: Arc<ChatTokenizer>,
     pub(crate) shape: BatchShape,
     /// The files that say what the model is, in every checkpoint.
     pub(crate) described: BTreeMap<String, Vec<u8>>,
@@ -39,7 +39,7 @@ struct Folder {
     names: Vec<String>,
 }
 
-impl Start {
+impl StageInit {
     /// What the stage that `state` stands in starts from; `previous` is the checkpoint of the
     /// stage before, or of this one when it is continued.
     pub(crate) fn of(
@@ -60,7 +60,7 @@ impl Start {
         }
         let model = model(stage, previous, &folders)?;
         let (tokenizer, from) = tokenizer(config, stage, previous, &folders)?;
-        let language = Language::own(&tokenizer)
+        let language = ChatTokenizer::own(&tokenizer)
             .map_err(|error| TrainError::Model(format!("{from}: {error}")))?;
         let (tokens, rows) = (language.vocab_size(), model.decoder.vocab_size);
         if tokens > rows {
@@ -86,7 +86,7 @@ impl Start {
     }
 
     /// What fine-tuning `base` starts from; `previous` is the checkpoint to go on from.
-    pub(crate) fn over(base: &Base, state: &RunState, previous: Option<&Loaded>) -> Self {
+    pub(crate) fn over(base: &BaseModel, state: &RunState, previous: Option<&Loaded>) -> Self {
         let loaded = previous.map(|loaded| loaded.parameters.clone());
         Self {
             model: base.files().config().clone(),

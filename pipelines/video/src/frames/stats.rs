@@ -14,7 +14,7 @@ const FULL: f64 = 255.0;
 /// A frame seen from afar: the colours of a coarse grid, and how often each shade of red, green
 /// and blue occurs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Look {
+pub struct FrameStats {
     cells: Box<[u8; CELLS]>,
     histogram: Box<[u8; 3 * STEPS]>,
 }
@@ -25,10 +25,10 @@ pub struct LookAt {
     /// Seconds from the start of the file.
     pub time_s: f64,
     /// What is seen.
-    pub look: Look,
+    pub look: FrameStats,
 }
 
-impl Look {
+impl FrameStats {
     /// Looks at `rgb` (height, width, 3).
     ///
     /// `None` if a side is zero or the number of bytes is another.
@@ -143,7 +143,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// A look at an even colour with a block of another somewhere.
-    pub(crate) fn scene(ground: [u8; 3], block: [u8; 3], left: usize) -> Look {
+    pub(crate) fn scene(ground: [u8; 3], block: [u8; 3], left: usize) -> FrameStats {
         let (width, height) = (64, 48);
         let rgb: Vec<u8> = (0..width * height)
             .flat_map(|i| {
@@ -152,7 +152,7 @@ pub(crate) mod tests {
                 if inside { block } else { ground }
             })
             .collect();
-        Look::of(width, height, &rgb).expect("sizes agree")
+        FrameStats::of(width, height, &rgb).expect("sizes agree")
     }
 
     #[test]
@@ -185,10 +185,10 @@ pub(crate) mod tests {
     fn any_size_can_be_looked_at() {
         for (width, height) in [(1, 1), (1, 200), (3, 5), (16, 12), (17, 13), (320, 7)] {
             let rgb = [200, 100, 50].repeat(width * height);
-            let look = Look::of(width, height, &rgb).expect("sizes agree");
+            let look = FrameStats::of(width, height, &rgb).expect("sizes agree");
             assert_eq!(look.cells[..3], [200, 100, 50], "{width} x {height}");
             assert!(look.is_blank());
         }
-        assert!(Look::of(0, 4, &[]).is_none() && Look::of(2, 2, &[0; 11]).is_none());
+        assert!(FrameStats::of(0, 4, &[]).is_none() && FrameStats::of(2, 2, &[0; 11]).is_none());
     }
 }

@@ -8,7 +8,7 @@ pub type Box = [f64; 4];
 
 /// What a page shows.
 #[derive(Debug, Clone, Default, Deserialize)]
-pub struct Seen {
+pub struct PageSnapshot {
     /// The document's title, as a browser's tab shows it.
     pub title: String,
     /// Width of the area shown.
@@ -89,7 +89,7 @@ pub struct Fact {
     pub whole: bool,
 }
 
-impl Seen {
+impl PageSnapshot {
     /// Turns CSS pixels into those of a screenshot that has `scale` of them for each.
     pub fn scaled(mut self, scale: f64) -> Self {
         let places = (self.lines.iter_mut().map(|line| &mut line.place))
@@ -213,7 +213,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// A page of lines at these rows.
-    pub(crate) fn page(rows: &[(f64, f64)]) -> Seen {
+    pub(crate) fn page(rows: &[(f64, f64)]) -> PageSnapshot {
         let line = |(index, &(top, bottom)): (usize, &(f64, f64))| Line {
             text: format!("line {index}"),
             place: [10.0, top, 90.0, bottom],
@@ -223,11 +223,11 @@ pub(crate) mod tests {
         };
         let lines: Vec<Line> = rows.iter().enumerate().map(line).collect();
         let height = rows.last().map_or(0.0, |row| row.1 + 10.0);
-        Seen {
+        PageSnapshot {
             width: 100.0,
             height,
             lines,
-            ..Seen::default()
+            ..PageSnapshot::default()
         }
     }
 
@@ -242,7 +242,7 @@ pub(crate) mod tests {
             cuts.windows(2).all(|pair| pair[1] - pair[0] <= 100.0),
             "{cuts:?}"
         );
-        let parts: Vec<Seen> = cuts
+        let parts: Vec<PageSnapshot> = cuts
             .windows(2)
             .map(|pair| seen.part([0.0, pair[0], seen.width, pair[1]]))
             .collect();

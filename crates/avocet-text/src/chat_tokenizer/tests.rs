@@ -28,7 +28,7 @@ fn ids(value: &Value) -> Vec<u32> {
 }
 
 /// The rows of a mask as ranges; a row without images is `first == end`.
-fn assert_seen(language: &Language, row: &Value, case: &str) {
+fn assert_seen(language: &ChatTokenizer, row: &Value, case: &str) {
     let ids = ids(&row["ids"]);
     let mask: Vec<Vec<u32>> = serde_json::from_value(row["mask"].clone()).unwrap();
     let seen = language.visible_images(&ids);
@@ -41,7 +41,7 @@ fn assert_seen(language: &Language, row: &Value, case: &str) {
     }
 }
 
-pub(super) fn idefics(instruct: bool) -> Language {
+pub(super) fn idefics(instruct: bool) -> ChatTokenizer {
     let tokenizer = spm();
     let id = |name: &str| tokenizer.id(name).unwrap();
     let (image, fake) = (id("<image>"), id("<fake_token_around_image>"));
@@ -51,7 +51,7 @@ pub(super) fn idefics(instruct: bool) -> Language {
         ImageRule::LatestUntil(end),
     );
     let banned = vec![image, fake];
-    Language::new(
+    ChatTokenizer::new(
         tokenizer,
         form,
         Some(image),
@@ -63,7 +63,7 @@ pub(super) fn idefics(instruct: bool) -> Language {
     .unwrap()
 }
 
-pub(super) fn mllama() -> Language {
+pub(super) fn mllama() -> ChatTokenizer {
     let tokenizer = llama3();
     let id = |name: &str| tokenizer.id(name).unwrap();
     let (image, bos, end) = (id("<|image|>"), id("<|begin_of_text|>"), id("<|eot_id|>"));
@@ -71,7 +71,7 @@ pub(super) fn mllama() -> Language {
         {{ '<|image|>' if part.type == 'image' else part.text }}{% endfor %}<|eot_id|>{% endfor %}";
     let template =
         ChatTemplate::new(source, "<|begin_of_text|>", "<|eot_id|>", Content::Parts).unwrap();
-    Language::new(
+    ChatTokenizer::new(
         tokenizer,
         PromptForm::Template(template),
         Some(image),
@@ -118,7 +118,7 @@ fn idefics_prompts_are_its_processors() {
     assert_eq!(asked(false, &base).ids, golden("base"));
     let ruled = asked(true, &[Turn::system("Be brief."), Turn::user("Hi")]);
     let wanted = "<s>User: Be brief.\nHi<end_of_utterance>\nAssistant:";
-    assert_eq!(ruled.ids, idefics(true).as_written(wanted).unwrap());
+    assert_eq!(ruled.ids, idefics(true).encode_raw(wanted).unwrap());
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn mllama_texts_and_masks_are_its_processors() {
     for row in images()["mllama"].as_array().unwrap() {
         let text = row["text"].as_str().unwrap();
         assert_eq!(
-            language.as_written(text).unwrap(),
+            language.encode_raw(text).unwrap(),
             ids(&row["ids"]),
             "{text}"
         );
@@ -142,7 +142,7 @@ fn image_tokens_and_images_must_be_as_many() {
     assert_eq!((prompt.images, language.num_images(&prompt.ids)), (1, 1));
     assert_eq!(
         prompt.ids[0],
-        language.as_written("").unwrap()[0],
+        language.encode_raw("").unwrap()[0],
         "one BOS"
     );
     assert_ne!(prompt.ids[1], prompt.ids[0]);
@@ -162,7 +162,8 @@ fn flamingo_asks_for_short_answers() {
     let rule = ImageRule::Latest;
     let form = PromptForm::Flamingo;
     let bos = BosRule::PostProcessor;
-    let language = Language::new(tokenizer, form, image, rule, vec![end], vec![], bos).unwrap();
+    let language =
+        ChatTokenizer::new(tokenizer, form, image, rule, vec![end], vec![], bos).unwrap();
     let turns = [
         Turn::about(1, "What is this?"),
         Turn::assistant("a cat"),
@@ -171,16 +172,16 @@ fn flamingo_asks_for_short_answers() {
     let prompt = language.question(&turns).unwrap();
     let wanted = "<image>Question:What is this? Short answer:a cat<|endofchunk|>\
         <image><image>Question:What  are these? Short answer:";
-    assert_eq!(prompt.ids, language.as_written(wanted).unwrap());
+    assert_eq!(prompt.ids, language.encode_raw(wanted).unwrap());
     assert_eq!(prompt.images, 3);
     assert!(language.is_stop(end) && !language.is_stop(0));
     let seen = language.visible_images(&prompt.ids);
     assert_eq!((seen[0], *seen.last().unwrap()), ((0, 1), (2, 3)));
 }
 
-fn plain(tokenizer: Tokenizer) -> Language {
+fn plain(tokenizer: Tokenizer) -> ChatTokenizer {
     let (form, rule, bos) = (PromptForm::Plain, ImageRule::Latest, BosRule::PostProcessor);
-    Language::new(tokenizer, form, None, rule, vec![], vec![], bos).unwrap()
+    ChatTokenizer::new(tokenizer, form, None, rule, vec![], vec![], bos).unwrap()
 }
 
 #[test]
@@ -189,9 +190,9 @@ fn a_base_model_reads_lines_after_one_bos() {
     let bos = llama3().id("<|begin_of_text|>").unwrap();
     let turns = [Turn::system("a"), Turn::assistant("b"), Turn::user("c")];
     let prompt = language.question(&turns).unwrap();
-    assert_eq!(prompt.ids, language.as_written("a\nb\nc").unwrap());
+    assert_eq!(prompt.ids, language.encode_raw("a\nb\nc").unwrap());
     assert_eq!(prompt.ids.iter().filter(|&&id| id == bos).count(), 1);
-    let written = language.as_written("<|begin_of_text|>a\nb\nc").unwrap();
+    let written = language.encode_raw("<|begin_of_text|>a\nb\nc").unwrap();
     assert_eq!(written, prompt.ids, "a BOS that is there is not doubled");
     let refused = language.question(&[Turn::about(1, "c")]);
     assert!(refused.unwrap_err().to_string().contains("sees no images"));
@@ -207,7 +208,7 @@ fn streams_join_to_the_decoded_text() {
             "a\n\n  b",
             "<s><|eot_id|>x<|end|>",
         ] {
-            let ids = language.as_written(text).unwrap();
+            let ids = language.encode_raw(text).unwrap();
             let mut stream = language.stream();
             let joined: String = ids.iter().map(|&id| stream.push(id)).collect();
             assert_eq!(joined, language.decode(&ids));
@@ -233,8 +234,11 @@ fn our_own_form_has_tokens_of_its_own() {
     let prompt = language.question(&turns).unwrap();
     assert_eq!(language.num_images(&prompt.ids), 2);
     assert_eq!(prompt.images, 2);
-    let written = language.as_written("<|user|>a<|image|><|end|>").unwrap();
-    assert_eq!(language.spelled(&written), "<|user|>a<|image|><|end|>");
+    let written = language.encode_raw("<|user|>a<|image|><|end|>").unwrap();
+    assert_eq!(
+        language.decode_with_special(&written),
+        "<|user|>a<|image|><|end|>"
+    );
     let (first, last) = (written[0], &written[written.len() - 2..]);
     assert!(language.is_stop(first) && language.is_stop(last[1]));
     assert_eq!(Some(last[0]), language.image_token());
@@ -245,7 +249,7 @@ fn our_own_form_has_tokens_of_its_own() {
 fn ids_that_stand_for_nothing_are_refused() {
     let build = |image, stop, banned| {
         let (form, rule, bos) = (PromptForm::Plain, ImageRule::Latest, BosRule::PostProcessor);
-        Language::new(llama3(), form, image, rule, vec![stop], vec![banned], bos).err()
+        ChatTokenizer::new(llama3(), form, image, rule, vec![stop], vec![banned], bos).err()
     };
     assert!(build(Some(0), 1, 2).is_none());
     for error in [
@@ -261,11 +265,11 @@ fn ids_that_stand_for_nothing_are_refused() {
 fn special_tokens_are_spelled_by_their_names() {
     let own = own_language();
     let asked = own.question(&[Turn::about(1, "what is this?")]);
-    let spelled = own.spelled(&asked.unwrap().ids);
+    let spelled = own.decode_with_special(&asked.unwrap().ids);
     assert_eq!(spelled, "<|user|><|image|>what is this?<|assistant|>");
     let language = idefics(true);
     let asked = language.question(&[Turn::about(1, "What?")]);
-    let spelled = language.spelled(&asked.unwrap().ids);
+    let spelled = language.decode_with_special(&asked.unwrap().ids);
     assert!(spelled.starts_with("<s>") && spelled.contains("<image>"));
     assert_eq!(language.token(own.vocab_size() as u32 + 1_000_000), None);
 }

@@ -9,7 +9,7 @@ use crate::turn::marked;
 
 const CHATML: &str = "{% for m in messages %}<s>{{ m.role }}\n{{ m.content }}</s>\n{% endfor %}<s>";
 
-fn templated(tokenizer: Tokenizer, source: &str, content: Content) -> Language {
+fn templated(tokenizer: Tokenizer, source: &str, content: Content) -> ChatTokenizer {
     let template = ChatTemplate::new(source, "<s>", "</s>", content).unwrap();
     let form = PromptForm::Template(template);
     let (rule, bos) = (ImageRule::Latest, BosRule::PostProcessor);
@@ -17,16 +17,16 @@ fn templated(tokenizer: Tokenizer, source: &str, content: Content) -> Language {
         .iter()
         .find_map(|name| tokenizer.id(name));
     let stops = end.into_iter().collect();
-    Language::new(tokenizer, form, None, rule, stops, vec![], bos).unwrap()
+    ChatTokenizer::new(tokenizer, form, None, rule, stops, vec![], bos).unwrap()
 }
 
-fn plain() -> Language {
+fn plain() -> ChatTokenizer {
     let (form, rule, bos) = (PromptForm::Plain, ImageRule::Latest, BosRule::PostProcessor);
     let end = llama3().id("<|eot_id|>").unwrap();
-    Language::new(llama3(), form, None, rule, vec![end], vec![], bos).unwrap()
+    ChatTokenizer::new(llama3(), form, None, rule, vec![end], vec![], bos).unwrap()
 }
 
-fn flamingo() -> Language {
+fn flamingo() -> ChatTokenizer {
     let tokenizer = hub(include_str!("../../../../tests/golden/text/neox.json"));
     let (image, end) = (
         tokenizer.id("<image>"),
@@ -37,10 +37,10 @@ fn flamingo() -> Language {
         ImageRule::Latest,
         BosRule::PostProcessor,
     );
-    Language::new(tokenizer, form, image, rule, vec![end], vec![], bos).unwrap()
+    ChatTokenizer::new(tokenizer, form, image, rule, vec![end], vec![], bos).unwrap()
 }
 
-fn grafted() -> Language {
+fn grafted() -> ChatTokenizer {
     let mut tokenizer = spm();
     tokenizer.append("<picture>", 4000).unwrap();
     let template = ChatTemplate::new(
@@ -51,10 +51,10 @@ fn grafted() -> Language {
     );
     let form = PromptForm::Template(template.unwrap());
     let (rule, bos) = (ImageRule::Latest, BosRule::PostProcessor);
-    Language::new(tokenizer, form, Some(4000), rule, vec![2], vec![], bos).unwrap()
+    ChatTokenizer::new(tokenizer, form, Some(4000), rule, vec![2], vec![], bos).unwrap()
 }
 
-fn languages() -> Vec<(&'static str, Language, usize)> {
+fn languages() -> Vec<(&'static str, ChatTokenizer, usize)> {
     vec![
         ("chatml", templated(spm(), CHATML, Content::Text), 0),
         ("mllama", mllama(), 1),
@@ -66,13 +66,13 @@ fn languages() -> Vec<(&'static str, Language, usize)> {
     ]
 }
 
-fn names(language: &Language) -> Vec<String> {
+fn names(language: &ChatTokenizer) -> Vec<String> {
     let others = ["<|im_end|>", "[INST]", "</s>", "<|eot_id|>", "<image>"];
     let others = others.into_iter().map(str::to_owned);
     language.names.iter().cloned().chain(others).collect()
 }
 
-fn structure(language: &Language, ids: &[u32]) -> Vec<u32> {
+fn structure(language: &ChatTokenizer, ids: &[u32]) -> Vec<u32> {
     let unknown = language.tokenizer.id("<unk>");
     let of_form = |id: &&u32| language.structure.contains(id) && Some(**id) != unknown;
     ids.iter().filter(of_form).copied().collect()
@@ -170,7 +170,7 @@ fn harmless_text_is_cut_as_if_nothing_had_been_marked() {
                 .unwrap();
             let ids = match language.form {
                 PromptForm::Template(_) => language.tokenizer.encode(&written, false),
-                _ => language.as_written(&written),
+                _ => language.encode_raw(&written),
             };
             assert_eq!(
                 language.question(&turns).unwrap().ids,

@@ -22,7 +22,7 @@ pub const MAX_FILE_BYTES: u64 = 16 << 20;
 
 /// Where a page's parts may come from.
 #[derive(Debug)]
-pub enum Gate {
+pub enum RequestPolicy {
     /// The public internet. `first` is the page itself, already fetched.
     Web {
         /// Fetches the rest.
@@ -85,7 +85,7 @@ pub enum Verdict {
     Refuse,
 }
 
-impl Gate {
+impl RequestPolicy {
     /// A file that is the whole page.
     pub fn file(path: &Path) -> Result<Self, &'static str> {
         let (html, media_type) = (read(path, None)?, media_type(path));
@@ -315,7 +315,7 @@ mod tests {
         fs::write(root.join("Mu\u{308}ller?.html"), "two").unwrap();
         fs::write(root.join(&latin), "one").unwrap();
         for (page, text) in [(latin, "one"), (composed, "two")] {
-            let gate = Gate::Folder {
+            let gate = RequestPolicy::Folder {
                 root: root.clone(),
                 page,
             };

@@ -6,11 +6,11 @@ use std::collections::HashSet;
 
 use crate::error::TokenizerError;
 use crate::form::PromptForm;
+use crate::image_rule::ImageRule;
 use crate::own_form::OwnForm;
 use crate::prompt::Prompt;
-use crate::seen::ImageRule;
 use crate::special::Special;
-use crate::tokenizer::{Joiner, Pieces, Tokenizer};
+use crate::tokenizer::{DecodeStream, Pieces, Tokenizer};
 use crate::turn::{self, Part, Role, Turn, stretches};
 use crate::utf8::Broken;
 
@@ -27,7 +27,7 @@ pub enum BosRule {
 }
 
 /// How a model is spoken to.
-pub struct Language {
+pub struct ChatTokenizer {
     tokenizer: Tokenizer,
     form: PromptForm,
     image_token: Option<u32>,
@@ -42,7 +42,7 @@ pub struct Language {
     names: Vec<String>,
 }
 
-impl Language {
+impl ChatTokenizer {
     /// Our own form over the tokenizer of a `tokenizer.json`, such as
     /// [`train_bpe`](crate::train_bpe) gives: any special token stops an answer.
     ///
@@ -226,7 +226,7 @@ impl Language {
 
     /// Ids of a text as written, for scoring: names of special tokens are those tokens, and the
     /// text begins as the family's [`BosRule`] says.
-    pub fn as_written(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
+    pub fn encode_raw(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
         self.encode_written(text, None)
     }
 
@@ -265,7 +265,7 @@ impl Language {
     pub fn stream(&self) -> TextStream<'_> {
         TextStream {
             pieces: self.tokenizer.pieces(),
-            joiner: self.tokenizer.joiner(Broken::LeftOut),
+            decode_stream: self.tokenizer.decode_stream(Broken::LeftOut),
         }
     }
 
@@ -291,7 +291,7 @@ impl Language {
     }
 
     /// The text of `ids` with special tokens by their names, for people to read.
-    pub fn spelled(&self, ids: &[u32]) -> String {
+    pub fn decode_with_special(&self, ids: &[u32]) -> String {
         let is_special = |id: u32| self.tokenizer.is_special(id);
         let mut text = String::new();
         for run in ids.chunk_by(|&a, &b| !is_special(a) && !is_special(b)) {
@@ -321,13 +321,13 @@ impl Language {
 /// A character that never comes whole, as where a limit cuts an answer, is left out.
 pub struct TextStream<'a> {
     pieces: &'a Pieces,
-    joiner: Joiner,
+    decode_stream: DecodeStream,
 }
 
 impl TextStream<'_> {
     /// The text that `id` completes; empty while a character is incomplete.
     pub fn push(&mut self, id: u32) -> String {
-        self.joiner.push(self.pieces.get(id))
+        self.decode_stream.push(self.pieces.get(id))
     }
 }
 
