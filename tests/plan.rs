@@ -2,6 +2,9 @@
 //! for everything that cannot be.
 
 use anyhow::{Context, Result};
+use avocet_config::{ModelConfig, family, family_names, preset};
+use avocet_model::ParameterCount;
+use avocet_plan::Count;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -221,4 +224,31 @@ fn what_cannot_be_gets_one_clear_line() -> Result<()> {
         fails(arguments.iter().copied(), words)?;
     }
     Ok(())
+}
+
+fn same(config: &ModelConfig) {
+    let exact = ParameterCount::of(config).unwrap();
+    let ours = Count::of(&config.into());
+    for (part, count) in ours.by_part() {
+        let theirs = exact.by_part.iter().find(|(known, _)| known.name() == part);
+        assert_eq!(
+            count,
+            theirs.map_or(0, |(_, n)| *n),
+            "{}, {part}",
+            config.name
+        );
+    }
+    assert_eq!(ours.total(), exact.total, "{}", config.name);
+    assert_eq!(ours.active, exact.active, "{}", config.name);
+    assert_eq!(ours.per_expert, exact.per_expert, "{}", config.name);
+}
+
+#[test]
+fn the_planner_counts_every_preset_and_family_as_the_network_does() {
+    for name in ["mini", "gpt4", "tiny"] {
+        same(&preset(name).unwrap());
+    }
+    for name in family_names() {
+        same(&family(name).unwrap());
+    }
 }

@@ -14,11 +14,12 @@ const EDGES: &[(&str, &[&str])] = &[
     ("avocet-media", &[]),
     ("avocet-worker", &["avocet-media"]),
     ("avocet-kernels", &[]),
-    ("avocet-plan", &[]),
-    ("avocet-model", &["avocet-kernels"]),
+    ("avocet-plan", &["avocet-config"]),
+    ("avocet-model", &["avocet-config", "avocet-kernels"]),
     (
         "avocet-checkpoint",
         &[
+            "avocet-config",
             "avocet-fetch",
             "avocet-kernels",
             "avocet-model",
@@ -30,6 +31,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "avocet-infer",
         &[
+            "avocet-config",
             "avocet-model",
             "avocet-checkpoint",
             "avocet-text",
@@ -39,6 +41,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "avocet-train",
         &[
+            "avocet-config",
             "avocet-data",
             "avocet-model",
             "avocet-kernels",
@@ -109,6 +112,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "avocet",
         &[
+            "avocet-config",
             "avocet-text",
             "avocet-fetch",
             "avocet-media",

@@ -1,5 +1,5 @@
 //! Arithmetic of size, time, memory, failures and money: what a model costs to train and to serve,
-//! before anything is spent. Knows no tensor and no other crate of this workspace.
+//! before anything is spent. Knows no tensor; of this workspace only the shapes of models.
 //!
 //! ```
 //! use avocet_plan::{Count, known_model};
@@ -9,6 +9,7 @@
 //! ```
 
 mod claim;
+mod configured;
 mod count;
 pub mod described;
 mod described_data;
