@@ -239,11 +239,6 @@ impl Batch {
         self.kinds.len()
     }
 
-    /// Pictures in the batch.
-    pub fn num_images(&self) -> usize {
-        self.grids.len()
-    }
-
     /// Patches of all pictures.
     pub fn num_patches(&self) -> usize {
         self.grids.iter().map(|(rows, cols)| rows * cols).sum()
@@ -422,7 +417,7 @@ mod tests {
         let batch = packed(&[document, asked]);
         let image = special(Special::Image);
         let places = batch.ids.iter().filter(|&&id| id == image).count();
-        assert_eq!((places, batch.num_images()), (2, 2));
+        assert_eq!((places, batch.grids.len()), (2, 2));
         assert_eq!(
             language().decode(&batch.ids),
             "an <image> tag<image>?<image>"

@@ -116,9 +116,6 @@ pub enum DataError {
     /// Datasets that cannot be mixed.
     #[error(transparent)]
     Mixture(#[from] crate::MixtureError),
-    /// The thread that makes batches is gone.
-    #[error("the thread that makes batches ended without a result")]
-    LoaderGone,
     /// An index past the end.
     #[error("{path:?} has {samples} samples; there is no sample {index}")]
     NoSuchSample {

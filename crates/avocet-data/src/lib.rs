@@ -8,7 +8,7 @@
 //! - [`Mixture`]: the seeded, resumable order over several datasets.
 //! - [`Batch`]: samples as the packed rows of a training step.
 //! - [`inspect`]: what is in a dataset, for people.
-//! - [`Loader`], [`Prefetch`]: all of these as a stream of batches.
+//! - [`Loader`]: all of these as a stream of batches.
 //!
 //! Never sees a model.
 
@@ -35,7 +35,7 @@ pub use batch::{Batch, BatchShape, Prepared};
 pub use content::Content;
 pub use dedup::{DedupOptions, Match, OptOut, dedup};
 pub use error::{DataError, SampleError};
-pub use loader::{BatchSize, Loader, LoaderSource, Prefetch};
+pub use loader::{BatchSize, Loader, LoaderSource};
 pub use merge::merge;
 pub use mix::{Draw, Mixture, MixtureError, MixtureSource, Position, Progress, SourceReport};
 pub use sample::{Piece, Sample, Truth};

@@ -1,8 +1,6 @@
-//! The stream of batches that a training run reads: datasets, mixed, packed, ahead of time.
+//! The stream of batches that a training run reads: datasets, mixed and packed.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread;
 
 use avocet_text::ChatTokenizer;
 
@@ -220,69 +218,6 @@ impl Loader {
             .count_tokens(draw, prepared.num_tokens() as u64);
         Ok(Some((prepared, before)))
     }
-
-    /// Makes batches on a thread of its own, at most `depth` ahead; the stream is the same.
-    pub fn prefetch(mut self, depth: usize) -> Prefetch {
-        let (sender, receiver) = sync_channel(depth.max(1));
-        let position = self.position();
-        let report = self.report();
-        thread::spawn(move || {
-            loop {
-                let next = self
-                    .next_batch()
-                    .map(|batch| batch.map(|batch| (batch, self.position(), self.report())));
-                let last = !matches!(next, Ok(Some(_)));
-                if sender.send(next).is_err() || last {
-                    return;
-                }
-            }
-        });
-        Prefetch {
-            receiver,
-            position,
-            report,
-            ended: false,
-        }
-    }
-}
-
-type Next = Result<Option<(Batch, Position, Vec<SourceReport>)>, DataError>;
-
-/// Batches made ahead of time on a background thread.
-#[derive(Debug)]
-pub struct Prefetch {
-    receiver: Receiver<Next>,
-    position: Position,
-    report: Vec<SourceReport>,
-    ended: bool,
-}
-
-impl Prefetch {
-    /// Takes the next batch, waiting for it if need be; none once every source is used up.
-    ///
-    /// Errors as [`Loader::next_batch`] does, once; after that there are no more batches.
-    pub fn next_batch(&mut self) -> Result<Option<Batch>, DataError> {
-        if self.ended {
-            return Ok(None);
-        }
-        let next = self.receiver.recv().unwrap_or(Err(DataError::LoaderGone));
-        self.ended = !matches!(next, Ok(Some(_)));
-        Ok(next?.map(|(batch, position, report)| {
-            self.position = position;
-            self.report = report;
-            batch
-        }))
-    }
-
-    /// Position after the last batch taken, whatever was made ahead.
-    pub fn position(&self) -> &Position {
-        &self.position
-    }
-
-    /// What had been seen of each source when the last batch taken was made.
-    pub fn report(&self) -> &[SourceReport] {
-        &self.report
-    }
 }
 
 #[cfg(test)]
@@ -347,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resumed_loader_and_a_background_loader_give_the_same_batches() {
+    fn a_resumed_loader_gives_the_same_batches() {
         let dir = tempfile::tempdir().unwrap();
         for size in [
             BatchSize::Samples(4),
@@ -355,15 +290,11 @@ mod tests {
             BatchSize::Rows(1),
         ] {
             let mut whole = loader(dir.path(), size);
-            let mut ahead = loader(dir.path(), size).prefetch(3);
             let (mut batches, mut positions) = (Vec::new(), vec![whole.position()]);
             while let Some(batch) = whole.next_batch().unwrap() {
-                assert_eq!(ahead.next_batch().unwrap().as_ref(), Some(&batch));
-                assert_eq!(*ahead.position(), whole.position());
                 batches.push(batch);
                 positions.push(whole.position());
             }
-            assert_eq!(ahead.next_batch().unwrap(), None);
             assert_eq!(batches.iter().map(Batch::num_texts).sum::<usize>(), 125);
             for start in [0, 1, batches.len() / 2, batches.len() - 1, batches.len()] {
                 let mut resumed = loader(dir.path(), size);
@@ -415,13 +346,5 @@ mod tests {
             fullest = fullest.max(rows);
         }
         assert!(fullest > 50, "{fullest}");
-    }
-
-    #[test]
-    fn dropping_a_background_loader_early_is_harmless() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut ahead = loader(dir.path(), BatchSize::Samples(2)).prefetch(1);
-        assert!(ahead.next_batch().unwrap().is_some());
-        drop(ahead);
     }
 }

@@ -160,11 +160,6 @@ impl Mixture {
         &self.position
     }
 
-    /// What is mixed.
-    pub fn sources(&self) -> &[MixtureSource] {
-        &self.sources
-    }
-
     /// Draws the next sample; none once every source is used up.
     pub fn draw(&mut self) -> Option<Draw> {
         let active: Vec<usize> = (0..self.sources.len())

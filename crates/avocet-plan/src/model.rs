@@ -263,14 +263,6 @@ impl FeedForward {
     }
 }
 
-impl Vision {
-    /// Rows of an image that the decoder attends to.
-    pub fn rows(&self) -> u64 {
-        self.resampler
-            .map_or(self.max_patches, |resampler| resampler.num_latents)
-    }
-}
-
 impl ModelShape {
     /// Layers that have a mixture.
     pub(crate) fn num_mixture_layers(&self) -> u64 {

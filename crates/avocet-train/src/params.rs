@@ -78,7 +78,6 @@ struct Inner {
     still: BTreeMap<String, Weight>,
     /// Whether some matrix is the sum of a still one and a product of factors.
     has_sums: bool,
-    fresh: Vec<String>,
     loaded: HashMap<String, Tensor>,
 }
 
@@ -158,11 +157,6 @@ impl Params {
             .collect()
     }
 
-    /// Names that were not loaded and therefore started by the model's rule.
-    pub fn fresh(&self) -> Vec<String> {
-        self.lock().fresh.clone()
-    }
-
     /// Values by name, as they are now, of the names that `wanted` selects.
     pub fn tensors(&self, wanted: impl Fn(&str) -> bool) -> BTreeMap<String, Tensor> {
         let inner = self.lock();
@@ -230,10 +224,7 @@ impl Params {
                 tensor.to_dtype(DType::F32)?.contiguous()?.copy()?
             }
             (None, Some(base)) if !is_own(name) => base.tensor(shape, name, init)?,
-            (None, _) => {
-                inner.fresh.push(name.to_string());
-                seeded(&shape, init, self.seed, name)?
-            }
+            (None, _) => seeded(&shape, init, self.seed, name)?,
         };
         let param = Param {
             name: name.to_string(),

@@ -68,13 +68,6 @@ impl Sources {
         Self::from_text(BUNDLED, Path::new(BUNDLED_NAME), Ok(cache.to_path_buf()))
     }
 
-    /// Reads a manifest, with the cache in a folder of one's own.
-    ///
-    /// Errors as [`Sources::open`] does.
-    pub fn with_cache(manifest: &Path, cache: &Path) -> Result<Self, SourceError> {
-        Self::read(manifest, Ok(cache.to_path_buf()))
-    }
-
     fn read(manifest: &Path, cache: Result<PathBuf, CacheError>) -> Result<Self, SourceError> {
         let text = fs::read_to_string(manifest).map_err(SourceError::io(manifest))?;
         Self::from_text(&text, manifest, cache)
@@ -111,11 +104,6 @@ impl Sources {
             sources: parsed.source,
             stand_ins: Arc::default(),
         })
-    }
-
-    /// Everything that can be fetched.
-    pub fn list(&self) -> &[Source] {
-        &self.sources
     }
 
     /// The source of that name.

@@ -15,11 +15,16 @@ fn manifest(folder: &Path, package: &str, sha256: &str) -> PathBuf {
     path
 }
 
+/// Reads a manifest, with the cache in a folder of the test's own.
+fn with_cache(manifest: &Path, cache: &Path) -> Result<Sources, SourceError> {
+    Sources::read(manifest, Ok(cache.to_path_buf()))
+}
+
 #[test]
 fn what_is_cached_needs_no_network() {
     let dir = tempfile::tempdir().unwrap();
     let cache = dir.path().join("cache");
-    let sources = Sources::with_cache(&manifest(dir.path(), "easy", SHA), &cache).unwrap();
+    let sources = with_cache(&manifest(dir.path(), "easy", SHA), &cache).unwrap();
     assert!(!sources.is_cached("easy"));
     let place = cache.join("easy-fcb51b309b78c7b0");
     fs::create_dir_all(&place).unwrap();
@@ -47,15 +52,13 @@ fn fields_that_a_client_could_misread_are_refused() {
         "a@b",
     ] {
         let path = manifest(dir.path(), package, SHA);
-        let error = Sources::with_cache(&path, dir.path())
-            .unwrap_err()
-            .to_string();
+        let error = with_cache(&path, dir.path()).unwrap_err().to_string();
         assert!(
             error.contains("package") && error.contains("easy"),
             "{error}"
         );
     }
-    let error = Sources::with_cache(&manifest(dir.path(), "easy", "abc"), dir.path()).unwrap_err();
+    let error = with_cache(&manifest(dir.path(), "easy", "abc"), dir.path()).unwrap_err();
     assert!(
         error.to_string().contains("64") && error.to_string().contains('3'),
         "{error}"
@@ -72,7 +75,7 @@ fn a_revision_that_stands_in_is_checked_as_the_source_is() {
             "{own}[[source.instead]]\nversion = \"{version}\"\nfile = \"easy-2.whl\"\nsha256 = \"{sha}\"\n"
         );
         fs::write(&path, text).unwrap();
-        Sources::with_cache(&path, dir.path())
+        with_cache(&path, dir.path())
     };
     assert!(instead("2", SHA).is_ok());
     for (version, sha, word) in [("--x", SHA, "version"), ("2", "abc", "sha256")] {
@@ -89,22 +92,20 @@ fn a_misspelled_field_is_named() {
         .unwrap()
         .replace("licence", "license");
     fs::write(&path, text).unwrap();
-    let error = Sources::with_cache(&path, dir.path())
-        .unwrap_err()
-        .to_string();
+    let error = with_cache(&path, dir.path()).unwrap_err().to_string();
     assert!(error.contains("license"), "{error}");
 }
 
 #[test]
 fn the_bundled_manifest_is_sound() {
     let sources = Sources::bundled(Path::new("unused")).unwrap();
-    assert!(!sources.list().is_empty());
+    assert!(!sources.sources.is_empty());
 }
 
 #[test]
 fn an_archive_of_another_hash_is_refused_with_both_and_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let sources = Sources::with_cache(&manifest(dir.path(), "easy", SHA), dir.path()).unwrap();
+    let sources = with_cache(&manifest(dir.path(), "easy", SHA), dir.path()).unwrap();
     let (partial, place) = (dir.path().join("partial"), dir.path().join("place"));
     fs::create_dir(&partial).unwrap();
     let archive = partial.join("easy-1.0-py3-none-any.whl");
@@ -126,7 +127,7 @@ fn an_archive_that_does_not_unpack_leaves_no_folder_to_be_taken_for_it() {
     let archive = partial.join("easy-1.0-py3-none-any.whl");
     fs::write(&archive, b"PK\x03\x04 cut short").unwrap();
     let path = manifest(dir.path(), "easy", &hash(&archive).unwrap());
-    let sources = Sources::with_cache(&path, dir.path()).unwrap();
+    let sources = with_cache(&path, dir.path()).unwrap();
     let source = sources.get("easy").unwrap();
     let error = admit(source, &archive, &partial, &place)
         .unwrap_err()

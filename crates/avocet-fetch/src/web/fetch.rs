@@ -135,11 +135,6 @@ impl Fetcher {
         Self { agent, limits }
     }
 
-    /// What a fetch may take.
-    pub fn limits(&self) -> &WebLimits {
-        &self.limits
-    }
-
     /// Fetches `url` and follows redirects; the answer is the last one.
     ///
     /// Errors if any hop is refused, or if the last is no success.

@@ -94,13 +94,14 @@ fn admits(address: IpAddr) -> bool {
     address == ALLOWED || is_public(address)
 }
 
+const LIMITS: WebLimits = WebLimits {
+    max_bytes: 1000,
+    max_redirects: 3,
+    timeout: Duration::from_secs(2),
+};
+
 fn fetcher() -> Fetcher {
-    let limits = WebLimits {
-        max_bytes: 1000,
-        max_redirects: 3,
-        timeout: Duration::from_secs(2),
-    };
-    Fetcher::with_resolver(limits, Arc::new(Names::default()), admits)
+    Fetcher::with_resolver(LIMITS, Arc::new(Names::default()), admits)
 }
 
 #[test]
@@ -165,7 +166,7 @@ fn every_spelling_of_an_inner_address_is_refused_before_a_connection() {
     ];
     for host in hosts {
         let url = format!("http://{host}:{port}/");
-        let strict = Fetcher::new(fetcher().limits().clone());
+        let strict = Fetcher::new(LIMITS);
         let error = strict.get(&url).unwrap_err();
         assert!(
             matches!(error, WebError::Address { .. } | WebError::NotAUrl { .. }),

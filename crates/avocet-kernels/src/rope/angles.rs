@@ -75,16 +75,6 @@ impl RopeAngles {
         }
     }
 
-    /// Number of rows the angles are for.
-    pub fn len(&self) -> usize {
-        self.rows
-    }
-
-    /// Whether there are no rows.
-    pub fn is_empty(&self) -> bool {
-        self.rows == 0
-    }
-
     /// Components of a head that turn: the whole width K, or less where the embedding is partial.
     pub fn head_dim(&self) -> usize {
         self.pairs * 2
