@@ -7,10 +7,10 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use avocet_media::Picture;
 use avocet_media::video::probe;
+use avocet_video::caption::{Film, Progress, caption};
+use avocet_video::frames::{Budget, Choice};
 use serde_json::Value;
 use tempfile::TempDir;
-use video::caption::{Film, Progress, caption};
-use video::frames::{Budget, Choice};
 
 use crate::command::{avocet, fails, path, picture, stderr, stdout, succeeds};
 

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use avocet_video::speech::{TranscribeOptions, transcribe};
+use avocet_video::whisper_model::WhisperModel;
 use tempfile::tempdir;
-use video::speech::{TranscribeOptions, transcribe};
-use video::whisper_model::WhisperModel;
 
 use crate::clips::ffmpeg;
 use crate::command::{fails, offline, stderr};

@@ -9,10 +9,10 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use avocet_data::shard::Reader;
 use avocet_media::video::probe;
+use avocet_video::frames::{Budget, Choice, choose};
+use avocet_video::watch::{duration_s, look_through};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use video::frames::{Budget, Choice, choose};
-use video::watch::{duration_s, look_through};
 
 use crate::clips::ffmpeg;
 use crate::command::succeeds;

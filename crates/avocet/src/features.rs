@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use video::speech::Segment;
+use avocet_video::speech::Segment;
 use video::{Hearing, VideoError};
 
 /// A cargo feature of this package.

@@ -3,9 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use avocet_browser::Viewport;
 use pipeline::{RunArgs, Split};
-
-use crate::view::Viewport;
 
 /// `avocet data pages`.
 #[derive(Debug, Clone, clap::Args)]

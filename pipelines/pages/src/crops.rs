@@ -5,14 +5,14 @@
 //! sees a page once as a whole and several times in part, each time elsewhere and in another size,
 //! learns it by heart more slowly.
 
+use avocet_browser::Rendered;
+use avocet_browser::snapshot::{Fact, PageSnapshot};
 use avocet_media::Picture;
 use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
 use crate::questions::{self, Asked};
-use crate::render::Rendered;
-use crate::snapshot::{Fact, PageSnapshot};
 use crate::synthetic::{Ask, Made};
 
 /// Parts of each page.
@@ -92,8 +92,8 @@ fn answered(ask: &Ask, page: &PageSnapshot, part: &PageSnapshot) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::Line;
-    use crate::view::{Extent, View};
+    use avocet_browser::snapshot::Line;
+    use avocet_browser::{Extent, View};
     use rand::SeedableRng;
 
     fn fact(name: &str, text: &str, place: [f64; 4]) -> Fact {

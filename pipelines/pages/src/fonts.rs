@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use avocet_browser::{Family, Fonts};
 use avocet_fetch::{SourceError, Sources};
 use drawing::{FAMILIES, UNSEEN_FAMILIES};
 use pipeline::Split;
@@ -11,45 +12,23 @@ use pipeline::Split;
 /// Most families of one package.
 const OF_A_PACKAGE: usize = 3;
 
-/// Families with the files of their regular and bold faces.
-#[derive(Debug, Default)]
-pub struct Fonts(Vec<(String, Vec<u8>, Vec<u8>)>);
-
-impl Fonts {
-    /// Fetches and reads the families of a split.
-    ///
-    /// Errors if a package cannot be had.
-    pub fn load(sources: &Sources, split: Split) -> Result<Self, SourceError> {
-        let packages = match split {
-            Split::Train => &FAMILIES[..],
-            Split::Test => &UNSEEN_FAMILIES,
-        };
-        let mut all = Vec::new();
-        for package in packages {
-            all.extend(families(&sources.folder(package)?));
-        }
-        Ok(Self(all))
+/// Fetches and reads the families of a split.
+///
+/// Errors if a package cannot be had.
+pub fn load(sources: &Sources, split: Split) -> Result<Fonts, SourceError> {
+    let packages = match split {
+        Split::Train => &FAMILIES[..],
+        Split::Test => &UNSEEN_FAMILIES,
+    };
+    let mut all = Vec::new();
+    for package in packages {
+        all.extend(families(&sources.folder(package)?));
     }
-
-    /// The families' names.
-    pub fn names(&self) -> Vec<String> {
-        self.0.iter().map(|(name, ..)| name.clone()).collect()
-    }
-
-    /// The face under a path such as `/fonts/3-700`: index of the family and weight.
-    pub fn at(&self, path: &str) -> Option<&[u8]> {
-        let (index, weight) = path.strip_prefix("/fonts/")?.split_once('-')?;
-        let (_, regular, bold) = self.0.get(index.parse::<usize>().ok()?)?;
-        match weight {
-            "400" => Some(regular),
-            "700" => Some(bold),
-            _ => None,
-        }
-    }
+    Ok(Fonts(all))
 }
 
 /// The families in a folder that have a regular face; without a bold one that stands in for it.
-fn families(folder: &Path) -> Vec<(String, Vec<u8>, Vec<u8>)> {
+fn families(folder: &Path) -> Vec<Family> {
     let mut files = Vec::new();
     collect(folder, &mut files);
     let mut faces: BTreeMap<String, BTreeMap<String, PathBuf>> = BTreeMap::new();
@@ -77,7 +56,11 @@ fn families(folder: &Path) -> Vec<(String, Vec<u8>, Vec<u8>)> {
                 .or(styles.get("roman")),
         )?;
         let bold = read(styles.get("bold")).unwrap_or_else(|| regular.clone());
-        Some((name, regular, bold))
+        Some(Family {
+            name,
+            regular,
+            bold,
+        })
     };
     faces
         .into_iter()

@@ -4,13 +4,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use avocet_browser::Viewport;
+use avocet_browser::request_policy::is_page;
 use avocet_fetch::web::web_url;
 use avocet_media::named::find;
 
 use crate::args::Args;
 use crate::error::PagesError;
-use crate::request_policy::is_page;
-use crate::view::Viewport;
 
 /// One input: a line of the ledger.
 #[derive(Debug, Clone)]

@@ -5,6 +5,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use avocet_browser::request_policy::{self, RequestPolicy};
+use avocet_browser::snapshot::PageSnapshot;
+use avocet_browser::{
+    BrowserError, Extent, Fonts, RenderError, RenderLimits, Rendered, Renderer, View, web_gate,
+};
 use avocet_data::shard::{Manifest, Writer};
 use avocet_fetch::Sources;
 use avocet_fetch::web::{Fetcher, WebLimits};
@@ -17,19 +22,12 @@ use sha2::{Digest, Sha256};
 
 use crate::args::Args;
 use crate::crops;
-use crate::error::{PagesError, RenderError};
-use crate::fonts::Fonts;
+use crate::error::PagesError;
+use crate::fonts;
 use crate::inputs::{self, Input, Place, What};
-use crate::limits::RenderLimits;
-use crate::one;
 use crate::questions::{self, Asked};
-use crate::render::Rendered;
-use crate::renderer::Renderer;
-use crate::request_policy::{self, RequestPolicy};
-use crate::snapshot::PageSnapshot;
 use crate::split::split_of;
 use crate::synthetic;
-use crate::view::{Extent, View};
 
 /// Pages that may be in work or wait for an earlier one, for each job.
 const AHEAD: usize = 8;
@@ -49,10 +47,10 @@ pub fn make(args: &Args) -> Result<Manifest, PagesError> {
     if inputs.is_empty() {
         return Err(PagesError::NoInput);
     }
-    let (mut fonts, mut sources) = (Fonts::default(), None);
+    let (mut typefaces, mut sources) = (Fonts::default(), None);
     if args.synthetic > 0 && !args.system_fonts {
         let opened = sources.insert(Sources::open(args.manifest.as_deref())?);
-        fonts = Fonts::load(opened, args.split.unwrap_or(Split::Train))?;
+        typefaces = fonts::load(opened, args.split.unwrap_or(Split::Train))?;
     }
     let sizes: Vec<&str> = args
         .viewports
@@ -67,7 +65,7 @@ pub fn make(args: &Args) -> Result<Manifest, PagesError> {
     let mut settings = json!({
         "inputs": names, "synthetic": args.synthetic, "viewports": sizes, "scale": args.scale,
         "extent": extent_name(args), "licence": args.licence, "split": args.split.map(Split::name),
-        "fonts": fonts.names(),
+        "fonts": typefaces.names(),
     });
     if let Some(sources) = &sources {
         sources.record(&mut settings);
@@ -75,8 +73,8 @@ pub fn make(args: &Args) -> Result<Manifest, PagesError> {
     let split = args.split.unwrap_or(Split::Train);
     let writer = args.run.open("pages", split, settings)?;
     let job = Job {
-        names: fonts.names(),
-        fonts: Arc::new(fonts),
+        names: typefaces.names(),
+        fonts: Arc::new(typefaces),
         fetcher: Arc::new(Fetcher::new(WebLimits::default())),
         args: args.clone(),
     };
@@ -158,7 +156,7 @@ fn write(mut writer: Writer, inputs: &[Input], job: &Job) -> Result<Manifest, Pa
 
 fn lost() -> PagesError {
     let said = ": every job ended early".to_owned();
-    crate::chromium::BrowserError::Died { said }.into()
+    BrowserError::Died { said }.into()
 }
 
 /// One job: a browser of its own, and pages as they come.
@@ -291,7 +289,7 @@ impl Job {
         match place {
             Place::Url(url) => {
                 let answer = self.fetcher.get(url)?;
-                one::web_gate(Arc::clone(&self.fetcher), url, answer)
+                web_gate(Arc::clone(&self.fetcher), url, answer)
             }
             Place::File(path) => {
                 RequestPolicy::file(path).map_err(file_error(path.display().to_string()))

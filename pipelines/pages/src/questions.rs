@@ -1,12 +1,12 @@
 //! What is asked about a page, and the right answers: all of them can be read off the picture.
 
+use avocet_browser::snapshot::{Element, ElementKind, Line, PageSnapshot};
 use avocet_data::{Content, Sample, SampleError};
 use avocet_text::Turn;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::snapshot::{Element, ElementKind, Line, PageSnapshot};
 use crate::synthetic::Ask;
 use crate::wording;
 
@@ -351,7 +351,7 @@ pub(crate) fn is_empty(seen: &PageSnapshot) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::Fact;
+    use avocet_browser::snapshot::Fact;
     use rand::SeedableRng;
 
     fn element(kind: ElementKind, text: &str, href: &str, place: [f64; 4]) -> Element {

@@ -2,8 +2,7 @@
 
 use avocet_data::{Content, Sample, SampleError};
 use avocet_text::Part;
-
-use crate::timeline::{Segment, Word};
+use avocet_video::speech::{Segment, Word};
 
 /// The task that aligned samples belong to.
 pub const KIND: &str = "video";
@@ -157,13 +156,28 @@ fn milliseconds(time_s: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timeline::tests::segment;
 
     const FROM: (&str, &str) = ("talk.mp4", "CC-BY-4.0");
     const BOUNDS: Bounds = Bounds {
         max_frames: 8,
         max_ms: 60_000,
     };
+
+    fn segment(start_s: f64, end_s: f64, text: &str) -> Segment {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let step = (end_s - start_s) / words.len().max(1) as f64;
+        let word = |(index, word): (usize, &&str)| Word {
+            start_s: start_s + step * index as f64,
+            end_s: start_s + step * (index + 1) as f64,
+            word: (*word).to_owned(),
+        };
+        Segment {
+            start_s,
+            end_s,
+            text: text.to_owned(),
+            words: words.iter().enumerate().map(word).collect(),
+        }
+    }
 
     fn shots(times_s: &[f64]) -> Vec<Shot> {
         (times_s.iter().enumerate())

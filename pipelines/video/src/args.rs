@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use avocet_video::frames::Choice;
 use pipeline::{RunArgs, Split};
 
 /// A frame this often while a scene lasts, unless asked otherwise.
@@ -88,8 +89,7 @@ pub fn at_least_one(text: &str) -> Result<usize, String> {
 
 impl ChoiceArgs {
     /// The choice asked for, or scenes with a frame every few seconds while one lasts.
-    pub fn choice(&self) -> crate::frames::Choice {
-        use crate::frames::Choice;
+    pub fn choice(&self) -> Choice {
         match (self.every, self.scenes, self.speech) {
             (Some(step_s), ..) => Choice::Every(step_s),
             (None, true, _) => Choice::Scenes,

@@ -1,27 +1,17 @@
-//! What can go wrong while a video is watched, or samples are made of many.
+//! What can go wrong while samples are made of videos.
 
 use std::path::PathBuf;
 
-use avocet_media::child::ChildError;
+use avocet_video::WatchError;
+use avocet_video::speech::TranscribeError;
+use avocet_video::whisper_model::WhisperModelError;
 
-use crate::speech::TranscribeError;
-use crate::whisper_model::WhisperModelError;
-
-/// Why a video gave nothing, or a run of the pipeline stopped.
+/// Why a video gave no samples, or a run of the pipeline stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum VideoError {
-    /// The decoder could not be asked, or refused the file.
+    /// A video could not be watched.
     #[error(transparent)]
-    Media(Box<ChildError>),
-    /// A file of sound alone.
-    #[error("{}: has no picture, only sound", .path.display())]
-    NoPicture {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A picture could not be written as JPEG.
-    #[error("cannot write a picture as JPEG: {0}")]
-    Jpeg(#[from] image::ImageError),
+    Watch(#[from] WatchError),
     /// An input that is not there, or a transcript that does not read.
     #[error("{}: {reason}", .path.display())]
     Input {

@@ -3,10 +3,12 @@
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use avocet_video::WatchError;
+use avocet_video::speech::{Segment, TranscribeError, TranscribeOptions, transcribe};
+use avocet_video::whisper_model::{WhisperModel, WhisperModels};
+
 use crate::args::Args;
 use crate::error::VideoError;
-use crate::speech::{Segment, TranscribeError, TranscribeOptions, transcribe};
-use crate::whisper_model::{WhisperModel, WhisperModels};
 
 /// Hypotheses kept while decoding.
 const BEAM_SIZE: u32 = 5;
@@ -63,7 +65,7 @@ impl Hearing for Whisper {
         };
         match transcribe(path, &options, &mut |_| {}) {
             Ok(transcript) => Ok(transcript.segments),
-            Err(TranscribeError::Child(error)) => Err(error.into()),
+            Err(TranscribeError::Child(error)) => Err(WatchError::from(error).into()),
             Err(error) => Err(VideoError::Hearing(Box::new(error))),
         }
     }

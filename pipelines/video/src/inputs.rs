@@ -3,13 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use avocet_video::watch::has_video_ending;
+
 use crate::error::VideoError;
 
-/// Endings of files that hold video.
-const ENDINGS: [&str; 20] = [
-    "3gp", "asf", "avi", "f4v", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts",
-    "mxf", "nut", "ogv", "ts", "vob", "webm", "wmv",
-];
 /// Folders within folders are followed this deep.
 const DEEPEST: usize = 32;
 
@@ -84,14 +81,6 @@ fn walk(
         }
     }
     Ok(())
-}
-
-/// Whether a file is named as a video is.
-pub fn has_video_ending(path: &Path) -> bool {
-    let ending = path
-        .extension()
-        .map(|ending| ending.to_string_lossy().to_lowercase());
-    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
 }
 
 fn name_of(path: &Path) -> String {

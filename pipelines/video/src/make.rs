@@ -7,19 +7,19 @@ use avocet_data::Sample;
 use avocet_data::shard::Manifest;
 use avocet_media::child::ChildError;
 use avocet_media::video::{MediaInfo, probe};
+use avocet_video::WatchError;
+use avocet_video::frames::{Budget, Choice, choose};
+use avocet_video::speech::{Segment, TranscribeError};
+use avocet_video::watch::{Still, duration_s, jpeg, look_through, stills};
 use pipeline::{Outcome, in_order, rest};
 use serde_json::json;
 
 use crate::aligned::{Bounds, Shot, samples};
 use crate::args::Args;
 use crate::error::VideoError;
-use crate::frames::{Budget, Choice, choose};
 use crate::hearing::{Hearing, Whisper};
 use crate::inputs::{Input, inputs};
 use crate::remembered::Remembered;
-use crate::speech::TranscribeError;
-use crate::timeline::Segment;
-use crate::watch::{Still, duration_s, jpeg, look_through, stills};
 
 /// The longest transcript that is read.
 const MAX_TRANSCRIPT_BYTES: u64 = 64 << 20;
@@ -120,7 +120,7 @@ fn one_video(input: &Input, args: &Args, hearing: &impl Hearing) -> Result<Outco
     }
     let info = match probe(&input.path) {
         Ok(info) => info,
-        Err(error) => return refused(error.into()),
+        Err(error) => return refused(WatchError::from(error).into()),
     };
     if info.video.is_none() {
         return Ok(Outcome::Rejected("no picture"));
@@ -159,9 +159,9 @@ fn watched(
     let spoken: Vec<(f64, f64)> = segments.iter().map(|s| (s.start_s, s.end_s)).collect();
     let length_s = duration_s(info, &looks);
     let chosen = choose(&looks, length_s, &spoken, args.choice.choice(), &budget);
-    let shot = |still: Result<Still, VideoError>| {
+    let shot = |still: Result<Still, WatchError>| {
         let still = still?;
-        Ok::<_, VideoError>(Shot {
+        Ok::<_, WatchError>(Shot {
             time_ms: (still.time_s * 1000.0).round() as u64,
             image: jpeg(&still.picture)?,
         })
@@ -175,7 +175,7 @@ fn watched(
 /// A reason for the ledger, where the file is to blame; otherwise the error stays one.
 fn refused(error: VideoError) -> Result<Outcome, VideoError> {
     let reason = match &error {
-        VideoError::Media(child) => match **child {
+        VideoError::Watch(WatchError::Media(child)) => match **child {
             ChildError::Missing { .. } | ChildError::Start { .. } | ChildError::Limited(_) => {
                 return Err(error);
             }
@@ -183,7 +183,7 @@ fn refused(error: VideoError) -> Result<Outcome, VideoError> {
             ChildError::Memory { .. } => "needs too much memory to decode",
             _ => "the decoder gave up",
         },
-        VideoError::NoPicture { .. } => "no picture",
+        VideoError::Watch(WatchError::NoPicture { .. }) => "no picture",
         VideoError::Hearing(error) if matches!(**error, TranscribeError::OtherLanguage { .. }) => {
             "in a language that the speech model does not know"
         }

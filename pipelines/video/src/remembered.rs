@@ -5,12 +5,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use avocet_video::speech::Segment;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::VideoError;
 use crate::hearing::Hearing;
-use crate::speech::Segment;
 
 /// Hears a file once, and again only if it has changed since.
 #[derive(Debug)]
@@ -85,8 +85,9 @@ fn state(path: &Path) -> Option<State> {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use avocet_video::speech::Word;
+
     use super::*;
-    use crate::speech::Word;
 
     /// Says how often it was asked.
     struct Counts(AtomicUsize);

@@ -7,9 +7,9 @@ use anyhow::{Context, Result, anyhow, bail};
 use avocet_infer::{Engine, SamplingOptions};
 use avocet_media::Picture;
 use avocet_media::video::{MediaInfo, VideoInfo, probe};
-use video::caption::{Captioned, Film, Progress, caption};
-use video::frames::Budget;
-use video::timeline::Segment;
+use avocet_video::caption::{Captioned, Film, Progress, caption};
+use avocet_video::frames::Budget;
+use avocet_video::speech::Segment;
 
 pub use args::CaptionArgs;
 
@@ -174,7 +174,7 @@ fn hear_it(args: &CaptionArgs, info: &MediaInfo) -> Result<HeardWords> {
     )
     .map_err(|error| anyhow!("{error:#} (--no-speech captions only what is seen)"))?;
     Ok(HeardWords {
-        segments: video::sentences(&transcript.segments),
+        segments: avocet_video::sentences(&transcript.segments),
         language: transcript.language,
         model: Some(transcript.model),
     })

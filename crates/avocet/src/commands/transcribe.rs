@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use indicatif::ProgressBar;
-use video::speech::{
-    Tracks, TranscribeOptions, TranscribeProgress, Transcript, TranscriptFormat, language_code,
-    transcribe,
+use avocet_video::speech::{
+    Tracks, TranscribeOptions, TranscribeProgress, Transcript, captions, language_code, srt,
+    transcribe, vtt,
 };
+use indicatif::ProgressBar;
 
 use crate::args::input;
 use crate::features::Feature;
@@ -56,6 +56,43 @@ pub struct TranscribeArgs {
     /// Threads that compute; as many as the machine has, up to 8, when absent.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub threads: Option<u8>,
+}
+
+/// How a transcript is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
+pub enum TranscriptFormat {
+    /// SubRip subtitles.
+    Srt,
+    /// WebVTT subtitles.
+    Vtt,
+    /// Segments and words with their times.
+    Json,
+    /// Plain text, a segment a line.
+    Txt,
+}
+
+impl TranscriptFormat {
+    /// The ending of such a file.
+    pub fn ending(self) -> &'static str {
+        match self {
+            Self::Srt => "srt",
+            Self::Vtt => "vtt",
+            Self::Json => "json",
+            Self::Txt => "txt",
+        }
+    }
+
+    /// The whole file.
+    ///
+    /// Errors if a time is no number.
+    pub fn write(self, transcript: &Transcript) -> Result<String, serde_json::Error> {
+        Ok(match self {
+            Self::Srt => srt(&captions(transcript)),
+            Self::Vtt => vtt(&captions(transcript)),
+            Self::Json => serde_json::to_string(transcript)? + "\n",
+            Self::Txt => transcript.text(),
+        })
+    }
 }
 
 /// Transcribes a file, and prints or writes the transcript.

@@ -7,9 +7,9 @@ use anyhow::{Context, Result, bail};
 use avocet_infer::Engine;
 use avocet_media::named::find;
 use avocet_media::video::probe;
-use video::frames::Budget;
-use video::watch::{Still, spread};
-use video::{VideoError, has_video_ending};
+use avocet_video::WatchError;
+use avocet_video::frames::Budget;
+use avocet_video::watch::{Still, has_video_ending, spread};
 
 use super::media::{self, Source};
 use crate::features::Feature;
@@ -44,7 +44,7 @@ fn frames(engine: &Engine, path: &Path) -> Result<Vec<Source>> {
         max_tokens: usize::MAX,
         tokens_per_frame: 0,
     };
-    let source = |still: Result<Still, VideoError>| {
+    let source = |still: Result<Still, WatchError>| {
         let still = still?;
         let image = engine
             .preprocess(&still.picture)

@@ -6,10 +6,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use avocet_browser::Shown;
 use avocet_infer::{Engine, Image};
 use avocet_media::named::{brief, data_uri, find, is_data_uri};
 use avocet_media::{check_kind, needs_worker};
-use pages::Shown;
 
 use super::page;
 use crate::features::Feature;

@@ -4,9 +4,9 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
+use avocet_browser::{RenderError, Shown, View};
 use avocet_infer::Engine;
 use avocet_media::named::{find, is_data_uri};
-use pages::Shown;
 
 /// The first screen of a page, or the picture a URL leads to; nothing for other arguments.
 pub fn shown(engine: &Engine, name: &OsStr) -> Option<Result<Shown>> {
@@ -23,15 +23,15 @@ pub fn shown(engine: &Engine, name: &OsStr) -> Option<Result<Shown>> {
         None => return Some(Err(anyhow!("{} sees no pictures", engine.config().name))),
     };
     let shown = if is_url {
-        pages::address(name, view)
+        avocet_browser::address(name, view)
     } else {
-        pages::file(&path, view).map(Shown::Page)
+        avocet_browser::file(&path, view).map(Shown::Page)
     };
     Some(shown.map_err(|error| said(error, name)))
 }
 
 /// An error of a page, which names it if the error does not.
-fn said(error: pages::RenderError, name: &str) -> anyhow::Error {
+fn said(error: RenderError, name: &str) -> anyhow::Error {
     if error.to_string().contains(name) {
         error.into()
     } else {
@@ -41,12 +41,12 @@ fn said(error: pages::RenderError, name: &str) -> anyhow::Error {
 
 /// The window that pages are shown in: a square like the largest picture that the model sees
 /// whole, but wide enough for pages to be themselves.
-fn window(engine: &Engine) -> Option<pages::View> {
+fn window(engine: &Engine) -> Option<View> {
     const SIDES: (f64, f64) = (448.0, 1024.0);
     let vision = engine.config().vision.as_ref()?;
     let side = (vision.max_patches as f64).sqrt() * vision.patch_size as f64;
     let side = side.clamp(SIDES.0, SIDES.1) as u32;
-    Some(pages::View {
+    Some(View {
         width: side,
         height: side,
         scale: 1.0,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use video::speech::{Tracks, TranscribeOptions, Transcript, transcribe};
+use avocet_video::speech::{Tracks, TranscribeOptions, Transcript, transcribe};
 
 use super::whisper;
 use crate::features::Feature;

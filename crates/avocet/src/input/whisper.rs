@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use avocet_fetch::HubId;
-use video::whisper_model::{WhisperModel, WhisperModelError, WhisperModels, on_hub};
+use avocet_video::whisper_model::{WhisperModel, WhisperModelError, WhisperModels, on_hub};
 
 use super::hub;
 use crate::ui::output;

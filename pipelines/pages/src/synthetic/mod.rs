@@ -14,13 +14,13 @@ mod shop;
 mod sketch;
 pub mod words;
 
+use avocet_browser::{Extent, View};
 use pipeline::Split;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
-use crate::view::{Extent, View};
 use look::Look;
 pub use sketch::Ask;
 use sketch::Sketch;

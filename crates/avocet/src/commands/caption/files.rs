@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use video::caption::Captioned;
-use video::captions;
-use video::page::{About, address, data_uri, to_html};
-use video::timeline::{Timeline, to_text};
+use avocet_video::caption::Captioned;
+use avocet_video::captions;
+use avocet_video::page::{About, address, data_uri, to_html};
+use avocet_video::timeline::{Timeline, to_text};
 
 use super::args::{CaptionArgs, CaptionFormat};
 use crate::ui::output;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::speech::{Segment, Word};
+use crate::speech::Segment;
 
 /// A captioned video; its JSON is the command's contract.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -106,6 +106,7 @@ pub fn to_text(timeline: &Timeline) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::speech::Word;
 
     pub(crate) fn segment(start_s: f64, end_s: f64, text: &str) -> Segment {
         let words: Vec<&str> = text.split_whitespace().collect();

@@ -6,9 +6,10 @@ use std::path::Path;
 use avocet_media::Picture;
 use avocet_media::video::MediaInfo;
 
-use crate::error::VideoError;
+use crate::error::WatchError;
 use crate::frames::{Budget, Choice, Chosen, choose};
-use crate::timeline::{Frame, Segment, Timeline};
+use crate::speech::Segment;
+use crate::timeline::{Frame, Timeline};
 use crate::watch::{Still, duration_s, jpeg, look_through, stills};
 
 /// The longest caption, in characters.
@@ -59,11 +60,11 @@ pub enum Progress {
 ///
 /// ```no_run
 /// use avocet_media::video::probe;
-/// use video::caption::{Film, caption};
-/// use video::frames::{Budget, Choice};
-/// use video::{VideoError, timeline};
+/// use avocet_video::caption::{Film, caption};
+/// use avocet_video::frames::{Budget, Choice};
+/// use avocet_video::{WatchError, timeline};
 ///
-/// # fn main() -> Result<(), VideoError> {
+/// # fn main() -> Result<(), WatchError> {
 /// let path = "talk.mp4".as_ref();
 /// let info = probe(path)?;
 /// let film = Film { path, info: &info, segments: &[] };
@@ -75,14 +76,14 @@ pub enum Progress {
 /// };
 /// // A model would be asked here.
 /// let size = |picture: &avocet_media::Picture| {
-///     Ok::<_, VideoError>(format!("{} x {}", picture.width, picture.height))
+///     Ok::<_, WatchError>(format!("{} x {}", picture.width, picture.height))
 /// };
 /// let captioned = caption(&film, Choice::Scenes, &budget, size, |_| {})?;
 /// println!("{}", timeline::to_text(&captioned.timeline));
 /// # Ok(())
 /// # }
 /// ```
-pub fn caption<E: From<VideoError>>(
+pub fn caption<E: From<WatchError>>(
     film: &Film<'_>,
     choice: Choice,
     budget: &Budget,

@@ -17,7 +17,7 @@ mod windows;
 
 pub use captions::{Caption, captions};
 pub use error::TranscribeError;
-pub use formats::{TranscriptFormat, srt, vtt};
+pub use formats::{srt, vtt};
 pub use languages::language_code;
 pub use options::TranscribeOptions;
 pub use tracks::Tracks;

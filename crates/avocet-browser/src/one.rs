@@ -1,4 +1,4 @@
-//! One page for `avocet ask`: a URL, or a file, as a picture.
+//! The first screen of one page, by URL or of a file.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -52,7 +52,9 @@ pub fn file(path: &Path, view: View) -> Result<Picture, RenderError> {
 }
 
 /// The gate of a page that has been fetched.
-pub(crate) fn web_gate(
+///
+/// Errors if what was fetched is no page.
+pub fn web_gate(
     fetcher: Arc<Fetcher>,
     url: &str,
     first: Answer,

@@ -1,46 +1,8 @@
-//! A transcript as a file: subtitles, plain text, or all that is known.
+//! A transcript as a file of subtitles.
 
 use std::fmt::Write;
 
-use super::captions::{Caption, captions};
-use super::transcript::Transcript;
-
-/// How a transcript is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
-pub enum TranscriptFormat {
-    /// SubRip subtitles.
-    Srt,
-    /// WebVTT subtitles.
-    Vtt,
-    /// Segments and words with their times.
-    Json,
-    /// Plain text, a segment a line.
-    Txt,
-}
-
-impl TranscriptFormat {
-    /// The ending of such a file.
-    pub fn ending(self) -> &'static str {
-        match self {
-            Self::Srt => "srt",
-            Self::Vtt => "vtt",
-            Self::Json => "json",
-            Self::Txt => "txt",
-        }
-    }
-
-    /// The whole file.
-    ///
-    /// Errors if a time is no number.
-    pub fn write(self, transcript: &Transcript) -> Result<String, serde_json::Error> {
-        Ok(match self {
-            Self::Srt => srt(&captions(transcript)),
-            Self::Vtt => vtt(&captions(transcript)),
-            Self::Json => serde_json::to_string(transcript)? + "\n",
-            Self::Txt => transcript.text(),
-        })
-    }
-}
+use super::captions::Caption;
 
 /// Captions as SubRip, which has no escapes: an arrow in a text is shortened, since readers take it
 /// for a line of times.
@@ -103,7 +65,8 @@ fn time(time_s: f64, point: char) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::speech::transcript::{Segment, Word};
+    use crate::speech::captions::captions;
+    use crate::speech::transcript::{Segment, Transcript, Word};
 
     fn transcript() -> Transcript {
         let word = |start_s, end_s, word: &str| Word {
@@ -142,23 +105,23 @@ mod tests {
 
     #[test]
     fn subtitles_have_their_format_and_no_markup_from_the_text() {
-        let write = |format: TranscriptFormat| format.write(&transcript()).unwrap();
+        let captions = captions(&transcript());
         assert_eq!(
-            write(TranscriptFormat::Srt),
+            srt(&captions),
             "1\n00:00:00,500 --> 00:00:01,750\nA -> B & <i>\n\n\
              2\n01:01:01,001 --> 01:01:03,000\nLate.\n\n"
         );
         assert_eq!(
-            write(TranscriptFormat::Vtt),
+            vtt(&captions),
             "WEBVTT\n\n00:00:00.500 --> 00:00:01.750\nA --&gt; B &amp; &lt;i&gt;\n\n\
              01:01:01.001 --> 01:01:03.000\nLate.\n\n"
         );
-        assert_eq!(write(TranscriptFormat::Txt), "A --> B & <i>\nLate.\n");
+        assert_eq!(transcript().text(), "A --> B & <i>\nLate.\n");
     }
 
     #[test]
     fn json_reads_back_and_has_the_promised_fields() {
-        let text = TranscriptFormat::Json.write(&transcript()).unwrap();
+        let text = serde_json::to_string(&transcript()).unwrap();
         assert_eq!(text.lines().count(), 1);
         let back: Transcript = serde_json::from_str(&text).unwrap();
         assert_eq!(back, transcript());
@@ -173,8 +136,8 @@ mod tests {
             segments: vec![],
             ..transcript()
         };
-        assert_eq!(TranscriptFormat::Srt.write(&empty).unwrap(), "");
-        assert_eq!(TranscriptFormat::Vtt.write(&empty).unwrap(), "WEBVTT\n\n");
-        assert_eq!(TranscriptFormat::Txt.write(&empty).unwrap(), "");
+        assert_eq!(srt(&captions(&empty)), "");
+        assert_eq!(vtt(&captions(&empty)), "WEBVTT\n\n");
+        assert_eq!(empty.text(), "");
     }
 }

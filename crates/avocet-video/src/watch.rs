@@ -7,15 +7,28 @@ use avocet_media::child::ChildError;
 use avocet_media::video::{Frame, MediaInfo, VideoInfo, frames_at, scan};
 use image::codecs::jpeg::JpegEncoder;
 
-use crate::error::VideoError;
+use crate::error::WatchError;
 use crate::frames::{Budget, EvenLooks, FrameStats, LookAt, choose_at};
 
+/// Endings of files that hold video.
+const ENDINGS: [&str; 20] = [
+    "3gp", "asf", "avi", "f4v", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts",
+    "mxf", "nut", "ogv", "ts", "vob", "webm", "wmv",
+];
 /// Frames are looked at this small: enough for the cells of a look.
 const LOOK_SIDE: u32 = 96;
 /// Frames that are looked at for each of a few that are chosen.
 const LOOKED_AT: usize = 6;
 /// Quality of the pictures written.
 const JPEG_QUALITY: u8 = 90;
+
+/// Whether a file is named as a video is.
+pub fn has_video_ending(path: &Path) -> bool {
+    let ending = path
+        .extension()
+        .map(|ending| ending.to_string_lossy().to_lowercase());
+    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+}
 
 /// A chosen frame.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,7 +46,7 @@ pub fn look_through(
     path: &Path,
     info: &MediaInfo,
     mut at: impl FnMut(f64),
-) -> Result<Vec<LookAt>, VideoError> {
+) -> Result<Vec<LookAt>, WatchError> {
     let mut looks = EvenLooks::default();
     for frame in scan(path, LOOK_SIDE)? {
         let frame = frame?;
@@ -42,7 +55,7 @@ pub fn look_through(
     }
     let looks = looks.finish(info.duration_s.unwrap_or(0.0));
     if looks.is_empty() {
-        return Err(VideoError::NoPicture {
+        return Err(WatchError::NoPicture {
             path: path.to_path_buf(),
         });
     }
@@ -58,7 +71,7 @@ pub fn stills(
     info: &MediaInfo,
     times_s: &[f64],
     budget: &Budget,
-) -> Result<impl Iterator<Item = Result<Still, VideoError>> + use<>, VideoError> {
+) -> Result<impl Iterator<Item = Result<Still, WatchError>> + use<>, WatchError> {
     let video = shown_in(path, info)?;
     let side = budget.longer_side(video.width as usize, video.height as usize);
     let side = u32::try_from(side.max(1))
@@ -88,7 +101,7 @@ pub fn spread(
     path: &Path,
     info: &MediaInfo,
     budget: &Budget,
-) -> Result<impl Iterator<Item = Result<Still, VideoError>> + use<>, VideoError> {
+) -> Result<impl Iterator<Item = Result<Still, WatchError>> + use<>, WatchError> {
     shown_in(path, info)?;
     let length_s = match info.duration_s {
         Some(_) => duration_s(info, &[]),
@@ -116,8 +129,8 @@ pub fn spread(
 }
 
 /// What is shown, or the error that nothing is.
-fn shown_in<'a>(path: &Path, info: &'a MediaInfo) -> Result<&'a VideoInfo, VideoError> {
-    info.video.as_ref().ok_or_else(|| VideoError::NoPicture {
+fn shown_in<'a>(path: &Path, info: &'a MediaInfo) -> Result<&'a VideoInfo, WatchError> {
+    info.video.as_ref().ok_or_else(|| WatchError::NoPicture {
         path: path.to_path_buf(),
     })
 }
@@ -132,7 +145,7 @@ pub fn duration_s(info: &MediaInfo, looks: &[LookAt]) -> f64 {
 }
 
 /// The picture as a JPEG file; the same pixels give the same bytes.
-pub fn jpeg(picture: &Picture) -> Result<Vec<u8>, VideoError> {
+pub fn jpeg(picture: &Picture) -> Result<Vec<u8>, WatchError> {
     let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
     let mut file = Vec::new();
     JpegEncoder::new_with_quality(&mut file, JPEG_QUALITY).encode(
@@ -142,10 +155,4 @@ pub fn jpeg(picture: &Picture) -> Result<Vec<u8>, VideoError> {
         image::ExtendedColorType::Rgb8,
     )?;
     Ok(file)
-}
-
-impl From<ChildError> for VideoError {
-    fn from(error: ChildError) -> Self {
-        Self::Media(Box::new(error))
-    }
 }

@@ -10,7 +10,8 @@ use minijinja::value::Serde;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::timeline::{Scene, Segment, Timeline, clock};
+use crate::speech::Segment;
+use crate::timeline::{Scene, Timeline, clock};
 
 const PAGE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
