@@ -1,7 +1,7 @@
 //! What pipelines draw with: canvases, backgrounds, typefaces, lines of text, and the words that
 //! are asked and written.
 //!
-//! packages (fetched by `avocet-media`) -> [`Package`] -> [`Face`]s as outlines -> [`Layout`] ->
+//! packages (fetched by `avocet-fetch`) -> [`Package`] -> [`Face`]s as outlines -> [`Layout`] ->
 //! [`Canvas`] -> PNG.
 //!
 //! - `canvas`, `colours`, `background`: pixels.

@@ -9,7 +9,7 @@
 //!   the one text that is drawn and answered; `normal`: the form of answers.
 //! - `typeset`, `katex`, `lettering`: LaTeX to outlines; `page`, `compose`, `texts`: running
 //!   text to outlines; `paint`: outlines to a picture file.
-//! - `press`: all of it for one sample.
+//! - `generator`: all of it for one sample.
 
 mod args;
 mod clean;

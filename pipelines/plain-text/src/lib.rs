@@ -1,6 +1,6 @@
 //! Plain text for the decoder's first stage: what words mean, manuals, and any text given.
 //!
-//! packages (fetched by `avocet-media`) and files -> `inputs` -> documents and questions
+//! packages (fetched by `avocet-fetch`) and files -> `inputs` -> documents and questions
 //! without pictures -> `avocet-data` shards, every input accounted for.
 //!
 //! - `wordnet`: synsets out of WordNet's files; `questions`: what is asked about them.

@@ -1,6 +1,6 @@
 //! Where public files keep our parameters: one table a shape of names.
 //!
-//! See [`crate::mapping`] for how lines are read.
+//! See `parameters/mapping.rs` for how lines are read.
 
 use crate::parameters::Section;
 
