@@ -60,13 +60,18 @@ mini: data ## the whole recipe of the built-in model: data, then every stage; go
 test: setup ## every test; offline once the dependencies are fetched
 	$(CARGO) test --workspace --locked
 
+# No browser, no FFmpeg and no network; what crosses crates by the rules of the house and golden data alone.
+quick: ## the tests that take less than a minute: of libraries, rules of the house, golden data
+	$(CARGO) test --workspace --locked --lib --exclude avocet-worker --exclude avocet-video --exclude avocet-browser --exclude pages --exclude video
+	$(CARGO) test --workspace --locked --test tests -- tidy circles golden
+
 fresh: ## what setup says on bare Debian 12 and 13 machines, made with debootstrap; needs root
 	.ci/fresh
 
 resume-25: setup ## kills a training run at 25 random points and compares it with an unbroken one
 	AVOCET_RESUME_KILLS=25 $(CARGO) test --workspace --locked --test tests resume
 
-check: fmt clippy tidy ## formatting, lints and the rules of the house
+check: fmt clippy docs tidy ## formatting, lints, documentation and the rules of the house
 
 fmt:
 	$(CARGO) fmt --all --check
@@ -77,7 +82,10 @@ clippy:
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) clippy --workspace --no-default-features --features avocet-worker/speech --locked -- -D warnings
 
-tidy:
-	$(CARGO) test --workspace --locked --test tests tidy
+docs: ## the documentation of all libraries, under target/doc; a link that leads nowhere is an error
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
-.PHONY: help setup setup-build build demo data mini test fresh resume-25 check fmt clippy tidy
+tidy:
+	$(CARGO) test --workspace --locked --test tests -- tidy circles
+
+.PHONY: help setup setup-build build demo data mini test quick fresh resume-25 check fmt clippy docs tidy

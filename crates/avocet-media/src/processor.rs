@@ -103,7 +103,7 @@ pub enum ProcessorError {
         field: &'static str,
         /// As given.
         found: usize,
-        /// [`MAX_CANVAS_PIXELS`] or [`MAX_TILES`].
+        /// The most pixels of a canvas, or the most tiles of a picture.
         limit: usize,
     },
     /// A mean is no number, or a deviation not above 0.

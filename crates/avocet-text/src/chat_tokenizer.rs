@@ -53,7 +53,7 @@ impl ChatTokenizer {
         let image = Some(own.special(Special::Image));
         let end = own.special(Special::End);
         let stops = [end].into_iter().chain(own.special_ids()).collect();
-        let (form, rule) = (PromptForm::Own(own), ImageRule::Latest);
+        let (form, rule) = (PromptForm::Own(Box::new(own)), ImageRule::Latest);
         Self::new(
             tokenizer,
             form,

@@ -17,7 +17,7 @@ const END_OF_CHUNK: &str = "<|endofchunk|>";
 /// The form in which a conversation is put to a model.
 pub enum PromptForm {
     /// Our own models', of special tokens that no typed text can produce.
-    Own(OwnForm),
+    Own(Box<OwnForm>),
     /// What a chat template writes.
     Template(ChatTemplate),
     /// `<s>User:<fake_token_around_image><image><fake_token_around_image>text<end_of_utterance>`,

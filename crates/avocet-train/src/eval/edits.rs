@@ -27,7 +27,7 @@ pub(crate) fn levenshtein<T: PartialEq>(a: &[T], b: &[T]) -> usize {
     row[b.len()]
 }
 
-/// [`levenshtein`] over the characters of two texts.
+/// Levenshtein distance over the characters of two texts.
 pub fn edit_distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     levenshtein(&a, &b)
