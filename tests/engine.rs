@@ -67,6 +67,40 @@ fn a_question_that_cannot_be_answered_fails_alone() -> Result<()> {
     Ok(())
 }
 
+/// Many callers share one engine: a server's threads, each with a question of its own.
+#[test]
+fn answers_are_the_same_whoever_else_is_asking() -> Result<()> {
+    fn shared<T: Send + Sync>(engine: T) -> T {
+        engine
+    }
+    let engine = shared(tiny_model::engine()?);
+    let pictures: Vec<Vec<u8>> = [(40, 12), (9, 30), (20, 20)]
+        .into_iter()
+        .map(|(width, height)| png(width, height))
+        .collect::<Result<_>>()?;
+    let options = SamplingOptions::greedy(12);
+    let ask = |caller: usize| -> Result<String> {
+        let image = engine.read_image(&pictures[caller % pictures.len()])?;
+        let text = ["<image>what is this?", "<image>why?"][caller % 2];
+        let asked = question(text, std::slice::from_ref(&image));
+        let go_on = |_: &str| ControlFlow::Continue(());
+        let answer = engine.answer(&asked.images, &asked.turns, &options, go_on)?;
+        Ok(answer.text)
+    };
+    let together = std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..12)
+            .map(|caller| scope.spawn(move || ask(caller)))
+            .collect();
+        let joined = callers.into_iter().map(|caller| caller.join());
+        joined.collect::<Vec<_>>()
+    });
+    for (caller, answer) in together.into_iter().enumerate() {
+        let answer = answer.map_err(|_| anyhow::anyhow!("caller {caller} panicked"))??;
+        assert_eq!(answer, ask(caller)?, "caller {caller}");
+    }
+    Ok(())
+}
+
 #[test]
 fn the_same_file_is_looked_at_once() -> Result<()> {
     let engine = tiny_model::engine()?;

@@ -3,7 +3,7 @@
 //! and values.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use avocet_media::{Blank, Damage, Patches, Picture};
 use avocet_model::CrossAttentionCache;
@@ -101,9 +101,11 @@ pub(crate) fn distinct<'a>(images: impl Iterator<Item = &'a Image>) -> Vec<&'a I
 #[derive(Debug)]
 pub(crate) struct ImageCache {
     most_bytes: usize,
-    /// Least recently used first.
-    entries: Mutex<VecDeque<(ContentHash, Image)>>,
+    entries: Mutex<Entries>,
 }
+
+/// Least recently used first.
+type Entries = VecDeque<(ContentHash, Image)>;
 
 impl ImageCache {
     pub(crate) fn new(most_bytes: usize) -> Self {
@@ -119,18 +121,15 @@ impl ImageCache {
         hash: ContentHash,
         see: impl FnOnce() -> Result<CachedImage, E>,
     ) -> Result<Image, E> {
-        {
-            let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(place) = entries.iter().position(|(known, _)| *known == hash)
-                && let Some(entry) = entries.remove(place)
-            {
-                let image = entry.1.clone();
-                entries.push_back(entry);
-                return Ok(image);
-            }
+        if let Some(image) = remembered(&mut self.entries(), hash) {
+            return Ok(image);
         }
         let image = Image(Arc::new(see()?));
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.entries();
+        // Another caller may have seen the same picture meanwhile; one of the two is kept.
+        if let Some(image) = remembered(&mut entries, hash) {
+            return Ok(image);
+        }
         entries.push_back((hash, image.clone()));
         let mut total: usize = entries.iter().map(|(_, image)| image.0.bytes()).sum();
         while total > self.most_bytes && entries.len() > 1 {
@@ -140,6 +139,19 @@ impl ImageCache {
         }
         Ok(image)
     }
+
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The image with this `hash`, which is now the one used last.
+fn remembered(entries: &mut Entries, hash: ContentHash) -> Option<Image> {
+    let place = entries.iter().position(|(known, _)| *known == hash)?;
+    let entry = entries.remove(place)?;
+    let image = entry.1.clone();
+    entries.push_back(entry);
+    Some(image)
 }
 
 #[cfg(test)]
