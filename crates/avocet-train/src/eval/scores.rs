@@ -92,40 +92,42 @@ impl Metric {
 
     /// The figure over `answers`.
     pub fn of(self, answers: &[&Answered]) -> f64 {
-        let pair = |one: &&'_ Answered| -> (f64, f64) {
-            let (answer, references) = (one.answer.as_str(), one.references.as_slice());
-            let edits = |(edits, length): (usize, usize)| (edits as f64, length as f64);
-            match self {
-                Self::ExactMatch => {
-                    let right = references.iter().any(|text| exact_match(answer, text));
-                    (f64::from(right), 1.0)
-                }
-                Self::Vqa => (vqa_accuracy(answer, references), 1.0),
-                Self::Anls => (anls(answer, references), 1.0),
-                Self::CharacterErrorRate => {
-                    edits(nearest(answer, references, |text| text.chars().collect()))
-                }
-                Self::WordErrorRate => edits(nearest(answer, references, |text| {
-                    text.split_whitespace().collect()
-                })),
-                Self::FormulaEditRate => edits(formula_edit_rate(answer, references)),
-                Self::Bleu | Self::Cider => (0.0, 0.0),
-            }
+        type Score<'a> = &'a dyn Fn(&str, &[String]) -> (f64, f64);
+        // What all answers reached over what they could.
+        let share = |score: Score<'_>| {
+            let sums = answers
+                .iter()
+                .map(|one| score(&one.answer, &one.references));
+            let (sum, of) = sums.fold((0.0, 0.0), |(a, b), (x, y)| (a + x, b + y));
+            sum / of.max(1.0)
         };
+        let edits = |(edits, length): (usize, usize)| (edits as f64, length as f64);
         let texts = || {
             let text = answers.iter();
             text.map(|one| (one.answer.as_str(), one.references.as_slice()))
         };
         match self {
+            Self::ExactMatch => share(&|answer, references| {
+                let right = references.iter().any(|text| exact_match(answer, text));
+                (f64::from(right), 1.0)
+            }),
+            Self::Vqa => share(&|answer, references| (vqa_accuracy(answer, references), 1.0)),
+            Self::Anls => share(&|answer, references| (anls(answer, references), 1.0)),
+            Self::CharacterErrorRate => share(&|answer, references| {
+                edits(nearest(answer, references, |text| text.chars().collect()))
+            }),
+            Self::WordErrorRate => share(&|answer, references| {
+                edits(nearest(answer, references, |text| {
+                    text.split_whitespace().collect()
+                }))
+            }),
+            Self::FormulaEditRate => {
+                share(&|answer, references| edits(formula_edit_rate(answer, references)))
+            }
             Self::Bleu => bleu(texts()),
             Self::Cider => {
                 let scores = cider(texts());
                 scores.iter().sum::<f64>() / scores.len().max(1) as f64
-            }
-            _ => {
-                let sums = answers.iter().map(pair);
-                let (sum, of) = sums.fold((0.0, 0.0), |(a, b), (x, y)| (a + x, b + y));
-                sum / of.max(1.0)
             }
         }
     }

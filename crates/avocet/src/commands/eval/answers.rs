@@ -255,15 +255,13 @@ fn table(kinds: &BTreeMap<String, Figures>, metrics: &[Metric]) -> String {
     let (all, others): (Vec<_>, Vec<_>) = kinds.iter().partition(|(kind, _)| *kind == "all");
     for (kind, figures) in others.into_iter().chain(all) {
         let mut row = vec![kind.clone(), figures.questions.to_string()];
-        row.extend(
-            figures
-                .figures
-                .iter()
-                .map(|(metric, figure)| match metric.is_share() {
-                    true => format!("{:.2} %", 100.0 * figure),
-                    false => format!("{figure:.2}"),
-                }),
-        );
+        row.extend(metrics.iter().map(|metric| {
+            let figure = figures.figures.get(metric);
+            figure.map_or_else(String::new, |figure| match metric.is_share() {
+                true => format!("{:.2} %", 100.0 * figure),
+                false => format!("{figure:.2}"),
+            })
+        }));
         table.row(row);
     }
     table.to_text()
