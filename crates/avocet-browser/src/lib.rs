@@ -27,7 +27,7 @@ pub use chromium::BrowserError;
 pub use error::RenderError;
 pub use fonts::{Family, Fonts};
 pub use limits::RenderLimits;
-pub use one::{Shown, address, file, web_gate};
+pub use one::{Shown, address, file, web_policy};
 pub use render::Rendered;
 pub use renderer::Renderer;
 pub use view::{Extent, View, Viewport};

@@ -38,8 +38,8 @@ pub fn address_by(fetcher: Arc<Fetcher>, url: &str, view: View) -> Result<Shown,
     if check_kind(&answer.body).is_ok() {
         return Ok(Shown::File(answer.body));
     }
-    let gate = web_gate(fetcher, url, answer)?;
-    screen(gate, view, began.elapsed()).map(Shown::Page)
+    let policy = web_policy(fetcher, url, answer)?;
+    screen(policy, view, began.elapsed()).map(Shown::Page)
 }
 
 /// The first screen of an HTML file, which is shown alone: nothing else is read for it.
@@ -47,14 +47,14 @@ pub fn address_by(fetcher: Arc<Fetcher>, url: &str, view: View) -> Result<Shown,
 /// Errors, in one line, if it cannot be read or shown.
 pub fn file(path: &Path, view: View) -> Result<Picture, RenderError> {
     let name = path.display().to_string();
-    let gate = RequestPolicy::file(path).map_err(|reason| RenderError::File { name, reason })?;
-    screen(gate, view, Duration::ZERO)
+    let policy = RequestPolicy::file(path).map_err(|reason| RenderError::File { name, reason })?;
+    screen(policy, view, Duration::ZERO)
 }
 
-/// The gate of a page that has been fetched.
+/// The policy of a page that has been fetched.
 ///
 /// Errors if what was fetched is no page.
-pub fn web_gate(
+pub fn web_policy(
     fetcher: Arc<Fetcher>,
     url: &str,
     first: Answer,
@@ -76,11 +76,11 @@ pub fn web_gate(
 }
 
 /// The first screen; `spent` of the page's time are over.
-fn screen(gate: RequestPolicy, view: View, spent: Duration) -> Result<Picture, RenderError> {
+fn screen(policy: RequestPolicy, view: View, spent: Duration) -> Result<Picture, RenderError> {
     let mut limits = RenderLimits::default();
     limits.page = limits.page.saturating_sub(spent);
     let mut renderer = Renderer::new(limits)?;
     Ok(renderer
-        .render(&Arc::new(gate), view, Extent::Screen)?
+        .render(&Arc::new(policy), view, Extent::Screen)?
         .picture)
 }

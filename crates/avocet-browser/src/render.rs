@@ -1,4 +1,4 @@
-//! One page from its gate to a screenshot and what is seen on it.
+//! One page from what it may have to a screenshot and what is seen on it.
 //!
 //! A fresh browser context (no cookies, storage or cache of another page) -> one tab whose every
 //! request is paused and judged by the [`RequestPolicy`] -> load -> a fixed time of the page's own clock
@@ -38,12 +38,12 @@ pub struct Rendered {
 /// [`RenderError::Crashed`] and errors of the browser itself the browser must not be used again.
 pub fn render(
     browser: &mut Browser,
-    gate: &Arc<RequestPolicy>,
+    policy: &Arc<RequestPolicy>,
     (view, extent): (View, Extent),
     limits: &RenderLimits,
 ) -> Result<Rendered, RenderError> {
     browser.limit(limits.page);
-    let mut visit = Visit::open(browser, gate, limits)?;
+    let mut visit = Visit::open(browser, policy, limits)?;
     let rendered = match visit.shown(view, extent) {
         Err(RenderError::Browser(BrowserError::TooSlow(_))) => Err(visit.too_slow()),
         other => other,
@@ -59,7 +59,7 @@ impl Visit<'_> {
     fn shown(&mut self, view: View, extent: Extent) -> Result<Rendered, RenderError> {
         self.awaited = "its answer";
         self.prepare(view)?;
-        let opened = self.command("Page.navigate", json!({"url": self.gate.url()}))?;
+        let opened = self.command("Page.navigate", json!({"url": self.policy.url()}))?;
         self.load()?;
         if let Some(reason) = opened["errorText"].as_str() {
             return Err(RenderError::NotOpened(reason.to_owned()));

@@ -47,7 +47,7 @@ impl Renderer {
     /// Errors if the page cannot be opened or takes too much, every time.
     pub fn render(
         &mut self,
-        gate: &Arc<RequestPolicy>,
+        policy: &Arc<RequestPolicy>,
         view: View,
         extent: Extent,
     ) -> Result<Rendered, RenderError> {
@@ -55,7 +55,7 @@ impl Renderer {
         let mut tries = 1;
         loop {
             let fresh = self.browser.is_none();
-            let error = match self.once(gate, view, extent, end) {
+            let error = match self.once(policy, view, extent, end) {
                 Ok(rendered) => return Ok(rendered),
                 Err(error) => error,
             };
@@ -80,7 +80,7 @@ impl Renderer {
 
     fn once(
         &mut self,
-        gate: &Arc<RequestPolicy>,
+        policy: &Arc<RequestPolicy>,
         view: View,
         extent: Extent,
         end: Instant,
@@ -100,7 +100,7 @@ impl Renderer {
             ..self.limits.clone()
         };
         let whole_s = self.limits.page.as_secs();
-        match render(browser, gate, (view, extent), &limits) {
+        match render(browser, policy, (view, extent), &limits) {
             Err(RenderError::TooSlow { awaited, .. }) => Err(RenderError::TooSlow {
                 seconds: whole_s,
                 awaited,

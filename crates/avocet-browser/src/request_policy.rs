@@ -1,6 +1,6 @@
 //! What a page may have: every request of the browser comes here, and this answers it or does not.
 //!
-//! The browser has no network and opens no file; a reply of the gate is all it ever gets.
+//! The browser has no network and opens no file; a reply of the policy is all it ever gets.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -315,11 +315,11 @@ mod tests {
         fs::write(root.join("Mu\u{308}ller?.html"), "two").unwrap();
         fs::write(root.join(&latin), "one").unwrap();
         for (page, text) in [(latin, "one"), (composed, "two")] {
-            let gate = RequestPolicy::Folder {
+            let policy = RequestPolicy::Folder {
                 root: root.clone(),
                 page,
             };
-            let url = Url::parse(&gate.url()).unwrap();
+            let url = Url::parse(&policy.url()).unwrap();
             assert_eq!(
                 from_folder(&root, &url),
                 Ok((text.into(), "text/html")),

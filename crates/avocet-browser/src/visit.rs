@@ -33,7 +33,7 @@ const MAX_DOCUMENTS: usize = 10;
 /// One page in a browser, from its opening to its end.
 pub(crate) struct Visit<'a> {
     pub(crate) browser: &'a mut Browser,
-    pub(crate) gate: &'a Arc<RequestPolicy>,
+    pub(crate) policy: &'a Arc<RequestPolicy>,
     pub(crate) limits: &'a RenderLimits,
     /// The context made for this page; none for a page of our own making.
     context: Option<String>,
@@ -69,12 +69,12 @@ pub(crate) struct Visit<'a> {
 impl<'a> Visit<'a> {
     pub(crate) fn open(
         browser: &'a mut Browser,
-        gate: &'a Arc<RequestPolicy>,
+        policy: &'a Arc<RequestPolicy>,
         limits: &'a RenderLimits,
     ) -> Result<Self, RenderError> {
         let mut visit = Self {
             browser,
-            gate,
+            policy,
             limits,
             context: None,
             target: String::new(),
@@ -100,7 +100,7 @@ impl<'a> Visit<'a> {
         };
         let mut page = json!({"url": "about:blank"});
         // A context of its own costs a third of a small page's time.
-        if !gate.is_ours() {
+        if !policy.is_ours() {
             let own = json!({"disposeOnDetach": true});
             let context = visit.call(None, "Target.createBrowserContext", own)?;
             page["browserContextId"] = context["browserContextId"].clone();
@@ -335,7 +335,7 @@ impl<'a> Visit<'a> {
             && self.documents <= MAX_DOCUMENTS
             && self.bytes <= self.limits.bytes;
         let verdict = if allowed {
-            self.gate.judge(&url, &method, &kind)
+            self.policy.judge(&url, &method, &kind)
         } else {
             Verdict::Refuse
         };
@@ -367,9 +367,9 @@ impl<'a> Visit<'a> {
                 return;
             };
             self.asking += 1;
-            let (gate, outbox) = (Arc::clone(self.gate), self.browser.outbox());
+            let (policy, outbox) = (Arc::clone(self.policy), self.browser.outbox());
             thread::spawn(move || {
-                let outcome = gate.ask(&url, accept);
+                let outcome = policy.ask(&url, accept);
                 // The page may be over by now.
                 let _ = outbox.send(Incoming::Fetched(Fetched {
                     session,

@@ -39,26 +39,28 @@ impl OwnForm {
                     TokenizerError::field("added_tokens", reason)
                 })?;
         }
-        let (mut byte_ids, mut char_ids) = ([None; 256], HashMap::new());
+        let mut char_ids = HashMap::new();
         for id in 0..tokenizer.vocab_size() as u32 {
             if tokenizer.token(id).is_none() {
                 let reason = format!("id {id} has no token, but there are higher ones");
                 return Err(TokenizerError::field("model.vocab", reason));
             }
-            let piece = tokenizer.pieces().get(id);
-            if let [byte] = piece {
-                byte_ids[usize::from(*byte)] = Some(id);
-            } else if let Some(letter) = single_char(piece) {
+            let letter = single_char(tokenizer.pieces().get(id));
+            if let Some(letter) = letter.filter(|letter| !letter.is_ascii()) {
                 char_ids.insert(letter, id);
             }
         }
-        if let Some(byte) = (0..=255u8).find(|&byte| byte_ids[usize::from(byte)].is_none()) {
-            let reason = format!("byte {byte:#04x} ({:?}) is missing", bytes::char_of(byte));
-            return Err(TokenizerError::field("model.vocab", reason));
+        let mut byte_ids = [0; 256];
+        for (id, byte) in byte_ids.iter_mut().zip(0..=255u8) {
+            let letter = bytes::char_of(byte);
+            *id = tokenizer.id(&letter.to_string()).ok_or_else(|| {
+                let reason = format!("byte {byte:#04x} ({letter:?}) is missing");
+                TokenizerError::field("model.vocab", reason)
+            })?;
         }
         Ok(Self {
             special_ids,
-            byte_ids: byte_ids.map(Option::unwrap_or_default),
+            byte_ids,
             char_ids,
         })
     }

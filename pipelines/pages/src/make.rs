@@ -8,7 +8,7 @@ use std::thread;
 use avocet_browser::request_policy::{self, RequestPolicy};
 use avocet_browser::snapshot::PageSnapshot;
 use avocet_browser::{
-    BrowserError, Extent, Fonts, RenderError, RenderLimits, Rendered, Renderer, View, web_gate,
+    BrowserError, Extent, Fonts, RenderError, RenderLimits, Rendered, Renderer, View, web_policy,
 };
 use avocet_data::shard::{Manifest, Writer};
 use avocet_fetch::Sources;
@@ -203,13 +203,13 @@ impl Job {
                 let split = self.args.split.unwrap_or(Split::Train);
                 let made = synthetic::draw(self.args.run.seed, *number, split, &self.names);
                 let (html, fonts) = (made.html.clone().into_bytes(), Arc::clone(&self.fonts));
-                let gate = RequestPolicy::Page {
+                let policy = RequestPolicy::Page {
                     html,
                     media_type: "text/html",
                     fonts,
                     ours: true,
                 };
-                let rendered = match renderer.render(&Arc::new(gate), made.view, made.extent) {
+                let rendered = match renderer.render(&Arc::new(policy), made.view, made.extent) {
                     Ok(rendered) => rendered,
                     Err(error) => return Ok(Outcome::Rejected(error.reason())),
                 };
@@ -252,13 +252,13 @@ impl Job {
                     return Ok(Outcome::Rejected("belongs to the other split"));
                 }
                 let view = viewport.at(self.args.scale);
-                let rendered = self.gate(place).and_then(|gate| {
+                let rendered = self.policy(place).and_then(|policy| {
                     let extent = if self.args.full || self.args.tiles {
                         Extent::Whole
                     } else {
                         Extent::Screen
                     };
-                    renderer.render(&Arc::new(gate), view, extent)
+                    renderer.render(&Arc::new(policy), view, extent)
                 });
                 let rendered = match rendered {
                     Ok(rendered) => rendered,
@@ -284,12 +284,12 @@ impl Job {
         }
     }
 
-    fn gate(&self, place: &Place) -> Result<RequestPolicy, RenderError> {
+    fn policy(&self, place: &Place) -> Result<RequestPolicy, RenderError> {
         let file_error = |name: String| move |reason| RenderError::File { name, reason };
         match place {
             Place::Url(url) => {
                 let answer = self.fetcher.get(url)?;
-                web_gate(Arc::clone(&self.fetcher), url, answer)
+                web_policy(Arc::clone(&self.fetcher), url, answer)
             }
             Place::File(path) => {
                 RequestPolicy::file(path).map_err(file_error(path.display().to_string()))

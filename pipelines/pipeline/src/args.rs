@@ -16,7 +16,7 @@ pub struct RunArgs {
     /// The dataset folder; a run that was stopped goes on there.
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
-    /// Seed of everything drawn at random.
+    /// Seed of what is drawn at random; kept with the dataset.
     #[arg(long, value_name = "S", default_value_t = 0)]
     pub seed: u64,
     /// Which of the parallel runs this is.

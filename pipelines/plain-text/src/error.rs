@@ -28,7 +28,7 @@ pub enum PlainTextError {
         cause: std::io::Error,
     },
     /// There is no run of that number.
-    #[error("--rank {} of --world {}: must be below it", .0.rank, .0.world)]
+    #[error(transparent)]
     Rank(#[from] pipeline::RankError),
     /// The text is neither plain nor Markdown by its name.
     #[error("{path:?}: only .txt and .md files are taken")]

@@ -47,7 +47,7 @@ pub enum TextbooksError {
         other: &'static str,
     },
     /// There is no run of that number.
-    #[error("--rank {} of --world {}: must be below it", .0.rank, .0.world)]
+    #[error(transparent)]
     Rank(#[from] pipeline::RankError),
     /// A licence is the least that is said about a text.
     #[error("--licence is empty: name it, or leave the flag away")]

@@ -69,8 +69,8 @@ fn what_never_rests_comes_to_the_same_end_each_time() {
          g.textContent = crypto.randomUUID() + document.lastModified;\
          a.animate([{{marginLeft: 0}}, {{marginLeft: '90px'}}], {{duration: 900, iterations: Infinity}})</script>"
     );
-    let (mut renderer, gate) = (renderer(), Arc::new(page(html)));
-    let mut shown = || renderer.render(&gate, VIEW, Extent::Screen).unwrap();
+    let (mut renderer, policy) = (renderer(), Arc::new(page(html)));
+    let mut shown = || renderer.render(&policy, VIEW, Extent::Screen).unwrap();
     let first = shown();
     let text = first.seen.text();
     for said in [

@@ -82,8 +82,8 @@ fn two_renderings_are_the_same_whatever_clock_and_chance_say() {
     let html = "<style>@keyframes k { to { margin-left: 90px } } h1 { animation: k 3s infinite; transition: all 2s }</style>\
         <h1>x</h1><p id=o></p><input autofocus><script>let n = 0; setInterval(() => { n += 1; document.title = n; o.textContent = n + ' ' + Date.now() + ' ' + Math.random() + ' ' + new Date() }, 50)</script>";
     let mut renderer = Renderer::new(RenderLimits::default()).unwrap();
-    let gate = Arc::new(page(html));
-    let mut once = || renderer.render(&gate, VIEW, Extent::Whole).unwrap();
+    let policy = Arc::new(page(html));
+    let mut once = || renderer.render(&policy, VIEW, Extent::Whole).unwrap();
     let first = once();
     assert!(first.seen.text().contains("2024"), "{}", first.seen.text());
     for _ in 0..2 {

@@ -23,8 +23,8 @@ const VIEW: View = View {
 };
 
 /// Shows a page in a browser that shares this machine's network where `shared` says so: there
-/// nothing but its flags and the gate keeps it off.
-fn shown(gate: RequestPolicy, shared: bool) -> Result<Rendered, RenderError> {
+/// nothing but its flags and the policy keeps it off.
+fn shown(policy: RequestPolicy, shared: bool) -> Result<Rendered, RenderError> {
     let limits = RenderLimits::default();
     let program = crate::chromium::chromium()?;
     let mut browser = match shared {
@@ -37,7 +37,7 @@ fn shown(gate: RequestPolicy, shared: bool) -> Result<Rendered, RenderError> {
     );
     render(
         &mut browser,
-        &Arc::new(gate),
+        &Arc::new(policy),
         (VIEW, Extent::Whole),
         &limits,
     )

@@ -9,7 +9,7 @@ use avocet_fetch::web::{Fetcher, WebLimits};
 use super::canary::{Allowed, Canary, Names, admits};
 use super::{page, shown};
 use crate::error::RenderError;
-use crate::one::{address_by, web_gate};
+use crate::one::{address_by, web_policy};
 use crate::request_policy::RequestPolicy;
 
 /// In place of the canary's `http://HOST:PORT/N`.
@@ -287,8 +287,8 @@ fn a_page_from_the_web_reaches_nothing_inside_by_any_trick() {
         ));
         let url = format!("http://allowed.test:{}/", server.port);
         let answer = fetcher.get(&url).unwrap();
-        let gate = web_gate(Arc::clone(&fetcher), &url, answer).unwrap();
-        check(shown(gate, shared).unwrap());
+        let policy = web_policy(Arc::clone(&fetcher), &url, answer).unwrap();
+        check(shown(policy, shared).unwrap());
         assert_eq!(canary.heard(), Vec::<String>::new());
         assert!(
             server.visits.load(Ordering::SeqCst) > 3,
@@ -324,11 +324,11 @@ fn a_local_page_reaches_neither_the_web_nor_another_file() {
     assert_eq!(canary.heard(), Vec::<String>::new());
     let own = "<p id=out></p><script>fetch('/own.txt').then(r => r.text()).then(t => { out.append(t + '!') })</script>";
     fs::write(&path, own).unwrap();
-    let gate = RequestPolicy::Folder {
+    let policy = RequestPolicy::Folder {
         root,
         page: "page.html".into(),
     };
-    assert_eq!(shown(gate, false).unwrap().seen.text(), "own!");
+    assert_eq!(shown(policy, false).unwrap().seen.text(), "own!");
 }
 
 #[test]

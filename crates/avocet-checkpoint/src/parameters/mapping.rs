@@ -366,7 +366,7 @@ fn below<'n>(path: &str, name: &'n str) -> Option<(Vec<&'n str>, &'n str)> {
     Some((indices, rest))
 }
 
-/// WeightMappings of all parameters of a model.
+/// The mappings of all parameters of a model.
 pub(crate) type WeightMappings = BTreeMap<String, WeightMapping>;
 
 #[cfg(test)]

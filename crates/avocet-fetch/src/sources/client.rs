@@ -12,7 +12,8 @@ use super::source::{Source, SourceKind};
 
 /// Fetches the archive of a source into the empty folder `into`.
 ///
-/// Errors if the client is missing or fails, or fetches a file of another name.
+/// Errors if the client fails, or is missing and the registry cannot be asked; or if it fetches a
+/// file of another name.
 pub(super) fn download(source: &Source, into: &Path) -> Result<PathBuf, SourceError> {
     // Clients change folder, so the paths they are given must not depend on it.
     let into = into.canonicalize().map_err(SourceError::io(into))?;

@@ -60,12 +60,12 @@ pub enum SourceError {
         /// What it goes by on the hub.
         id: String,
     },
-    /// The client failed.
+    /// The client, or the question to the registry, failed.
     #[error("{name}: `{command}` failed: {reason}")]
     Client {
         /// Name of the source.
         name: String,
-        /// What was run.
+        /// What was run or asked.
         command: String,
         /// The end of what it said.
         reason: String,

@@ -1,8 +1,8 @@
 //! Public archives that training data is made from: listed, fetched, checked, unpacked, cached.
 //!
 //! A manifest names each source and the SHA-256 of its archive. The archive is fetched by the
-//! system's own client of its registry, started without a shell; a source fetched once is found
-//! in the cache from then on, without a network. A registry that has dropped a revision may have
+//! system's own client of its registry, started without a shell, or from the registry itself where
+//! there is no client; a source fetched once is found in the cache from then on, without a network. A registry that has dropped a revision may have
 //! one of those that stand in for it, each with a checksum of its own.
 
 mod client;

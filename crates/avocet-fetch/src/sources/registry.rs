@@ -1,7 +1,7 @@
 //! Fetches archives from the registries themselves, on machines that lack their clients.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ const MAX_LISTING_BYTES: u64 = 32 << 20;
 const MAX_ARCHIVE_BYTES: u64 = 2 << 30;
 /// A connection that brings nothing for so long is given up.
 const STALL: Duration = Duration::from_secs(30);
+/// No archive takes longer.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// A package in PyPI's simple index (PEP 691).
 #[derive(Deserialize)]
@@ -39,13 +41,17 @@ pub(super) struct Registries {
 
 impl Registries {
     pub fn from_env() -> Self {
-        let told = |name: &str, else_at: &str| {
-            let value = std::env::var(name).ok().filter(|value| !value.is_empty());
+        let told = |names: &[&str], else_at: &str| {
+            let values = names.iter().filter_map(|name| std::env::var(name).ok());
+            let value = values.into_iter().find(|value| !value.is_empty());
             value.unwrap_or_else(|| else_at.to_owned())
         };
         Self {
-            pypi: told("PIP_INDEX_URL", "https://pypi.org/simple"),
-            npm: told("npm_config_registry", "https://registry.npmjs.org"),
+            pypi: told(&["PIP_INDEX_URL"], "https://pypi.org/simple"),
+            npm: told(
+                &["npm_config_registry", "NPM_CONFIG_REGISTRY"],
+                "https://registry.npmjs.org",
+            ),
         }
     }
 
@@ -62,9 +68,16 @@ impl Registries {
         let mut body = get(source, &address, "*/*")?;
         let mut archive = body.with_config().limit(MAX_ARCHIVE_BYTES).reader();
         let mut file = File::create(&place).map_err(SourceError::io(&place))?;
-        std::io::copy(&mut archive, &mut file)
-            .map(drop)
-            .map_err(|cause| failed(source, &address, cause.to_string()))
+        let mut chunk = vec![0; 256 << 10];
+        loop {
+            let read = archive.read(&mut chunk);
+            let read = read.map_err(|cause| failed(source, &address, cause.to_string()))?;
+            if read == 0 {
+                return Ok(());
+            }
+            file.write_all(&chunk[..read])
+                .map_err(SourceError::io(&place))?;
+        }
     }
 
     fn pypi_address(&self, source: &Source) -> Result<Url, SourceError> {
@@ -78,8 +91,13 @@ impl Registries {
         reader
             .read_to_end(&mut text)
             .map_err(|cause| failed(source, &index, cause.to_string()))?;
-        let listing: Listing = serde_json::from_slice(&text)
-            .map_err(|cause| failed(source, &index, format!("no list of files: {cause}")))?;
+        let listing: Listing = serde_json::from_slice(&text).map_err(|cause| {
+            failed(
+                source,
+                &index,
+                format!("no list of files as PEP 691 has it: {cause}"),
+            )
+        })?;
         let mut files = listing.files.into_iter();
         let listed = files
             .find(|listed| listed.filename == source.file)
@@ -102,12 +120,17 @@ impl Registries {
 fn address(source: &Source, text: &str) -> Result<Url, SourceError> {
     Url::parse(text).map_err(|cause| SourceError::Client {
         name: source.name.clone(),
-        command: format!("GET {text}"),
+        command: "the address of its registry".into(),
         reason: cause.to_string(),
     })
 }
 
+/// The address is shown without the name and password that a registry of one's own may want.
 fn failed(source: &Source, address: &Url, reason: String) -> SourceError {
+    let mut address = address.clone();
+    let _ = address
+        .set_username("")
+        .and_then(|()| address.set_password(None));
     SourceError::Client {
         name: source.name.clone(),
         command: format!("GET {address}"),
@@ -117,16 +140,22 @@ fn failed(source: &Source, address: &Url, reason: String) -> SourceError {
 
 fn get(source: &Source, address: &Url, accept: &str) -> Result<Body, SourceError> {
     let trusted = RootCerts::PlatformVerifier;
-    let agent: Agent = Agent::config_builder()
+    let host = address.host_str().unwrap_or_default();
+    let mut config = Agent::config_builder()
         .tls_config(TlsConfig::builder().root_certs(trusted).build())
+        .https_only(address.scheme() == "https")
+        .timeout_global(Some(LONGEST))
         .timeout_resolve(Some(STALL))
         .timeout_connect(Some(STALL))
         .timeout_recv_response(Some(STALL))
         .timeout_per_read(Some(STALL))
         .accept_encoding("identity")
-        .user_agent(concat!("avocet/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .new_agent();
+        .user_agent(concat!("avocet/", env!("CARGO_PKG_VERSION")));
+    // No proxy reaches a registry on this machine.
+    if host == "localhost" || host.starts_with("127.") || host == "[::1]" {
+        config = config.proxy(None);
+    }
+    let agent = config.build().new_agent();
     let answer = agent.get(address.as_str()).header("accept", accept).call();
     let answer = answer.map_err(|cause| failed(source, address, cause.to_string()))?;
     Ok(answer.into_body())
@@ -134,7 +163,6 @@ fn get(source: &Source, address: &Url, accept: &str) -> Result<Body, SourceError
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
     use std::net::TcpListener;
 
     use super::*;

@@ -282,7 +282,7 @@ fn errors_name_the_field() {
             }),
         ),
         (
-            "<|user|> is missing",
+            "added_tokens[2]",
             error_of(|f| f["added_tokens"][2]["special"] = json!(false)),
         ),
         (
@@ -298,6 +298,41 @@ fn errors_name_the_field() {
             }),
         ),
         ("version", error_of(|f| f["version"] = json!("2.0"))),
+        (
+            "model.unk_token",
+            error_of(|f| f["model"]["unk_token"] = json!("<|end|>")),
+        ),
+        (
+            "model.byte_fallback",
+            error_of(|f| f["model"]["byte_fallback"] = json!(true)),
+        ),
+        (
+            "model.ignore_merges",
+            error_of(|f| f["model"]["ignore_merges"] = json!(true)),
+        ),
+        (
+            "added_tokens[6]",
+            error_of(|f| {
+                let mut other = f["added_tokens"][0].clone();
+                (other["content"], other["id"]) = (json!("is"), json!(320));
+                f["added_tokens"].as_array_mut().unwrap().push(other);
+            }),
+        ),
+        (
+            "added_tokens[2]",
+            error_of(|f| f["added_tokens"][2]["lstrip"] = json!(true)),
+        ),
+        (
+            "model.vocab[\" \"]: only the byte alphabet",
+            error_of(|f| {
+                // A space that is no token would be the unknown one, or nothing.
+                let vocab = f["model"]["vocab"].as_object_mut().unwrap();
+                let id = vocab.remove("Ġ").unwrap();
+                vocab.insert(" ".into(), id);
+                let merges = f["model"]["merges"].as_array_mut().unwrap();
+                merges.retain(|merge| !merge.to_string().contains('Ġ'));
+            }),
+        ),
     ];
     for (wanted, message) in cases {
         assert!(
