@@ -318,7 +318,7 @@ mod tests {
         assert!(refused(&gone).contains("gone.txt"));
         let mut ranks = args(Vec::new(), folder.path().join("out"));
         (ranks.run.rank, ranks.run.world) = (2, 2);
-        assert!(refused(&ranks).contains("--rank 2 of --world 2"));
+        assert!(refused(&ranks).contains("--rank is 2, but must be below --world, which is 2"));
     }
 
     #[test]

@@ -361,7 +361,7 @@ fn what_cannot_be_taken_is_named() {
     assert!(refused(&twins).contains("other/story.txt"));
     let mut args = folder.args(vec![story.clone()], "out");
     (args.run.rank, args.run.world) = (2, 2);
-    assert!(refused(&args).contains("--rank 2 of --world 2"));
+    assert!(refused(&args).contains("--rank is 2, but must be below --world, which is 2"));
     let mut args = folder.args(vec![story.clone()], "out");
     args.licence = " ".into();
     assert!(refused(&args).contains("--licence"));
