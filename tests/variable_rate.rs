@@ -91,9 +91,11 @@ fn one_frame_a_slide(
     Ok(())
 }
 
-/// The same film, so many frames a second, under any name.
+/// The same film, so many frames a second, under any name; newer FFmpegs would show the last slide
+/// for as long as the one before.
 fn at_rate(film: &Path, rate: usize, twin: &Path) -> Result<()> {
-    let rate = format!("-vf fps={rate}:round=up");
+    let frames = STARTS_MS[STARTS_MS.len() - 1] * rate / 1000 + 1;
+    let rate = format!("-vf fps={rate}:round=up,trim=end_frame={frames}");
     ffmpeg(
         &["-i"],
         film,
