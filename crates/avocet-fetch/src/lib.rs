@@ -6,6 +6,7 @@
 
 pub mod cache;
 mod hub;
+mod own_machine;
 pub mod sources;
 pub mod web;
 

@@ -11,6 +11,7 @@ use ureq::{Agent, Body};
 
 use super::id::{is_lower_hex, is_safe_file};
 use super::{HubError, HubId, HubSettings};
+use crate::own_machine::is_own_machine;
 
 /// Longest answer that lists a repository.
 const MAX_LISTING_BYTES: u64 = 32 << 20;
@@ -345,13 +346,6 @@ fn origin(url: &str) -> Option<(String, String)> {
     let scheme = uri.scheme_str()?.to_ascii_lowercase();
     let host = uri.authority()?.as_str().to_ascii_lowercase();
     (scheme == "https" || scheme == "http").then_some((scheme, host))
-}
-
-/// Whether the hub runs on this machine, where a proxy cannot reach it.
-fn is_own_machine(endpoint: &str) -> bool {
-    let uri: Option<Uri> = endpoint.parse().ok();
-    let host = uri.as_ref().and_then(|uri| uri.host());
-    host.is_some_and(|host| host == "localhost" || host.starts_with("127.") || host == "[::1]")
 }
 
 /// Percent-encodes one part of a path.

@@ -12,6 +12,7 @@ use url::Url;
 
 use super::error::SourceError;
 use super::source::{Source, SourceKind};
+use crate::own_machine::is_own_machine;
 
 /// Longest list of a package's files, and longest archive.
 const MAX_LISTING_BYTES: u64 = 32 << 20;
@@ -140,7 +141,6 @@ fn failed(source: &Source, address: &Url, reason: String) -> SourceError {
 
 fn get(source: &Source, address: &Url, accept: &str) -> Result<Body, SourceError> {
     let trusted = RootCerts::PlatformVerifier;
-    let host = address.host_str().unwrap_or_default();
     let mut config = Agent::config_builder()
         .tls_config(TlsConfig::builder().root_certs(trusted).build())
         .https_only(address.scheme() == "https")
@@ -151,8 +151,7 @@ fn get(source: &Source, address: &Url, accept: &str) -> Result<Body, SourceError
         .timeout_per_read(Some(STALL))
         .accept_encoding("identity")
         .user_agent(concat!("avocet/", env!("CARGO_PKG_VERSION")));
-    // No proxy reaches a registry on this machine.
-    if host == "localhost" || host.starts_with("127.") || host == "[::1]" {
+    if is_own_machine(address.as_str()) {
         config = config.proxy(None);
     }
     let agent = config.build().new_agent();
