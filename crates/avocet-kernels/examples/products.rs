@@ -29,10 +29,10 @@ fn main() -> Result<()> {
     println!("memory {:.1} GB/s", memory_bandwidth());
     for precision in [Precision::F32, Precision::Bf16] {
         set_product_precision(precision);
-        let peak = product_peak();
+        let peak = product_peak(precision);
         println!("\n{precision:?}: peak {peak:.0} GFLOP/s");
         for (rows, depth, cols, transposed) in SHAPES {
-            let speed = product_speed(rows, depth, cols, transposed);
+            let speed = product_speed(rows, depth, cols, transposed, precision);
             let side = if transposed { "A^T B" } else { "A B^T" };
             report(&format!("{side} {rows} x {depth} x {cols}"), speed, peak);
         }

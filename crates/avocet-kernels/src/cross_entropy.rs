@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use candle_core::{CpuStorage, CustomOp2, D, DType, Device, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
+use crate::precision::product_precision;
 use crate::product::{MatMut, MatRef, Right};
 use crate::simd::{max, softmax_in_place, sum, vectorised};
 use crate::slices::{f32_slice, with_f32};
@@ -138,11 +139,12 @@ impl CustomOp2 for CrossEntropy {
         let mut logits = vec![0.0; (chunks * CHUNK_ROWS).min(self.kept.len()) * vocab];
         let mut loss = 0.0f64;
         let head = MatRef::new(w, vocab, width);
-        let to_logits = Right::prepare_parallel(head.transposed(), self.kept.len());
+        let to_logits =
+            Right::prepare_parallel(head.transposed(), self.kept.len(), product_precision());
         let wants_gradient = self.wants_dh || self.wants_dw;
         let to_dh = self
             .wants_dh
-            .then(|| Right::prepare_parallel(head, self.kept.len()));
+            .then(|| Right::prepare_parallel(head, self.kept.len(), product_precision()));
         for group in self.kept.chunks(chunks * CHUNK_ROWS) {
             let rows = gather(h, width, group);
             let logits = &mut logits[..group.len() * vocab];
@@ -172,7 +174,7 @@ impl CustomOp2 for CrossEntropy {
             }
             if self.wants_dw {
                 let rows = MatRef::new(&rows, group.len(), width);
-                let to_dw = Right::prepare_parallel(rows, vocab);
+                let to_dw = Right::prepare_parallel(rows, vocab, product_precision());
                 dw.par_chunks_mut(HEAD_ROWS * width)
                     .enumerate()
                     .for_each(|(i, dw)| {

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
+use crate::precision::product_precision;
 use crate::product::{MatMut, MatRef, Right, Values, product};
 use crate::router::Routing;
 use crate::simd::{add_scaled, dot_of, scale_into};
@@ -229,7 +230,7 @@ impl CustomOp2 for ExpertGateUp {
                 let rows = gather(x, choices, routing.top_k(), width);
                 let w = expert_matrix(w, task.expert, doubled, width).transposed();
                 let n = choices.len();
-                Right::prepare(w, n).product(
+                Right::prepare(w, n, product_precision()).product(
                     MatMut::new(&mut *gate_up, n, doubled),
                     MatRef::new(&rows, n, width),
                     false,
@@ -271,11 +272,17 @@ impl CustomOp2 for ExpertGateUp {
                             activate_backward(gate_up, grad, &mut dgate_up, &mut activated, hidden);
                             let dgate_up = MatRef::new(&dgate_up, n, doubled);
                             let w = expert_matrix(w.into(), task.expert, doubled, width);
-                            product(MatMut::new(dslots, n, width), dgate_up, w, false);
+                            product(
+                                MatMut::new(dslots, n, width),
+                                dgate_up,
+                                w,
+                                false,
+                                product_precision(),
+                            );
                             let rows = gather(x, choices, routing.top_k(), width);
                             let rows = MatRef::new(&rows, n, width);
                             let dw = MatMut::new(dw, doubled, width);
-                            product(dw, dgate_up.transposed(), rows, false);
+                            product(dw, dgate_up.transposed(), rows, false, product_precision());
                         },
                     );
                     Ok(())
@@ -321,7 +328,11 @@ impl CustomOp3 for ExpertDown {
             let n = task.to - task.from;
             let rows = MatRef::new(&activated[task.from * hidden..task.to * hidden], n, hidden);
             let w = expert_matrix(w, task.expert, width, hidden).transposed();
-            Right::prepare(w, n).product(MatMut::new(y, n, width), rows, false);
+            Right::prepare(w, n, product_precision()).product(
+                MatMut::new(y, n, width),
+                rows,
+                false,
+            );
         });
         let out = combine(&y, Some(weights), routing, width);
         Ok((CpuStorage::F32(out), (routing.num_rows(), width).into()))
@@ -356,7 +367,13 @@ impl CustomOp3 for ExpertDown {
             let grad = gather(grad, choices, routing.top_k(), width);
             let grad = MatRef::new(&grad, n, width);
             let w = expert_matrix(w.into(), task.expert, width, hidden);
-            product(MatMut::new(&mut *dactivated, n, hidden), grad, w, false);
+            product(
+                MatMut::new(&mut *dactivated, n, hidden),
+                grad,
+                w,
+                false,
+                product_precision(),
+            );
             // So far these are the gradients of unweighted slots.
             let mut weighted = vec![0.0; n * hidden];
             for (i, &choice) in choices.iter().enumerate() {
@@ -376,6 +393,7 @@ impl CustomOp3 for ExpertDown {
                 grad.transposed(),
                 weighted,
                 false,
+                product_precision(),
             );
         };
         with_trained(w, self.name(), |w| {

@@ -5,6 +5,7 @@ use candle_core::{
 };
 use rayon::prelude::*;
 
+use crate::precision::product_precision;
 use crate::product::{MatMut, MatRef, Right, Values, product};
 use crate::slices::{f32_slice, sum_in_order, with_f32};
 
@@ -89,6 +90,7 @@ impl CustomOp2 for Linear {
             x,
             w.transposed(),
             false,
+            product_precision(),
         );
         Ok((CpuStorage::F32(out), shape))
     }
@@ -129,7 +131,7 @@ impl CustomOp3 for LinearBias {
         if out.is_empty() {
             return Ok((CpuStorage::F32(out), shape));
         }
-        let right = Right::prepare(w.transposed(), rows);
+        let right = Right::prepare(w.transposed(), rows, product_precision());
         let x = MatRef::new(x, rows, inputs);
         out.par_chunks_mut(BIAS_ROWS * outputs)
             .enumerate()
@@ -195,7 +197,13 @@ fn gradients(
             let mut dx = vec![0.0; rows * inputs];
             with_f32(w, op, |w| {
                 let w = MatRef::new(w, outputs, inputs);
-                product(MatMut::new(&mut dx, rows, inputs), g, w, false);
+                product(
+                    MatMut::new(&mut dx, rows, inputs),
+                    g,
+                    w,
+                    false,
+                    product_precision(),
+                );
                 Ok(())
             })?;
             Some(Tensor::from_vec(dx, x.shape(), x.device())?)
@@ -211,6 +219,7 @@ fn gradients(
                     g.transposed(),
                     x,
                     false,
+                    product_precision(),
                 );
                 Ok(())
             })?;

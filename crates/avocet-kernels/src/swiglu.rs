@@ -7,6 +7,7 @@ use candle_core::{
 };
 use rayon::prelude::*;
 
+use crate::precision::product_precision;
 use crate::product::{MatMut, MatRef, Right, Values, product};
 use crate::simd::{sigmoid, vectorised};
 use crate::slices::{f32_slice, with_f32};
@@ -187,8 +188,16 @@ impl CustomOp3 for SwiGluFfn {
         }
         let rows = x.len() / width;
         let mut gate_up = vec![0.0; rows * 2 * hidden];
-        let up = Right::prepare(MatRef::new(w_gate_up, 2 * hidden, width).transposed(), rows);
-        let down = Right::prepare(MatRef::new(w_down, width, hidden).transposed(), rows);
+        let up = Right::prepare(
+            MatRef::new(w_gate_up, 2 * hidden, width).transposed(),
+            rows,
+            product_precision(),
+        );
+        let down = Right::prepare(
+            MatRef::new(w_down, width, hidden).transposed(),
+            rows,
+            product_precision(),
+        );
         out.par_chunks_mut(CHUNK_ROWS * width)
             .zip(gate_up.par_chunks_mut(CHUNK_ROWS * 2 * hidden))
             .zip(x.par_chunks(CHUNK_ROWS * width))
@@ -228,8 +237,16 @@ impl CustomOp3 for SwiGluFfn {
             let weights = (w_gate_up, w_down);
             with_weights(weights, |w_gate_up, w_down| {
                 with_f32(grad, "swiglu_ffn", |grad| {
-                    let up = Right::prepare(MatRef::new(w_gate_up, 2 * hidden, width), rows);
-                    let down = Right::prepare(MatRef::new(w_down, width, hidden), rows);
+                    let up = Right::prepare(
+                        MatRef::new(w_gate_up, 2 * hidden, width),
+                        rows,
+                        product_precision(),
+                    );
+                    let down = Right::prepare(
+                        MatRef::new(w_down, width, hidden),
+                        rows,
+                        product_precision(),
+                    );
                     dx.par_chunks_mut(CHUNK_ROWS * width)
                         .zip(grad.par_chunks(CHUNK_ROWS * width))
                         .zip(gate_up.par_chunks(CHUNK_ROWS * 2 * hidden))
@@ -251,6 +268,7 @@ impl CustomOp3 for SwiGluFfn {
                         grad,
                         activated,
                         false,
+                        product_precision(),
                     );
                     Ok(())
                 })
@@ -263,6 +281,7 @@ impl CustomOp3 for SwiGluFfn {
                     dgate_up,
                     x,
                     false,
+                    product_precision(),
                 );
                 Ok(())
             })?;

@@ -7,6 +7,7 @@ use candle_core::{
 };
 use rayon::prelude::*;
 
+use crate::precision::product_precision;
 use crate::slices::{f32_slice, with_f32};
 use crate::stored::{self, StoredMatrix};
 use crate::swiglu::{swiglu, swiglu_ffn};
@@ -281,7 +282,7 @@ impl CustomOp1 for StoredLinear {
         let num_rows = dims.iter().product();
         dims.push(self.outputs);
         let rows = self.first..self.first + self.outputs;
-        let out = stored::product(&self.w, rows, x, num_rows);
+        let out = stored::product(&self.w, rows, x, num_rows, product_precision());
         Ok((CpuStorage::F32(out), dims.into()))
     }
 
@@ -289,7 +290,13 @@ impl CustomOp1 for StoredLinear {
         let num_rows = x.dims()[..x.rank() - 1].iter().product();
         let rows = self.first..self.first + self.outputs;
         let dx = with_f32(grad, self.name(), |g| {
-            Ok(stored::gradient(&self.w, rows, g, num_rows))
+            Ok(stored::gradient(
+                &self.w,
+                rows,
+                g,
+                num_rows,
+                product_precision(),
+            ))
         })?;
         Tensor::from_vec(dx, x.shape(), x.device()).map(Some)
     }

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use super::blocks::{Block, Piece, are_disjoint, pieces};
 use super::forward::{split_by_queries, tiles};
 use super::{Attention, AttentionShape};
+use crate::precision::product_precision;
 use crate::product::{MatMut, MatRef, product_sequential};
 use crate::simd::{dot, exp, vectorised};
 
@@ -153,9 +154,21 @@ impl Attention {
             p.resize(p.len().max(rows * n), 0.0);
             ds.resize(ds.len().max(rows * n), 0.0);
             let (p, ds) = (&mut p[..rows * n], &mut ds[..rows * n]);
-            product_sequential(MatMut::new(p, rows, n), queries, keys.transposed(), false);
+            product_sequential(
+                MatMut::new(p, rows, n),
+                queries,
+                keys.transposed(),
+                false,
+                product_precision(),
+            );
             self.add_alibi(block, kv_head, &tile, p);
-            product_sequential(MatMut::new(ds, rows, n), grads, values.transposed(), false);
+            product_sequential(
+                MatMut::new(ds, rows, n),
+                grads,
+                values.transposed(),
+                false,
+                product_precision(),
+            );
             for (i, span) in self.spans(block, &tile).enumerate() {
                 for g in 0..group {
                     let r = i * group + g;
@@ -173,10 +186,16 @@ impl Attention {
             let at = (tile.start - into.first_key) * key_width + kv_head * head_dim;
             let (p, ds) = (MatRef::new(&p[..], rows, n), MatRef::new(&ds[..], rows, n));
             let dv = MatMut::strided(&mut into.dv[at..], n, head_dim, key_width);
-            product_sequential(dv, p.transposed(), grads, true);
+            product_sequential(dv, p.transposed(), grads, true, product_precision());
             let dk = MatMut::strided(&mut into.dk[at..], n, head_dim, key_width);
-            product_sequential(dk, ds.transposed(), queries, true);
-            product_sequential(MatMut::new(dqueries, rows, head_dim), ds, keys, true);
+            product_sequential(dk, ds.transposed(), queries, true, product_precision());
+            product_sequential(
+                MatMut::new(dqueries, rows, head_dim),
+                ds,
+                keys,
+                true,
+                product_precision(),
+            );
         }
         let group_width = group * head_dim;
         for (i, row) in dqueries.chunks_exact(group_width).enumerate() {

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::blocks::Block;
 use super::{Attention, AttentionShape};
+use crate::precision::product_precision;
 use crate::product::{MatMut, MatRef, product_sequential};
 use crate::simd::{exp, max, sum, vectorised};
 
@@ -74,6 +75,7 @@ impl Attention {
                 MatRef::new(&queries[..], rows, head_dim),
                 self.keys(k, kv_head, &tile).transposed(),
                 false,
+                product_precision(),
             );
             self.add_alibi(block, kv_head, &tile, scores);
             let spans = self.spans(block, &tile);
@@ -96,6 +98,7 @@ impl Attention {
                 MatRef::new(&scores[..], rows, n),
                 self.keys(v, kv_head, &tile),
                 true,
+                product_precision(),
             );
         }
         for (r, state) in running.iter().enumerate() {

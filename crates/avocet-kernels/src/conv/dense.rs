@@ -4,6 +4,7 @@ use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, b
 use rayon::prelude::*;
 
 use super::{Grid, packed, parts, split_by_grids};
+use crate::precision::product_precision;
 use crate::product::{MatMut, MatRef, Right, product_sequential};
 use crate::simd::vectorised;
 use crate::slices::{f32_slice, sum_in_order, with_f32};
@@ -213,7 +214,11 @@ impl Conv {
             }
         }
         let total = self.output_pixels();
-        let right = Right::prepare(MatRef::new(w, outputs, window).transposed(), total);
+        let right = Right::prepare(
+            MatRef::new(w, outputs, window).transposed(),
+            total,
+            product_precision(),
+        );
         chunks
             .into_par_iter()
             .for_each_init(Vec::new, |windows, (grids, from, y)| {
@@ -251,7 +256,11 @@ impl Conv {
             work.push((*run, outputs, dx));
             rest = tail;
         }
-        let right = Right::prepare(MatRef::new(w, outputs, window), self.output_pixels());
+        let right = Right::prepare(
+            MatRef::new(w, outputs, window),
+            self.output_pixels(),
+            product_precision(),
+        );
         let sums: Vec<(Vec<f32>, Vec<f32>)> = work
             .into_par_iter()
             .map_init(
@@ -274,6 +283,7 @@ impl Conv {
                                 g.transposed(),
                                 MatRef::new(&windows[..], pixels, window),
                                 true,
+                                product_precision(),
                             );
                             if wants_dx {
                                 right.product(MatMut::new(windows, pixels, window), g, false);

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::{Weight, stored_linear};
 use crate::experts::{TASK_SLOTS, combine, gather, pieces, tasks};
+use crate::precision::product_precision;
 use crate::router::Routing;
 use crate::slices::f32_slice;
 use crate::stored::{StoredMatrix, product};
@@ -159,10 +160,22 @@ impl CustomOp2 for StoredExperts {
             let choices = &routing.choices()[task.from..task.to];
             let rows = gather(x, choices, routing.top_k(), width);
             let of = |outputs: usize| task.expert * outputs..(task.expert + 1) * outputs;
-            let gate_up = product(&self.gate_up, of(doubled), &rows, choices.len());
+            let gate_up = product(
+                &self.gate_up,
+                of(doubled),
+                &rows,
+                choices.len(),
+                product_precision(),
+            );
             let mut activated = vec![0.0; choices.len() * hidden];
             activate(&gate_up, &mut activated, hidden);
-            y.copy_from_slice(&product(&self.down, of(width), &activated, choices.len()));
+            y.copy_from_slice(&product(
+                &self.down,
+                of(width),
+                &activated,
+                choices.len(),
+                product_precision(),
+            ));
         });
         let out = combine(&y, Some(weights), routing, width);
         Ok((CpuStorage::F32(out), (routing.num_rows(), width).into()))
