@@ -13,7 +13,7 @@ use crate::precision::product_precision;
 use crate::product::{MatMut, MatRef, Right, Values, product};
 use crate::router::Routing;
 use crate::simd::{add_scaled, dot_of, scale_into};
-use crate::slices::{f32_slice, with_f32};
+use crate::slices::{f32_slice, operand, with_f32};
 use crate::swiglu::{activate, activate_backward, swiglu_composed};
 
 /// Slots one task of the forward computes; fixed, so that results do not depend on the threads.
@@ -213,7 +213,7 @@ impl CustomOp2 for ExpertGateUp {
         let (_, doubled, width) = w_layout.shape().dims3()?;
         let hidden = doubled / 2;
         let x = f32_slice(x, x_layout, self.name())?;
-        let w = Values::of(w, w_layout, self.name())?;
+        let w = operand(w, w_layout, self.name())?;
         let routing = &*self.routing;
         let slots = routing.choices().len();
         let mut gate_up = vec![0.0; slots * doubled];
@@ -319,7 +319,7 @@ impl CustomOp3 for ExpertDown {
         let (_, width, hidden) = w_layout.shape().dims3()?;
         let activated = f32_slice(activated, activated_layout, self.name())?;
         let weights = f32_slice(weights, weights_layout, self.name())?;
-        let w = Values::of(w, w_layout, self.name())?;
+        let w = operand(w, w_layout, self.name())?;
         let routing = &*self.routing;
         let mut y = vec![0.0; routing.choices().len() * width];
         let tasks = tasks(routing, TASK_SLOTS);

@@ -6,8 +6,8 @@ use candle_core::{
 use rayon::prelude::*;
 
 use crate::precision::product_precision;
-use crate::product::{MatMut, MatRef, Right, Values, product};
-use crate::slices::{f32_slice, sum_in_order, with_f32};
+use crate::product::{MatMut, MatRef, Right, product};
+use crate::slices::{f32_slice, operand, sum_in_order, with_f32};
 
 /// Rows whose bias gradients one task adds up.
 const GRADIENT_ROWS: usize = 256;
@@ -81,7 +81,7 @@ impl CustomOp2 for Linear {
     ) -> Result<(CpuStorage, Shape)> {
         let (outputs, inputs) = w_layout.shape().dims2()?;
         let x = f32_slice(x, x_layout, "linear")?;
-        let w = MatRef::new(Values::of(w, w_layout, "linear")?, outputs, inputs);
+        let w = MatRef::new(operand(w, w_layout, "linear")?, outputs, inputs);
         let (rows, shape) = output_shape(x_layout.shape(), outputs);
         let mut out = vec![0.0; rows * outputs];
         let x = MatRef::new(x, rows, inputs);
@@ -124,7 +124,7 @@ impl CustomOp3 for LinearBias {
     ) -> Result<(CpuStorage, Shape)> {
         let (outputs, inputs) = w_layout.shape().dims2()?;
         let x = f32_slice(x, x_layout, "linear_bias")?;
-        let w = MatRef::new(Values::of(w, w_layout, "linear_bias")?, outputs, inputs);
+        let w = MatRef::new(operand(w, w_layout, "linear_bias")?, outputs, inputs);
         let b = f32_slice(b, b_layout, "linear_bias")?;
         let (rows, shape) = output_shape(x_layout.shape(), outputs);
         let mut out = vec![0.0; rows * outputs];

@@ -2,6 +2,8 @@
 
 use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
 
+use crate::product::Values;
+
 /// Elements one task handles; fixed, so that results do not depend on the threads.
 pub(crate) const CHUNK_ELEMENTS: usize = 1 << 14;
 
@@ -20,6 +22,27 @@ pub(crate) fn f32_slice<'a>(
             "{op}: an argument of shape {:?} is not contiguous",
             layout.shape()
         ),
+    }
+}
+
+/// The contiguous elements of a custom op's argument, as a product reads them.
+///
+/// Errors if the layout skips elements or the type is neither F32 nor BF16.
+pub(crate) fn operand<'a>(
+    storage: &'a CpuStorage,
+    layout: &Layout,
+    op: &'static str,
+) -> Result<Values<'a>> {
+    let Some((from, to)) = layout.contiguous_offsets() else {
+        bail!(
+            "{op}: an argument of shape {:?} is not contiguous",
+            layout.shape()
+        )
+    };
+    match storage {
+        CpuStorage::F32(all) => Ok(Values::F32(&all[from..to])),
+        CpuStorage::BF16(all) => Ok(Values::Bf16(&all[from..to])),
+        _ => bail!("{op}: a weight is neither F32 nor BF16"),
     }
 }
 

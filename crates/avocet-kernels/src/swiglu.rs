@@ -8,9 +8,9 @@ use candle_core::{
 use rayon::prelude::*;
 
 use crate::precision::product_precision;
-use crate::product::{MatMut, MatRef, Right, Values, product};
+use crate::product::{MatMut, MatRef, Right, product};
 use crate::simd::{sigmoid, vectorised};
-use crate::slices::{f32_slice, with_f32};
+use crate::slices::{f32_slice, operand, with_f32};
 
 /// Rows one task handles; fixed, so that results do not depend on the threads.
 pub(crate) const CHUNK_ROWS: usize = 128;
@@ -180,8 +180,8 @@ impl CustomOp3 for SwiGluFfn {
     ) -> Result<(CpuStorage, Shape)> {
         let (width, hidden) = w_down_layout.shape().dims2()?;
         let x = f32_slice(x, x_layout, "swiglu_ffn")?;
-        let w_gate_up = Values::of(w_gate_up, w_gate_up_layout, "swiglu_ffn")?;
-        let w_down = Values::of(w_down, w_down_layout, "swiglu_ffn")?;
+        let w_gate_up = operand(w_gate_up, w_gate_up_layout, "swiglu_ffn")?;
+        let w_down = operand(w_down, w_down_layout, "swiglu_ffn")?;
         let mut out = vec![0.0; x.len()];
         if x.is_empty() || hidden == 0 {
             return Ok((CpuStorage::F32(out), x_layout.shape().clone()));
