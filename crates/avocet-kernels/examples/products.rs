@@ -52,15 +52,15 @@ fn operations(peak: f64) -> Result<()> {
     let speed = gradient_speed(flops(3 * width), || linear(&x, &w))?;
     report("linear, forward and backward", speed, peak);
 
-    let (up, down) = (random(&[2 * hidden, width])?, random(&[width, hidden])?);
+    let weight = |shape: &[usize]| Ok::<_, candle_core::Error>(random(shape)?.as_tensor().clone());
+    let up = weight(&[2 * hidden, width])?.into();
+    let down = weight(&[width, hidden])?.into();
     let speed = gradient_speed(flops(3 * hidden), || swiglu_ffn(&x, &up, &down))?;
     report("swiglu_ffn, forward and backward", speed, peak);
 
     let hidden = 128;
-    let (up, down) = (
-        random(&[experts, 2 * hidden, width])?,
-        random(&[experts, width, hidden])?,
-    );
+    let up = weight(&[experts, 2 * hidden, width])?.into();
+    let down = weight(&[experts, width, hidden])?.into();
     let logits = random(&[rows, experts])?;
     let (weights, routing) = route(&logits, 2, None, None)?;
     let speed = gradient_speed(flops(2 * 3 * hidden), || {

@@ -6,7 +6,6 @@ use rayon::prelude::*;
 use super::blocks::{Block, Piece, are_disjoint, pieces};
 use super::forward::{split_by_queries, tiles};
 use super::{Attention, AttentionShape};
-use crate::precision::product_precision;
 use crate::product::{MatMut, MatRef, product_sequential};
 use crate::simd::{dot, exp, vectorised};
 
@@ -29,7 +28,7 @@ struct Saved<'a> {
 
 impl Attention {
     /// Gradients of queries, keys and values.
-    pub(super) fn backward(
+    pub(super) fn gradients(
         &self,
         q: &[f32],
         k: &[f32],
@@ -159,7 +158,7 @@ impl Attention {
                 queries,
                 keys.transposed(),
                 false,
-                product_precision(),
+                self.precision,
             );
             self.add_alibi(block, kv_head, &tile, p);
             product_sequential(
@@ -167,7 +166,7 @@ impl Attention {
                 grads,
                 values.transposed(),
                 false,
-                product_precision(),
+                self.precision,
             );
             for (i, span) in self.spans(block, &tile).enumerate() {
                 for g in 0..group {
@@ -186,15 +185,15 @@ impl Attention {
             let at = (tile.start - into.first_key) * key_width + kv_head * head_dim;
             let (p, ds) = (MatRef::new(&p[..], rows, n), MatRef::new(&ds[..], rows, n));
             let dv = MatMut::strided(&mut into.dv[at..], n, head_dim, key_width);
-            product_sequential(dv, p.transposed(), grads, true, product_precision());
+            product_sequential(dv, p.transposed(), grads, true, self.precision);
             let dk = MatMut::strided(&mut into.dk[at..], n, head_dim, key_width);
-            product_sequential(dk, ds.transposed(), queries, true, product_precision());
+            product_sequential(dk, ds.transposed(), queries, true, self.precision);
             product_sequential(
                 MatMut::new(dqueries, rows, head_dim),
                 ds,
                 keys,
                 true,
-                product_precision(),
+                self.precision,
             );
         }
         let group_width = group * head_dim;
