@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
-use avocet_kernels::Weight;
+use avocet_kernels::{Placement, Precision, Weight};
 use candle_core::{Result, Shape, Tensor};
 use candle_nn::Init;
 
@@ -24,34 +24,55 @@ pub trait Parameters: Send + Sync {
 #[derive(Clone)]
 pub struct Builder {
     source: Arc<dyn Parameters>,
+    placement: Placement,
     path: String,
 }
 
 impl Builder {
-    /// A builder at the root of a model.
+    /// A builder at the root of a model, which is placed on the processor in f32.
     pub fn new(source: impl Parameters + 'static) -> Self {
         Self {
             source: Arc::new(source),
+            placement: Placement::default(),
             path: String::new(),
         }
+    }
+
+    /// The same for a model that is placed so.
+    pub fn placed(self, placement: Placement) -> Self {
+        Self { placement, ..self }
     }
 
     /// The builder of a field, or of an element of a list.
     pub fn pp(&self, field: impl Display) -> Self {
         Self {
             source: Arc::clone(&self.source),
+            placement: self.placement.clone(),
             path: self.name(field),
         }
     }
 
-    /// A parameter in f32 that starts as `init` says.
+    /// The format in which the model's products read their operands.
+    pub fn precision(&self) -> Precision {
+        self.placement.precision
+    }
+
+    /// A parameter in f32 that starts as `init` says, on the model's device.
     pub fn tensor<S: Into<Shape>>(&self, shape: S, name: &str, init: Init) -> Result<Tensor> {
-        self.source.tensor(&self.name(name), shape.into(), init)
+        let tensor = self.source.tensor(&self.name(name), shape.into(), init)?;
+        tensor.to_device(&self.placement.device)
+    }
+
+    /// A matrix that starts as `init` says and is kept in f32.
+    pub fn small_matrix<S: Into<Shape>>(&self, shape: S, name: &str, init: Init) -> Result<Weight> {
+        let tensor = self.tensor(shape, name, init)?;
+        Ok(Weight::from(tensor).with_precision(self.placement.precision))
     }
 
     /// A large matrix that starts as `init` says.
     pub fn matrix<S: Into<Shape>>(&self, shape: S, name: &str, init: Init) -> Result<Weight> {
-        self.source.matrix(&self.name(name), shape.into(), init)
+        let weight = self.source.matrix(&self.name(name), shape.into(), init)?;
+        Ok(weight.with_precision(self.placement.precision))
     }
 
     fn name(&self, field: impl Display) -> String {

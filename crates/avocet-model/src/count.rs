@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use avocet_kernels::Weight;
-use candle_core::{DType, Device, Result, Shape, Tensor, bail};
+use avocet_kernels::{HOST, Weight};
+use candle_core::{DType, Result, Shape, Tensor, bail};
 use candle_nn::Init;
 
 use crate::builder::{Builder, Parameters};
@@ -165,7 +165,7 @@ impl Parameters for Recorder {
         if seen.insert(name.to_owned(), shape.clone()).is_some() {
             bail!("the model asks for {name} twice");
         }
-        Tensor::zeros(1, DType::F32, &Device::Cpu)?.broadcast_as(shape)
+        Tensor::zeros(1, DType::F32, &HOST)?.broadcast_as(shape)
     }
 
     fn matrix(&self, name: &str, shape: Shape, init: Init) -> Result<Weight> {

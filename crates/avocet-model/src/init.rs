@@ -53,10 +53,10 @@ pub(crate) fn small_matrix<S: Into<Shape>>(
     builder: &Builder,
     shape: S,
     name: &str,
-) -> Result<Tensor> {
+) -> Result<Weight> {
     let shape = shape.into();
     let stdev = fan_in_stdev(&shape, 1);
-    builder.tensor(shape, name, normal(stdev))
+    builder.small_matrix(shape, name, normal(stdev))
 }
 
 /// A depthwise 3 x 3 kernel (9, C) that writes into a residual stream, one of `num_residual_layers`.

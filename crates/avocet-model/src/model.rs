@@ -1,7 +1,7 @@
 //! The whole model: both towers, joined.
 
 use avocet_kernels::Weight;
-use candle_core::{Error, Result, Tensor, bail};
+use candle_core::{Device, Error, Result, Tensor, bail};
 
 use crate::builder::Builder;
 use crate::cache::Cache;
@@ -136,12 +136,17 @@ impl VisionLanguageModel {
 
     /// An empty cache with room for `capacity` tokens before it first grows.
     pub fn new_cache(&self, capacity: usize) -> Result<Cache> {
-        Cache::new(&self.config.decoder, capacity, &self.head().device())
+        Cache::new(&self.config.decoder, capacity, &self.device())
     }
 
     /// The output head (V, D).
     pub fn head(&self) -> &Weight {
         self.decoder.head()
+    }
+
+    /// Where it computes.
+    pub fn device(&self) -> Device {
+        self.head().device()
     }
 
     /// Logits (T, V) of rows `hidden` (T, D).

@@ -1,7 +1,8 @@
 //! Initial values that depend on a seed and the parameter's name alone: neither the order of
 //! creation nor the presence of other parts changes them.
 
-use candle_core::{Device, Result, Shape, Tensor};
+use avocet_kernels::HOST;
+use candle_core::{Result, Shape, Tensor};
 use candle_nn::Init;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -33,7 +34,7 @@ pub fn seeded(shape: &Shape, init: Init, seed: u64, name: &str) -> Result<Tensor
             }
         }
     };
-    Tensor::from_vec(values, shape.clone(), &Device::Cpu)
+    Tensor::from_vec(values, shape.clone(), &HOST)
 }
 
 fn uniform(rng: &mut ChaCha8Rng, low: f64, high: f64, count: usize) -> Vec<f32> {

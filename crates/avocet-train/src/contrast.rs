@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use avocet_data::Batch;
-use avocet_kernels::{cross_entropy, linear};
+use avocet_kernels::{Weight, cross_entropy};
 use avocet_model::{Builder, TextBatch, only};
 use candle_core::Tensor;
 use candle_nn::Init;
@@ -25,8 +25,8 @@ const LEAST_TOKENS: usize = 2;
 /// The projections of both sides.
 #[derive(Debug, Clone)]
 pub struct Contrast {
-    picture: Tensor,
-    text: Tensor,
+    picture: Weight,
+    text: Weight,
     scale: Tensor,
 }
 
@@ -105,8 +105,8 @@ impl Contrast {
         };
         let builder = builder.pp("contrast");
         Ok(Self {
-            picture: builder.tensor((DIM, vision_dim), "picture", init(vision_dim))?,
-            text: builder.tensor((DIM, dim), "text", init(dim))?,
+            picture: builder.small_matrix((DIM, vision_dim), "picture", init(vision_dim))?,
+            text: builder.small_matrix((DIM, dim), "text", init(dim))?,
             scale: builder.tensor(1, "scale", Init::Const(SCALE.0))?,
         })
     }
@@ -129,14 +129,16 @@ impl Contrast {
         let all = vec![true; lines.len()];
         let pictures = Pool::images(grids, &wanted).mean(features)?;
         let texts = Pool::images(&lines, &all).mean(states)?;
-        let pictures = unit(&linear(&pictures, &self.picture)?)?;
-        let texts = unit(&linear(&texts, &self.text)?)?;
+        let pictures = unit(&self.picture.linear(&pictures)?)?;
+        let texts = unit(&self.text.linear(&texts)?)?;
         let scale = self.scale.clamp(0.0, SCALE.1)?.exp()?;
         let targets: Vec<u32> = (0..answers.len() as u32).collect();
         let weights = vec![0.5 / targets.len() as f32; targets.len()];
-        let found = cross_entropy(&pictures.broadcast_mul(&scale)?, &texts, &targets, &weights)?;
-        let finding = cross_entropy(&texts.broadcast_mul(&scale)?, &pictures, &targets, &weights)?;
-        Ok((found + finding)?)
+        let found = |of: &Tensor, among: &Tensor| {
+            let among = Weight::from(among).with_precision(self.text.precision());
+            cross_entropy(&of.broadcast_mul(&scale)?, &among, &targets, &weights)
+        };
+        Ok((found(&pictures, &texts)? + found(&texts, &pictures)?)?)
     }
 }
 

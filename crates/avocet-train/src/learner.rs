@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use avocet_config::ModelConfig;
 use avocet_data::Batch;
+use avocet_kernels::Placement;
 use avocet_model::VisionLanguageModel;
 use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor};
 use rayon::prelude::*;
@@ -105,6 +106,7 @@ impl Learner {
         params: Params,
         names: Vec<String>,
     ) -> Result<Self> {
+        let params = params.placed(Placement::host(stage.precision.into()));
         let model = VisionLanguageModel::new(config, params.builder())?;
         let losses = &stage.losses;
         let wanted = stage.kind != StageKind::Text && (losses.ctc > 0.0 || losses.names > 0.0);

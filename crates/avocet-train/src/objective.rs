@@ -204,7 +204,7 @@ impl Objective {
             .iter()
             .map(|w| w / normalizer.answer_weight)
             .collect();
-        let text = cross_entropy(&hidden, model.head().tensor()?, &batch.targets, &weights)?;
+        let text = cross_entropy(&hidden, model.head(), &batch.targets, &weights)?;
         losses.add("text", text, 1.0)?;
         losses.hidden = Some(hidden);
         Ok(())
@@ -234,7 +234,7 @@ impl Losses {
         let Some(hidden) = &self.hidden else {
             return Ok(());
         };
-        let (hidden, head) = (hidden.detach(), model.head().tensor()?.detach());
+        let (hidden, head) = (hidden.detach(), model.head().detach());
         let kinds: std::collections::BTreeSet<&String> = batch.kinds.iter().collect();
         for kind in kinds {
             let mut weights = vec![0f32; batch.ids.len()];

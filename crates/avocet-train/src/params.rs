@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use avocet_checkpoint::{LORA, LoraScale, factor_shapes};
-use avocet_kernels::{AdaptedWeight, Weight, low_rank_sum};
+use avocet_kernels::{AdaptedWeight, Placement, Weight, low_rank_sum};
 use avocet_model::{Builder, Parameters, seeded};
 use candle_core::{DType, Shape, Tensor, Var};
 use candle_nn::Init;
@@ -89,6 +89,7 @@ pub struct Params {
     selection: Selection,
     base: Option<Builder>,
     lora: Option<LoraConfig>,
+    placement: Placement,
 }
 
 impl std::fmt::Debug for Params {
@@ -115,6 +116,7 @@ impl Params {
             selection,
             base: None,
             lora: None,
+            placement: Placement::default(),
         }
     }
 
@@ -125,6 +127,11 @@ impl Params {
         self
     }
 
+    /// The same for a model that is placed so.
+    pub fn placed(self, placement: Placement) -> Self {
+        Self { placement, ..self }
+    }
+
     /// Whether some matrix is added up with its factors, which has to be done anew at each step.
     pub(crate) fn has_sums(&self) -> bool {
         self.lock().has_sums
@@ -132,7 +139,7 @@ impl Params {
 
     /// The builder that a model makes its tensors with.
     pub fn builder(&self) -> Builder {
-        Builder::new(self.clone())
+        Builder::new(self.clone()).placed(self.placement.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -251,9 +258,10 @@ impl Params {
             None => {
                 let stored = base.matrix(shape.clone(), name, init)?;
                 // Sums and the output head are computed in f32; other stored matrices as they lie.
-                let weight = match stored {
-                    Weight::Stored(_) if !summed && !TABLES.contains(&name) => stored,
-                    other => Weight::from(other.to_tensor()?),
+                let weight = if stored.is_stored() && !summed && !TABLES.contains(&name) {
+                    stored
+                } else {
+                    stored.to_tensor()?.into()
                 };
                 let mut inner = self.lock();
                 inner.has_sums |= summed;
@@ -276,8 +284,7 @@ impl Params {
         if summed {
             return Ok(low_rank_sum(weight.tensor()?, &a, &b, scale)?.into());
         }
-        let adapted = AdaptedWeight::new(weight, a, b, scale)?;
-        Ok(Weight::Adapted(Arc::new(adapted)))
+        Ok(AdaptedWeight::new(weight, a, b, scale)?.into())
     }
 }
 

@@ -10,7 +10,7 @@ use avocet_checkpoint::{ADAPTER, Adapter};
 
 use crate::base_model::BaseModel;
 use crate::checkpoint::{self, Loaded, RunState, Snapshot};
-use crate::config::{Precision, StageConfig, TrainConfig};
+use crate::config::{StageConfig, TrainConfig};
 use crate::data_seen::DataSeen;
 use crate::error::{Result, TrainError};
 use crate::feed::{BatchPrefetcher, held_out};
@@ -222,10 +222,6 @@ impl<'a> Session<'a> {
         previous: Option<&Loaded>,
     ) -> Result<Self> {
         let stage = &config.stages[state.stage];
-        avocet_kernels::set_product_precision(match stage.precision {
-            Precision::F32 => avocet_kernels::Precision::F32,
-            Precision::Bf16 => avocet_kernels::Precision::Bf16,
-        });
         let mut start = match base {
             Some(base) => StageInit::over(base, &state, previous),
             None => StageInit::of(config, &state, previous)?,
@@ -275,7 +271,7 @@ impl<'a> Session<'a> {
     fn run(&mut self, run: &Path, log: &mut MetricsLog, stop: &AtomicBool) -> Result<Outcome> {
         let rate = self.stage.rate(self.total);
         let mut progress = Progress::new(&self.stage.name, self.state.stage_step, self.total);
-        let mut meter = Meter::new(&self.stage.name);
+        let mut meter = Meter::new(&self.stage.name, self.stage.precision.into());
         loop {
             let waiting = Instant::now();
             let done = self.state.stage_step;

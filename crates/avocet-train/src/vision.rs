@@ -7,7 +7,7 @@
 //! among the names seen so far.
 
 use avocet_data::Truth;
-use avocet_kernels::{cross_entropy, ctc_frames, ctc_loss, linear, linear_bias};
+use avocet_kernels::{Weight, cross_entropy, ctc_frames, ctc_loss};
 use avocet_model::Builder;
 use candle_core::Tensor;
 use candle_nn::Init;
@@ -27,9 +27,9 @@ const NUM_LABELS: usize = 96;
 /// The heads that teach the vision encoder.
 #[derive(Debug, Clone)]
 pub struct AuxiliaryHeads {
-    read_weight: Tensor,
+    read_weight: Weight,
     read_bias: Tensor,
-    name_weight: Tensor,
+    name_weight: Weight,
     frames_per_column: usize,
 }
 
@@ -92,7 +92,7 @@ struct Reading {
 #[derive(Debug)]
 struct Naming {
     pooled: Tensor,
-    weight: Tensor,
+    weight: Weight,
     targets: Vec<u32>,
 }
 
@@ -115,9 +115,9 @@ impl AuxiliaryHeads {
         let labels = NUM_LABELS * config.frames_per_column;
         let (read, name) = (builder.pp("read"), builder.pp("name"));
         Ok(Self {
-            read_weight: read.tensor((labels, dim), "weight", init)?,
+            read_weight: read.small_matrix((labels, dim), "weight", init)?,
             read_bias: read.tensor(labels, "bias", Init::Const(0.0))?,
-            name_weight: name.tensor((config.num_names, dim), "weight", init)?,
+            name_weight: name.small_matrix((config.num_names, dim), "weight", init)?,
             frames_per_column: config.frames_per_column,
         })
     }
@@ -200,7 +200,7 @@ impl AuxiliaryHeads {
         }
         let (pool, offsets) = Pool::columns(grids, &wanted);
         let columns = pool.mean(features)?;
-        let logits = linear_bias(&columns, &self.read_weight, &self.read_bias)?;
+        let logits = self.read_weight.linear_bias(&columns, &self.read_bias)?;
         Ok(Some(Reading {
             logits: logits.reshape(((), NUM_LABELS))?, // (columns * frames, labels)
             offsets: offsets
@@ -251,7 +251,7 @@ impl AuxiliaryLosses {
             accuracy.character_error_rate = Some(edits as f64 / characters.max(1) as f64);
         }
         if let Some(naming) = &self.naming {
-            let said = best(&linear(&naming.pooled, &naming.weight)?)?;
+            let said = best(&naming.weight.linear(&naming.pooled)?)?;
             let right = said.iter().zip(&naming.targets).filter(|(a, b)| a == b);
             accuracy.name_accuracy = Some(right.count() as f64 / said.len() as f64);
         }

@@ -1,9 +1,9 @@
 //! The parameters that a network asks for, found by building it over nothing.
 
 use avocet_config::ModelConfig;
-use avocet_kernels::Weight;
+use avocet_kernels::{HOST, Weight};
 use avocet_model::{Builder, Parameters, VisionLanguageModel};
-use candle_core::{DType, Device, Result, Shape, Tensor};
+use candle_core::{DType, Result, Shape, Tensor};
 use candle_nn::Init;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -51,7 +51,7 @@ impl ShapeRecorder {
             init,
             sensitive,
         });
-        Tensor::zeros(1, DType::F32, &Device::Cpu)?.broadcast_as(shape)
+        Tensor::zeros(1, DType::F32, &HOST)?.broadcast_as(shape)
     }
 }
 

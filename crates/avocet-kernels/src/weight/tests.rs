@@ -36,11 +36,13 @@ fn a_stored_linear_layer_is_that_of_its_numbers() -> Result<()> {
     for rows in [1, 3, 9, 40] {
         let x = [random((2, rows, 512), 1)];
         let stored = |t: &[Tensor]| w.linear(&t[0]);
-        assert_matches(&x, 1e-5, &stored, &|t| linear(&t[0], &numbers))?;
+        assert_matches(&x, 1e-5, &stored, &|t| {
+            linear(&t[0], &numbers, Precision::F32)
+        })?;
         assert_same_on_one_and_two_threads(&x, &stored)?;
         let inputs = [random((2, rows, 512), 1), bias.clone()];
         assert_matches(&inputs, 1e-5, &|t| w.linear_bias(&t[0], &t[1]), &|t| {
-            linear_bias(&t[0], &numbers, &t[1])
+            linear_bias(&t[0], &numbers, &t[1], Precision::F32)
         })?;
     }
     Ok(())
@@ -77,8 +79,11 @@ fn an_adapted_layer_is_that_of_the_sum_and_its_factors_learn() -> Result<()> {
         b.as_tensor().clone(),
         0.5,
     )?;
-    let adapted = Weight::Adapted(Arc::new(adapted));
-    let (fused, plain) = (adapted.linear(&x)?, linear(&x, &adapted.to_tensor()?)?);
+    let adapted = Weight::from(adapted);
+    let (fused, plain) = (
+        adapted.linear(&x)?,
+        linear(&x, &adapted.to_tensor()?, Precision::F32)?,
+    );
     let worst = |x: &Tensor, y: &Tensor| -> Result<f32> {
         (x - y)?.abs()?.flatten_all()?.max(0)?.to_scalar()
     };
@@ -104,7 +109,7 @@ fn gradients_flow_through_a_stored_layer() -> Result<()> {
     let w = mixed(&[1100, 256])?;
     let numbers = w.to_tensor()?;
     assert_matches(&[random((70, 256), 1)], 1e-5, &|t| w.linear(&t[0]), &|t| {
-        linear(&t[0], &numbers)
+        linear(&t[0], &numbers, Precision::F32)
     })
 }
 
