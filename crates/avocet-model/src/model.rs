@@ -72,10 +72,15 @@ impl VisionLanguageModel {
 
     /// The vision tower's rows for `images`, one a patch, before any resampling.
     ///
+    /// The patches may be anywhere: they are brought to where the model is.
+    ///
     /// Errors if the model has no vision tower, or the images do not fit it.
     pub fn encode_patches(&self, images: &Images) -> Result<Latents> {
         match &self.tower {
-            Some(tower) => tower.forward(images),
+            Some(tower) => tower.forward(&Images {
+                patches: images.patches.to_device(&self.device())?,
+                grids: images.grids.clone(),
+            }),
             None => bail!(
                 "{:?} has no vision tower, so it cannot see images",
                 self.config.name

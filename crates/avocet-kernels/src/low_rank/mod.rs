@@ -6,6 +6,7 @@ mod tests;
 use candle_core::{Result, Shape, Tensor};
 
 use crate::fused::{FusedOp, Gradient, Gradients, Inputs, Outcome, apply};
+use crate::slices::with_f32;
 
 /// `w + scale * b a`, for `w` (.., O, I), `b` (.., O, r) and `a` (.., r, I); no gradient flows
 /// to `w`.
@@ -34,7 +35,7 @@ impl FusedOp<2> for LowRankSum {
 
     fn forward(&self, [a, b]: Inputs<'_, 2>) -> Result<(Vec<f32>, ())> {
         let sum = self.composed([&a.to_tensor()?, &b.to_tensor()?])?;
-        Ok((sum.flatten_all()?.to_vec1()?, ()))
+        Ok((with_f32(&sum, Self::NAME, |sum| Ok(sum.to_vec()))?, ()))
     }
 
     fn backward(&self, [a, b]: Inputs<'_, 2>, result: Outcome<'_, ()>) -> Gradients<2> {

@@ -101,6 +101,24 @@ fn an_adapted_layer_is_that_of_the_sum_and_its_factors_learn() -> Result<()> {
 }
 
 #[test]
+fn a_weight_keeps_its_precision_whatever_others_have() -> Result<()> {
+    let (x, w) = (random((40, 64), 1), random((32, 64), 2));
+    let plain = Weight::from(w.as_tensor());
+    let half = plain.clone().with_precision(Precision::Bf16);
+    let out = |w: &Weight| w.linear(&x)?.to_vec2::<f32>();
+    let (before, rounded) = (out(&plain)?, out(&half)?);
+    assert_eq!(out(&plain)?, before);
+    assert_eq!(out(&half)?, rounded);
+    // Factors beside a matrix are multiplied as it is.
+    let (a, b) = (random((2, 64), 3), random((32, 2), 4));
+    let adapted = AdaptedWeight::new(plain, a.detach(), b.detach(), 0.0)?;
+    let adapted = Weight::from(adapted);
+    assert_eq!(out(&adapted)?, before);
+    assert_eq!(out(&adapted.with_precision(Precision::Bf16))?, rounded);
+    Ok(())
+}
+
+#[test]
 fn gradients_flow_through_a_stored_layer() -> Result<()> {
     let rows = random_rows(StoredFormat::Q8_0, 3, 32, 1)?;
     let w = Weight::from(StoredMatrix::new(&[3, 32], vec![rows])?);
