@@ -10,10 +10,18 @@ use anyhow::{Context, Result};
 const EDGES: &[(&str, &[&str])] = &[
     ("avocet-config", &[]),
     ("avocet-text", &[]),
-    ("avocet-fetch", &[]),
+    ("avocet-files", &[]),
+    ("avocet-fetch", &["avocet-files"]),
     ("avocet-media", &[]),
     ("avocet-worker", &["avocet-media"]),
-    ("avocet-video", &["avocet-fetch", "avocet-media"]),
+    (
+        "avocet-video",
+        &[
+            "avocet-fetch",
+            "avocet-files",
+            "avocet-media",
+        ],
+    ),
     ("avocet-browser", &["avocet-fetch", "avocet-media"]),
     ("avocet-kernels", &[]),
     ("avocet-plan", &["avocet-config"]),
@@ -23,13 +31,21 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "avocet-config",
             "avocet-fetch",
+            "avocet-files",
             "avocet-kernels",
             "avocet-model",
             "avocet-text",
             "avocet-media",
         ],
     ),
-    ("avocet-data", &["avocet-text", "avocet-media"]),
+    (
+        "avocet-data",
+        &[
+            "avocet-files",
+            "avocet-text",
+            "avocet-media",
+        ],
+    ),
     (
         "avocet-infer",
         &[
@@ -45,6 +61,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "avocet-config",
             "avocet-data",
+            "avocet-files",
             "avocet-model",
             "avocet-kernels",
             "avocet-checkpoint",
@@ -91,6 +108,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "video",
         &[
             "avocet-text",
+            "avocet-files",
             "avocet-media",
             "avocet-video",
             "avocet-data",
@@ -117,6 +135,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "avocet-config",
             "avocet-text",
+            "avocet-files",
             "avocet-fetch",
             "avocet-media",
             "avocet-video",

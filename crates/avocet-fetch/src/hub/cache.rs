@@ -71,13 +71,11 @@ impl Cached {
         HubId::is_commit(commit).then(|| commit.into())
     }
 
-    /// Notes the commit of a branch or tag, at once, so that no reader finds half of it.
+    /// Notes the commit of a branch or tag.
     pub(super) fn set_commit(&self, revision: &str, commit: &str) -> Result<(), HubError> {
         let path = self.reference(revision);
         create_parent(&path)?;
-        let whole = unique(&path);
-        fs::write(&whole, commit).map_err(io(&whole))?;
-        fs::rename(&whole, &path).map_err(io(&path))
+        Ok(avocet_files::write(&path, commit.as_bytes())?)
     }
 
     /// Files that a model needs and `folder` lacks.

@@ -1,9 +1,9 @@
 //! What `avocet caption` writes: one text a format, and the frames beside.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use avocet_video::caption::Captioned;
 use avocet_video::captions;
 use avocet_video::page::{About, address, data_uri, to_html};
@@ -43,7 +43,7 @@ pub(super) fn write(
             .enumerate()
         {
             frame.image = format!("{frames}/{:04}.jpg", index + 1);
-            put(&folder.join(&frame.image), image)?;
+            output::save(&folder.join(&frame.image), image)?;
         }
     }
     let video = beside(folder, &args.video);
@@ -54,7 +54,7 @@ pub(super) fn write(
             CaptionFormat::Json => json(&timeline)?,
             _ => render(*format, captioned, made_with, video.as_deref())?,
         };
-        put(&path, text.as_bytes())?;
+        output::save(&path, text.as_bytes())?;
         printed.push_str(&format!("{}\n", path.display()));
     }
     output::print(&printed)
@@ -97,16 +97,6 @@ fn with_data(captioned: &Captioned) -> Timeline {
         frame.image = data_uri(image);
     }
     timeline
-}
-
-/// A whole file or none: written beside and put into its place.
-fn put(path: &Path, bytes: &[u8]) -> Result<()> {
-    let name = || path.display().to_string();
-    let mut fresh = path.as_os_str().to_owned();
-    fresh.push(".part");
-    let fresh = PathBuf::from(fresh);
-    fs::write(&fresh, bytes).with_context(name)?;
-    fs::rename(&fresh, path).with_context(name)
 }
 
 /// Where the video lies, seen from the page in `folder`.
