@@ -11,6 +11,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("avocet-config", &[]),
     ("avocet-text", &[]),
     ("avocet-files", &[]),
+    ("avocet-report", &[]),
     ("avocet-fetch", &["avocet-files"]),
     ("avocet-media", &[]),
     ("avocet-worker", &["avocet-media"]),
@@ -20,11 +21,12 @@ const EDGES: &[(&str, &[&str])] = &[
             "avocet-fetch",
             "avocet-files",
             "avocet-media",
+            "avocet-report",
         ],
     ),
     ("avocet-browser", &["avocet-fetch", "avocet-media"]),
     ("avocet-kernels", &[]),
-    ("avocet-plan", &["avocet-config"]),
+    ("avocet-plan", &["avocet-config", "avocet-report"]),
     ("avocet-model", &["avocet-config", "avocet-kernels"]),
     (
         "avocet-checkpoint",
@@ -42,6 +44,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "avocet-data",
         &[
             "avocet-files",
+            "avocet-report",
             "avocet-text",
             "avocet-media",
         ],
@@ -62,6 +65,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "avocet-config",
             "avocet-data",
             "avocet-files",
+            "avocet-report",
             "avocet-model",
             "avocet-kernels",
             "avocet-checkpoint",
@@ -136,6 +140,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "avocet-config",
             "avocet-text",
             "avocet-files",
+            "avocet-report",
             "avocet-fetch",
             "avocet-media",
             "avocet-video",
@@ -198,6 +203,7 @@ const KEPT_OUT: &[(&str, &[&str])] = &[
     ("ffmpeg-next", &["avocet-worker"]),
     ("ureq", &["avocet-fetch"]),
     ("gemm", &["avocet-kernels"]),
+    ("minijinja", &["avocet-report", "avocet-text"]),
     ("whisper-rs", &["avocet-worker"]),
 ];
 

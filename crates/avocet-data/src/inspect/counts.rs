@@ -6,24 +6,16 @@ use serde::Serialize;
 
 use super::{MOST_LINES, Summary};
 
-/// A number and what it counts.
-#[derive(Serialize)]
-pub(super) struct Figure {
-    name: &'static str,
-    value: String,
-}
-
-/// The numbers at the head of the page.
-pub(super) fn figures(summary: &Summary) -> Vec<Figure> {
-    let figure = |name, value| Figure { name, value };
+/// The numbers at the head of the page, each with what it counts.
+pub(super) fn figures(summary: &Summary) -> Vec<(&'static str, String)> {
     let percent = 100.0 * summary.kept as f64 / summary.inputs.max(1) as f64;
     vec![
-        figure("samples", thousands(summary.samples)),
-        figure("pictures", thousands(summary.images)),
-        figure("shards", thousands(summary.shards)),
-        figure("MB", format!("{:.1}", summary.bytes as f64 / 1e6)),
-        figure("inputs", thousands(summary.inputs)),
-        figure("of inputs kept", format!("{percent:.1} %")),
+        ("samples", thousands(summary.samples)),
+        ("pictures", thousands(summary.images)),
+        ("shards", thousands(summary.shards)),
+        ("MB", format!("{:.1}", summary.bytes as f64 / 1e6)),
+        ("inputs", thousands(summary.inputs)),
+        ("of inputs kept", format!("{percent:.1} %")),
     ]
 }
 

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
+use avocet_report::to_data_uri;
 use avocet_video::caption::Captioned;
 use avocet_video::captions;
-use avocet_video::page::{About, address, data_uri, to_html};
+use avocet_video::page::{About, address, to_html};
 use avocet_video::timeline::{Timeline, to_text};
 
 use super::args::{CaptionArgs, CaptionFormat};
@@ -94,7 +95,7 @@ fn json(timeline: &Timeline) -> Result<String> {
 fn with_data(captioned: &Captioned) -> Timeline {
     let mut timeline = captioned.timeline.clone();
     for (frame, image) in timeline.frames.iter_mut().zip(&captioned.images) {
-        frame.image = data_uri(image);
+        frame.image = to_data_uri(image).expect("each is a JPEG file");
     }
     timeline
 }
