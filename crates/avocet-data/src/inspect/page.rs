@@ -54,7 +54,7 @@ pub fn contact_sheet(reader: &Reader, count: usize) -> Result<String, DataError>
             .par_iter()
             .map(card)
             .collect::<Result<_, DataError>>()?;
-        shown.push(Kind {
+        shown.push(KindCards {
             name,
             count: thousands(samples),
             wide: cards.iter().any(Card::is_wide),
@@ -118,12 +118,12 @@ struct Sheet<'a> {
     figures: Vec<(&'static str, String)>,
     lists: Vec<List>,
     total: String,
-    kinds: Vec<Kind<'a>>,
+    kinds: Vec<KindCards<'a>>,
 }
 
 /// Samples of one task.
 #[derive(Serialize)]
-struct Kind<'a> {
+struct KindCards<'a> {
     name: &'a str,
     count: String,
     wide: bool,

@@ -25,7 +25,7 @@ const MOST_IMAGES: usize = 8;
 /// Wrong answers, as they are collected.
 #[derive(Default)]
 pub struct WrongAnswers {
-    kinds: BTreeMap<String, Kind>,
+    kinds: BTreeMap<String, KindCards>,
     bytes: usize,
 }
 
@@ -35,11 +35,11 @@ struct Body<'a> {
     model: &'a str,
     questions: usize,
     wrong: usize,
-    kinds: Vec<Kind>,
+    kinds: Vec<KindCards>,
 }
 
 #[derive(Default, Serialize)]
-struct Kind {
+struct KindCards {
     name: String,
     questions: usize,
     wrong: usize,
@@ -97,7 +97,7 @@ impl WrongAnswers {
         for (name, kind) in &mut self.kinds {
             kind.name.clone_from(name);
         }
-        let mut kinds: Vec<Kind> = self.kinds.into_values().collect();
+        let mut kinds: Vec<KindCards> = self.kinds.into_values().collect();
         kinds.sort_by(|a, b| b.wrong.cmp(&a.wrong).then(a.name.cmp(&b.name)));
         let (questions, wrong) = kinds
             .iter()

@@ -12,7 +12,7 @@ use super::report::{Sizes, appendix, headline};
 use crate::ui::output;
 
 #[derive(Serialize)]
-struct Report {
+struct MachinePlan {
     model: Sizes,
     machine: Machine,
     batch: Batch,
@@ -47,7 +47,7 @@ pub fn run(args: &TrainPlanArgs) -> Result<()> {
     };
     let step = machine_step(&model, &machine, &batch)?;
     if args.common.json {
-        return output::print_json(&Report {
+        return output::print_json(&MachinePlan {
             model: Sizes::of(&model),
             machine,
             batch,

@@ -18,7 +18,7 @@ use super::report::{Sizes, appendix, headline};
 use crate::ui::output;
 
 #[derive(Serialize)]
-struct Report {
+struct ServePlan {
     model: Sizes,
     gpu: Gpu,
     gpus: u64,
@@ -119,7 +119,7 @@ pub fn run(args: &ServePlanArgs) -> Result<()> {
         output::save(path, page.as_bytes()).context("--html")?;
     }
     if args.common.json {
-        return output::print_json(&Report {
+        return output::print_json(&ServePlan {
             model: Sizes::of(&model),
             gpus: groups * layout.gpus(),
             price: gpu.price,

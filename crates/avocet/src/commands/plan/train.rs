@@ -20,7 +20,7 @@ use super::report::{Sizes, appendix, headline};
 use crate::ui::output;
 
 #[derive(Serialize)]
-struct Report {
+struct TrainPlan {
     model: Sizes,
     cluster: Cluster,
     tokens: f64,
@@ -72,7 +72,7 @@ pub fn run(args: &TrainPlanArgs) -> Result<()> {
     if args.common.json {
         let mut search = found;
         search.best.truncate(args.best.max(1));
-        return output::print_json(&Report {
+        return output::print_json(&TrainPlan {
             model: Sizes::of(&model),
             tokens: task.tokens,
             batch: task.batch,
