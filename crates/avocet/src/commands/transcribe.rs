@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use avocet_video::speech::{
-    Tracks, TranscribeOptions, TranscribeProgress, Transcript, captions, language_code, srt,
-    transcribe, vtt,
+    Tracks, TranscribeOptions, TranscribeProgress, Transcript, captions, language_code, transcribe,
 };
+use avocet_video::subtitles::{srt, vtt};
 use indicatif::ProgressBar;
 
 use crate::args::input;

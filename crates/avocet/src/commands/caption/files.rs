@@ -6,8 +6,9 @@ use std::path::Path;
 use anyhow::Result;
 use avocet_report::to_data_uri;
 use avocet_video::caption::Captioned;
-use avocet_video::captions;
+use avocet_video::captions::cues;
 use avocet_video::page::{About, address, to_html};
+use avocet_video::subtitles::{srt, vtt};
 use avocet_video::timeline::{Timeline, to_text};
 
 use super::args::{CaptionArgs, CaptionFormat};
@@ -71,8 +72,8 @@ pub(super) fn render(
     let timeline = &captioned.timeline;
     Ok(match format {
         CaptionFormat::Txt => to_text(timeline),
-        CaptionFormat::Srt => captions::to_srt(timeline),
-        CaptionFormat::Vtt => captions::to_vtt(timeline),
+        CaptionFormat::Srt => srt(&cues(timeline)),
+        CaptionFormat::Vtt => vtt(&cues(timeline)),
         CaptionFormat::Json => json(&with_data(captioned))?,
         CaptionFormat::Html => {
             let title = Path::new(&timeline.source).file_name();
