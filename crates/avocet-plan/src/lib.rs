@@ -34,7 +34,6 @@ mod step;
 mod sweep;
 pub mod text;
 mod training;
-pub mod words;
 
 pub use count::{Count, image_flops, matrix_work, score_flops};
 pub use described_serving::{planned_claims, serving_claims};

@@ -9,7 +9,7 @@ use crate::search::{Fixed, Search, search};
 use crate::serve_layout::ServeLayout;
 use crate::serving::{decode, serve_memory};
 use crate::training::{TrainingTask, run};
-use crate::words::thousands;
+use avocet_report::numbers::thousands;
 use avocet_report::{Axis, Plot, Series};
 
 /// Cost against days: each GPU in clusters of a quarter to four times `count`, each with its fastest

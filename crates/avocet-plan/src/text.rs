@@ -3,8 +3,8 @@
 use crate::described::{Claim, WITHOUT_FIGURE};
 use crate::figure::Figure;
 use crate::published::Truth;
-use crate::words::{digits, percent, short, thousands};
 use avocet_report::Table;
+use avocet_report::numbers::{digits, percent, short, thousands};
 
 /// Columns of a terminal that every line fits.
 const WIDTH: usize = 100;

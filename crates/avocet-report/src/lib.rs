@@ -3,8 +3,10 @@
 //!
 //! [`Page`] is the frame of every page; a [`Dashboard`] fills it with figures, [`Plot`]s and
 //! [`Table`]s; others bring a template of their own, in which a [`Picture`] stands as data.
+//! [`numbers`] are written as people write them.
 
 mod dashboard;
+pub mod numbers;
 mod page;
 mod picture;
 mod plot;

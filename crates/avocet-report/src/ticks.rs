@@ -1,5 +1,7 @@
 //! The marks of an axis: few and round, with short labels.
 
+use crate::numbers::short;
+
 /// Marks of an axis, at most about this many.
 const MOST: usize = 8;
 /// Fewer marks than this say too little of a logarithmic axis.
@@ -36,26 +38,13 @@ pub(crate) fn logarithmic(low: f64, high: f64) -> Vec<f64> {
     linear(low, high)
 }
 
-/// A number as an axis shows it: at most four digits, without what rounding left behind.
+/// A number as an axis shows it, without what rounding left behind.
 pub(crate) fn label(value: f64) -> String {
-    let size = value.abs();
-    if size != 0.0 && !(1e-3..1e15).contains(&size) {
-        return format!("{:e}", rounded(value));
+    if value != 0.0 && !(1e-3..1e18).contains(&value.abs()) {
+        let rounded: f64 = format!("{value:.3e}").parse().unwrap_or(value);
+        return format!("{rounded:e}");
     }
-    let units = [(1e12, " T"), (1e9, " B"), (1e6, " M"), (1e4, " k")];
-    let (unit, name) = *units
-        .iter()
-        .find(|(unit, _)| size >= *unit)
-        .unwrap_or(&(1.0, ""));
-    // Thousands have a unit from ten of them on.
-    let unit = if unit == 1e4 { 1e3 } else { unit };
-    format!("{}{name}", rounded(value / unit))
-}
-
-/// Four significant digits.
-fn rounded(value: f64) -> f64 {
-    let digits = format!("{value:.3e}");
-    digits.parse().unwrap_or(value)
+    short(value)
 }
 
 #[cfg(test)]
@@ -111,7 +100,7 @@ mod tests {
             3e18,
         ];
         let shown = [
-            "0.6", "8", "0.0014", "5000", "24 k", "1.5 M", "2 B", "3 T", "0", "-0.25", "2.5e-5",
+            "0.6", "8", "0.0014", "5 k", "24 k", "1.5 M", "2 B", "3 T", "0", "-0.25", "2.5e-5",
             "3e18",
         ];
         assert_eq!(numbers.map(label), shown);

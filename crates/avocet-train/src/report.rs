@@ -45,7 +45,7 @@ fn figures(last: &StepMetrics, checkpoints: usize) -> Vec<(&'static str, String)
         ("Samples seen", last.samples_seen.to_string()),
         ("Loss", format!("{:.4}", last.loss)),
         ("Time", format!("{:.1} h", last.seconds / 3600.0)),
-        ("Operations", format!("{:.3e} FLOP", last.flops)),
+        ("Operations, FLOP", format!("{:.3e}", last.flops)),
         ("Samples a second", format!("{:.1}", last.samples_per_s)),
         ("Tokens a second", format!("{:.0}", last.tokens_per_s)),
         ("MFU", format!("{:.1} %", 100.0 * last.mfu)),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use avocet_media::{Limits, decode};
+use avocet_report::numbers::thousands;
 use avocet_report::{Page, Picture};
 use avocet_text::turn::stretches;
 use avocet_text::{Part, Role};
@@ -10,7 +11,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::Summary;
-use super::counts::{List, figures, lists, thousands};
+use super::counts::{List, figures, lists};
 use crate::shard::Reader;
 use crate::{Content, DataError, Sample, Truth};
 
@@ -56,7 +57,7 @@ pub fn contact_sheet(reader: &Reader, count: usize) -> Result<String, DataError>
             .collect::<Result<_, DataError>>()?;
         shown.push(KindCards {
             name,
-            count: thousands(samples),
+            count: thousands(samples as f64),
             wide: cards.iter().any(Card::is_wide),
             cards,
         });
@@ -69,7 +70,7 @@ pub fn contact_sheet(reader: &Reader, count: usize) -> Result<String, DataError>
         pipeline: &summary.pipeline,
         figures: figures(&summary),
         lists: lists(&summary),
-        total: thousands(summary.samples),
+        total: thousands(summary.samples as f64),
         kinds: shown,
     };
     // A kind that is chosen hides the others.
@@ -226,7 +227,7 @@ impl Shown {
         Self {
             text: text.to_string(),
             rest: rest.to_string(),
-            rest_length: thousands(rest.chars().count() as u64),
+            rest_length: thousands(rest.chars().count() as f64),
             ..Self::default()
         }
     }

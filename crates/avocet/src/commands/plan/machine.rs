@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use avocet_plan::machine::{Batch, Machine, MachineStep, machine_step};
 use avocet_plan::text;
-use avocet_plan::words::{digits, percent, thousands};
+use avocet_report::numbers::{digits, percent, thousands};
 use serde::Serialize;
 
 use super::args::TrainPlanArgs;

@@ -3,12 +3,12 @@
 use anyhow::{Context, Result, bail};
 use avocet_plan::described::{Claim, SERVING};
 use avocet_plan::text;
-use avocet_plan::words::{digits, dollars, percent, thousands};
 use avocet_plan::{
     Decode, Draft, Figure, Gpu, KvSplit, ModelShape, Prefill, ServeLayout, ServeMemory,
     Speculation, batches, decode, latency_against_batch, prefill, serve_figures, serve_memory,
     serving_claims, speculate,
 };
+use avocet_report::numbers::{digits, dollars, percent, thousands};
 use avocet_report::{Dashboard, Table};
 use serde::Serialize;
 

@@ -5,12 +5,12 @@ use std::io::IsTerminal;
 use anyhow::{Context, Result};
 use avocet_plan::described::{BATCH, Claim, SEQUENCE, TOKENS, size_claims, training_claims};
 use avocet_plan::text;
-use avocet_plan::words::{digits, dollars, percent, short, thousands};
 use avocet_plan::{
     Cluster, Count, Failures, Figure, Fixed, Found, GPU_HOURS_A_FAILURE, Gpu, Kernels, Layout,
     ModelShape, RampPlan, Recompute, Run, Search, Sharding, TrainingTask, Workload,
     cost_against_days, mfu_against_layout, planned_claims, run as plan_run, run_figures, search,
 };
+use avocet_report::numbers::{digits, dollars, percent, short, thousands};
 use avocet_report::{Dashboard, Table};
 use serde::Serialize;
 
