@@ -135,7 +135,7 @@ fn pages_stand_alone_and_hold_the_plots() -> Result<()> {
         ];
         succeeds(flags)?;
         let html = std::fs::read_to_string(&page)?;
-        assert_eq!(html.matches("<svg").count(), plots, "{kind}");
+        assert_eq!(html.matches("<figure").count(), plots, "{kind}");
         assert!(!html.contains("src=") && !html.contains("href=") && !html.contains("<script"));
     }
     Ok(())

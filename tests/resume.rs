@@ -200,7 +200,7 @@ fn lines(run: &Path) -> u64 {
 fn is_saving(run: &Path) -> bool {
     let entries = std::fs::read_dir(run).into_iter().flatten().flatten();
     let mut names = entries.map(|entry| entry.file_name());
-    names.any(|name| name.to_string_lossy().ends_with(".tmp"))
+    names.any(|name| name.to_string_lossy().ends_with(".partial"))
 }
 
 /// Kills the child once it has logged `lines_wanted` steps, and then at once, or the next time

@@ -10,26 +10,45 @@ use anyhow::{Context, Result};
 const EDGES: &[(&str, &[&str])] = &[
     ("avocet-config", &[]),
     ("avocet-text", &[]),
-    ("avocet-fetch", &[]),
+    ("avocet-files", &[]),
+    ("avocet-report", &[]),
+    ("avocet-fetch", &["avocet-files"]),
     ("avocet-media", &[]),
     ("avocet-worker", &["avocet-media"]),
-    ("avocet-video", &["avocet-fetch", "avocet-media"]),
+    (
+        "avocet-video",
+        &[
+            "avocet-fetch",
+            "avocet-files",
+            "avocet-media",
+            "avocet-report",
+        ],
+    ),
     ("avocet-browser", &["avocet-fetch", "avocet-media"]),
     ("avocet-kernels", &[]),
-    ("avocet-plan", &["avocet-config"]),
+    ("avocet-plan", &["avocet-config", "avocet-report"]),
     ("avocet-model", &["avocet-config", "avocet-kernels"]),
     (
         "avocet-checkpoint",
         &[
             "avocet-config",
             "avocet-fetch",
+            "avocet-files",
             "avocet-kernels",
             "avocet-model",
             "avocet-text",
             "avocet-media",
         ],
     ),
-    ("avocet-data", &["avocet-text", "avocet-media"]),
+    (
+        "avocet-data",
+        &[
+            "avocet-files",
+            "avocet-report",
+            "avocet-text",
+            "avocet-media",
+        ],
+    ),
     (
         "avocet-infer",
         &[
@@ -45,6 +64,8 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "avocet-config",
             "avocet-data",
+            "avocet-files",
+            "avocet-report",
             "avocet-model",
             "avocet-kernels",
             "avocet-checkpoint",
@@ -91,6 +112,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "video",
         &[
             "avocet-text",
+            "avocet-files",
             "avocet-media",
             "avocet-video",
             "avocet-data",
@@ -117,6 +139,8 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "avocet-config",
             "avocet-text",
+            "avocet-files",
+            "avocet-report",
             "avocet-fetch",
             "avocet-media",
             "avocet-video",
@@ -179,6 +203,7 @@ const KEPT_OUT: &[(&str, &[&str])] = &[
     ("ffmpeg-next", &["avocet-worker"]),
     ("ureq", &["avocet-fetch"]),
     ("gemm", &["avocet-kernels"]),
+    ("minijinja", &["avocet-report", "avocet-text"]),
     ("whisper-rs", &["avocet-worker"]),
 ];
 

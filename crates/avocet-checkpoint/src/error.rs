@@ -157,6 +157,12 @@ pub enum CheckpointError {
     },
 }
 
+impl From<avocet_files::FileError> for CheckpointError {
+    fn from(error: avocet_files::FileError) -> Self {
+        Self::io(&error.path)(error.cause)
+    }
+}
+
 impl CheckpointError {
     /// An error about a model made of parts, or one of them.
     pub(crate) fn parts(path: &Path, reason: impl Into<String>) -> Self {

@@ -1,6 +1,38 @@
 //! SHA-256, and hexadecimal as it is written in indexes and names.
 
+use std::io::{self, Write};
+
 use sha2::{Digest, Sha256};
+
+/// Passes on what is written, and hashes it.
+pub(crate) struct Hashing<W> {
+    to: W,
+    hash: Sha256,
+}
+
+impl<W> Hashing<W> {
+    pub(crate) fn new(to: W) -> Self {
+        let hash = Sha256::new();
+        Self { to, hash }
+    }
+
+    /// Where it went, and the SHA-256 of all of it.
+    pub(crate) fn finish(self) -> (W, [u8; 32]) {
+        (self.to, self.hash.finalize().into())
+    }
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
 
 /// SHA-256 of `bytes`.
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
@@ -9,7 +41,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
 
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
+    use std::fmt::Write as _;
     bytes
         .iter()
         .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {

@@ -128,6 +128,12 @@ pub enum DataError {
     },
 }
 
+impl From<avocet_files::FileError> for DataError {
+    fn from(error: avocet_files::FileError) -> Self {
+        Self::io(&error.path)(error.cause)
+    }
+}
+
 impl DataError {
     /// Joins a system error to the path it speaks of.
     pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {

@@ -12,7 +12,6 @@
 //!
 //! Never sees a model.
 
-mod atomic;
 mod batch;
 mod content;
 mod dedup;

@@ -13,7 +13,7 @@
 
 mod fields;
 mod lines;
-mod place;
+mod origin;
 mod records;
 mod row;
 mod table;
@@ -27,7 +27,7 @@ use serde_json::Value;
 
 use crate::DataError;
 use crate::rows::fields::Fields;
-use crate::rows::place::Place;
+use crate::rows::origin::RowOrigin;
 use crate::rows::records::Records;
 
 pub use crate::rows::row::{Row, RowError, RowPicture};
@@ -48,7 +48,7 @@ pub fn read(path: &Path) -> Result<Rows, DataError> {
         table::check_alone(path)?;
     }
     let (input, is_table) = table::open(&table)?;
-    let mut place = Place {
+    let mut origin = RowOrigin {
         folder: table.parent().unwrap_or(Path::new("")).to_owned(),
         within: path.is_dir(),
         of_pictures: table::is_of_pictures(&table),
@@ -56,22 +56,26 @@ pub fn read(path: &Path) -> Result<Rows, DataError> {
         names: Default::default(),
     };
     if is_table {
-        return table_rows(input, place, &table);
+        return table_rows(input, origin, &table);
     }
     let objects = lines::objects(input);
     Ok(Box::new(
-        objects.map(move |(line, fields)| place.row(line, fields)),
+        objects.map(move |(line, fields)| origin.row(line, fields)),
     ))
 }
 
-fn table_rows(input: BufReader<File>, mut place: Place, table: &Path) -> Result<Rows, DataError> {
+fn table_rows(
+    input: BufReader<File>,
+    mut origin: RowOrigin,
+    table: &Path,
+) -> Result<Rows, DataError> {
     let mut records = Records::new(input).map_err(DataError::io(table))?;
     let head = records
         .next()
         .map_or(Err("the file is empty".into()), |(_, head)| head);
     let head = head.map_err(|reason| DataError::broken(table, reason))?;
     let names: Vec<String> = head.iter().map(|name| name.trim().to_owned()).collect();
-    fields::check_head(&names, place.of_pictures)
+    fields::check_head(&names, origin.of_pictures)
         .map_err(|reason| DataError::broken(table, reason))?;
     Ok(Box::new(records.map(move |(line, cells)| {
         let fields = cells.and_then(|cells| {
@@ -85,7 +89,7 @@ fn table_rows(input: BufReader<File>, mut place: Place, table: &Path) -> Result<
             let cells = cells.into_iter().map(Value::from);
             Ok(Fields(names.iter().cloned().zip(cells).collect()))
         });
-        place.row(line, fields)
+        origin.row(line, fields)
     })))
 }
 

@@ -4,9 +4,9 @@
 //! [`Sources`] gets the archives that training data is made from, and keeps them in [`cache`];
 //! [`web`] gets what a user or a page names, from the public internet only.
 
+mod agent;
 pub mod cache;
 mod hub;
-mod own_machine;
 pub mod sources;
 pub mod web;
 

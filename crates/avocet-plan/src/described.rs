@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::figure::Figure;
 use crate::gpu::Gpu;
 use crate::model::{Attention, ModelShape};
-use crate::words::{digits, dollars, percent, short, thousands};
+use avocet_report::numbers::{digits, dollars, percent, short, thousands};
 
 /// Parts of the description without any figure that arithmetic could check.
 pub const WITHOUT_FIGURE: &str = "a deliberately simple router; half web crawl, half refined web; instruction data; textbooks; \

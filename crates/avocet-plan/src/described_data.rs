@@ -4,7 +4,7 @@ use crate::claim::{BATCH, Claim, SEQUENCE, TOKENS, claim, verdict};
 use crate::count::Count;
 use crate::figure::Figure;
 use crate::model::ModelShape;
-use crate::words::{digits, percent, short};
+use avocet_report::numbers::{digits, percent, short};
 
 /// Claims about batches, data and the second stage of training.
 pub(crate) fn batch_claims(model: &ModelShape) -> Vec<Claim> {

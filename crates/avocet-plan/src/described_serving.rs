@@ -16,7 +16,7 @@ use crate::serving::{decode, serve_memory};
 use crate::serving_layer::experts_touched;
 use crate::speculation::{Draft, speculate};
 use crate::training::{RampPlan, TrainingTask, run};
-use crate::words::{digits, dollars, percent, thousands};
+use avocet_report::numbers::{digits, dollars, percent, thousands};
 
 /// Claims about training that the planner's own model of time and memory answers.
 ///

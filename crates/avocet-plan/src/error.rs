@@ -31,14 +31,6 @@ pub enum PlanError {
         /// Why layouts were refused, the most frequent reason first.
         reasons: String,
     },
-    /// A plot could not be drawn.
-    #[error("plot {title:?}: {reason}")]
-    Plot {
-        /// Which one.
-        title: String,
-        /// What the drawing library said.
-        reason: String,
-    },
 }
 
 /// A result of planning.

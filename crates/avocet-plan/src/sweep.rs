@@ -5,12 +5,12 @@ use crate::failures::Failures;
 use crate::gpu::Gpu;
 use crate::layout::Cluster;
 use crate::model::ModelShape;
-use crate::plot::{Plot, Series};
 use crate::search::{Fixed, Search, search};
 use crate::serve_layout::ServeLayout;
 use crate::serving::{decode, serve_memory};
 use crate::training::{TrainingTask, run};
-use crate::words::thousands;
+use avocet_report::numbers::thousands;
+use avocet_report::{Axis, Plot, Series};
 
 /// Cost against days: each GPU in clusters of a quarter to four times `count`, each with its fastest
 /// layout. GPUs without a price are left out, and clusters that nothing fits on.
@@ -47,8 +47,8 @@ pub fn cost_against_days(
             thousands((count / 4).max(1) as f64),
             thousands((count * 4) as f64)
         ),
-        x: ("days", true),
-        y: ("dollars", false),
+        x: Axis::logarithmic("days"),
+        y: Axis::linear("dollars"),
         series,
     }
 }
@@ -96,8 +96,8 @@ pub fn mfu_against_layout(found: &Search) -> Plot {
     Plot {
         title: "Utilisation against layout".into(),
         note: "The best layout that fits for each tensor group and number of stages; a step without failures.".into(),
-        x: ("pipeline stages", false),
-        y: ("model FLOP utilisation, %", false),
+        x: Axis::linear("pipeline stages"),
+        y: Axis::linear("model FLOP utilisation, %"),
         series: tensors
             .into_iter()
             .map(|tensor| Series {
@@ -161,15 +161,15 @@ pub fn latency_against_batch(
                 "Time between two tokens of a request that remembers {}.",
                 thousands(context)
             ),
-            x: ("requests at a time", true),
-            y: ("ms a token", false),
+            x: Axis::logarithmic("requests at a time"),
+            y: Axis::linear("ms a token"),
             series: latency,
         },
         Plot {
             title: "Cost against latency".into(),
             note: "Larger batches are cheaper and slower.".into(),
-            x: ("ms a token", true),
-            y: ("dollars for a million tokens", true),
+            x: Axis::logarithmic("ms a token"),
+            y: Axis::logarithmic("dollars for a million tokens"),
             series: cost,
         },
     ]

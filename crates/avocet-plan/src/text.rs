@@ -2,9 +2,9 @@
 
 use crate::described::{Claim, WITHOUT_FIGURE};
 use crate::figure::Figure;
-use crate::page::PageTable;
 use crate::published::Truth;
-use crate::words::{digits, percent, short, thousands};
+use avocet_report::Table;
+use avocet_report::numbers::{digits, percent, short, thousands};
 
 /// Columns of a terminal that every line fits.
 const WIDTH: usize = 100;
@@ -119,8 +119,8 @@ pub fn claims(claims: &[Claim]) -> String {
 }
 
 /// The same for a page.
-pub fn claims_table(claims: &[Claim]) -> PageTable {
-    PageTable {
+pub fn claims_table(claims: &[Claim]) -> Table {
+    Table {
         title: "The described system, recomputed".into(),
         head: strings(["part", "described", "recomputed", "agrees?", "remark"]),
         rows: claims
@@ -135,6 +135,7 @@ pub fn claims_table(claims: &[Claim]) -> PageTable {
                 ])
             })
             .collect(),
+        ..Table::default()
     }
 }
 

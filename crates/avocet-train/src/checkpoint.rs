@@ -2,15 +2,13 @@
 //!
 //! `RUN/step-000500/` holds `config.toml`, `model.safetensors` and `tokenizer.json` (enough to
 //! infer; in a fine-tuned run `adapter.toml` and what changed), `auxiliary.safetensors`, `optimizer.safetensors`, and `state.json` with the SHA-256 of
-//! each. It is written to a hidden folder, flushed, renamed, and the run folder flushed, so that a
-//! crash at any point leaves either the whole checkpoint or none.
+//! each. A crash at any point leaves either the whole checkpoint or none (`avocet_files`).
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use avocet_checkpoint::ADAPTER;
+use avocet_files::{NewFolder, remove_folder, remove_partials};
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -113,15 +111,16 @@ impl Loaded {
 /// Writes a checkpoint and returns its folder.
 pub fn save(run: &Path, snapshot: &Snapshot) -> Result<PathBuf> {
     let name = format!("step-{:06}", snapshot.state.step);
-    let (target, temp) = (run.join(&name), run.join(format!(".{name}.tmp")));
-    remove(&temp)?;
-    std::fs::create_dir_all(&temp).map_err(TrainError::io(&temp))?;
+    let target = run.join(&name);
+    let folder = NewFolder::create(&target)?;
+    let write = |file: &str, bytes: &[u8]| {
+        folder.write(file, bytes)?;
+        Ok::<_, TrainError>(hex(&Sha256::digest(bytes)))
+    };
     let mut state = snapshot.state.clone();
     state.checksums.clear();
     for (file, bytes) in &snapshot.described {
-        state
-            .checksums
-            .insert(file.clone(), write(&temp.join(file), bytes)?);
+        state.checksums.insert(file.clone(), write(file, bytes)?);
     }
     let tensors = [
         (MODEL, &snapshot.model),
@@ -130,40 +129,14 @@ pub fn save(run: &Path, snapshot: &Snapshot) -> Result<PathBuf> {
     ];
     for (file, tensors) in tensors {
         let bytes = safetensors::serialize(tensors, None)
-            .map_err(|error| TrainError::damaged(&temp.join(file), error.to_string()))?;
-        state
-            .checksums
-            .insert(file.into(), write(&temp.join(file), &bytes)?);
+            .map_err(|error| TrainError::damaged(&target.join(file), error.to_string()))?;
+        state.checksums.insert(file.into(), write(file, &bytes)?);
     }
-    write(&temp.join(STATE), &sealed(&state, &temp.join(STATE))?)?;
-    sync_folder(&temp)?;
+    write(STATE, &sealed(&state, &target.join(STATE))?)?;
     // A checkpoint of the same step exists only if it was found damaged.
-    remove(&target)?;
-    std::fs::rename(&temp, &target).map_err(TrainError::io(&target))?;
-    sync_folder(run)?;
+    remove_folder(&target)?;
+    folder.commit()?;
     Ok(target)
-}
-
-/// Writes and flushes a file; returns its SHA-256.
-fn write(path: &Path, bytes: &[u8]) -> Result<String> {
-    let mut file = File::create(path).map_err(TrainError::io(path))?;
-    file.write_all(bytes).map_err(TrainError::io(path))?;
-    file.sync_all().map_err(TrainError::io(path))?;
-    Ok(hex(&Sha256::digest(bytes)))
-}
-
-fn sync_folder(path: &Path) -> Result<()> {
-    let folder = File::open(path).map_err(TrainError::io(path))?;
-    folder.sync_all().map_err(TrainError::io(path))
-}
-
-fn remove(path: &Path) -> Result<()> {
-    match std::fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(TrainError::io(path)(error))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// The checkpoint folders of a run, oldest first.
@@ -278,14 +251,7 @@ pub fn newest(run: &Path, mut warn: impl FnMut(&str)) -> Result<Option<Loaded>> 
 
 /// Removes half-written checkpoints that a crash left behind.
 pub fn clean(run: &Path) -> Result<()> {
-    for entry in std::fs::read_dir(run).map_err(TrainError::io(run))? {
-        let path = entry.map_err(TrainError::io(run))?.path();
-        let name = path.file_name().and_then(|name| name.to_str());
-        if name.is_some_and(|name| name.starts_with(".step-") && name.ends_with(".tmp")) {
-            remove(&path)?;
-        }
-    }
-    Ok(())
+    Ok(remove_partials(run)?)
 }
 
 /// Removes all but the newest `keep` checkpoints and the last of each finished stage.
@@ -294,7 +260,7 @@ pub(crate) fn prune(run: &Path, keep: usize) -> Result<()> {
     let old = all.len().saturating_sub(keep);
     for (_, folder) in &all[..old] {
         if !state(folder).is_ok_and(|state| state.stage_done) {
-            remove(folder)?;
+            remove_folder(folder)?;
         }
     }
     Ok(())
@@ -398,7 +364,7 @@ mod tests {
     #[test]
     fn a_half_written_checkpoint_is_never_used_and_is_cleaned_away() -> Result<()> {
         let run = run_of(&[1]);
-        let half = run.path().join(".step-000002.tmp");
+        let half = run.path().join("step-000002.k1ll3d.partial");
         std::fs::create_dir(&half).expect("made");
         std::fs::write(half.join(MODEL), b"half").expect("written");
         assert_eq!(newest(run.path(), |_| {})?.expect("one").state.step, 1);

@@ -87,6 +87,12 @@ pub enum TrainError {
     Report(String),
 }
 
+impl From<avocet_files::FileError> for TrainError {
+    fn from(error: avocet_files::FileError) -> Self {
+        Self::io(&error.path)(error.cause)
+    }
+}
+
 impl TrainError {
     /// Names the file that an input or output error belongs to.
     pub fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {

@@ -1,11 +1,9 @@
-//! Subtitle files that hold both what is said and what is seen.
+//! Subtitles that hold both what is said and what is seen.
 //!
 //! One cue at a time is on the screen: cues are cut wherever something begins or ends, so that no
-//! player has to guess how overlapping cues stack. What is seen stands in brackets, above what is
-//! said; in VTT it has the class `seen` besides.
+//! player has to guess how overlapping cues stack.
 
-use std::fmt::Write;
-
+use crate::subtitles::Cue;
 use crate::timeline::Timeline;
 
 /// The longest that a frame's caption stays, unless something is said meanwhile.
@@ -13,52 +11,8 @@ const SEEN_S: f64 = 4.0;
 /// Cues shorter than this cannot be read; what they would say is in the next one.
 const SHORTEST_S: f64 = 0.05;
 
-/// What is on the screen for a while.
-#[derive(Debug, Clone, PartialEq)]
-struct Cue {
-    start_ms: u64,
-    end_ms: u64,
-    seen: Option<String>,
-    said: Option<String>,
-}
-
-/// SubRip: numbered cues, times with a comma.
-pub fn to_srt(timeline: &Timeline) -> String {
-    let mut text = String::new();
-    for (index, cue) in cues(timeline).iter().enumerate() {
-        let (start, end) = (stamp(cue.start_ms, ','), stamp(cue.end_ms, ','));
-        let seen = cue.seen.as_ref().map(|seen| format!("[{seen}]"));
-        let lines = [seen.as_ref(), cue.said.as_ref()].into_iter().flatten();
-        let lines = lines.map(String::as_str).collect::<Vec<_>>().join("\n");
-        // Writing into a string cannot fail.
-        let _ = write!(text, "{}\n{start} --> {end}\n{lines}\n\n", index + 1);
-    }
-    text
-}
-
-/// WebVTT: what is seen has the class `seen`.
-pub fn to_vtt(timeline: &Timeline) -> String {
-    let mut text =
-        String::from("WEBVTT\n\nSTYLE\n::cue(.seen) { color: #9fd3ff; font-style: italic }\n\n");
-    for cue in cues(timeline) {
-        let (start, end) = (stamp(cue.start_ms, '.'), stamp(cue.end_ms, '.'));
-        let seen = cue
-            .seen
-            .as_ref()
-            .map(|s| format!("<c.seen>[{}]</c>", escape(s)));
-        let said = cue.said.as_ref().map(|said| escape(said));
-        let lines = [seen, said]
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>()
-            .join("\n");
-        let _ = write!(text, "{start} --> {end}\n{lines}\n\n");
-    }
-    text
-}
-
 /// Cues in order, none overlapping the next.
-fn cues(timeline: &Timeline) -> Vec<Cue> {
+pub fn cues(timeline: &Timeline) -> Vec<Cue> {
     let said: Vec<(f64, f64, String)> = (timeline.segments.iter())
         .map(|s| (s.start_s, s.end_s, one_line(&s.text)))
         .filter(|(_, _, text)| !text.is_empty())
@@ -90,32 +44,23 @@ fn cues(timeline: &Timeline) -> Vec<Cue> {
     let mut cues: Vec<Cue> = Vec::new();
     for pair in edges.windows(2) {
         let middle = (pair[0] + pair[1]) / 2.0;
-        let (seen, said) = (at(&seen, middle), at(&said, middle));
-        let (start_ms, end_ms) = (milliseconds(pair[0]), milliseconds(pair[1]));
+        let seen = at(&seen, middle);
+        let lines: Vec<String> = at(&said, middle).into_iter().collect();
+        let (start_s, end_s) = (pair[0], pair[1]);
         match cues.last_mut() {
-            Some(last) if last.end_ms == start_ms && last.seen == seen && last.said == said => {
-                last.end_ms = end_ms;
+            Some(last) if last.end_s == start_s && last.seen == seen && last.lines == lines => {
+                last.end_s = end_s;
             }
-            _ if seen.is_none() && said.is_none() => {}
+            _ if seen.is_none() && lines.is_empty() => {}
             _ => cues.push(Cue {
-                start_ms,
-                end_ms,
+                start_s,
+                end_s,
                 seen,
-                said,
+                lines,
             }),
         }
     }
     cues
-}
-
-fn milliseconds(time_s: f64) -> u64 {
-    (time_s * 1000.0).round() as u64
-}
-
-fn stamp(ms: u64, mark: char) -> String {
-    let (hours, minutes) = (ms / 3_600_000, ms / 60_000 % 60);
-    let (seconds, ms) = (ms / 1000 % 60, ms % 1000);
-    format!("{hours:02}:{minutes:02}:{seconds:02}{mark}{ms:03}")
 }
 
 /// Words on one line: an empty line would end a cue, an arrow would begin one.
@@ -124,30 +69,28 @@ fn one_line(text: &str) -> String {
     line.replace("-->", "->")
 }
 
-/// Text as VTT wants it.
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::subtitles::{srt, vtt};
     use crate::timeline::tests::{frame, segment, timeline};
 
     #[test]
     fn cues_never_overlap_and_hold_both() {
         let cues = cues(&timeline());
         for pair in cues.windows(2) {
-            assert!(pair[0].end_ms <= pair[1].start_ms, "{pair:?}");
+            assert!(pair[0].end_s <= pair[1].start_s, "{pair:?}");
         }
         let both = cues
             .iter()
-            .filter(|cue| cue.seen.is_some() && cue.said.is_some());
+            .filter(|cue| cue.seen.is_some() && !cue.lines.is_empty());
         assert_eq!(both.count(), 3, "{cues:?}");
-        assert!(cues.iter().all(|cue| cue.start_ms < cue.end_ms));
-        let said: Vec<&str> = cues.iter().filter_map(|cue| cue.said.as_deref()).collect();
+        assert!(cues.iter().all(|cue| cue.start_s < cue.end_s));
+        let said: Vec<&str> = cues
+            .iter()
+            .flat_map(|cue| &cue.lines)
+            .map(String::as_str)
+            .collect();
         for text in ["Hello.", "First a penguin.", "Then a rocket.", "It flies."] {
             assert!(said.contains(&text), "{text}");
         }
@@ -155,7 +98,7 @@ mod tests {
 
     #[test]
     fn srt_marks_what_is_seen_with_brackets() {
-        let srt = to_srt(&timeline());
+        let srt = srt(&cues(&timeline()));
         assert!(
             srt.starts_with("1\n00:00:00,200 --> 00:00:00,800\nHello.\n\n2\n"),
             "{srt}"
@@ -165,7 +108,7 @@ mod tests {
 
     #[test]
     fn vtt_marks_it_with_a_class() {
-        let vtt = to_vtt(&timeline());
+        let vtt = vtt(&cues(&timeline()));
         assert!(vtt.starts_with("WEBVTT\n"));
         assert!(
             vtt.contains("<c.seen>[penguin]</c>\nFirst a penguin.\n"),
@@ -182,10 +125,11 @@ mod tests {
             "a\n\n5\n00:00:01.000 --> 00:00:09.000\n<b>x</b>",
         )];
         hostile.frames = vec![frame(0.0, "</c><v Eve>&\n\nNOTE"), frame(5.0, "  ")];
-        let vtt = to_vtt(&hostile);
-        assert_eq!(vtt.matches("-->").count(), cues(&hostile).len(), "{vtt}");
+        let cues = cues(&hostile);
+        let vtt = vtt(&cues);
+        assert_eq!(vtt.matches("-->").count(), cues.len(), "{vtt}");
         assert!(!vtt.contains("<b>") && !vtt.contains("<v "), "{vtt}");
-        let srt = to_srt(&hostile);
-        assert_eq!(srt.matches("-->").count(), cues(&hostile).len(), "{srt}");
+        let srt = srt(&cues);
+        assert_eq!(srt.matches("-->").count(), cues.len(), "{srt}");
     }
 }

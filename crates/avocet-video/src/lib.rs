@@ -5,7 +5,8 @@
 //!   long segments, cut.
 //! - [`frames`]: few frames that stand for a video, within a budget.
 //! - [`watch`]: the frames of a file, from afar and as pictures.
-//! - [`caption`]: a film becomes a [`timeline`], which [`captions`] and [`page`] show.
+//! - [`caption`]: a film becomes a [`timeline`], which [`captions`] and [`page`] show;
+//!   [`subtitles`]: the files of captions.
 
 pub mod caption;
 pub mod captions;
@@ -14,6 +15,7 @@ pub mod frames;
 pub mod page;
 mod sentences;
 pub mod speech;
+pub mod subtitles;
 pub mod timeline;
 pub mod watch;
 pub mod whisper_model;

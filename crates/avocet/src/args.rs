@@ -76,7 +76,8 @@ fn temperature(text: &str) -> Result<f64, String> {
     }
 }
 
-fn probability(text: &str) -> Result<f64, String> {
+/// A share of things, or a probability that is not 0.
+pub fn probability(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(value) if value > 0.0 && value <= 1.0 => Ok(value),
         _ => Err("must be a number above 0 and at most 1".into()),

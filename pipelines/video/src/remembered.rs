@@ -1,7 +1,6 @@
 //! What was heard is not heard twice: hearing takes hours, and a shard is closed only when it is full.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -48,10 +47,8 @@ impl<'a, H: Hearing> Remembered<'a, H> {
 
     /// Keeps it, whole or not at all; a run without it only takes longer.
     fn keep(&self, path: &Path, heard: &Heard) -> Option<()> {
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder).ok()?;
-        file.write_all(&serde_json::to_vec(heard).ok()?).ok()?;
-        file.as_file().sync_all().ok()?;
-        file.persist(self.place(path)).ok().map(drop)
+        let heard = serde_json::to_vec(heard).ok()?;
+        avocet_files::write(&self.place(path), &heard).ok()
     }
 }
 

@@ -1,10 +1,9 @@
-//! Writing whole folders: beside their place first, and what they have in common with others by
-//! link or copy.
+//! New folders of models, and what they take over from others.
 
-use super::write::{sync_folder, sync_parent};
 use crate::error::{CheckpointError, Result};
+use avocet_files::NewFolder;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Endings of files of weights, in any of the forms that they are published in.
 const WEIGHT_ENDINGS: &[&str] = &[
@@ -17,64 +16,24 @@ const WEIGHT_ENDINGS: &[&str] = &[
     "h5",
     "msgpack",
     "onnx",
-    "tmp",
+    "partial",
 ];
 
-/// A folder that is being written; without [`Staged::finish`] nothing of it stays.
-pub(crate) struct Staged {
-    partial: PathBuf,
-    place: PathBuf,
-}
-
-impl Staged {
-    /// Starts what will be `place`.
-    ///
-    /// Errors if `place` exists and is not an empty folder.
-    pub fn new(place: &Path) -> Result<Self> {
-        if place.exists() {
-            let mut inside = fs::read_dir(place).map_err(CheckpointError::io(place))?;
-            if inside.next().is_some() {
-                return Err(CheckpointError::NotEmpty {
-                    folder: place.to_owned(),
-                });
-            }
+/// Starts what will be the folder `place`.
+///
+/// Errors if `place` exists and is not an empty folder.
+pub(crate) fn new_folder(place: &Path) -> Result<NewFolder> {
+    let not_empty = || CheckpointError::NotEmpty {
+        folder: place.to_owned(),
+    };
+    if place.exists() {
+        let mut inside = fs::read_dir(place).map_err(CheckpointError::io(place))?;
+        if inside.next().is_some() {
+            return Err(not_empty());
         }
-        let Some(name) = place.file_name() else {
-            return Err(CheckpointError::NotEmpty {
-                folder: place.to_owned(),
-            });
-        };
-        // No name that anyone else would choose: what lies there already is not ours to remove.
-        let name = format!(".{}.{}.partial", name.to_string_lossy(), std::process::id());
-        let partial = place.with_file_name(name);
-        if let Some(parent) = partial.parent() {
-            fs::create_dir_all(parent).map_err(CheckpointError::io(parent))?;
-        }
-        fs::create_dir(&partial).map_err(CheckpointError::io(&partial))?;
-        Ok(Self {
-            partial,
-            place: place.to_owned(),
-        })
     }
-
-    /// Where to write meanwhile.
-    pub fn path(&self) -> &Path {
-        &self.partial
-    }
-
-    /// Moves the folder to its place.
-    pub fn finish(self) -> Result<()> {
-        sync_folder(&self.partial)?;
-        fs::rename(&self.partial, &self.place).map_err(CheckpointError::io(&self.place))?;
-        sync_parent(&self.place)
-    }
-}
-
-impl Drop for Staged {
-    fn drop(&mut self) {
-        // After `finish` there is nothing left to remove.
-        let _ = fs::remove_dir_all(&self.partial);
-    }
+    place.file_name().ok_or_else(not_empty)?;
+    Ok(NewFolder::create(place)?)
 }
 
 /// Copies the files of `from` that are neither weights nor hidden; folders in it are left out.

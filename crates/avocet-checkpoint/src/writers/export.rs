@@ -4,7 +4,6 @@ use super::place::{PartSource, check_output, place_base};
 use super::save::{WeightFormat, serialised};
 use crate::error::{CheckpointError, Result};
 use crate::files::ModelFiles;
-use crate::io::write_all;
 use crate::layout::{ADAPTER, WEIGHTS};
 use crate::parameters::Adapter;
 use avocet_model::parameter_shapes;
@@ -44,12 +43,10 @@ impl ModelFiles {
         let weights = folder.join(WEIGHTS);
         let weights = serialised(&self.config, &tensors, format, &weights)?;
         let text = adapter.to_toml()?;
-        write_all(
-            folder,
-            &[
-                (folder.join(WEIGHTS), weights.as_slice()),
-                (folder.join(ADAPTER), text.as_bytes()),
-            ],
-        )
+        let files = [
+            (folder.join(WEIGHTS), weights.as_slice()),
+            (folder.join(ADAPTER), text.as_bytes()),
+        ];
+        Ok(avocet_files::write_all(folder, &files)?)
     }
 }

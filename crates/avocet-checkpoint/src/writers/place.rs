@@ -4,12 +4,12 @@ use crate::composite::{DEEPEST, PartList};
 use crate::error::{CheckpointError, Result};
 use crate::files::ModelFiles;
 use crate::formats::gguf::part_paths;
-use crate::io::write_all;
 use crate::layout::{
     ADAPTER, CONFIG, GENERATION, INDEX, PARTS, PICKLED, PREPROCESSOR, PUBLIC_CONFIG,
     SPECIAL_TOKENS, TEMPLATE_JINJA, TEMPLATE_JSON, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS,
 };
 use crate::tensors::weight_map;
+use avocet_files::{NewFolder, write_all};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -131,14 +131,9 @@ pub(super) fn check_output(folder: &Path) -> Result<()> {
 pub fn place_base(source: &PartSource<'_>, folder: &Path) -> Result<PathBuf> {
     let placed = folder.join(BASE);
     if !placed.exists() {
-        // A name of its own until all files are there.
-        let begun = format!(".{BASE}.tmp");
-        let temp = folder.join(&begun);
-        if temp.exists() {
-            std::fs::remove_dir_all(&temp).map_err(CheckpointError::io(&temp))?;
-        }
-        source.place(folder, &begun)?;
-        std::fs::rename(&temp, &placed).map_err(CheckpointError::io(&placed))?;
+        let begun = NewFolder::create(&placed)?;
+        source.place(begun.partial(), "")?;
+        begun.commit()?;
     }
     Ok(match source {
         PartSource::Path(path) if path.is_file() => {

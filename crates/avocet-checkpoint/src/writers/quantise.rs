@@ -8,7 +8,7 @@ use crate::error::{CheckpointError, Result};
 use crate::files::ModelFiles;
 use crate::formats::gguf::dequantize::numbers;
 use crate::formats::gguf::{GgmlType, GgufTensor, SPLIT_KEYS, Value, quantize, write_gguf};
-use crate::io::{self, Staged};
+use crate::io;
 use crate::layout::{CONFIG, QUANTISED, TOKENIZER};
 use crate::parameters::{cols, parameter_specs};
 use crate::tensors::Origin;
@@ -81,14 +81,14 @@ impl ModelFiles {
             });
         }
         let files = self.plan(format)?;
-        let staged = Staged::new(folder)?;
-        self.copy_settings(staged.path(), files.keys())?;
+        let new = io::new_folder(folder)?;
+        self.copy_settings(new.partial(), files.keys())?;
         let mut count = BlockCount::default();
         for (path, planned) in &files {
             let metadata = self.metadata_of(planned, format);
-            self.write_planned(&staged.path().join(path), &metadata, planned, &mut count)?;
+            self.write_planned(&new.partial().join(path), &metadata, planned, &mut count)?;
         }
-        staged.finish()?;
+        new.commit()?;
         Ok(count)
     }
 
@@ -163,8 +163,8 @@ impl ModelFiles {
             }
         }
         if !self.path().exists() {
-            io::write(&to.join(CONFIG), self.config().to_toml().as_bytes())?;
-            io::write(&to.join(TOKENIZER), self.tokenizer_bytes()?)?;
+            avocet_files::write(&to.join(CONFIG), self.config().to_toml().as_bytes())?;
+            avocet_files::write(&to.join(TOKENIZER), self.tokenizer_bytes()?)?;
         }
         Ok(())
     }

@@ -3,10 +3,10 @@
 use crate::composite::PartList;
 use crate::error::{CheckpointError, Result};
 use crate::files::ModelFiles;
-use crate::io::write_all;
 use crate::layout::{CONFIG, PARTS, TOKENIZER, WEIGHTS};
 use crate::parameters::sensitive;
 use avocet_config::ModelConfig;
+use avocet_files::write_all;
 use candle_core::{DType, Tensor};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -44,7 +44,7 @@ pub fn save(
         (folder.join(TOKENIZER), tokenizer),
         (folder.join(CONFIG), config.as_bytes()),
     ];
-    write_all(folder, &files)
+    Ok(write_all(folder, &files)?)
 }
 
 /// The bytes of a file of these tensors, in the precision that they are stored in.

@@ -2,28 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use avocet_report::numbers::thousands;
 use serde::Serialize;
 
 use super::{MOST_LINES, Summary};
 
-/// A number and what it counts.
-#[derive(Serialize)]
-pub(super) struct Figure {
-    name: &'static str,
-    value: String,
-}
-
-/// The numbers at the head of the page.
-pub(super) fn figures(summary: &Summary) -> Vec<Figure> {
-    let figure = |name, value| Figure { name, value };
+/// The numbers at the head of the page, each with what it counts.
+pub(super) fn figures(summary: &Summary) -> Vec<(&'static str, String)> {
     let percent = 100.0 * summary.kept as f64 / summary.inputs.max(1) as f64;
     vec![
-        figure("samples", thousands(summary.samples)),
-        figure("pictures", thousands(summary.images)),
-        figure("shards", thousands(summary.shards)),
-        figure("MB", format!("{:.1}", summary.bytes as f64 / 1e6)),
-        figure("inputs", thousands(summary.inputs)),
-        figure("of inputs kept", format!("{percent:.1} %")),
+        ("samples", thousands(summary.samples as f64)),
+        ("pictures", thousands(summary.images as f64)),
+        ("shards", thousands(summary.shards as f64)),
+        ("MB", format!("{:.1}", summary.bytes as f64 / 1e6)),
+        ("inputs", thousands(summary.inputs as f64)),
+        ("of inputs kept", format!("{percent:.1} %")),
     ]
 }
 
@@ -50,7 +43,7 @@ pub(super) fn lists(summary: &Summary) -> Vec<List> {
         let (shown, rest) = most.split_at(most.len().min(MOST_LINES));
         let row = |name: String, count: u64| ListRow {
             name,
-            count: thousands(count),
+            count: thousands(count as f64),
             percent: (1e4 * count as f64 / total.max(1) as f64).round() / 100.0,
         };
         let mut rows: Vec<ListRow> = shown
@@ -87,28 +80,4 @@ pub(super) fn lists(summary: &Summary) -> Vec<List> {
     all.into_iter()
         .filter(|list| !list.rows.is_empty())
         .collect()
-}
-
-/// 1234567 as 1,234,567.
-pub(super) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn large_numbers_are_grouped() {
-        assert_eq!(thousands(999), "999");
-        assert_eq!(thousands(1_234_567), "1,234,567");
-    }
 }

@@ -1,20 +1,17 @@
 //! The contact sheet: one page without links or scripts that shows samples of every kind.
 
 use std::collections::HashMap;
-use std::io::Write;
 
 use avocet_media::{Limits, decode};
+use avocet_report::numbers::thousands;
+use avocet_report::{Page, Picture};
 use avocet_text::turn::stretches;
 use avocet_text::{Part, Role};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use minijinja::Environment;
-use minijinja::value::Serde;
 use rayon::prelude::*;
 use serde::Serialize;
 
 use super::Summary;
-use super::counts::{Figure, List, figures, lists, thousands};
+use super::counts::{List, figures, lists};
 use crate::shard::Reader;
 use crate::{Content, DataError, Sample, Truth};
 
@@ -27,14 +24,14 @@ const MOST_IMAGES: usize = 12;
 /// Characters of a piece of text before it is folded, and how many stay in sight.
 const LONG_TEXT: usize = 700;
 const IN_SIGHT: usize = 500;
-/// Pictures up to this width are shown larger, with their pixels visible.
-const SMALL: usize = 160;
-const ZOOM: usize = 2;
 
-/// Writes a page that shows about `count` samples, some of every kind.
+const TEMPLATE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("page.css");
+
+/// A page that shows about `count` samples, some of every kind.
 ///
-/// Errors if a sample is damaged or `out` refuses.
-pub fn contact_sheet(reader: &Reader, count: usize, out: &mut impl Write) -> Result<(), DataError> {
+/// Errors if a sample is damaged.
+pub fn contact_sheet(reader: &Reader, count: usize) -> Result<String, DataError> {
     let summary = Summary::of(reader);
     let mut kinds: Vec<(&String, &u64)> = summary.kinds.iter().collect();
     kinds.sort_by_key(|&(name, &samples)| (std::cmp::Reverse(samples), name));
@@ -58,38 +55,35 @@ pub fn contact_sheet(reader: &Reader, count: usize, out: &mut impl Write) -> Res
             .par_iter()
             .map(card)
             .collect::<Result<_, DataError>>()?;
-        shown.push(Kind {
+        shown.push(KindCards {
             name,
-            count: thousands(samples),
+            count: thousands(samples as f64),
             wide: cards.iter().any(Card::is_wide),
             cards,
         });
     }
-    let page = Page {
-        name: reader
-            .folder()
-            .file_name()
-            .map_or("dataset".into(), |name| name.to_string_lossy().into_owned()),
+    let name = reader.folder().file_name();
+    let name = name.map_or("dataset".into(), |name| name.to_string_lossy());
+    let sheet = Sheet {
+        name: &name,
+        dataset: &summary.dataset,
+        pipeline: &summary.pipeline,
         figures: figures(&summary),
         lists: lists(&summary),
-        total: thousands(summary.samples),
-        zoom: ZOOM,
+        total: thousands(summary.samples as f64),
         kinds: shown,
-        summary: &summary,
     };
-    let broken = |cause: minijinja::Error| DataError::Io {
-        path: "contact sheet".into(),
-        cause: std::io::Error::other(cause),
+    // A kind that is chosen hides the others.
+    let rule = |kind: usize| {
+        format!("body:has(#k{kind}:checked) .kind:not(.k{kind}) {{ display: none; }}\n")
     };
-    let mut pages = Environment::new();
-    pages
-        .add_template("page.html", include_str!("page.html"))
-        .map_err(broken)?;
-    let template = pages.get_template("page.html").map_err(broken)?;
-    template
-        .render_captured_to(Serde(&page), out)
-        .map_err(broken)?;
-    Ok(())
+    let rules: String = (1..=sheet.kinds.len()).map(rule).collect();
+    let page = Page {
+        title: &name,
+        style: &format!("{STYLE}{rules}"),
+        ..Page::default()
+    };
+    Ok(page.render(TEMPLATE, &sheet))
 }
 
 /// For each kind `each` of its samples, spread over the dataset.
@@ -118,19 +112,19 @@ fn chosen<'a>(
 }
 
 #[derive(Serialize)]
-struct Page<'a> {
-    name: String,
-    summary: &'a Summary,
-    figures: Vec<Figure>,
+struct Sheet<'a> {
+    name: &'a str,
+    dataset: &'a str,
+    pipeline: &'a str,
+    figures: Vec<(&'static str, String)>,
     lists: Vec<List>,
     total: String,
-    zoom: usize,
-    kinds: Vec<Kind<'a>>,
+    kinds: Vec<KindCards<'a>>,
 }
 
 /// Samples of one task.
 #[derive(Serialize)]
-struct Kind<'a> {
+struct KindCards<'a> {
     name: &'a str,
     count: String,
     wide: bool,
@@ -155,33 +149,19 @@ struct Said {
 }
 
 /// A picture and the text after it; either may be missing.
-#[derive(Serialize)]
+#[derive(Serialize, Default)]
 struct Shown {
-    image: Option<Image>,
+    image: Option<Picture>,
+    /// Why there is none.
+    broken: String,
+    /// What is known to be on the picture.
+    shows: String,
+    size: (usize, usize),
+    /// Things on it: left, top, right and bottom in its pixels.
+    boxes: Vec<[u16; 4]>,
     text: String,
     rest: String,
     rest_length: String,
-}
-
-#[derive(Serialize, Default)]
-struct Image {
-    media_type: &'static str,
-    base64: String,
-    width: usize,
-    height: usize,
-    small: bool,
-    shows: String,
-    broken: String,
-    boxes: Vec<Outline>,
-}
-
-/// A thing on a picture, in percent of its sides.
-#[derive(Serialize)]
-struct Outline {
-    left: f64,
-    top: f64,
-    width: f64,
-    height: f64,
 }
 
 impl Card {
@@ -194,9 +174,12 @@ impl Card {
                 let image = (index > 0).then(|| images.next()).flatten();
                 shown_images += usize::from(image.is_some());
                 let image = image.filter(|_| shown_images <= MOST_IMAGES);
-                let image = image.map(|(image, truth)| Image::of(image, truth.as_ref()));
                 if image.is_some() || !part.is_empty() {
-                    pieces.push(Shown::of(image, part.trim_matches('\n')));
+                    let mut shown = Shown::text(part.trim_matches('\n'));
+                    if let Some((image, truth)) = image {
+                        shown.show(image, truth.as_ref());
+                    }
+                    pieces.push(shown);
                 }
             }
             Said { role, pieces }
@@ -214,8 +197,8 @@ impl Card {
         };
         if let (Content::Turns(said), [_]) = (&sample.content, &sample.images[..]) {
             let mut pieces = turns.iter_mut().flat_map(|turn| &mut turn.pieces);
-            if let Some(image) = pieces.find_map(|piece| piece.image.as_mut()) {
-                said.iter().for_each(|turn| image.outline(&turn.text()));
+            if let Some(piece) = pieces.find(|piece| piece.image.is_some()) {
+                said.iter().for_each(|turn| piece.outline(&turn.text()));
             }
         }
         Self {
@@ -231,91 +214,57 @@ impl Card {
     fn is_wide(&self) -> bool {
         let pieces = || self.turns.iter().flat_map(|turn| &turn.pieces);
         let long = pieces().any(|piece| piece.text.len() > 300);
-        let image_widths = pieces().filter_map(|piece| Some(piece.image.as_ref()?.width));
-        long || image_widths.max().is_some_and(|width| width > 400) || self.hidden_images > 0
+        long || pieces().any(|piece| piece.size.0 > 400) || self.hidden_images > 0
     }
 }
 
 impl Shown {
-    fn of(image: Option<Image>, text: &str) -> Self {
+    fn text(text: &str) -> Self {
         let length = text.chars().count();
-        let at = match length > LONG_TEXT {
-            true => text
-                .char_indices()
-                .nth(IN_SIGHT)
-                .map_or(text.len(), |(at, _)| at),
-            false => text.len(),
-        };
-        let (text, rest) = text.split_at(at);
+        let cut = text.char_indices().nth(IN_SIGHT);
+        let cut = cut.filter(|_| length > LONG_TEXT);
+        let (text, rest) = text.split_at(cut.map_or(text.len(), |(at, _)| at));
         Self {
-            image,
             text: text.to_string(),
             rest: rest.to_string(),
-            rest_length: thousands(rest.chars().count() as u64),
+            rest_length: thousands(rest.chars().count() as f64),
+            ..Self::default()
         }
     }
-}
 
-impl Image {
-    fn of(image: &[u8], truth: Option<&Truth>) -> Self {
-        let picture = match decode(image, &Limits::default()) {
+    fn show(&mut self, file: &[u8], truth: Option<&Truth>) {
+        let picture = match decode(file, &Limits::default()) {
             Ok(picture) => picture,
             Err(error) => {
-                return Self {
-                    broken: format!("a picture that does not decode: {error}"),
-                    ..Self::default()
-                };
+                self.broken = format!("a picture that does not decode: {error}");
+                return;
             }
         };
-        Self {
-            media_type: media_type(image),
-            base64: STANDARD.encode(image),
-            width: picture.width,
-            height: picture.height,
-            small: picture.width <= SMALL,
-            shows: match truth {
-                Some(Truth::Text(text)) => format!("reads: {text}"),
-                Some(Truth::Name(name)) => format!("shows: {name}"),
-                None => String::new(),
-            },
-            broken: String::new(),
-            boxes: Vec::new(),
-        }
+        self.size = (picture.width, picture.height);
+        self.image = Picture::new(file, self.size, || picture.to_png().ok());
+        self.shows = match truth {
+            Some(Truth::Text(text)) => format!("reads: {text}"),
+            Some(Truth::Name(name)) => format!("shows: {name}"),
+            None => String::new(),
+        };
     }
 
     /// Draws the boxes that a text speaks of: lines that end in `left top right bottom`, in
     /// pixels of the picture.
     fn outline(&mut self, text: &str) {
-        let (width, height) = (self.width as f64, self.height as f64);
+        let (width, height) = self.size;
         for line in text.lines() {
-            let numbers = line.split_whitespace().rev().map_while(|word| {
-                let number = word.parse::<u16>().ok()?;
-                Some(f64::from(number))
-            });
-            let numbers: Vec<f64> = numbers.take(4).collect();
+            let words = line.split_whitespace().rev();
+            let numbers = words.map_while(|word| word.parse::<u16>().ok());
+            let numbers: Vec<u16> = numbers.take(4).collect();
             let [bottom, right, top, left] = numbers[..] else {
                 continue;
             };
-            if left < right && top < bottom && right <= width && bottom <= height {
-                self.boxes.push(Outline {
-                    left: 100.0 * left / width,
-                    top: 100.0 * top / height,
-                    width: 100.0 * (right - left) / width,
-                    height: 100.0 * (bottom - top) / height,
-                });
+            let fits = usize::from(right) <= width && usize::from(bottom) <= height;
+            if left < right && top < bottom && fits {
+                self.boxes.push([left, top, right, bottom]);
             }
         }
-    }
-}
-
-fn media_type(image: &[u8]) -> &'static str {
-    match image {
-        [0xff, 0xd8, ..] => "image/jpeg",
-        [b'R', b'I', b'F', b'F', ..] => "image/webp",
-        [b'G', b'I', b'F', ..] => "image/gif",
-        [b'B', b'M', ..] => "image/bmp",
-        [b'I', b'I', ..] | [b'M', b'M', ..] => "image/tiff",
-        _ => "image/png",
     }
 }
 
@@ -324,7 +273,6 @@ mod tests {
     use super::*;
     use crate::Piece;
     use crate::shard::{Recipe, Writer};
-    use avocet_media::Picture;
     use avocet_text::Turn;
 
     fn page(samples: &[Sample], count: usize) -> String {
@@ -338,13 +286,11 @@ mod tests {
         }
         writer.reject("last", "no <reason>").unwrap();
         writer.finish().unwrap();
-        let mut page = Vec::new();
-        contact_sheet(&Reader::open(dir.path()).unwrap(), count, &mut page).unwrap();
-        String::from_utf8(page).unwrap()
+        contact_sheet(&Reader::open(dir.path()).unwrap(), count).unwrap()
     }
 
     fn png(shade: u8) -> Vec<u8> {
-        Picture::from_rgb(2, 1, vec![shade; 6])
+        avocet_media::Picture::from_rgb(2, 1, vec![shade; 6])
             .unwrap()
             .to_png()
             .unwrap()
@@ -393,13 +339,15 @@ mod tests {
     #[test]
     fn boxes_that_an_answer_gives_are_drawn_if_they_fit_the_picture() {
         let answer = "button \"Go\" 10 5 30 15\nlink 1 2\nh1 \"x\" 90 0 200 10\nprice 9 9 9 9";
-        let image = Picture::from_rgb(100, 50, vec![9; 15_000]).unwrap();
+        let image = avocet_media::Picture::from_rgb(100, 50, vec![9; 15_000]).unwrap();
         let from = ("page", "made-up", "CC0-1.0");
         let image = image.to_png().unwrap();
         let sample =
             Sample::question(from, image, None, "Where?", Turn::assistant(answer)).unwrap();
         let page = page(&[sample], 1);
-        assert_eq!(page.matches("<i style=\"left:").count(), 1);
-        assert!(page.contains("left:10.0%;top:10.0%;width:20.0%;height:20.0%"));
+        let boxes = page.matches("<rect x=").count();
+        assert_eq!(boxes, 1);
+        assert!(page.contains("viewBox=\"0 0 100 50\""));
+        assert!(page.contains("<rect x=\"10\" y=\"5\" width=\"20\" height=\"10\"/>"));
     }
 }

@@ -18,7 +18,7 @@ use crate::{DataError, Sample, SampleError, ustar};
 const MAX_SAMPLE_BYTES: u64 = 1 << 30;
 
 #[derive(Debug)]
-struct Place {
+struct SampleEntry {
     id: [u8; 16],
     sha256: [u8; 32],
     offset: u64,
@@ -89,7 +89,7 @@ pub struct Reader {
     parts: Vec<PartOfReader>,
     /// Opened for each sample: a large dataset has more shards than a process may have files.
     shards: Vec<PathBuf>,
-    places: Vec<Place>,
+    entries: Vec<SampleEntry>,
     words: Words,
 }
 
@@ -102,17 +102,17 @@ impl Reader {
             folder: folder.to_path_buf(),
             parts: Vec::new(),
             shards: Vec::new(),
-            places: Vec::new(),
+            entries: Vec::new(),
             words: Words::default(),
         };
         for part in parts::folders(folder)? {
             let manifest = Manifest::read(&part.join(MANIFEST))?;
-            let first = reader.places.len();
+            let first = reader.entries.len();
             reader.read_part(&part, &manifest)?;
             reader.parts.push(PartOfReader {
                 folder: part,
                 manifest,
-                samples: first..reader.places.len(),
+                samples: first..reader.entries.len(),
             });
         }
         Ok(reader)
@@ -132,21 +132,21 @@ impl Reader {
             self.shards.push(path);
         }
         let path = part.join(INDEX);
-        let before = self.places.len();
+        let before = self.entries.len();
         let mut wrong = None;
-        let (places, words) = (&mut self.places, &mut self.words);
+        let (entries, words) = (&mut self.entries, &mut self.words);
         read_index(&path, manifest.samples, |entry| {
-            match place(entry, &numbers, words) {
-                Ok(place) => places.push(place),
+            match checked(entry, &numbers, words) {
+                Ok(entry) => entries.push(entry),
                 Err(reason) => {
-                    wrong.get_or_insert(format!("row {}: {reason}", places.len() - before));
+                    wrong.get_or_insert(format!("row {}: {reason}", entries.len() - before));
                 }
             }
         })?;
         if let Some(reason) = wrong {
             return Err(DataError::broken(&path, reason));
         }
-        let (found, expected) = (self.places.len() - before, manifest.samples);
+        let (found, expected) = (self.entries.len() - before, manifest.samples);
         if found as u64 != expected {
             let reason = format!("{found} rows, the manifest counts {expected} samples");
             return Err(DataError::broken(&path, reason));
@@ -156,12 +156,12 @@ impl Reader {
 
     /// Number of samples.
     pub fn len(&self) -> usize {
-        self.places.len()
+        self.entries.len()
     }
 
     /// Whether there is no sample at all.
     pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.entries.is_empty()
     }
 
     /// What the dataset says about itself; of one made in parts, what each part says.
@@ -181,35 +181,35 @@ impl Reader {
 
     /// Task the sample belongs to; the empty string past the end.
     pub fn kind(&self, index: usize) -> &str {
-        self.word(index, |place| place.kind)
+        self.word(index, |entry| entry.kind)
     }
 
     /// Where the sample comes from; the empty string past the end.
     pub fn source(&self, index: usize) -> &str {
-        self.word(index, |place| place.source)
+        self.word(index, |entry| entry.source)
     }
 
     /// Under which licence; the empty string past the end.
     pub fn licence(&self, index: usize) -> &str {
-        self.word(index, |place| place.licence)
+        self.word(index, |entry| entry.licence)
     }
 
-    fn word(&self, index: usize, number: impl Fn(&Place) -> u32) -> &str {
-        self.places
+    fn word(&self, index: usize, number: impl Fn(&SampleEntry) -> u32) -> &str {
+        self.entries
             .get(index)
-            .and_then(|place| self.words.list.get(number(place) as usize))
+            .and_then(|entry| self.words.list.get(number(entry) as usize))
             .map_or("", String::as_str)
     }
 
     /// Position of the sample of that name.
     pub fn find(&self, id: &str) -> Option<usize> {
         let id = unhex::<16>(id)?;
-        self.places.iter().position(|place| place.id == id)
+        self.entries.iter().position(|entry| entry.id == id)
     }
 
     /// Bytes of the sample in its shard; 0 past the end.
     pub(crate) fn sample_bytes(&self, index: usize) -> u64 {
-        self.places.get(index).map_or(0, |place| place.length)
+        self.entries.get(index).map_or(0, |entry| entry.length)
     }
 
     /// Reads the sample at `index` and checks it against the index.
@@ -219,22 +219,22 @@ impl Reader {
 
     /// Reads the sample at `index` with its bytes, checked as [`Reader::get`] does.
     pub fn stored(&self, index: usize) -> Result<Stored, DataError> {
-        let (path, place) = self.place(index)?;
-        let bytes = read_at(path, place.offset, place.length)?;
+        let (path, entry) = self.entry(index)?;
+        let bytes = read_at(path, entry.offset, entry.length)?;
         let wrong = |cause| DataError::Sample {
             path: path.clone(),
             index,
             cause,
         };
         let found = sha256(&bytes);
-        if found != place.sha256 {
-            let (found, expected) = (hex(&found), hex(&place.sha256));
+        if found != entry.sha256 {
+            let (found, expected) = (hex(&found), hex(&entry.sha256));
             let reason = format!("they hash to {found}, the index says {expected}");
             return Err(wrong(SampleError::Members(reason)));
         }
         let sample = Sample::from_members(&bytes).map_err(wrong)?;
-        if unhex::<16>(&sample.id) != Some(place.id) {
-            let (expected, found) = (hex(&place.id), sample.id);
+        if unhex::<16>(&sample.id) != Some(entry.id) {
+            let (expected, found) = (hex(&entry.id), sample.id);
             return Err(wrong(SampleError::Id { expected, found }));
         }
         Ok(Stored { sample, bytes })
@@ -242,37 +242,37 @@ impl Reader {
 
     /// SHA-256 of each picture of the sample at `index`, without reading the pictures.
     pub(crate) fn image_hashes(&self, index: usize) -> Result<Vec<[u8; 32]>, DataError> {
-        let (path, place) = self.place(index)?;
+        let (path, entry) = self.entry(index)?;
         let wrong = |cause| DataError::Sample {
             path: path.clone(),
             index,
             cause,
         };
-        let header = read_at(path, place.offset, place.length.min(ustar::BLOCK as u64))?;
+        let header = read_at(path, entry.offset, entry.length.min(ustar::BLOCK as u64))?;
         let size = ustar::first_size(&header).map_err(|e| wrong(SampleError::Members(e)))?;
-        let size = (size as u64).min(place.length.saturating_sub(ustar::BLOCK as u64));
-        let json = read_at(path, place.offset + ustar::BLOCK as u64, size)?;
-        Sample::image_hashes(&json, &hex(&place.id)).map_err(wrong)
+        let size = (size as u64).min(entry.length.saturating_sub(ustar::BLOCK as u64));
+        let json = read_at(path, entry.offset + ustar::BLOCK as u64, size)?;
+        Sample::image_hashes(&json, &hex(&entry.id)).map_err(wrong)
     }
 
     /// Name of the sample at `index`; the empty string past the end.
     pub fn id(&self, index: usize) -> String {
-        self.places
+        self.entries
             .get(index)
-            .map_or(String::new(), |place| hex(&place.id))
+            .map_or(String::new(), |entry| hex(&entry.id))
     }
 
-    fn place(&self, index: usize) -> Result<(&PathBuf, &Place), DataError> {
-        let samples = self.places.len();
-        let place = self
-            .places
+    fn entry(&self, index: usize) -> Result<(&PathBuf, &SampleEntry), DataError> {
+        let samples = self.entries.len();
+        let entry = self
+            .entries
             .get(index)
             .ok_or_else(|| DataError::NoSuchSample {
                 path: self.folder.clone(),
                 samples,
                 index,
             })?;
-        Ok((&self.shards[place.shard as usize], place))
+        Ok((&self.shards[entry.shard as usize], entry))
     }
 
     /// Reads every byte of the dataset and checks it against its manifest.
@@ -288,11 +288,11 @@ impl Reader {
     }
 }
 
-fn place(
+fn checked(
     entry: Entry,
     shards: &HashMap<String, (u32, u64)>,
     words: &mut Words,
-) -> Result<Place, String> {
+) -> Result<SampleEntry, String> {
     let id = unhex(&entry.id).ok_or_else(|| format!("{:?} is no sample name", entry.id))?;
     let sha256 = unhex(&entry.sha256).ok_or_else(|| format!("{:?} is no hash", entry.sha256))?;
     let &(shard, bytes) = shards
@@ -309,7 +309,7 @@ fn place(
     let source = words.number(entry.source);
     let licence = words.number(entry.licence);
     let (offset, length) = (entry.offset, entry.length);
-    Ok(Place {
+    Ok(SampleEntry {
         id,
         sha256,
         offset,

@@ -5,14 +5,16 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
+
+use avocet_files::{NewFile, gone, remove_folder, remove_partials};
 
 use super::index::IndexWriter;
 use super::manifest::{INDEX, LEDGER, MANIFEST, Manifest, Recipe, ShardInfo};
 use super::part::{LedgerLine, Outcome, PARTS, Part, Row, part_name};
 use super::reader::Stored;
-use crate::atomic::{self, AtomicFile, PARTIAL};
-use crate::digest::{hex, sha256, unhex};
+use crate::digest::{Hashing, hex, sha256, unhex};
 use crate::{DataError, Sample, SampleError, ustar};
 
 const RECIPE: &str = ".recipe.json";
@@ -98,7 +100,7 @@ impl Writer {
         } else {
             let recipe = serde_json::to_vec(&self.manifest.recipe)
                 .map_err(|e| DataError::broken(&recipe_path, e))?;
-            atomic::write(&recipe_path, &recipe)?;
+            avocet_files::write(&recipe_path, &recipe)?;
         }
         let parts = self.folder.join(PARTS);
         fs::create_dir_all(&parts).map_err(DataError::io(&parts))?;
@@ -282,18 +284,18 @@ impl Writer {
             tar.resize(tar.len() + 2 * ustar::BLOCK, 0);
             let split = &self.manifest.recipe.split;
             let file = format!("{split}-{:05}.tar", self.manifest.shards.len());
-            let hash = atomic::write(&self.folder.join(&file), &tar)?;
+            avocet_files::write(&self.folder.join(&file), &tar)?;
             let (bytes, samples) = (tar.len() as u64, part.rows.len() as u64);
             part.shard = Some(ShardInfo {
                 file,
                 bytes,
                 samples,
-                sha256: hex(&hash),
+                sha256: hex(&sha256(&tar)),
             });
         }
         let path = self.folder.join(PARTS).join(part_name(self.num_parts));
         let json = serde_json::to_vec(&part).map_err(|e| DataError::broken(&path, e))?;
-        atomic::write(&path, &json)?;
+        avocet_files::write(&path, &json)?;
         self.num_parts += 1;
         self.count(&part);
         tar.clear();
@@ -311,9 +313,9 @@ impl Writer {
         }
         let ledger_path = self.folder.join(LEDGER);
         let index_path = self.folder.join(INDEX);
-        let mut ledger = AtomicFile::create(&ledger_path)?;
+        let mut ledger = Hashing::new(NewFile::create(&ledger_path)?);
         let unreadable = |e| DataError::broken(&index_path, e);
-        let index = AtomicFile::create(&index_path)?;
+        let index = Hashing::new(NewFile::create(&index_path)?);
         let mut index = IndexWriter::new(index).map_err(unreadable)?;
         for number in 0..self.num_parts {
             let part = self.read_part(number)?.ok_or_else(|| {
@@ -324,20 +326,27 @@ impl Writer {
                 let mut json =
                     serde_json::to_vec(line).map_err(|e| DataError::broken(&ledger_path, e))?;
                 json.push(b'\n');
-                ledger.append(&json)?;
+                let written = ledger.write_all(&json);
+                written.map_err(DataError::io(&ledger_path))?;
             }
             if let Some(shard) = &part.shard {
                 index.append(&shard.file, &part.rows).map_err(unreadable)?;
             }
         }
         let index = index.finish().map_err(unreadable)?;
-        self.manifest.ledger_sha256 = hex(&ledger.commit()?);
-        self.manifest.index_sha256 = hex(&index.commit()?);
+        for (written, sha256) in [
+            (ledger, &mut self.manifest.ledger_sha256),
+            (index, &mut self.manifest.index_sha256),
+        ] {
+            let (file, hash) = written.finish();
+            file.commit()?;
+            *sha256 = hex(&hash);
+        }
         let path = self.folder.join(MANIFEST);
         let mut json =
             serde_json::to_vec_pretty(&self.manifest).map_err(|e| DataError::broken(&path, e))?;
         json.push(b'\n');
-        atomic::write(&path, &json)?;
+        avocet_files::write(&path, &json)?;
         self.remove_scaffolding()?;
         Ok(self.manifest)
     }
@@ -347,7 +356,7 @@ impl Writer {
         remove_partials(&self.folder)?;
         let parts = self.folder.join(PARTS);
         let recipe = self.folder.join(RECIPE);
-        gone(fs::remove_dir_all(&parts)).map_err(DataError::io(&parts))?;
+        remove_folder(&parts)?;
         gone(fs::remove_file(&recipe)).map_err(DataError::io(&recipe))?;
         let lock = self.folder.join(LOCK);
         gone(fs::remove_file(&lock)).map_err(DataError::io(&lock))
@@ -371,13 +380,6 @@ pub fn abandon(folder: &Path) -> Result<(), DataError> {
     gone(fs::remove_file(&lock)).map_err(DataError::io(&lock))
 }
 
-fn gone(result: std::io::Result<()>) -> std::io::Result<()> {
-    match result {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
-}
-
 fn lock(folder: &Path) -> Result<File, DataError> {
     let path = folder.join(LOCK);
     let file = File::create(&path).map_err(DataError::io(&path))?;
@@ -388,14 +390,4 @@ fn lock(folder: &Path) -> Result<File, DataError> {
         }),
         Err(fs::TryLockError::Error(e)) => Err(DataError::io(&path)(e)),
     }
-}
-
-fn remove_partials(folder: &Path) -> Result<(), DataError> {
-    for entry in fs::read_dir(folder).map_err(DataError::io(folder))? {
-        let path = entry.map_err(DataError::io(folder))?.path();
-        if path.as_os_str().to_string_lossy().ends_with(PARTIAL) {
-            gone(fs::remove_file(&path)).map_err(DataError::io(&path))?;
-        }
-    }
-    Ok(())
 }

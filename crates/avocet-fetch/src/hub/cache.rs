@@ -6,7 +6,6 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use hf_hub::{Cache, Repo, RepoType};
 use serde::Deserialize;
 
 use super::choose::{MAX_TEXT_BYTES, index, parts, weights};
@@ -16,8 +15,8 @@ use super::{HubError, HubId};
 
 /// One model's part of the cache.
 pub(super) struct Cached {
-    cache: Cache,
-    repo: Repo,
+    folder: PathBuf,
+    locks: PathBuf,
 }
 
 /// The part of an index of shards that says which there are.
@@ -28,35 +27,30 @@ struct Index {
 
 impl Cached {
     pub(super) fn new(cache: &Path, id: &HubId) -> Self {
-        let repo = Repo::with_revision(id.repository(), RepoType::Model, id.revision.clone());
-        let cache = Cache::new(cache.to_owned());
-        Self { cache, repo }
-    }
-
-    fn folder(&self) -> PathBuf {
-        self.cache.path().join(self.repo.folder_name())
+        let name = format!("models--{}", id.repository().replace('/', "--"));
+        Self {
+            folder: cache.join(&name),
+            locks: cache.join(".locks").join(&name),
+        }
     }
 
     /// Where the contents with that checksum are.
     pub(super) fn blob(&self, etag: &str) -> PathBuf {
-        self.folder().join("blobs").join(etag)
+        self.folder.join("blobs").join(etag)
     }
 
     /// The file that is locked while that blob is made; the same that `huggingface_hub` locks.
     pub(super) fn lock(&self, etag: &str) -> PathBuf {
-        let locks = self.cache.path().join(".locks");
-        locks
-            .join(self.repo.folder_name())
-            .join(format!("{etag}.lock"))
+        self.locks.join(format!("{etag}.lock"))
     }
 
     /// The folder of a commit.
     pub(super) fn snapshot(&self, commit: &str) -> PathBuf {
-        self.cache.repo(self.repo.clone()).pointer_path(commit)
+        self.folder.join("snapshots").join(commit)
     }
 
     fn reference(&self, revision: &str) -> PathBuf {
-        self.folder().join("refs").join(revision)
+        self.folder.join("refs").join(revision)
     }
 
     /// The commit that a revision was at when it was last fetched.
@@ -71,13 +65,11 @@ impl Cached {
         HubId::is_commit(commit).then(|| commit.into())
     }
 
-    /// Notes the commit of a branch or tag, at once, so that no reader finds half of it.
+    /// Notes the commit of a branch or tag.
     pub(super) fn set_commit(&self, revision: &str, commit: &str) -> Result<(), HubError> {
         let path = self.reference(revision);
         create_parent(&path)?;
-        let whole = unique(&path);
-        fs::write(&whole, commit).map_err(io(&whole))?;
-        fs::rename(&whole, &path).map_err(io(&path))
+        Ok(avocet_files::write(&path, commit.as_bytes())?)
     }
 
     /// Files that a model needs and `folder` lacks.
@@ -116,7 +108,7 @@ impl Cached {
         let new = unique(place);
         // A link relative to the model's folder lets the cache be moved or mounted elsewhere.
         let depth = place
-            .strip_prefix(self.folder())
+            .strip_prefix(&self.folder)
             .map_or(0, |inside| inside.components().count() - 1);
         let name = blob.file_name().unwrap_or_default();
         let target = PathBuf::from_iter(vec![".."; depth])

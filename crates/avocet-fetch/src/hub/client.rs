@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use ureq::http::{HeaderMap, Method, Request, Response, Uri};
-use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
 use super::id::{is_lower_hex, is_safe_file};
 use super::{HubError, HubId, HubSettings};
-use crate::own_machine::is_own_machine;
+use crate::agent;
 
 /// Longest answer that lists a repository.
 const MAX_LISTING_BYTES: u64 = 32 << 20;
@@ -58,25 +57,12 @@ struct Sibling {
 
 impl Client {
     pub(super) fn new(settings: &HubSettings) -> Self {
-        let stall = Some(settings.stall_timeout);
-        // The certificates that the system trusts, so that a company's own and SSL_CERT_FILE count.
-        let trusted = RootCerts::PlatformVerifier;
-        let mut config = Agent::config_builder()
-            .tls_config(TlsConfig::builder().root_certs(trusted).build())
+        let config = agent::patient(&settings.endpoint, settings.stall_timeout)
             .http_status_as_error(false)
             // Redirects are followed here, since the first answer carries the checksum and the
             // token must not follow.
             .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_resolve(stall)
-            .timeout_connect(stall)
-            .timeout_recv_response(stall)
-            .timeout_per_read(stall)
-            .timeout_per_write(stall)
-            .user_agent(concat!("avocet/", env!("CARGO_PKG_VERSION")));
-        if is_own_machine(&settings.endpoint) {
-            config = config.proxy(None);
-        }
+            .max_redirects_will_error(false);
         Self {
             agent: config.build().new_agent(),
             endpoint: settings.endpoint.trim_end_matches('/').into(),

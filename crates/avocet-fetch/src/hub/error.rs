@@ -122,6 +122,12 @@ impl HubError {
     }
 }
 
+impl From<avocet_files::FileError> for HubError {
+    fn from(error: avocet_files::FileError) -> Self {
+        io(&error.path)(error.cause)
+    }
+}
+
 /// Turns an error of the file system into one that names the path.
 pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> HubError {
     move |source| HubError::Io {

@@ -6,13 +6,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
-use ureq::tls::{RootCerts, TlsConfig};
-use ureq::{Agent, Body};
+use ureq::Body;
 use url::Url;
 
 use super::error::SourceError;
 use super::source::{Source, SourceKind};
-use crate::own_machine::is_own_machine;
+use crate::agent;
 
 /// Longest list of a package's files, and longest archive.
 const MAX_LISTING_BYTES: u64 = 32 << 20;
@@ -140,20 +139,10 @@ fn failed(source: &Source, address: &Url, reason: String) -> SourceError {
 }
 
 fn get(source: &Source, address: &Url, accept: &str) -> Result<Body, SourceError> {
-    let trusted = RootCerts::PlatformVerifier;
-    let mut config = Agent::config_builder()
-        .tls_config(TlsConfig::builder().root_certs(trusted).build())
+    let config = agent::patient(address.as_str(), STALL)
         .https_only(address.scheme() == "https")
         .timeout_global(Some(LONGEST))
-        .timeout_resolve(Some(STALL))
-        .timeout_connect(Some(STALL))
-        .timeout_recv_response(Some(STALL))
-        .timeout_per_read(Some(STALL))
-        .accept_encoding("identity")
-        .user_agent(concat!("avocet/", env!("CARGO_PKG_VERSION")));
-    if is_own_machine(address.as_str()) {
-        config = config.proxy(None);
-    }
+        .accept_encoding("identity");
     let agent = config.build().new_agent();
     let answer = agent.get(address.as_str()).header("accept", accept).call();
     let answer = answer.map_err(|cause| failed(source, address, cause.to_string()))?;

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use ureq::Agent;
 use ureq::http::{HeaderMap, Request, Uri};
-use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::transport::DefaultConnector;
 use url::Url;
 
 use super::address::is_public;
 use super::error::WebError;
 use super::resolve::{CheckedResolver, RefusedAddress, Resolve, SystemResolver};
+use crate::agent::trusted;
 
 /// How much the web may ask of us.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,9 +114,8 @@ impl Fetcher {
         names: Arc<dyn Resolve>,
         admits: fn(IpAddr) -> bool,
     ) -> Self {
-        let trusted = RootCerts::PlatformVerifier;
         let config = Agent::config_builder()
-            .tls_config(TlsConfig::builder().root_certs(trusted).build())
+            .tls_config(trusted())
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Plot, STYLE, Series, draw, escaped};
+use avocet_report::{Axis, Dashboard, Plot, Series, Table};
+
+use super::name;
 use crate::error::{Result, TrainError};
 use crate::metrics::{StepMetrics, read_metrics};
 
@@ -26,26 +28,26 @@ struct Measured {
 }
 
 /// What held-out loss is drawn against.
-struct Axis {
+struct Axes {
     title: &'static str,
-    axis: &'static str,
+    x: &'static str,
     of: fn(&Point) -> f64,
 }
 
-const AXES: [Axis; 3] = [
-    Axis {
+const AXES: [Axes; 3] = [
+    Axes {
         title: "Loss against tokens",
-        axis: "text tokens",
+        x: "text tokens",
         of: |point| point.tokens,
     },
-    Axis {
+    Axes {
         title: "Loss against time",
-        axis: "seconds",
+        x: "seconds",
         of: |point| point.seconds,
     },
-    Axis {
+    Axes {
         title: "Loss against operations",
-        axis: "FLOP",
+        x: "FLOP",
         of: |point| point.flops,
     },
 ];
@@ -58,34 +60,29 @@ pub fn compare(runs: &[PathBuf]) -> Result<String> {
         .iter()
         .map(|run| Measured::of(run))
         .collect::<Result<_>>()?;
-    let mut body = String::new();
-    for Axis { title, axis, of } in AXES {
-        let series = |run: &Measured| Series {
-            label: run.name.clone(),
-            points: run.points.iter().map(|p| (of(p), p.loss)).collect(),
-        };
-        let plot = Plot {
-            title,
-            axis,
-            note: "Held-out data: mean over its kinds of the loss of an answer token.",
-            log_scale: false,
-            series: measured.iter().map(series).collect(),
-        };
-        let svg = draw(&plot)?;
-        body.push_str(&format!(
-            "<section><h2>{title}</h2><p>{}</p>{svg}</section>\n",
-            plot.note
-        ));
-    }
-    Ok(format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\"><title>Runs compared</title>\
-         <style>{STYLE}</style></head><body><h1>Runs compared</h1>{}<main>{body}</main></body></html>\n",
-        table(&measured)
-    ))
+    let plot = |Axes { title, x, of }: Axes| Plot {
+        title: title.into(),
+        note: "Held-out data: mean over its kinds of the loss of an answer token.".into(),
+        x: Axis::linear(x),
+        y: Axis::linear("loss"),
+        series: measured
+            .iter()
+            .map(|run| Series {
+                label: run.name.clone(),
+                points: run.points.iter().map(|p| (of(p), p.loss)).collect(),
+            })
+            .collect(),
+    };
+    let page = Dashboard {
+        title: "Runs compared".into(),
+        plots: AXES.map(plot).to_vec(),
+        tables: vec![table(&measured)],
+        ..Dashboard::default()
+    };
+    Ok(page.to_html())
 }
 
-fn table(runs: &[Measured]) -> String {
+fn table(runs: &[Measured]) -> Table {
     let head = [
         "run",
         "parameters",
@@ -95,18 +92,10 @@ fn table(runs: &[Measured]) -> String {
         "FLOP",
         "held-out loss",
     ];
-    let row = |cells: Vec<String>| {
-        let cells: String = cells
-            .iter()
-            .map(|cell| format!("<td>{}</td>", escaped(cell)))
-            .collect();
-        format!("<tr>{cells}</tr>")
-    };
-    let mut rows = row(head.map(str::to_owned).to_vec());
-    for run in runs {
+    let row = |run: &Measured| {
         let last = run.points.last();
         let of = |write: fn(&Point) -> String| last.map(write).unwrap_or_default();
-        rows += &row(vec![
+        vec![
             run.name.clone(),
             millions(run.total_parameters as f64),
             millions(run.active_parameters as f64),
@@ -114,9 +103,14 @@ fn table(runs: &[Measured]) -> String {
             of(|p| format!("{:.0}", p.seconds)),
             of(|p| format!("{:.3e}", p.flops)),
             of(|p| format!("{:.4}", p.loss)),
-        ]);
+        ]
+    };
+    Table {
+        title: "At the last measurement".into(),
+        head: head.map(str::to_owned).to_vec(),
+        rows: runs.iter().map(row).collect(),
+        ..Table::default()
     }
-    format!("<table>{rows}</table>")
 }
 
 fn millions(count: f64) -> String {
@@ -127,10 +121,7 @@ impl Measured {
     fn of(run: &Path) -> Result<Self> {
         let metrics = read_metrics(run)?;
         let mut measured = Self {
-            name: run.file_name().map_or_else(
-                || run.display().to_string(),
-                |name| name.to_string_lossy().into(),
-            ),
+            name: name(run),
             points: Vec::new(),
             active_parameters: 0,
             total_parameters: 0,
@@ -227,7 +218,7 @@ mod tests {
         assert_eq!(tokens, [100.0, 250.0]);
         let page = compare(&[run.clone(), run]).unwrap();
         assert!(page.contains("few&lt;experts") && page.contains("2.0000"));
-        assert_eq!(page.matches("<svg").count(), 3);
+        assert_eq!(page.matches("<figure").count(), 3);
 
         let empty = dir.path().join("empty");
         std::fs::create_dir(&empty).unwrap();

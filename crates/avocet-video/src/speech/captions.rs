@@ -2,6 +2,7 @@
 //! another.
 
 use super::transcript::{PAUSE_S, Segment, Transcript, Word};
+use crate::subtitles::Cue;
 
 /// Columns of a line.
 const COLUMNS: usize = 42;
@@ -14,20 +15,9 @@ const SENTENCE_S: f64 = 2.0;
 /// No caption takes longer than this to say.
 const LONGEST_S: f64 = 7.0;
 
-/// Lines of text, and when they are shown.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Caption {
-    /// When it appears.
-    pub start_s: f64,
-    /// When it goes.
-    pub end_s: f64,
-    /// One or two lines.
-    pub lines: Vec<String>,
-}
-
 /// The captions of a transcript whose times are in order; they never overlap.
-pub fn captions(transcript: &Transcript) -> Vec<Caption> {
-    let mut captions: Vec<Caption> = transcript.segments.iter().flat_map(of_segment).collect();
+pub fn captions(transcript: &Transcript) -> Vec<Cue> {
+    let mut captions: Vec<Cue> = transcript.segments.iter().flat_map(of_segment).collect();
     let starts: Vec<f64> = captions.iter().map(|caption| caption.start_s).collect();
     for (index, caption) in captions.iter_mut().enumerate() {
         let free_until = starts.get(index + 1).copied();
@@ -45,7 +35,7 @@ struct Spelled<'a> {
     text: &'a str,
 }
 
-fn of_segment(segment: &Segment) -> Vec<Caption> {
+fn of_segment(segment: &Segment) -> Vec<Cue> {
     let mut captions = Vec::new();
     let mut present: Vec<Spelled> = Vec::new();
     for spelled in spelled(segment) {
@@ -74,12 +64,13 @@ fn of_segment(segment: &Segment) -> Vec<Caption> {
     captions
 }
 
-fn caption(words: &[Spelled]) -> Caption {
+fn caption(words: &[Spelled]) -> Cue {
     let texts: Vec<&str> = words.iter().map(|spelled| spelled.text).collect();
     let (first, last) = (&words[0].word, &words[words.len() - 1].word);
-    Caption {
+    Cue {
         start_s: first.start_s,
         end_s: last.end_s,
+        seen: None,
         lines: balanced(&texts),
     }
 }

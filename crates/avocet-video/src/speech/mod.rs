@@ -1,10 +1,10 @@
 //! From sound to words: regions of speech (`voice`), laid into windows (`windows`), heard by
 //! Whisper in the worker without what it invents (`transcribe`, `invented`), placed where it sounds
-//! (`onsets`), put together as a [`Transcript`], and written (`captions`, `formats`).
+//! (`onsets`), put together as a [`Transcript`], and cut into what a screen holds
+//! (`captions`).
 
 mod captions;
 mod error;
-mod formats;
 mod invented;
 mod languages;
 mod onsets;
@@ -15,9 +15,8 @@ mod transcript;
 mod voice;
 mod windows;
 
-pub use captions::{Caption, captions};
+pub use captions::captions;
 pub use error::TranscribeError;
-pub use formats::{srt, vtt};
 pub use languages::language_code;
 pub use options::TranscribeOptions;
 pub use tracks::Tracks;

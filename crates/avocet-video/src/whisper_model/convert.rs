@@ -8,7 +8,7 @@ use std::path::Path;
 
 use half::{bf16, f16};
 
-use super::ctranslate2::{Ct2, Kind, Variable};
+use super::ctranslate2::{Ct2, NumberType, Variable};
 use super::dimensions::{Dimensions, Expected, Role};
 use super::error::WhisperModelError;
 use super::{mel, vocabulary};
@@ -133,7 +133,7 @@ pub(super) fn convert(model: &Ct2, vocabulary_path: &Path, out: &mut impl Write)
         let rows = source(&tensor.name);
         let variable = model.get(&rows.variable)?;
         check(model, tensor, &rows, variable)?;
-        is_half &= tensor.role == Role::Small || variable.kind == Kind::F16;
+        is_half &= tensor.role == Role::Small || variable.kind == NumberType::F16;
     }
     keys_have_no_bias(model, &expected)?;
     let mut header: Vec<u8> = Vec::new();
@@ -202,7 +202,10 @@ pub(super) fn tensor_header(tensor: &Expected, is_half: bool) -> Vec<u8> {
 }
 
 fn check(model: &Ct2, tensor: &Expected, rows: &Rows, variable: &Variable) -> Result<()> {
-    if !matches!(variable.kind, Kind::F16 | Kind::F32 | Kind::Bf16) {
+    if !matches!(
+        variable.kind,
+        NumberType::F16 | NumberType::F32 | NumberType::Bf16
+    ) {
         let reason = format!(
             "is stored as {:?}, which has lost numbers already: take a folder in float16 or float32",
             variable.kind
@@ -244,13 +247,13 @@ fn keys_have_no_bias(model: &Ct2, expected: &[Expected]) -> Result<()> {
 }
 
 /// The numbers in 32 bits, which hold all of them exactly.
-pub(super) fn widen(bytes: &[u8], kind: Kind) -> Vec<u8> {
+pub(super) fn widen(bytes: &[u8], kind: NumberType) -> Vec<u8> {
     let pairs = bytes.as_chunks::<2>().0.iter();
     match kind {
-        Kind::F16 => pairs
+        NumberType::F16 => pairs
             .flat_map(|&pair| f16::from_le_bytes(pair).to_f32().to_le_bytes())
             .collect(),
-        Kind::Bf16 => pairs
+        NumberType::Bf16 => pairs
             .flat_map(|&pair| bf16::from_le_bytes(pair).to_f32().to_le_bytes())
             .collect(),
         _ => bytes.to_vec(),

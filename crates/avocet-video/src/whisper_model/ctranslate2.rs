@@ -16,7 +16,7 @@ const MAX_RANK: u8 = 4;
 
 /// How the numbers of a variable are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum NumberType {
     F32,
     I8,
     I16,
@@ -25,7 +25,7 @@ pub(super) enum Kind {
     Bf16,
 }
 
-impl Kind {
+impl NumberType {
     fn from_code(code: u8) -> Option<Self> {
         Some(match code {
             0 => Self::F32,
@@ -51,7 +51,7 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Variable {
     pub shape: Vec<u32>,
-    pub kind: Kind,
+    pub kind: NumberType,
     pub position: u64,
     pub bytes: u64,
 }
@@ -117,8 +117,8 @@ impl Ct2 {
         };
         let bytes = self.read(variable, 0, variable.bytes.min(4))?;
         let number = match (variable.kind, bytes[..].try_into(), bytes[..].try_into()) {
-            (Kind::I16, Ok(two), _) => i64::from(i16::from_le_bytes(two)),
-            (Kind::I32, _, Ok(four)) => i64::from(i32::from_le_bytes(four)),
+            (NumberType::I16, Ok(two), _) => i64::from(i16::from_le_bytes(two)),
+            (NumberType::I32, _, Ok(four)) => i64::from(i32::from_le_bytes(four)),
             _ => return Err(self.wrong(name, format!("is {:?}, not one number", variable.kind))),
         };
         u32::try_from(number)
@@ -147,57 +147,38 @@ impl Ct2 {
 
 /// A length, and that many bytes of text that end with a zero.
 fn name(cursor: &mut Cursor<'_>) -> Result<String> {
-    let at = cursor.position;
+    let (file, part) = (cursor.file, format!("the name at {}", cursor.position));
+    let wrong = |reason: &str| WhisperModelError::model(file.path(), &part, reason);
     let length = cursor.u16()?;
     let mut bytes = cursor.bytes(u64::from(length))?;
     if bytes.pop() != Some(0) {
-        let reason = "does not end with a zero";
-        return Err(WhisperModelError::model(
-            cursor.file.path(),
-            &format!("the name at {at}"),
-            reason,
-        ));
+        return Err(wrong("does not end with a zero"));
     }
-    String::from_utf8(bytes).map_err(|_| {
-        WhisperModelError::model(
-            cursor.file.path(),
-            &format!("the name at {at}"),
-            "is no text",
-        )
-    })
+    String::from_utf8(bytes).map_err(|_| wrong("is no text"))
 }
 
 fn variable(cursor: &mut Cursor<'_>, name: &str) -> Result<Variable> {
-    let wrong = |reason: String| WhisperModelError::model(cursor.file.path(), name, reason);
-    let path_of = cursor.file.path().to_owned();
+    let file = cursor.file;
+    let wrong = |reason: String| WhisperModelError::model(file.path(), name, reason);
     let rank = cursor.u8()?;
     if rank > MAX_RANK {
-        return Err(WhisperModelError::model(
-            &path_of,
-            name,
-            format!("has {rank} axes"),
-        ));
+        return Err(wrong(format!("has {rank} axes")));
     }
     let shape: Vec<u32> = (0..rank).map(|_| cursor.u32()).collect::<Result<_>>()?;
     let code = cursor.u8()?;
-    let Some(kind) = Kind::from_code(code) else {
-        return Err(WhisperModelError::model(
-            &path_of,
-            name,
-            format!("has the unknown type {code}"),
-        ));
-    };
+    let kind =
+        NumberType::from_code(code).ok_or_else(|| wrong(format!("has the unknown type {code}")))?;
     let bytes = u64::from(cursor.u32()?);
     let numbers = shape
         .iter()
         .try_fold(1u64, |product, &size| product.checked_mul(u64::from(size)));
     if numbers.and_then(|numbers| numbers.checked_mul(kind.bytes())) != Some(bytes) {
         let reason = format!("has {bytes} bytes, but the shape {shape:?} of {kind:?}");
-        return Err(WhisperModelError::model(&path_of, name, reason));
+        return Err(wrong(reason));
     }
     let position = cursor.position;
     cursor.skip(bytes).map_err(|_| {
-        let length = cursor.file.length();
+        let length = file.length();
         wrong(format!(
             "needs {bytes} bytes at {position}, but the file has {length}"
         ))

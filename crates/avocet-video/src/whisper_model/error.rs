@@ -44,6 +44,12 @@ pub enum WhisperModelError {
     },
 }
 
+impl From<avocet_files::FileError> for WhisperModelError {
+    fn from(error: avocet_files::FileError) -> Self {
+        Self::io(&error.path)(error.cause)
+    }
+}
+
 impl WhisperModelError {
     pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         move |cause| Self::Io {

@@ -110,18 +110,7 @@ impl<'a> Cursor<'a> {
     }
     /// `count` bytes, for which memory is taken only if the file has them.
     pub fn bytes(&mut self, count: u64) -> Result<Vec<u8>, WhisperModelError> {
-        let left = self.file.length().saturating_sub(self.position);
-        if count > left {
-            let reason = format!(
-                "needs {count} bytes at {}, but {left} are left",
-                self.position
-            );
-            return Err(WhisperModelError::model(
-                self.file.path(),
-                "the file",
-                reason,
-            ));
-        }
+        self.needs(count)?;
         let mut bytes = vec![0; count as usize];
         self.fill(&mut bytes)?;
         Ok(bytes)
@@ -173,19 +162,22 @@ impl<'a> Cursor<'a> {
     ///
     /// Errors if the file ends before.
     pub fn skip(&mut self, count: u64) -> Result<(), WhisperModelError> {
-        let left = self.file.length().saturating_sub(self.position);
-        if count > left {
-            let reason = format!(
-                "needs {count} bytes at {}, but {left} are left",
-                self.position
-            );
-            return Err(WhisperModelError::model(
-                self.file.path(),
-                "the file",
-                reason,
-            ));
-        }
+        self.needs(count)?;
         self.position += count;
         Ok(())
+    }
+
+    fn needs(&self, count: u64) -> Result<(), WhisperModelError> {
+        let left = self.file.length().saturating_sub(self.position);
+        if count <= left {
+            return Ok(());
+        }
+        let at = self.position;
+        let reason = format!("needs {count} bytes at {at}, but {left} are left");
+        Err(WhisperModelError::model(
+            self.file.path(),
+            "the file",
+            reason,
+        ))
     }
 }

@@ -15,11 +15,11 @@ mod mel;
 mod tests;
 mod vocabulary;
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use avocet_fetch::{SourceError, Sources, cache_folder};
+use avocet_files::NewFile;
 use sha2::{Digest, Sha256};
 
 use ctranslate2::Ct2;
@@ -280,15 +280,7 @@ fn write(parts: &FolderParts, place: &Path) -> Result<()> {
     let model = Ct2::open(Joined::open(&parts.model)?)?;
     let folder = place.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(WhisperModelError::io(folder))?;
-    let io = || WhisperModelError::io(place);
-    let mut partial = tempfile::NamedTempFile::new_in(folder).map_err(io())?;
-    let mut out = BufWriter::with_capacity(1 << 20, partial.as_file_mut());
-    convert::convert(&model, vocabulary, &mut out)?;
-    out.flush().map_err(io())?;
-    drop(out);
-    partial.as_file().sync_all().map_err(io())?;
-    partial.persist(place).map_err(|error| io()(error.error))?;
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(WhisperModelError::io(folder))
+    let mut file = NewFile::create(place)?;
+    convert::convert(&model, vocabulary, &mut file)?;
+    Ok(file.commit()?)
 }

@@ -1,7 +1,7 @@
 //! A tiny network in CTranslate2's format: converted to the last bit, and its file mutated.
 
 use super::convert::{self, source, tensor_header, widen};
-use super::ctranslate2::{Ct2, Kind};
+use super::ctranslate2::{Ct2, NumberType};
 use super::dimensions::{Dimensions, Role};
 use super::joined::Joined;
 use super::*;
@@ -20,7 +20,7 @@ const TINY: Dimensions = Dimensions {
 };
 
 /// Writes the files of a faster-whisper folder with numbers of `kind`, each different.
-fn folder(kind: Kind) -> tempfile::TempDir {
+fn folder(kind: NumberType) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("model.bin"), bytes_of(kind)).unwrap();
     let vocabulary = "!\nĠa\nÃ\n<|endoftext|>\n<|startoftranscript|>\n";
@@ -28,10 +28,10 @@ fn folder(kind: Kind) -> tempfile::TempDir {
     dir
 }
 
-fn bytes_of(kind: Kind) -> Vec<u8> {
+fn bytes_of(kind: NumberType) -> Vec<u8> {
     let code = match kind {
-        Kind::F16 => 4u8,
-        Kind::I8 => 1,
+        NumberType::F16 => 4u8,
+        NumberType::I8 => 1,
         _ => 0,
     };
     let mut variables: Vec<(String, Vec<u32>, u8, Vec<u8>)> = Vec::new();
@@ -67,8 +67,8 @@ fn bytes_of(kind: Kind) -> Vec<u8> {
                 (state >> 16) as u16 & 0xbbff
             };
             match kind {
-                Kind::F16 => data.extend(bits.to_le_bytes()),
-                Kind::I8 => data.push(bits as u8),
+                NumberType::F16 => data.extend(bits.to_le_bytes()),
+                NumberType::I8 => data.push(bits as u8),
                 _ => data.extend(half::f16::from_bits(bits).to_f32().to_le_bytes()),
             }
         }
@@ -102,7 +102,7 @@ fn models(cache: &Path) -> WhisperModels {
 
 #[test]
 fn every_tensor_of_a_converted_folder_has_its_sources_bits() {
-    for kind in [Kind::F16, Kind::F32] {
+    for kind in [NumberType::F16, NumberType::F32] {
         let (dir, cache) = (folder(kind), tempfile::tempdir().unwrap());
         let model = models(cache.path())
             .find(dir.path().to_str().unwrap())
@@ -118,7 +118,7 @@ fn every_tensor_of_a_converted_folder_has_its_sources_bits() {
             let variable = ct2.get(&rows.variable).unwrap();
             let count = variable.bytes / rows.of;
             let bytes = ct2.read(variable, count * rows.index, count).unwrap();
-            let is_half = kind == Kind::F16 && tensor.role != Role::Small;
+            let is_half = kind == NumberType::F16 && tensor.role != Role::Small;
             let wanted = if is_half { bytes } else { widen(&bytes, kind) };
             let start = end - wanted.len();
             assert!(converted[start..end] == wanted[..], "{}", tensor.name);
@@ -136,7 +136,7 @@ fn every_tensor_of_a_converted_folder_has_its_sources_bits() {
 
 #[test]
 fn a_folder_is_converted_once_and_anew_when_it_changes() {
-    let (dir, cache) = (folder(Kind::F16), tempfile::tempdir().unwrap());
+    let (dir, cache) = (folder(NumberType::F16), tempfile::tempdir().unwrap());
     let find = || models(cache.path()).find(dir.path().to_str().unwrap());
     let first = find().unwrap();
     let written = first.path.metadata().unwrap().modified().unwrap();
@@ -151,7 +151,7 @@ fn a_folder_is_converted_once_and_anew_when_it_changes() {
 
 #[test]
 fn numbers_that_were_rounded_already_are_refused() {
-    let (dir, cache) = (folder(Kind::I8), tempfile::tempdir().unwrap());
+    let (dir, cache) = (folder(NumberType::I8), tempfile::tempdir().unwrap());
     let error = models(cache.path())
         .find(dir.path().to_str().unwrap())
         .unwrap_err()
@@ -165,7 +165,7 @@ fn numbers_that_were_rounded_already_are_refused() {
 
 #[test]
 fn two_halves_of_a_file_convert_as_the_whole() {
-    let (dir, cache) = (folder(Kind::F16), tempfile::tempdir().unwrap());
+    let (dir, cache) = (folder(NumberType::F16), tempfile::tempdir().unwrap());
     let bytes = fs::read(dir.path().join("model.bin")).unwrap();
     let halves = tempfile::tempdir().unwrap();
     let (one, two) = (halves.path().join("one/a"), halves.path().join("two/b"));
@@ -249,7 +249,7 @@ fn mutated_models_end_in_an_answer_or_an_error() {
         .ok()
         .and_then(|count| count.parse().ok())
         .unwrap_or(200);
-    let (dir, cache) = (folder(Kind::F16), tempfile::tempdir().unwrap());
+    let (dir, cache) = (folder(NumberType::F16), tempfile::tempdir().unwrap());
     let original = fs::read(dir.path().join("model.bin")).unwrap();
     let vocabulary = dir.path().join("vocabulary.txt");
     let model = models(cache.path())

@@ -7,6 +7,7 @@ use avocet_checkpoint::doctor::{
 };
 use clap::Args;
 use serde::Serialize;
+use video::args::at_least_one;
 
 use crate::input::model;
 use crate::ui::output::{self, count};
@@ -61,13 +62,6 @@ pub fn run(args: &DoctorArgs) -> Result<()> {
     match report.verdict {
         Verdict::DoesNotRun => bail!("{} {}: {}", args.reference, report.verdict, report.reason),
         Verdict::Fits | Verdict::StreamsFromDisk => Ok(()),
-    }
-}
-
-fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse::<usize>() {
-        Ok(value) if value > 0 => Ok(value),
-        _ => Err("must be a whole number of at least 1".into()),
     }
 }
 

@@ -128,7 +128,7 @@ fn learn(
     }
     output::note(&format!("{}\n", memory.words()));
     let path = run.join(SETTINGS);
-    std::fs::write(&path, begun).with_context(|| path.display().to_string())?;
+    output::save(&path, begun.as_bytes())?;
     let outcome = avocet_train::finetune(&train, &base, &options)?;
     Ok((outcome, memory, samples))
 }

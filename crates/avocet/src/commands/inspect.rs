@@ -249,7 +249,7 @@ fn inspect_run(folder: &Path, args: &InspectArgs) -> Result<()> {
             avocet_train::compare(&runs)?
         };
         let path = file.clone().unwrap_or_else(|| folder.join("report.html"));
-        std::fs::write(&path, page).with_context(|| path.display().to_string())?;
+        output::save(&path, page.as_bytes())?;
         return output::print(&format!("{}\n", path.display()));
     }
     let metrics = read_metrics(folder)?;

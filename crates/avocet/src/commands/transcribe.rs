@@ -1,15 +1,13 @@
 //! `avocet transcribe`: what is said in a video or sound file, with times.
 
-use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use avocet_video::speech::{
-    Tracks, TranscribeOptions, TranscribeProgress, Transcript, captions, language_code, srt,
-    transcribe, vtt,
+    Tracks, TranscribeOptions, TranscribeProgress, Transcript, captions, language_code, transcribe,
 };
+use avocet_video::subtitles::{srt, vtt};
 use indicatif::ProgressBar;
 
 use crate::args::input;
@@ -165,26 +163,8 @@ fn write(
     name.push(format.ending());
     let path = folder.join(name);
     let text = format.write(transcript)?;
-    let put = || -> std::io::Result<()> {
-        let mut partial = readable_by_others().tempfile_in(folder)?;
-        partial.write_all(text.as_bytes())?;
-        partial.as_file().sync_all()?;
-        partial.persist(&path)?;
-        File::open(folder)?.sync_all()
-    };
-    put().with_context(|| path.display().to_string())?;
+    output::save(&path, text.as_bytes())?;
     Ok(path)
-}
-
-/// Makes files as any program does; temporary ones are their owner's alone otherwise.
-fn readable_by_others() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder
 }
 
 /// A bar on a terminal, or a line every few seconds.

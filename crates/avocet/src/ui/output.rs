@@ -1,8 +1,9 @@
-//! What goes to stdout: text as it comes, JSON values, tables.
+//! What goes to stdout, text as it comes, JSON values, tables; and to files.
 
 use std::io::{self, Write};
+use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Serialize;
 
 /// Prints `text` and shows it at once.
@@ -21,6 +22,16 @@ pub fn note(text: &str) {
 /// Prints one JSON value on a line of its own.
 pub fn print_json(value: &impl Serialize) -> Result<()> {
     print(&format!("{}\n", serde_json::to_string(value)?))
+}
+
+/// Writes a file, whole or not at all.
+///
+/// Errors name it.
+pub fn save(path: &Path, bytes: &[u8]) -> Result<()> {
+    let written = avocet_files::write(path, bytes);
+    written
+        .map_err(|error| error.cause)
+        .with_context(|| path.display().to_string())
 }
 
 /// A table of text: the first column to the left, the others to the right.

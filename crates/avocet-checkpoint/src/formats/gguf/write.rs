@@ -7,10 +7,9 @@ use super::file::{ALIGNMENT, DEFAULT_ALIGNMENT};
 use super::value::{Array, Value};
 use super::{Gguf, GgufTensor};
 use crate::error::{CheckpointError, Result};
-use crate::io::{sync_parent, temporary};
+use avocet_files::NewFile;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::Path;
 
 /// Zeros that fill up to the next aligned place.
@@ -27,37 +26,18 @@ pub fn write_gguf(
     path: &Path,
     metadata: &BTreeMap<String, Value>,
     tensors: &[GgufTensor],
-    content: impl FnMut(usize, &mut dyn Write) -> Result<()>,
-) -> Result<()> {
-    let partial = temporary(path);
-    let written = write_to(&partial, metadata, tensors, content)
-        .and_then(|()| Gguf::open(&partial).map(drop));
-    if let Err(error) = written {
-        // What could not be written may not be there; the first error is the one to tell.
-        let _ = std::fs::remove_file(&partial);
-        return Err(error);
-    }
-    std::fs::rename(&partial, path).map_err(CheckpointError::io(path))?;
-    sync_parent(path)
-}
-
-fn write_to(
-    path: &Path,
-    metadata: &BTreeMap<String, Value>,
-    tensors: &[GgufTensor],
     mut content: impl FnMut(usize, &mut dyn Write) -> Result<()>,
 ) -> Result<()> {
     let alignment = match metadata.get(ALIGNMENT) {
         Some(Value::U32(alignment)) if alignment.is_power_of_two() => u64::from(*alignment),
         _ => u64::from(DEFAULT_ALIGNMENT),
     };
-    let header = header(metadata, tensors, alignment);
-    let file = File::create(path).map_err(CheckpointError::io(path))?;
     let mut file = Counting {
-        to: BufWriter::new(file),
+        to: NewFile::create(path)?,
         count: 0,
     };
-    file.write_all(&header).map_err(CheckpointError::io(path))?;
+    file.write_all(&header(metadata, tensors, alignment))
+        .map_err(CheckpointError::io(path))?;
     for (index, tensor) in tensors.iter().enumerate() {
         file.pad(alignment).map_err(CheckpointError::io(path))?;
         let start = file.count;
@@ -74,11 +54,10 @@ fn write_to(
         }
     }
     file.pad(alignment).map_err(CheckpointError::io(path))?;
-    file.to.flush().map_err(CheckpointError::io(path))?;
-    file.to
-        .get_ref()
-        .sync_all()
-        .map_err(CheckpointError::io(path))
+    let mut written = file.to;
+    written.sync()?;
+    Gguf::open(written.partial())?;
+    Ok(written.commit()?)
 }
 
 /// Bytes of a tensor's blocks.
@@ -174,7 +153,7 @@ fn put_array(out: &mut Vec<u8>, array: &Array) {
 
 /// Counts what goes through.
 struct Counting {
-    to: BufWriter<File>,
+    to: NewFile,
     count: u64,
 }
 

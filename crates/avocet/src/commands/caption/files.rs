@@ -1,12 +1,14 @@
 //! What `avocet caption` writes: one text a format, and the frames beside.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use avocet_report::to_data_uri;
 use avocet_video::caption::Captioned;
-use avocet_video::captions;
-use avocet_video::page::{About, address, data_uri, to_html};
+use avocet_video::captions::cues;
+use avocet_video::page::{About, address, to_html};
+use avocet_video::subtitles::{srt, vtt};
 use avocet_video::timeline::{Timeline, to_text};
 
 use super::args::{CaptionArgs, CaptionFormat};
@@ -43,7 +45,7 @@ pub(super) fn write(
             .enumerate()
         {
             frame.image = format!("{frames}/{:04}.jpg", index + 1);
-            put(&folder.join(&frame.image), image)?;
+            output::save(&folder.join(&frame.image), image)?;
         }
     }
     let video = beside(folder, &args.video);
@@ -54,7 +56,7 @@ pub(super) fn write(
             CaptionFormat::Json => json(&timeline)?,
             _ => render(*format, captioned, made_with, video.as_deref())?,
         };
-        put(&path, text.as_bytes())?;
+        output::save(&path, text.as_bytes())?;
         printed.push_str(&format!("{}\n", path.display()));
     }
     output::print(&printed)
@@ -70,8 +72,8 @@ pub(super) fn render(
     let timeline = &captioned.timeline;
     Ok(match format {
         CaptionFormat::Txt => to_text(timeline),
-        CaptionFormat::Srt => captions::to_srt(timeline),
-        CaptionFormat::Vtt => captions::to_vtt(timeline),
+        CaptionFormat::Srt => srt(&cues(timeline)),
+        CaptionFormat::Vtt => vtt(&cues(timeline)),
         CaptionFormat::Json => json(&with_data(captioned))?,
         CaptionFormat::Html => {
             let title = Path::new(&timeline.source).file_name();
@@ -94,19 +96,9 @@ fn json(timeline: &Timeline) -> Result<String> {
 fn with_data(captioned: &Captioned) -> Timeline {
     let mut timeline = captioned.timeline.clone();
     for (frame, image) in timeline.frames.iter_mut().zip(&captioned.images) {
-        frame.image = data_uri(image);
+        frame.image = to_data_uri(image).expect("each is a JPEG file");
     }
     timeline
-}
-
-/// A whole file or none: written beside and put into its place.
-fn put(path: &Path, bytes: &[u8]) -> Result<()> {
-    let name = || path.display().to_string();
-    let mut fresh = path.as_os_str().to_owned();
-    fresh.push(".part");
-    let fresh = PathBuf::from(fresh);
-    fs::write(&fresh, bytes).with_context(name)?;
-    fs::rename(&fresh, path).with_context(name)
 }
 
 /// Where the video lies, seen from the page in `folder`.

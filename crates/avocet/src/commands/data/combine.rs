@@ -7,7 +7,7 @@ use avocet_data::{DedupOptions, Layout, Match, OptOut, SplitBy, SplitOptions, Sp
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 
-use crate::args::input;
+use crate::args::{input, probability};
 use crate::ui::output::print;
 use crate::ui::progress::bar;
 
@@ -79,7 +79,7 @@ pub struct DedupArgs {
     #[arg(long, value_enum, default_value_t = SaidFlag::Same)]
     pub said: SaidFlag,
     /// How alike pictures must be to be nearly the same: a correlation, above 0 to 1.
-    #[arg(long, value_name = "X", default_value_t = DedupOptions::PICTURE_SIMILARITY, value_parser = number)]
+    #[arg(long, value_name = "X", default_value_t = DedupOptions::PICTURE_SIMILARITY, value_parser = probability)]
     pub picture_similarity: f64,
     /// Which texts without pictures are the same: equal in every word, or also documents with a
     /// few words changed.
@@ -87,7 +87,7 @@ pub struct DedupArgs {
     pub texts: MatchFlag,
     /// How alike documents must be to be nearly the same: the share of all runs of five words
     /// that both have, above 0 to 1.
-    #[arg(long, value_name = "X", default_value_t = DedupOptions::TEXT_SIMILARITY, value_parser = number)]
+    #[arg(long, value_name = "X", default_value_t = DedupOptions::TEXT_SIMILARITY, value_parser = probability)]
     pub text_similarity: f64,
     /// What nobody may train on, one a line: a source, the beginning of sources (word*), a host,
     /// an address, the SHA-256 of an image file, or the name of a sample.
@@ -207,15 +207,8 @@ fn told(bar: &ProgressBar) -> impl Fn(u64, u64) + '_ {
     }
 }
 
-fn number(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(value) if value > 0.0 && value <= 1.0 => Ok(value),
-        _ => Err("must be a number above 0 and at most 1".into()),
-    }
-}
-
 fn fraction(text: &str) -> Result<f64, String> {
-    match number(text) {
+    match probability(text) {
         Ok(value) if value < 1.0 => Ok(value),
         _ => Err("must be a number above 0 and below 1".into()),
     }

@@ -1,7 +1,5 @@
 //! `avocet data inspect`: what a dataset holds.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -46,10 +44,8 @@ pub fn run(args: &DataInspectArgs) -> Result<()> {
         return output::print(&in_full(&reader.get(index)?));
     }
     if let Some(path) = &args.html {
-        let name = || format!("--html {}", path.display());
-        let mut page = BufWriter::new(File::create(path).with_context(name)?);
-        contact_sheet(&reader, ON_A_PAGE, &mut page)?;
-        page.flush().with_context(name)?;
+        let page = contact_sheet(&reader, ON_A_PAGE)?;
+        output::save(path, page.as_bytes()).context("--html")?;
         return output::print(&format!("{}\n", path.display()));
     }
     let summary = Summary::of(&reader);

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use avocet_media::{Limits, decode};
+use avocet_report::{Page, Picture};
 use avocet_text::Turn;
 use avocet_train::eval::Asked;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use minijinja::Environment;
-use minijinja::value::Serde;
 use serde::Serialize;
+
+use crate::ui::output;
+
+const TEMPLATE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("page.css");
 
 /// Wrong answers shown of each kind.
 const MOST_SHOWN: usize = 60;
@@ -19,27 +21,25 @@ const MOST_SHOWN: usize = 60;
 const MOST_BYTES: usize = 24 << 20;
 /// Pictures of one question.
 const MOST_IMAGES: usize = 8;
-/// Narrower pictures are shown larger, with their pixels visible.
-const SMALL: usize = 160;
 
 /// Wrong answers, as they are collected.
 #[derive(Default)]
 pub struct WrongAnswers {
-    kinds: BTreeMap<String, Kind>,
+    kinds: BTreeMap<String, KindCards>,
     bytes: usize,
 }
 
 #[derive(Serialize)]
-struct Page<'a> {
+struct Body<'a> {
     task: &'a str,
     model: &'a str,
     questions: usize,
     wrong: usize,
-    kinds: Vec<Kind>,
+    kinds: Vec<KindCards>,
 }
 
 #[derive(Default, Serialize)]
-struct Kind {
+struct KindCards {
     name: String,
     questions: usize,
     wrong: usize,
@@ -54,14 +54,6 @@ struct Card {
     question: String,
     right: Vec<String>,
     given: String,
-}
-
-#[derive(Serialize)]
-struct Picture {
-    source: String,
-    width: usize,
-    height: usize,
-    small: bool,
 }
 
 impl WrongAnswers {
@@ -82,8 +74,8 @@ impl WrongAnswers {
             .images
             .iter()
             .skip(asked.images.len().saturating_sub(last));
-        let images: Vec<Picture> = own.filter_map(|bytes| Picture::of(bytes)).collect();
-        self.bytes += images.iter().map(|image| image.source.len()).sum::<usize>();
+        let images: Vec<Picture> = own.filter_map(|file| shown(file)).collect();
+        self.bytes += images.iter().map(Picture::bytes).sum::<usize>();
         // The same right answer of several people is shown once.
         let mut right: Vec<String> = Vec::new();
         for reference in &asked.references {
@@ -105,63 +97,32 @@ impl WrongAnswers {
         for (name, kind) in &mut self.kinds {
             kind.name.clone_from(name);
         }
-        let mut kinds: Vec<Kind> = self.kinds.into_values().collect();
+        let mut kinds: Vec<KindCards> = self.kinds.into_values().collect();
         kinds.sort_by(|a, b| b.wrong.cmp(&a.wrong).then(a.name.cmp(&b.name)));
         let (questions, wrong) = kinds
             .iter()
             .fold((0, 0), |(q, w), kind| (q + kind.questions, w + kind.wrong));
-        let mut pages = Environment::new();
-        pages.add_template("page.html", include_str!("page.html"))?;
-        let page = pages.get_template("page.html")?.render(Serde(&Page {
+        let body = Body {
             task,
             model,
             questions,
             wrong,
             kinds,
-        }))?;
-        std::fs::write(path, page).with_context(|| path.display().to_string())
+        };
+        let page = Page {
+            title: &format!("Wrong answers of {model}"),
+            style: STYLE,
+            ..Page::default()
+        };
+        output::save(path, page.render(TEMPLATE, &body).as_bytes())
     }
 }
 
-impl Picture {
-    /// The picture as the page carries it; nothing if it does not decode.
-    fn of(bytes: &[u8]) -> Option<Self> {
-        let picture = decode(bytes, &Limits::default()).ok()?;
-        let known = match bytes {
-            [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
-            [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
-            [b'G', b'I', b'F', b'8', ..] => Some("image/gif"),
-            [
-                b'R',
-                b'I',
-                b'F',
-                b'F',
-                _,
-                _,
-                _,
-                _,
-                b'W',
-                b'E',
-                b'B',
-                b'P',
-                ..,
-            ] => Some("image/webp"),
-            _ => None,
-        };
-        let source = match known {
-            Some(kind) => format!("data:{kind};base64,{}", STANDARD.encode(bytes)),
-            None => format!(
-                "data:image/png;base64,{}",
-                STANDARD.encode(picture.to_png().ok()?)
-            ),
-        };
-        Some(Self {
-            source,
-            width: picture.width,
-            height: picture.height,
-            small: picture.width <= SMALL,
-        })
-    }
+/// The picture as the page carries it; nothing if it does not decode.
+fn shown(file: &[u8]) -> Option<Picture> {
+    let picture = decode(file, &Limits::default()).ok()?;
+    let size = (picture.width, picture.height);
+    Picture::new(file, size, || picture.to_png().ok())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use avocet_kernels::{Precision, memory_bandwidth, product_peak};
 use avocet_plan::machine::{Batch, Machine, MachineStep, machine_step};
 use avocet_plan::text;
-use avocet_plan::words::{digits, percent, thousands};
+use avocet_report::numbers::{digits, percent, thousands};
 use serde::Serialize;
 
 use super::args::TrainPlanArgs;
@@ -13,7 +13,7 @@ use super::report::{Sizes, appendix, headline};
 use crate::ui::output;
 
 #[derive(Serialize)]
-struct Report {
+struct MachinePlan {
     model: Sizes,
     machine: Machine,
     batch: Batch,
@@ -48,7 +48,7 @@ pub fn run(args: &TrainPlanArgs) -> Result<()> {
     };
     let step = machine_step(&model, &machine, &batch)?;
     if args.common.json {
-        return output::print_json(&Report {
+        return output::print_json(&MachinePlan {
             model: Sizes::of(&model),
             machine,
             batch,

@@ -1,8 +1,6 @@
 //! What every plan says: the model's sizes, and what the flags ask for below.
 
-use std::path::Path;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use avocet_plan::described::Claim;
 use avocet_plan::published::{self, Truth};
 use avocet_plan::{Count, Figure, Gpu, ModelShape, text};
@@ -80,9 +78,4 @@ pub fn appendix(args: &PlanArgs, claims: &[Claim], figures: &[Figure]) -> Result
         out.push_str(&format!("\n{}", text::explained(&all)));
     }
     Ok(out)
-}
-
-/// Writes a page.
-pub fn write_page(path: &Path, html: &str) -> Result<()> {
-    std::fs::write(path, html).with_context(|| format!("--html {}", path.display()))
 }

@@ -1,23 +1,24 @@
 //! `avocet plan serve`.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use avocet_plan::described::{Claim, SERVING};
 use avocet_plan::text;
-use avocet_plan::words::{digits, dollars, percent, thousands};
 use avocet_plan::{
-    Decode, Draft, Figure, Gpu, KvSplit, ModelShape, PageTable, Prefill, ServeLayout, ServeMemory,
-    Speculation, batches, decode, latency_against_batch, page, prefill, serve_figures,
-    serve_memory, serving_claims, speculate,
+    Decode, Draft, Figure, Gpu, KvSplit, ModelShape, Prefill, ServeLayout, ServeMemory,
+    Speculation, batches, decode, latency_against_batch, prefill, serve_figures, serve_memory,
+    serving_claims, speculate,
 };
+use avocet_report::numbers::{digits, dollars, percent, thousands};
+use avocet_report::{Dashboard, Table};
 use serde::Serialize;
 
 use super::args::{NumberFlag, ServePlanArgs, SplitFlag};
 use super::flags::{gpu, is_described, model, positive};
-use super::report::{Sizes, appendix, headline, write_page};
+use super::report::{Sizes, appendix, headline};
 use crate::ui::output;
 
 #[derive(Serialize)]
-struct Report {
+struct ServePlan {
     model: Sizes,
     gpu: Gpu,
     gpus: u64,
@@ -114,10 +115,11 @@ pub fn run(args: &ServePlanArgs) -> Result<()> {
     };
     let figures = serve_figures(&gpu, &model, &layout, &memory, &chosen.step, args.context);
     if let Some(path) = &args.common.html {
-        write_page(path, &html(args, &model, &gpu, &layout, &points, &claims)?)?;
+        let page = html(args, &model, &gpu, &layout, &points, &claims)?;
+        output::save(path, page.as_bytes()).context("--html")?;
     }
     if args.common.json {
-        return output::print_json(&Report {
+        return output::print_json(&ServePlan {
             model: Sizes::of(&model),
             gpus: groups * layout.gpus(),
             price: gpu.price,
@@ -353,15 +355,11 @@ fn html(
             gpus.push((other.clone(), other.price));
         }
     }
-    let plots = latency_against_batch(model, &gpus, layout, args.context);
-    let plots: Vec<_> = plots
-        .into_iter()
-        .filter(|plot| !plot.series.is_empty())
-        .collect();
-    let mut tables = vec![PageTable {
+    let mut tables = vec![Table {
         title: "Batches".into(),
         head: HEAD.map(str::to_owned).to_vec(),
         rows: points.iter().map(row).collect(),
+        ..Table::default()
     }];
     if !claims.is_empty() {
         tables.push(text::claims_table(claims));
@@ -372,10 +370,12 @@ fn html(
         gpu.name,
         thousands(args.context)
     );
-    Ok(page(
-        &format!("Serving {}", model.name),
-        &intro,
-        &tables,
-        &plots,
-    )?)
+    let page = Dashboard {
+        title: format!("Serving {}", model.name),
+        intro,
+        plots: latency_against_batch(model, &gpus, layout, args.context).to_vec(),
+        tables,
+        ..Dashboard::default()
+    };
+    Ok(page.to_html())
 }

@@ -2,25 +2,25 @@
 
 use std::io::IsTerminal;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use avocet_plan::described::{BATCH, Claim, SEQUENCE, TOKENS, size_claims, training_claims};
 use avocet_plan::text;
-use avocet_plan::words::{digits, dollars, percent, short, thousands};
 use avocet_plan::{
     Cluster, Count, Failures, Figure, Fixed, Found, GPU_HOURS_A_FAILURE, Gpu, Kernels, Layout,
-    ModelShape, PageTable, RampPlan, Recompute, Run, Search, Sharding, TrainingTask, Workload,
-    cost_against_days, mfu_against_layout, page, planned_claims, run as plan_run, run_figures,
-    search,
+    ModelShape, RampPlan, Recompute, Run, Search, Sharding, TrainingTask, Workload,
+    cost_against_days, mfu_against_layout, planned_claims, run as plan_run, run_figures, search,
 };
+use avocet_report::numbers::{digits, dollars, percent, short, thousands};
+use avocet_report::{Dashboard, Table};
 use serde::Serialize;
 
 use super::args::{GradientFlag, RecomputeFlag, ShardingFlag, TrainPlanArgs};
 use super::flags::{gpu, is_described, model, positive};
-use super::report::{Sizes, appendix, headline, write_page};
+use super::report::{Sizes, appendix, headline};
 use crate::ui::output;
 
 #[derive(Serialize)]
-struct Report {
+struct TrainPlan {
     model: Sizes,
     cluster: Cluster,
     tokens: f64,
@@ -66,15 +66,13 @@ pub fn run(args: &TrainPlanArgs) -> Result<()> {
         if std::io::stderr().is_terminal() {
             output::note("looking through layouts of other clusters for the plots\n");
         }
-        write_page(
-            path,
-            &html(&model, &cluster, &task, &found, &plan, &claims)?,
-        )?;
+        let page = html(&model, &cluster, &task, &found, &plan, &claims)?;
+        output::save(path, page.as_bytes()).context("--html")?;
     }
     if args.common.json {
         let mut search = found;
         search.best.truncate(args.best.max(1));
-        return output::print_json(&Report {
+        return output::print_json(&TrainPlan {
             model: Sizes::of(&model),
             tokens: task.tokens,
             batch: task.batch,
@@ -385,16 +383,11 @@ fn html(
             gpus.push((gpu, price));
         }
     }
-    let mut plots = Vec::new();
-    let cost = cost_against_days(model, &gpus, cluster.count, task);
-    if !cost.series.is_empty() {
-        plots.push(cost);
-    }
-    plots.push(mfu_against_layout(found));
-    let mut tables = vec![PageTable {
+    let mut tables = vec![Table {
         title: "The best layouts".into(),
         head: LAYOUT_HEAD.map(str::to_owned).to_vec(),
         rows: found.best.iter().take(10).map(layout_row).collect(),
+        ..Table::default()
     }];
     if !claims.is_empty() {
         tables.push(text::claims_table(claims));
@@ -409,10 +402,15 @@ fn html(
         plan.dollars.map_or("no price given".into(), dollars),
         percent(plan.mfu)
     );
-    Ok(page(
-        &format!("Training {}", model.name),
-        &intro,
-        &tables,
-        &plots,
-    )?)
+    let page = Dashboard {
+        title: format!("Training {}", model.name),
+        intro,
+        plots: vec![
+            cost_against_days(model, &gpus, cluster.count, task),
+            mfu_against_layout(found),
+        ],
+        tables,
+        ..Dashboard::default()
+    };
+    Ok(page.to_html())
 }

@@ -1,35 +1,50 @@
-//! A transcript as a file of subtitles.
+//! Subtitle files: SubRip and WebVTT.
 
 use std::fmt::Write;
 
-use super::captions::Caption;
+/// What is on the screen for a while.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cue {
+    /// When it appears.
+    pub start_s: f64,
+    /// When it goes.
+    pub end_s: f64,
+    /// What is seen meanwhile; it stands in brackets, above what is said.
+    pub seen: Option<String>,
+    /// What is said, line by line.
+    pub lines: Vec<String>,
+}
 
-/// Captions as SubRip, which has no escapes: an arrow in a text is shortened, since readers take it
+/// Cues as SubRip, which has no escapes: an arrow in a text is shortened, since readers take it
 /// for a line of times.
-pub fn srt(captions: &[Caption]) -> String {
+pub fn srt(cues: &[Cue]) -> String {
     let mut out = String::new();
-    for (index, caption) in captions.iter().enumerate() {
-        let (start, end) = (time(caption.start_s, ','), time(caption.end_s, ','));
+    for (index, cue) in cues.iter().enumerate() {
+        let (start, end) = (time(cue.start_s, ','), time(cue.end_s, ','));
         // Writing to a string does not fail.
         let _ = write!(out, "{}\n{start} --> {end}\n", index + 1);
-        for line in &caption.lines {
-            out.push_str(&line.replace("-->", "->"));
-            out.push('\n');
+        let seen = cue.seen.iter().map(|seen| format!("[{seen}]"));
+        for line in seen.chain(cue.lines.iter().cloned()) {
+            let _ = writeln!(out, "{}", line.replace("-->", "->"));
         }
         out.push('\n');
     }
     out
 }
 
-/// Captions as WebVTT.
-pub fn vtt(captions: &[Caption]) -> String {
+/// Cues as WebVTT; what is seen has the class `seen`.
+pub fn vtt(cues: &[Cue]) -> String {
     let mut out = String::from("WEBVTT\n\n");
-    for caption in captions {
-        let (start, end) = (time(caption.start_s, '.'), time(caption.end_s, '.'));
+    if cues.iter().any(|cue| cue.seen.is_some()) {
+        out.push_str("STYLE\n::cue(.seen) { color: #9fd3ff; font-style: italic }\n\n");
+    }
+    for cue in cues {
+        let (start, end) = (time(cue.start_s, '.'), time(cue.end_s, '.'));
         let _ = writeln!(out, "{start} --> {end}");
-        for line in &caption.lines {
-            out.push_str(&escaped(line));
-            out.push('\n');
+        let seen = cue.seen.iter();
+        let seen = seen.map(|seen| format!("<c.seen>[{}]</c>", escaped(seen)));
+        for line in seen.chain(cue.lines.iter().map(|line| escaped(line))) {
+            let _ = writeln!(out, "{line}");
         }
         out.push('\n');
     }
@@ -38,35 +53,23 @@ pub fn vtt(captions: &[Caption]) -> String {
 
 /// The text with what WebVTT reads as markup spelled out, which `-->` is as well.
 fn escaped(line: &str) -> String {
-    let mut out = String::with_capacity(line.len());
-    for letter in line.chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            other => out.push(other),
-        }
-    }
-    out
+    line.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 /// Hours, minutes, seconds and milliseconds; hours go on beyond 99.
 fn time(time_s: f64, point: char) -> String {
     let all = (time_s * 1000.0).round() as u64;
-    let (ms, s, min, h) = (
-        all % 1000,
-        all / 1000 % 60,
-        all / 60_000 % 60,
-        all / 3_600_000,
-    );
-    format!("{h:02}:{min:02}:{s:02}{point}{ms:03}")
+    let (hours, minutes) = (all / 3_600_000, all / 60_000 % 60);
+    let (seconds, ms) = (all / 1000 % 60, all % 1000);
+    format!("{hours:02}:{minutes:02}:{seconds:02}{point}{ms:03}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::speech::captions::captions;
-    use crate::speech::transcript::{Segment, Transcript, Word};
+    use crate::speech::{Segment, Transcript, Word, captions};
 
     fn transcript() -> Transcript {
         let word = |start_s, end_s, word: &str| Word {

@@ -12,7 +12,7 @@ use super::talk::{self, Named, Said};
 
 /// Where rows come from.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct RowOrigin {
     pub folder: PathBuf,
     /// What lies in a folder of pictures names nothing outside of it.
     pub within: bool,
@@ -23,7 +23,7 @@ pub(super) struct Place {
     pub names: FileNames,
 }
 
-impl Place {
+impl RowOrigin {
     /// The row whose fields were read, or why there is none.
     pub fn row(&mut self, line: usize, fields: Result<Fields, String>) -> Result<Row, RowError> {
         let said = fields.map(|Fields(mut fields)| {
