@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use hf_hub::{Cache, Repo, RepoType};
 use serde::Deserialize;
 
 use super::choose::{MAX_TEXT_BYTES, index, parts, weights};
@@ -15,8 +16,8 @@ use super::{HubError, HubId};
 
 /// One model's part of the cache.
 pub(super) struct Cached {
-    folder: PathBuf,
-    locks: PathBuf,
+    cache: Cache,
+    repo: Repo,
 }
 
 /// The part of an index of shards that says which there are.
@@ -27,30 +28,35 @@ struct Index {
 
 impl Cached {
     pub(super) fn new(cache: &Path, id: &HubId) -> Self {
-        let name = format!("models--{}", id.repository().replace('/', "--"));
-        Self {
-            folder: cache.join(&name),
-            locks: cache.join(".locks").join(&name),
-        }
+        let repo = Repo::with_revision(id.repository(), RepoType::Model, id.revision.clone());
+        let cache = Cache::new(cache.to_owned());
+        Self { cache, repo }
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.cache.path().join(self.repo.folder_name())
     }
 
     /// Where the contents with that checksum are.
     pub(super) fn blob(&self, etag: &str) -> PathBuf {
-        self.folder.join("blobs").join(etag)
+        self.folder().join("blobs").join(etag)
     }
 
     /// The file that is locked while that blob is made; the same that `huggingface_hub` locks.
     pub(super) fn lock(&self, etag: &str) -> PathBuf {
-        self.locks.join(format!("{etag}.lock"))
+        let locks = self.cache.path().join(".locks");
+        locks
+            .join(self.repo.folder_name())
+            .join(format!("{etag}.lock"))
     }
 
     /// The folder of a commit.
     pub(super) fn snapshot(&self, commit: &str) -> PathBuf {
-        self.folder.join("snapshots").join(commit)
+        self.cache.repo(self.repo.clone()).pointer_path(commit)
     }
 
     fn reference(&self, revision: &str) -> PathBuf {
-        self.folder.join("refs").join(revision)
+        self.folder().join("refs").join(revision)
     }
 
     /// The commit that a revision was at when it was last fetched.
@@ -108,7 +114,7 @@ impl Cached {
         let new = unique(place);
         // A link relative to the model's folder lets the cache be moved or mounted elsewhere.
         let depth = place
-            .strip_prefix(&self.folder)
+            .strip_prefix(self.folder())
             .map_or(0, |inside| inside.components().count() - 1);
         let name = blob.file_name().unwrap_or_default();
         let target = PathBuf::from_iter(vec![".."; depth])

@@ -2,8 +2,9 @@
 //!
 //! The folder is the one of `huggingface_hub`, so what Python fetched is found here and the other
 //! way round: `models--owner--name` holds `blobs` named by checksum, `snapshots/COMMIT` with a
-//! link for each file, and `refs` that say which commit a branch was at. The `hf-hub` crate knows
-//! that folder too, but its transfer checks neither what arrives nor whether anything still does.
+//! link for each file, and `refs` that say which commit a branch was at. The layout comes from the
+//! `hf-hub` crate; the transfer is our own, since that crate checks neither what arrives nor
+//! whether anything still does.
 
 mod cache;
 mod choose;

@@ -1,11 +1,11 @@
 //! Where the hub and the cache are, and how patient a transfer is.
 
 use std::fmt;
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cache::{CacheError, Surroundings};
+use hf_hub::Cache;
 
 /// Where the hub and the cache are, and how patient a transfer is.
 #[derive(Clone)]
@@ -52,10 +52,7 @@ impl HubSettings {
             Some(cache) => cache,
             None => home.clone()?.join("hub"),
         };
-        let left = || {
-            let token = fs::read_to_string(home.ok()?.join("token")).ok()?;
-            Some(token.trim().to_owned()).filter(|token| !token.is_empty())
-        };
+        let left = || Cache::new(home.ok()?.join("hub")).token();
         let offline = text("HF_HUB_OFFLINE")
             .is_some_and(|value| ["1", "on", "yes", "true"].contains(&&*value.to_lowercase()));
         Ok(Self {
