@@ -9,7 +9,9 @@
 //!
 //! Results never depend on the number of threads: work is cut into chunks of fixed size.
 
+mod accumulate;
 mod activation;
+mod adamw;
 mod attention;
 mod conv;
 mod cross_entropy;
@@ -19,6 +21,7 @@ mod experts;
 mod gate;
 #[cfg(test)]
 mod gradient_check;
+mod group_means;
 mod linear;
 mod low_rank;
 mod machine;
@@ -34,7 +37,9 @@ mod stored;
 mod swiglu;
 mod weight;
 
+pub use accumulate::{add_into, square_sum};
 pub use activation::{Activation, activate};
+pub use adamw::{AdamWStep, adamw};
 pub use attention::{alibi_slopes, attention, attention_alibi};
 pub use conv::{conv2d, depthwise_conv3, patches_to_pixels};
 pub use cross_entropy::cross_entropy;
@@ -42,6 +47,7 @@ pub use ctc::{ctc_frames, ctc_loss};
 pub use embedding::embedding;
 pub use experts::expert_ffn;
 pub use gate::gated_add;
+pub use group_means::{RowGroups, group_means};
 pub use linear::{linear, linear_bias};
 pub use low_rank::low_rank_sum;
 pub use machine::{memory_bandwidth, product_peak, product_speed};

@@ -23,6 +23,21 @@ pub(crate) fn f32_slice<'a>(
     }
 }
 
+/// As [`f32_slice`], of an argument that the op writes to.
+pub(crate) fn f32_slice_mut<'a>(
+    storage: &'a mut CpuStorage,
+    layout: &Layout,
+    op: &'static str,
+) -> Result<&'a mut [f32]> {
+    match (storage, layout.contiguous_offsets()) {
+        (CpuStorage::F32(all), Some((from, to))) => Ok(&mut all[from..to]),
+        _ => bail!(
+            "{op}: what is written, of shape {:?}, must be f32 and contiguous",
+            layout.shape()
+        ),
+    }
+}
+
 /// Runs `f` on the f32 elements of a CPU tensor, copying them first if they are not contiguous.
 ///
 /// Errors if the tensor is on another device or of another type.
