@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Result, TrainError};
-use crate::params::hex;
 
 /// The model's parameters.
 pub const MODEL: &str = "model.safetensors";
@@ -149,7 +148,12 @@ fn write(path: &Path, bytes: &[u8]) -> Result<String> {
     let mut file = File::create(path).map_err(TrainError::io(path))?;
     file.write_all(bytes).map_err(TrainError::io(path))?;
     file.sync_all().map_err(TrainError::io(path))?;
-    Ok(hex(&Sha256::digest(bytes)))
+    Ok(hex(bytes))
+}
+
+/// The SHA-256 of `bytes` in hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    format!("{:x}", Sha256::digest(bytes))
 }
 
 fn sync_folder(path: &Path) -> Result<()> {
@@ -192,7 +196,7 @@ pub fn load(folder: &Path) -> Result<Loaded> {
     for (file, checksum) in &state.checksums {
         let path = folder.join(file);
         let bytes = std::fs::read(&path).map_err(TrainError::io(&path))?;
-        let found = hex(&Sha256::digest(&bytes));
+        let found = hex(&bytes);
         if found != *checksum {
             let message = format!("its SHA-256 is {found}, state.json says {checksum}");
             return Err(TrainError::damaged(&path, message));
@@ -230,7 +234,7 @@ const SEAL: (&str, &str, &str) = ("{\"sha256\":\"", "\",\n\"state\":", "}\n");
 fn sealed(state: &RunState, path: &Path) -> Result<Vec<u8>> {
     let json = serde_json::to_string_pretty(state)
         .map_err(|error| TrainError::damaged(path, error.to_string()))?;
-    let digest = hex(&Sha256::digest(&json));
+    let digest = hex(json.as_bytes());
     Ok([SEAL.0, &digest, SEAL.1, &json, SEAL.2]
         .concat()
         .into_bytes())
@@ -252,7 +256,7 @@ pub fn state(folder: &Path) -> Result<RunState> {
         .and_then(|rest| rest.split_at_checked(64))
         .ok_or_else(broken)?;
     let json = rest.strip_prefix(SEAL.1.as_bytes()).ok_or_else(broken)?;
-    if hex(&Sha256::digest(json)).as_bytes() != digest {
+    if hex(json).as_bytes() != digest {
         return Err(TrainError::damaged(
             &path,
             "it does not match its own SHA-256",

@@ -8,9 +8,8 @@ use std::collections::HashSet;
 
 use avocet_data::Batch;
 use avocet_kernels::{cross_entropy, linear};
-use avocet_model::{Builder, TextBatch, only};
+use avocet_model::{Builder, Init, Role, TextBatch, only};
 use candle_core::Tensor;
-use candle_nn::Init;
 
 use crate::error::Result;
 use crate::pool::Pool;
@@ -99,15 +98,15 @@ impl Answers {
 impl Contrast {
     /// Projections of features `vision_dim` wide and decoder states `dim` wide.
     pub fn new(vision_dim: usize, dim: usize, builder: Builder) -> Result<Self> {
-        let init = |dim: usize| Init::Randn {
-            mean: 0.0,
-            stdev: 1.0 / (dim as f64).sqrt(),
-        };
         let builder = builder.pp("contrast");
+        let matrix = |dim: usize, name| {
+            let stdev = 1.0 / (dim as f64).sqrt();
+            builder.tensor((DIM, dim), name, Role::Matrix, Init::Normal { stdev })
+        };
         Ok(Self {
-            picture: builder.tensor((DIM, vision_dim), "picture", init(vision_dim))?,
-            text: builder.tensor((DIM, dim), "text", init(dim))?,
-            scale: builder.tensor(1, "scale", Init::Const(SCALE.0))?,
+            picture: matrix(vision_dim, "picture")?,
+            text: matrix(dim, "text")?,
+            scale: builder.tensor(1, "scale", Role::Gate, Init::Constant(SCALE.0))?,
         })
     }
 
@@ -194,7 +193,7 @@ mod tests {
         let texts: [(&[u32], &[u32]); 3] = [(&[1], &[5, 6]), (&[1], &[6, 5]), (&[2], &[7, 7, 4])];
         let batch = batch(&texts);
         let answers = Answers::of(&batch);
-        let params = Params::new(3, Selection::all(), HashMap::new());
+        let params = Params::new(3, Selection::all(), HashMap::new(), &Device::Cpu);
         let contrast = Contrast::new(6, 4, params.builder())?;
         let rows = |count: usize, width: usize, pace: f32| {
             let values = (0..count * width).map(|i| ((i * i + i) as f32 * pace).sin());

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use avocet_config::ModelConfig;
 use avocet_data::Batch;
-use avocet_model::VisionLanguageModel;
+use avocet_model::{Part, VisionLanguageModel};
 use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor};
 use rayon::prelude::*;
 
@@ -86,20 +86,11 @@ impl StepReport {
 }
 
 impl Learner {
-    /// A learner for a stage. Values come from `loaded` by name, the others are fresh.
+    /// A learner for a stage, over parameters that exist or that the model asks for now. `names`
+    /// have their places in the naming head.
+    ///
+    /// Errors if the stage asks for what the model lacks, or trains none of its parameters.
     pub fn new(
-        config: &ModelConfig,
-        stage: &StageConfig,
-        seed: u64,
-        loaded: HashMap<String, Tensor>,
-        names: Vec<String>,
-    ) -> Result<Self> {
-        let params = Params::new(seed, stage.selection(), loaded);
-        Self::with(config, stage, params, names)
-    }
-
-    /// A learner over parameters that exist, or that the model asks for now.
-    pub(crate) fn with(
         config: &ModelConfig,
         stage: &StageConfig,
         params: Params,
@@ -147,7 +138,7 @@ impl Learner {
             optimizer: AdamW::new(stage.optimizer, &trained, factor)?,
             vision_trains: trained
                 .iter()
-                .any(|param| param.name.starts_with("vision.")),
+                .any(|param| Part::of(&param.name) == Part::Vision),
             objective: Objective {
                 kind: stage.kind,
                 weights: *losses,
@@ -229,7 +220,7 @@ impl Learner {
         Ok(report)
     }
 
-    /// Makes the matrices that are sums of still and learning ones anew.
+    /// Makes the matrices that are sums of frozen and learning ones anew.
     fn renew(&mut self) -> Result<()> {
         if self.params.has_sums() {
             self.model = VisionLanguageModel::new(self.model.config(), self.params.builder())?;
@@ -302,18 +293,14 @@ impl Learner {
         if self.router_bias_rate == 0.0 {
             return Ok(());
         }
-        for (layer, load) in loads.iter().enumerate() {
-            let name = format!("decoder.layers.{layer}.moe.router.load_bias");
-            let Some(bias) = self.params.all().into_iter().find(|p| p.name == name) else {
-                continue;
-            };
+        for (bias, load) in self.params.router_biases().iter().zip(loads) {
             let mean = load.iter().sum::<u64>() as f64 / load.len().max(1) as f64;
             let against =
                 |&load: &u64| (mean - load as f64).signum() * f64::from(load as f64 != mean);
             let moves = load
                 .iter()
                 .map(|l| (against(l) * self.router_bias_rate) as f32);
-            bias.var.inplace_op1(&AddTo(moves.collect()))?;
+            bias.inplace_op1(&AddTo(moves.collect()))?;
         }
         Ok(())
     }

@@ -347,13 +347,18 @@ fn square_sum(values: &[f32]) -> f64 {
 mod tests {
     use super::*;
     use crate::params::{Params, Selection};
+    use avocet_model::{Init, Role};
 
     fn params(values: &[(&str, Tensor)]) -> Result<Vec<Param>> {
         let loaded = values.iter().map(|(n, t)| (n.to_string(), t.clone()));
-        let params = Params::new(0, Selection::all(), loaded.collect());
+        let params = Params::new(0, Selection::all(), loaded.collect(), &Device::Cpu);
         let builder = params.builder();
         for (name, tensor) in values {
-            builder.tensor(tensor.dims(), name, candle_nn::Init::Const(0.0))?;
+            let role = match tensor.rank() {
+                1 => Role::Bias,
+                _ => Role::Matrix,
+            };
+            builder.tensor(tensor.dims(), name, role, Init::Constant(0.0))?;
         }
         Ok(params.trained())
     }

@@ -15,7 +15,7 @@ use crate::base_model::BaseModel;
 use crate::checkpoint::{self, Loaded, RunState};
 use crate::config::{InitFrom, StageConfig, TokenizerRecipe, TrainConfig};
 use crate::error::{Result, TrainError};
-use crate::params::AUXILIARY;
+use crate::params::is_auxiliary;
 use crate::pattern::matches_any;
 use crate::progress;
 
@@ -115,7 +115,7 @@ fn taken(
         let message = format!("no tensor of it matches {:?}", init.names);
         return Err(TrainError::damaged(&init.from, message));
     }
-    if chosen.keys().any(|name| name.starts_with(AUXILIARY)) {
+    if chosen.keys().any(|name| is_auxiliary(name)) {
         names.clone_from(&folder.names);
     }
     values.extend(chosen);

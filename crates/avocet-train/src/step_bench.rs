@@ -6,6 +6,7 @@ use std::time::Instant;
 use avocet_config::ModelConfig;
 use avocet_data::{Batch, Truth};
 use avocet_kernels::{Precision, product_peak, product_precision};
+use candle_core::Device;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
@@ -13,6 +14,7 @@ use serde::Serialize;
 use crate::config::{AuxiliaryConfig, LossWeights, ModelSource, StageConfig, StageKind};
 use crate::error::Result;
 use crate::learner::Learner;
+use crate::params::Params;
 
 /// Samples of the synthetic batch.
 const SAMPLES: usize = 64;
@@ -52,12 +54,13 @@ pub struct StepBench {
     pub batch: (usize, usize, usize),
 }
 
-/// Times `steps` training steps of everything in `config`, after two to warm up.
+/// Times `steps` training steps of everything in `config` on `device`, after two to warm up.
 ///
 /// Errors if the configuration is invalid.
-pub fn step_bench(config: &ModelConfig, steps: usize) -> Result<StepBench> {
+pub fn step_bench(config: &ModelConfig, steps: usize, device: &Device) -> Result<StepBench> {
     let stage = stage(config);
-    let mut learner = Learner::new(config, &stage, 1, HashMap::new(), Vec::new())?;
+    let params = Params::new(1, stage.selection(), HashMap::new(), device);
+    let mut learner = Learner::new(config, &stage, params, Vec::new())?;
     let batches: Vec<Batch> = (1..=MICRO_BATCHES as u64)
         .map(|seed| synthetic_batch(config, SAMPLES / MICRO_BATCHES, seed))
         .collect();
@@ -194,7 +197,7 @@ mod tests {
     #[test]
     fn a_bench_of_the_tiny_model_reports_every_figure() -> Result<()> {
         let config = avocet_config::preset("tiny").expect("a preset");
-        let bench = step_bench(&config, 2)?;
+        let bench = step_bench(&config, 2, &Device::Cpu)?;
         let json = serde_json::to_value(&bench).expect("serialises");
         let figures = [
             "train_step_ms",

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use avocet_checkpoint::{ADAPTER, Adapter};
+use candle_core::Device;
 
 use crate::base_model::BaseModel;
 use crate::checkpoint::{self, Loaded, RunState, Snapshot};
@@ -17,7 +18,7 @@ use crate::feed::{BatchPrefetcher, held_out};
 use crate::learner::Learner;
 use crate::meter::Meter;
 use crate::metrics::MetricsLog;
-use crate::params::{AUXILIARY, Params, hash};
+use crate::params::{Params, hash, is_auxiliary};
 use crate::progress::{self, Progress};
 use crate::stage_init::StageInit;
 
@@ -232,14 +233,14 @@ impl<'a> Session<'a> {
         };
         let values = std::mem::take(&mut start.values);
         let names = std::mem::take(&mut start.names);
-        let mut params = Params::new(config.seed, stage.selection(), values);
+        let mut params = Params::new(config.seed, stage.selection(), values, &Device::Cpu);
         if let Some(base) = base {
             params = params.over(base.builder()?, stage.lora.clone());
         }
-        let mut learner = Learner::with(&start.model, stage, params, names)?;
+        let mut learner = Learner::new(&start.model, stage, params, names)?;
         let mut unchanged_hash = String::new();
         if let Some(base) = base {
-            unchanged_hash = learner.params().still_hash()?;
+            unchanged_hash = learner.params().frozen_hash()?;
             let before = previous.and_then(unchanged);
             let same = before.is_none_or(|before| before == unchanged_hash);
             if !same && state.stage_step > 0 {
@@ -381,14 +382,14 @@ impl<'a> Session<'a> {
         self.state.optimizer_steps = self.learner.optimizer().steps();
         let params = self.learner.params();
         let mut auxiliary = params.carried();
-        auxiliary.extend(params.tensors(|name| name.starts_with(AUXILIARY)));
-        if self.base.is_some() && stage_done && params.still_hash()? != self.unchanged_hash {
-            let message = "a parameter that was to stand still has moved; nothing was saved";
+        auxiliary.extend(params.tensors(is_auxiliary));
+        if self.base.is_some() && stage_done && params.frozen_hash()? != self.unchanged_hash {
+            let message = "a frozen parameter has moved; nothing was saved";
             return Err(TrainError::Model(message.into()));
         }
         let snapshot = Snapshot {
             described: self.start.described.clone(),
-            model: params.tensors(|name| !name.starts_with(AUXILIARY)),
+            model: params.tensors(|name| !is_auxiliary(name)),
             auxiliary,
             optimizer: self.learner.optimizer().state()?,
             state: self.state.clone(),

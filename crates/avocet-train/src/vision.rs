@@ -8,9 +8,8 @@
 
 use avocet_data::Truth;
 use avocet_kernels::{cross_entropy, ctc_frames, ctc_loss, linear, linear_bias};
-use avocet_model::Builder;
+use avocet_model::{Builder, Init, Role};
 use candle_core::Tensor;
-use candle_nn::Init;
 
 use crate::config::AuxiliaryConfig;
 use crate::error::Result;
@@ -108,16 +107,17 @@ pub struct AuxiliaryAccuracy {
 impl AuxiliaryHeads {
     /// Heads over features `dim` wide.
     pub fn new(config: &AuxiliaryConfig, dim: usize, builder: Builder) -> Result<Self> {
-        let init = Init::Randn {
-            mean: 0.0,
-            stdev: 1.0 / (dim as f64).sqrt(),
+        let stdev = 1.0 / (dim as f64).sqrt();
+        let matrix = |builder: &Builder, outputs: usize| {
+            let shape = (outputs, dim);
+            builder.tensor(shape, "weight", Role::Matrix, Init::Normal { stdev })
         };
         let labels = NUM_LABELS * config.frames_per_column;
         let (read, name) = (builder.pp("read"), builder.pp("name"));
         Ok(Self {
-            read_weight: read.tensor((labels, dim), "weight", init)?,
-            read_bias: read.tensor(labels, "bias", Init::Const(0.0))?,
-            name_weight: name.tensor((config.num_names, dim), "weight", init)?,
+            read_weight: matrix(&read, labels)?,
+            read_bias: read.tensor(labels, "bias", Role::Bias, Init::Constant(0.0))?,
+            name_weight: matrix(&name, config.num_names)?,
             frames_per_column: config.frames_per_column,
         })
     }
@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn the_heads_learn_two_texts_and_two_names_from_fixed_features() -> Result<()> {
-        let params = Params::new(3, Selection::all(), HashMap::new());
+        let params = Params::new(3, Selection::all(), HashMap::new(), &Device::Cpu);
         let config = AuxiliaryConfig {
             num_names: 5,
             frames_per_column: 2,
@@ -358,7 +358,7 @@ mod tests {
 
     #[test]
     fn a_text_longer_than_its_columns_takes_no_part() -> Result<()> {
-        let params = Params::new(3, Selection::all(), HashMap::new());
+        let params = Params::new(3, Selection::all(), HashMap::new(), &Device::Cpu);
         let heads = AuxiliaryHeads::new(&AuxiliaryConfig::default(), 4, params.builder())?;
         let features = Tensor::ones((2, 4), candle_core::DType::F32, &Device::Cpu)?;
         let truths = [Some(Truth::Text("abcde".into()))]; // 2 columns of 2 frames

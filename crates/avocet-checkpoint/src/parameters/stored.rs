@@ -5,9 +5,8 @@ use super::mapping::{Difference, DifferenceKind, WeightMapping, WeightMappings, 
 use crate::error::{CheckpointError, Result};
 use crate::tensors::Store;
 use avocet_kernels::{StoredMatrix, Weight};
-use avocet_model::Parameters;
+use avocet_model::{ParameterSpec, Parameters};
 use candle_core::{DType, Device, Result as CandleResult, Shape, Tensor, bail};
-use candle_nn::Init;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -132,9 +131,10 @@ impl StoredParameters {
 }
 
 impl Parameters for StoredParameters {
-    fn tensor(&self, name: &str, shape: Shape, _: Init) -> CandleResult<Tensor> {
-        let mapping = self.mapping(name, &shape)?;
-        let cols = cols(&shape);
+    fn tensor(&self, spec: &ParameterSpec) -> CandleResult<Tensor> {
+        let (name, shape) = (spec.name.as_str(), &spec.shape);
+        let mapping = self.mapping(name, shape)?;
+        let cols = cols(shape);
         let mut numbers = Vec::with_capacity(shape.elem_count());
         for term in &mapping.terms {
             let tensor = self.store.tensor(&term.tensor, &Device::Cpu)?;
@@ -155,18 +155,19 @@ impl Parameters for StoredParameters {
         }
     }
 
-    fn matrix(&self, name: &str, shape: Shape, init: Init) -> CandleResult<Weight> {
-        let mapping = self.mapping(name, &shape)?;
+    fn matrix(&self, spec: &ParameterSpec) -> CandleResult<Weight> {
+        let (name, shape) = (spec.name.as_str(), &spec.shape);
+        let mapping = self.mapping(name, shape)?;
         if self.tuned.as_ref().is_some_and(|tuned| tuned.changes(name)) {
-            return Ok(self.tensor(name, shape, init)?.into());
+            return Ok(self.tensor(spec)?.into());
         }
         if !self.copied.has(name) {
-            return Ok(Weight::Stored(Arc::new(self.matrix_of(mapping, &shape)?)));
+            return Ok(Weight::Stored(Arc::new(self.matrix_of(mapping, shape)?)));
         }
         if let Some(tensor) = mapping.whole() {
             let tensor = self.store.tensor(tensor, &Device::Cpu)?;
             return Ok(tensor.reshape(shape)?.into());
         }
-        Ok(self.tensor(name, shape, init)?.into())
+        Ok(self.tensor(spec)?.into())
     }
 }

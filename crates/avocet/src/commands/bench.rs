@@ -92,7 +92,7 @@ fn train_step(args: &BenchArgs) -> Result<StepBench> {
         Ok(config) => config,
         Err(_) => model::open(&args.model)?.config().clone(),
     };
-    Ok(step_bench(&config, args.steps)?)
+    Ok(step_bench(&config, args.steps, &candle_core::Device::Cpu)?)
 }
 
 fn measure(args: &BenchArgs) -> Result<Report> {
