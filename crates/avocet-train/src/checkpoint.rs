@@ -1,8 +1,8 @@
 //! Checkpoints of a run: whole or absent, verified when read, the last few kept.
 //!
 //! `RUN/step-000500/` holds `config.toml`, `model.safetensors` and `tokenizer.json` (enough to
-//! infer; in a fine-tuned run `adapter.toml` and what changed), `auxiliary.safetensors`, `optimizer.safetensors`, and `state.json` with the SHA-256 of
-//! each. It is written to a hidden folder, flushed, renamed, and the run folder flushed, so that a
+//! infer; in a fine-tuned run `adapter.toml` and what changed), `auxiliary.safetensors`,
+//! `optimizer.safetensors`, and `state.json` with the SHA-256 of each. It is written to a hidden folder, flushed, renamed, and the run folder flushed, so that a
 //! crash at any point leaves either the whole checkpoint or none.
 
 use std::collections::{BTreeMap, HashMap};
@@ -11,6 +11,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use avocet_checkpoint::ADAPTER;
+use candle_core::safetensors::load_buffer;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -189,8 +190,8 @@ pub fn list(run: &Path) -> Result<Vec<(u64, PathBuf)>> {
     Ok(found)
 }
 
-/// Reads a checkpoint and verifies every byte of it.
-pub fn load(folder: &Path) -> Result<Loaded> {
+/// Reads a checkpoint to `device` and verifies every byte of it.
+pub fn load(folder: &Path, device: &Device) -> Result<Loaded> {
     let mut files = HashMap::new();
     let state = state(folder)?;
     for (file, checksum) in &state.checksums {
@@ -212,9 +213,9 @@ pub fn load(folder: &Path) -> Result<Loaded> {
         let missing = || TrainError::damaged(&folder.join(STATE), format!("lists no {file}"));
         files.remove(file).ok_or_else(missing)
     };
-    let mut parameters = tensors(&take(MODEL)?)?;
-    parameters.extend(tensors(&take(AUXILIARY)?)?);
-    let optimizer = tensors(&take(OPTIMIZER)?)?;
+    let mut parameters = load_buffer(&take(MODEL)?, device)?;
+    parameters.extend(load_buffer(&take(AUXILIARY)?, device)?);
+    let optimizer = load_buffer(&take(OPTIMIZER)?, device)?;
     let described = files.into_iter();
     let described = described
         .map(|(file, bytes)| (file.to_owned(), bytes))
@@ -265,14 +266,11 @@ pub fn state(folder: &Path) -> Result<RunState> {
     serde_json::from_slice(json).map_err(|error| TrainError::damaged(&path, error.to_string()))
 }
 
-fn tensors(bytes: &[u8]) -> Result<HashMap<String, Tensor>> {
-    Ok(candle_core::safetensors::load_buffer(bytes, &Device::Cpu)?)
-}
-
-/// The newest whole checkpoint of a run; `warn` is told of each damaged one that is passed over.
-pub fn newest(run: &Path, mut warn: impl FnMut(&str)) -> Result<Option<Loaded>> {
+/// The newest whole checkpoint of a run, read to `device`; `warn` is told of each damaged one that
+/// is passed over.
+pub fn newest(run: &Path, device: &Device, mut warn: impl FnMut(&str)) -> Result<Option<Loaded>> {
     for (_, folder) in list(run)?.into_iter().rev() {
-        match load(&folder) {
+        match load(&folder, device) {
             Ok(loaded) => return Ok(Some(loaded)),
             Err(error) => warn(&format!("{error}; using the checkpoint before it")),
         }
@@ -338,7 +336,7 @@ mod tests {
     #[test]
     fn a_checkpoint_reads_back_as_it_was_written() -> Result<()> {
         let run = run_of(&[7]);
-        let loaded = newest(run.path(), |_| {})?.expect("there is one");
+        let loaded = newest(run.path(), &Device::Cpu, |_| {})?.expect("there is one");
         assert_eq!(loaded.state.step, 7);
         assert_eq!(loaded.state.seconds, 0.1);
         assert_eq!(loaded.parameters["w"].to_vec2::<f32>()?, [[7.0; 2]; 3]);
@@ -361,7 +359,7 @@ mod tests {
                 }
                 std::fs::write(&path, bytes).expect("damaged");
                 let mut warnings = Vec::new();
-                let loaded = newest(run.path(), |w| warnings.push(w.to_string()))?;
+                let loaded = newest(run.path(), &Device::Cpu, |w| warnings.push(w.to_string()))?;
                 let step = loaded.expect("the one before").state.step;
                 assert_eq!(
                     (step, warnings.len()),
@@ -378,7 +376,7 @@ mod tests {
         let run = run_of(&[1, 2]);
         std::fs::remove_file(run.path().join("step-000002").join(OPTIMIZER)).expect("removed");
         let mut warnings = 0;
-        let loaded = newest(run.path(), |_| warnings += 1)?.expect("the one before");
+        let loaded = newest(run.path(), &Device::Cpu, |_| warnings += 1)?.expect("the one before");
         assert_eq!((loaded.state.step, warnings), (1, 1));
         Ok(())
     }
@@ -405,7 +403,13 @@ mod tests {
         let half = run.path().join(".step-000002.tmp");
         std::fs::create_dir(&half).expect("made");
         std::fs::write(half.join(MODEL), b"half").expect("written");
-        assert_eq!(newest(run.path(), |_| {})?.expect("one").state.step, 1);
+        assert_eq!(
+            newest(run.path(), &Device::Cpu, |_| {})?
+                .expect("one")
+                .state
+                .step,
+            1
+        );
         clean(run.path())?;
         assert!(!half.exists());
         Ok(())

@@ -7,12 +7,12 @@
 use std::collections::HashSet;
 
 use avocet_data::Batch;
-use avocet_kernels::{cross_entropy, linear};
+use avocet_kernels::{cross_entropy, group_means, linear};
 use avocet_model::{Builder, Init, Role, TextBatch, only};
 use candle_core::Tensor;
 
 use crate::error::Result;
-use crate::pool::Pool;
+use crate::patch_groups;
 
 /// Width of the common space.
 const DIM: usize = 128;
@@ -126,8 +126,8 @@ impl Contrast {
             .collect();
         let lines: Vec<(usize, usize)> = answers.lengths().map(|length| (1, length)).collect();
         let all = vec![true; lines.len()];
-        let pictures = Pool::images(grids, &wanted).mean(features)?;
-        let texts = Pool::images(&lines, &all).mean(states)?;
+        let pictures = group_means(features, &patch_groups::images(grids, &wanted))?;
+        let texts = group_means(states, &patch_groups::images(&lines, &all))?;
         let pictures = unit(&linear(&pictures, &self.picture)?)?;
         let texts = unit(&linear(&texts, &self.text)?)?;
         let scale = self.scale.clamp(0.0, SCALE.1)?.exp()?;
@@ -148,7 +148,8 @@ fn unit(rows: &Tensor) -> Result<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::optimizer::{AdamW, AdamWConfig, Gradients};
+    use crate::gradients::Gradients;
+    use crate::optimizer::{AdamW, AdamWConfig};
     use crate::params::{Params, Selection};
     use candle_core::Device;
     use std::collections::HashMap;
@@ -211,7 +212,7 @@ mod tests {
             if step == 0 {
                 assert!((0.1..6.0).contains(&last), "{last}");
             }
-            optimizer.step(&gradients, 0.02, None)?;
+            optimizer.step(&gradients, 0.02, 1.0)?;
         }
         assert!(last < 0.02, "{last}");
         Ok(())

@@ -2,7 +2,7 @@
 
 use crate::checkpoint::RunState;
 use crate::feed::StepBatches;
-use crate::learner::StepReport;
+use crate::figures::StepReport;
 use crate::metrics::StepMetrics;
 
 /// Sums over the steps since the line before.

@@ -26,12 +26,24 @@ use crate::stage_init::StageInit;
 const MOST_SKIPPED: u64 = 20;
 
 /// How a run is started.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct TrainOptions {
     /// Continue from the newest whole checkpoint, if there is one.
     pub resume: bool,
     /// When it becomes true, the run saves and stops after the step at hand.
     pub stop: Arc<AtomicBool>,
+    /// Where the parameters are and the steps are computed.
+    pub device: Device,
+}
+
+impl Default for TrainOptions {
+    fn default() -> Self {
+        Self {
+            resume: false,
+            stop: Arc::default(),
+            device: Device::Cpu,
+        }
+    }
 }
 
 /// How a run ended.
@@ -83,8 +95,8 @@ pub fn train(config: &TrainConfig, options: &TrainOptions) -> Result<Outcome> {
 /// let files = files.map_err(|error| TrainError::Model(error.to_string()))?;
 /// let base = BaseModel::new(files, "../base".into(), "fruit".into())?;
 /// let options = TrainOptions {
-///     resume: false,
 ///     stop: stop_on_interrupt()?,
+///     ..TrainOptions::default()
 /// };
 /// println!("{}", finetune(&config, &base, &options)?.folder.display());
 /// # Ok(())
@@ -126,7 +138,7 @@ fn run_stages(
             });
         }
         let state = state.unwrap_or_default();
-        let mut session = Session::begin(config, base, state, previous.as_ref())?;
+        let mut session = Session::begin(config, base, state, previous.as_ref(), &options.device)?;
         let outcome = session.run(run, &mut log, &options.stop)?;
         let more = session.state.stage + 1 < config.stages.len();
         let finished = outcome.finished && !more;
@@ -136,7 +148,7 @@ fn run_stages(
                 ..outcome
             });
         }
-        previous = Some(checkpoint::load(&outcome.folder)?);
+        previous = Some(checkpoint::load(&outcome.folder, &options.device)?);
     }
 }
 
@@ -162,7 +174,7 @@ fn resume(run: &Path, options: &TrainOptions) -> Result<Option<Loaded>> {
         let path = run.to_path_buf();
         return Err(TrainError::RunExists { path, count });
     }
-    let newest = checkpoint::newest(run, progress::line)?;
+    let newest = checkpoint::newest(run, &options.device, progress::line)?;
     let none = || TrainError::damaged(run, format!("none of its {count} checkpoints is whole"));
     newest.ok_or_else(none).map(Some)
 }
@@ -221,6 +233,7 @@ impl<'a> Session<'a> {
         base: Option<&'a BaseModel>,
         state: RunState,
         previous: Option<&Loaded>,
+        device: &Device,
     ) -> Result<Self> {
         let stage = &config.stages[state.stage];
         avocet_kernels::set_product_precision(match stage.precision {
@@ -229,11 +242,11 @@ impl<'a> Session<'a> {
         });
         let mut start = match base {
             Some(base) => StageInit::over(base, &state, previous),
-            None => StageInit::of(config, &state, previous)?,
+            None => StageInit::of(config, &state, previous, device)?,
         };
         let values = std::mem::take(&mut start.values);
         let names = std::mem::take(&mut start.names);
-        let mut params = Params::new(config.seed, stage.selection(), values, &Device::Cpu);
+        let mut params = Params::new(config.seed, stage.selection(), values, device);
         if let Some(base) = base {
             params = params.over(base.builder()?, stage.lora.clone());
         }
@@ -344,7 +357,7 @@ impl<'a> Session<'a> {
     fn advance(
         &mut self,
         fed: &crate::feed::StepBatches,
-        report: &crate::learner::StepReport,
+        report: &crate::figures::StepReport,
     ) -> Result<()> {
         let state = &mut self.state;
         state.step += 1;
