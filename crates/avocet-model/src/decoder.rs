@@ -45,7 +45,7 @@ impl DecoderLayer {
             qk_norm: config.attention.qk_norm,
             norm: config.norm,
             eps: config.norm_eps,
-            limit: config.attention.limit,
+            clip_qkv: config.attention.clip_qkv,
             scale: config.attention.scale,
         };
         let norm = |name| Norm::new(config.norm, config.dim, config.norm_eps, &builder, name);

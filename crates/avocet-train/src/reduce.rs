@@ -3,14 +3,14 @@
 //! A rank is one of the processes that train one model, each on micro-batches of its own. They
 //! meet twice in a step. Before the forward passes they agree on what the loss is the mean of and
 //! on the names that are met for the first time; after the backward passes they add up gradients
-//! and figures. Whatever follows (the length of the gradient, whether it is finite, the experts'
-//! loads that router biases are moved against) is computed by each of the sums, which are the
-//! same on all.
+//! and figures. Whatever follows is computed by each of these sums, which are the same on all:
+//! whether the gradient is finite, how it is clipped, how router biases move.
 
 use avocet_data::Batch;
 
 use crate::error::Result;
 use crate::figures::StepWork;
+use crate::gradients::Gradients;
 
 /// What a rank's micro-batches add to what a step must know before it computes.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -56,6 +56,12 @@ pub trait Reduce: std::fmt::Debug + Send + Sync {
     ///
     /// Errors if a rank is gone.
     fn work(&self, mine: StepWork) -> Result<StepWork>;
+
+    /// The length of the summed gradients of all parameters, of which this rank has `sums`: all
+    /// of them, where no rank has parameters or gradients of its own.
+    fn norm(&self, sums: &Gradients) -> Result<f64> {
+        sums.norm()
+    }
 }
 
 /// A single process: its sums are those of all.

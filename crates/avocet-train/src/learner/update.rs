@@ -15,7 +15,7 @@ impl Learner {
         let StepWork { gradients, figures } = sums;
         let mut report = figures.report();
         let started = Instant::now();
-        report.gradient_norm = gradients.norm()?;
+        report.gradient_norm = self.ranks.norm(&gradients)?;
         report.applied = report.gradient_norm.is_finite();
         if report.applied {
             let scale = clipped(report.gradient_norm, self.clip);
