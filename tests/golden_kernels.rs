@@ -154,7 +154,7 @@ fn feed_forward_layers_are_those_of_pytorch() -> Result<()> {
         linear_bias(&t[0], &t[1], &t[2])
     })?;
     Case::load("swiglu_ffn")?.check(&["x", "w_gate_up", "w_down"], |t| {
-        swiglu_ffn(&t[0], &t[1], &t[2])
+        swiglu_ffn(&t[0], &t[1].clone().into(), &t[2].clone().into())
     })
 }
 
@@ -162,7 +162,8 @@ fn feed_forward_layers_are_those_of_pytorch() -> Result<()> {
 fn routed_experts_are_those_of_pytorch() -> Result<()> {
     Case::load("expert_ffn")?.check(&["x", "router", "w_gate_up", "w_down"], |t| {
         let (weights, routing) = route(&linear(&t[0], &t[1])?, 2, None, None)?;
-        expert_ffn(&t[0], &weights, &t[2], &t[3], &routing)
+        let (gate_up, down) = (t[2].clone().into(), t[3].clone().into());
+        expert_ffn(&t[0], &weights, &gate_up, &down, &routing)
     })
 }
 

@@ -29,10 +29,10 @@ fn main() -> Result<()> {
     println!("memory {:.1} GB/s", memory_bandwidth());
     for precision in [Precision::F32, Precision::Bf16] {
         set_product_precision(precision);
-        let peak = product_peak();
+        let peak = product_peak(precision);
         println!("\n{precision:?}: peak {peak:.0} GFLOP/s");
         for (rows, depth, cols, transposed) in SHAPES {
-            let speed = product_speed(rows, depth, cols, transposed);
+            let speed = product_speed(rows, depth, cols, transposed, precision);
             let side = if transposed { "A^T B" } else { "A B^T" };
             report(&format!("{side} {rows} x {depth} x {cols}"), speed, peak);
         }
@@ -52,15 +52,15 @@ fn operations(peak: f64) -> Result<()> {
     let speed = gradient_speed(flops(3 * width), || linear(&x, &w))?;
     report("linear, forward and backward", speed, peak);
 
-    let (up, down) = (random(&[2 * hidden, width])?, random(&[width, hidden])?);
+    let weight = |shape: &[usize]| Ok::<_, candle_core::Error>(random(shape)?.as_tensor().clone());
+    let up = weight(&[2 * hidden, width])?.into();
+    let down = weight(&[width, hidden])?.into();
     let speed = gradient_speed(flops(3 * hidden), || swiglu_ffn(&x, &up, &down))?;
     report("swiglu_ffn, forward and backward", speed, peak);
 
     let hidden = 128;
-    let (up, down) = (
-        random(&[experts, 2 * hidden, width])?,
-        random(&[experts, width, hidden])?,
-    );
+    let up = weight(&[experts, 2 * hidden, width])?.into();
+    let down = weight(&[experts, width, hidden])?.into();
     let logits = random(&[rows, experts])?;
     let (weights, routing) = route(&logits, 2, None, None)?;
     let speed = gradient_speed(flops(2 * 3 * hidden), || {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use avocet_kernels::{
-    StoredFormat, StoredMatrix, StoredRows, Weight, memory_bandwidth, product_peak,
+    Precision, StoredFormat, StoredMatrix, StoredRows, Weight, memory_bandwidth, product_peak,
 };
 use candle_core::{Device, Result, Tensor};
 
@@ -31,7 +31,7 @@ fn main() -> Result<()> {
     println!(
         "memory {:.1} GB/s, products {:.0} GFLOP/s",
         memory_bandwidth(),
-        product_peak()
+        product_peak(Precision::F32)
     );
     for (outputs, inputs) in SHAPES {
         println!("\n{outputs} x {inputs}: GB/s of weights and (GFLOP/s) by rows of x {ROWS:?}");

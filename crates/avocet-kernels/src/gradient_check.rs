@@ -3,6 +3,8 @@
 
 use candle_core::{Device, Result, Shape, Tensor, Var};
 
+use crate::fused::composed;
+
 /// Uniform values in [-1, 1), the same for the same seed.
 pub(crate) fn random(shape: impl Into<Shape>, seed: u64) -> Var {
     let shape = shape.into();
@@ -60,6 +62,17 @@ pub(crate) fn assert_matches(
         );
     }
     Ok(())
+}
+
+/// Asserts that `f` gives the same fused as composed of candle's operations, within `tolerance` as
+/// in [`assert_matches`], and the same bits on any number of threads.
+pub(crate) fn assert_fused(
+    inputs: &[Var],
+    tolerance: f32,
+    f: &(dyn Fn(&[Tensor]) -> Result<Tensor> + Sync),
+) -> Result<()> {
+    assert_matches(inputs, tolerance, f, &|t| composed(|| f(t)))?;
+    assert_same_on_one_and_two_threads(inputs, f)
 }
 
 /// Asserts that `a` is `b` within `tolerance` times the largest magnitude in `b`.

@@ -2,7 +2,9 @@
 //!
 //! Each operation takes candle tensors. On the CPU it is one custom op with a hand-written
 //! backward; on any other device it is composed from differentiable candle ops, and those
-//! composed forms are also what the tests compare against.
+//! composed forms are also what the tests compare against. `fused.rs` is the frame that all of
+//! them fill, and the one place that picks the form; an operation is a folder. What training does
+//! with gradients (`accumulate`, `adamw`) needs no backward and writes in place.
 //!
 //! Shapes: S packed rows, D width, H heads, K head width, E experts, F feed-forward width,
 //! V vocabulary, I and O the inputs and outputs of a linear layer.
@@ -13,37 +15,42 @@ mod accumulate;
 mod activation;
 mod adamw;
 mod attention;
-mod conv;
+mod conv2d;
 mod cross_entropy;
 mod ctc;
+mod depthwise_conv3;
 mod embedding;
 mod experts;
+mod fused;
 mod gate;
 #[cfg(test)]
 mod gradient_check;
+mod grids;
 mod group_means;
 mod linear;
 mod low_rank;
 mod machine;
 mod norm;
+mod patches_to_pixels;
 mod precision;
 mod product;
-mod ranges;
 mod rope;
 mod router;
 mod simd;
 mod slices;
 mod stored;
 mod swiglu;
+mod swiglu_ffn;
 mod weight;
 
 pub use accumulate::{add_into, square_sum};
 pub use activation::{Activation, activate};
 pub use adamw::{AdamWStep, adamw};
-pub use attention::{alibi_slopes, attention, attention_alibi};
-pub use conv::{conv2d, depthwise_conv3, patches_to_pixels};
+pub use attention::{KeyRanges, alibi_slopes, attention, attention_alibi};
+pub use conv2d::conv2d;
 pub use cross_entropy::cross_entropy;
 pub use ctc::{ctc_frames, ctc_loss};
+pub use depthwise_conv3::depthwise_conv3;
 pub use embedding::embedding;
 pub use experts::expert_ffn;
 pub use gate::gated_add;
@@ -52,10 +59,11 @@ pub use linear::{linear, linear_bias};
 pub use low_rank::low_rank_sum;
 pub use machine::{memory_bandwidth, product_peak, product_speed};
 pub use norm::{layer_norm, layer_norm_unbiased, rms_norm};
+pub use patches_to_pixels::patches_to_pixels;
 pub use precision::{Precision, product_precision, set_product_precision};
-pub use ranges::KeyRanges;
 pub use rope::{RopeAngles, RopeFrequencies, RopeLayout, Yarn, rope};
 pub use router::{RouterKind, Routing, route, route_by, router_losses};
 pub use stored::{StoredFormat, StoredMatrix, StoredRows};
-pub use swiglu::{swiglu, swiglu_ffn};
-pub use weight::{AdaptedWeight, Weight, linear_each, weighted_expert_ffn, weighted_swiglu_ffn};
+pub use swiglu::swiglu;
+pub use swiglu_ffn::swiglu_ffn;
+pub use weight::{AdaptedWeight, Weight, linear_each};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-use crate::precision::{Precision, product_precision};
+use crate::precision::Precision;
 use crate::product::{MatMut, MatRef, Right, product};
 use crate::simd::vectorised;
 
@@ -14,13 +14,13 @@ const MEASURE: Duration = Duration::from_millis(200);
 /// Numbers of each array of the bandwidth measurement: too many for any cache.
 const TRIAD_ELEMENTS: usize = 1 << 25;
 
-/// Highest GFLOP/s of matrix products at the current precision, on all threads.
+/// Highest GFLOP/s of matrix products in `precision`, on all threads.
 ///
 /// Measured once for each precision, on operands that stay in the cache.
-pub fn product_peak() -> f64 {
+pub fn product_peak(precision: Precision) -> f64 {
     static PEAKS: [OnceLock<f64>; 2] = [OnceLock::new(), OnceLock::new()];
-    let peak = &PEAKS[usize::from(product_precision() == Precision::Bf16)];
-    *peak.get_or_init(measure_peak)
+    let peak = &PEAKS[usize::from(precision == Precision::Bf16)];
+    *peak.get_or_init(|| measure_peak(precision))
 }
 
 /// Highest bytes a second that all threads together read and write, in GB/s.
@@ -31,10 +31,16 @@ pub fn memory_bandwidth() -> f64 {
     *BANDWIDTH.get_or_init(measure_bandwidth)
 }
 
-/// GFLOP/s of `C = A B` on all threads at the current precision, for C (rows, cols) and a shared
-/// dimension `depth`, both operands in f32; `transposed` lets A lie column by column, as in the
-/// gradient of a weight.
-pub fn product_speed(rows: usize, depth: usize, cols: usize, transposed: bool) -> f64 {
+/// GFLOP/s of `C = A B` on all threads in `precision`, for C (rows, cols) and a shared dimension
+/// `depth`, both operands in f32; `transposed` lets A lie column by column, as in the gradient of
+/// a weight.
+pub fn product_speed(
+    rows: usize,
+    depth: usize,
+    cols: usize,
+    transposed: bool,
+    precision: Precision,
+) -> f64 {
     let (a, b) = (vec![0.5; rows * depth], vec![0.25; depth * cols]);
     let mut c = vec![0.0; rows * cols];
     let a = match transposed {
@@ -46,7 +52,7 @@ pub fn product_speed(rows: usize, depth: usize, cols: usize, transposed: bool) -
         false => MatRef::new(&b, cols, depth).transposed(),
     };
     let flops = 2.0 * rows as f64 * depth as f64 * cols as f64;
-    flops / 1e9 / fastest(|| product(MatMut::new(&mut c, rows, cols), a, b, false))
+    flops / 1e9 / fastest(|| product(MatMut::new(&mut c, rows, cols), a, b, false, precision))
 }
 
 /// Seconds of the fastest of several calls.
@@ -63,13 +69,13 @@ fn fastest(mut f: impl FnMut()) -> f64 {
     best
 }
 
-fn measure_peak() -> f64 {
+fn measure_peak(precision: Precision) -> f64 {
     const ROWS: usize = 130;
     const SIDE: usize = 256;
     const REPEATS: usize = 8;
     let threads = rayon::current_num_threads();
     let (a, b) = (vec![0.5; ROWS * SIDE], vec![0.25; SIDE * SIDE]);
-    let right = Right::prepare(MatRef::new(&b, SIDE, SIDE), ROWS);
+    let right = Right::prepare(MatRef::new(&b, SIDE, SIDE), ROWS, precision);
     let mut outs = vec![vec![0.0; ROWS * SIDE]; threads];
     let seconds = fastest(|| {
         outs.par_iter_mut().for_each(|c| {
@@ -111,11 +117,11 @@ mod tests {
 
     #[test]
     fn limits_are_measured_once() {
-        let peak = product_peak();
+        let peak = product_peak(Precision::F32);
         assert!(peak.is_finite() && peak > 0.0, "{peak} GFLOP/s");
-        assert_eq!(peak, product_peak());
+        assert_eq!(peak, product_peak(Precision::F32));
         assert_eq!(memory_bandwidth(), memory_bandwidth());
-        let thin = product_speed(1, 64, 64, true);
+        let thin = product_speed(1, 64, 64, true, Precision::F32);
         assert!(thin.is_finite() && thin > 0.0, "{thin} GFLOP/s");
     }
 

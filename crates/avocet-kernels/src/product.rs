@@ -6,7 +6,7 @@
 
 use rayon::prelude::*;
 
-use crate::precision::{Precision, product_precision};
+use crate::precision::Precision;
 #[cfg(target_arch = "x86_64")]
 use panel::{Format, Panels};
 
@@ -45,18 +45,18 @@ pub(crate) enum Right<'a> {
 
 impl<'a> Right<'a> {
     /// Prepares `b` on the calling thread, for products with about `rows` rows in all.
-    pub(crate) fn prepare(b: MatRef<'a>, rows: usize) -> Self {
-        Self::prepare_on(b, rows, false)
+    pub(crate) fn prepare(b: MatRef<'a>, rows: usize, precision: Precision) -> Self {
+        Self::prepare_on(b, rows, precision, false)
     }
 
     /// Prepares `b` on all threads, for products with about `rows` rows in all.
-    pub(crate) fn prepare_parallel(b: MatRef<'a>, rows: usize) -> Self {
-        Self::prepare_on(b, rows, true)
+    pub(crate) fn prepare_parallel(b: MatRef<'a>, rows: usize, precision: Precision) -> Self {
+        Self::prepare_on(b, rows, precision, true)
     }
 
-    fn prepare_on(b: MatRef<'a>, rows: usize, parallel: bool) -> Self {
+    fn prepare_on(b: MatRef<'a>, rows: usize, precision: Precision, parallel: bool) -> Self {
         #[cfg(target_arch = "x86_64")]
-        if product_precision() == Precision::Bf16
+        if precision == Precision::Bf16
             && rows > thin::MAX_ROWS
             && b.rows.saturating_mul(b.cols) >= MIN_BF16_ELEMENTS
         {
@@ -104,19 +104,25 @@ fn chunk_rows(rows: usize) -> usize {
     rows.div_ceil(tasks).next_multiple_of(32)
 }
 
-/// Sets `c` to `a b`, or adds `a b` to it, on all threads.
+/// Sets `c` to `a b`, or adds `a b` to it, on all threads, with operands read in `precision`.
 ///
 /// Panics if the shapes disagree.
-pub(crate) fn product(c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>, accumulate: bool) {
+pub(crate) fn product(
+    c: MatMut<'_>,
+    a: MatRef<'_>,
+    b: MatRef<'_>,
+    accumulate: bool,
+    precision: Precision,
+) {
     check_shapes(&c, &a, &b);
     let chunk_rows = chunk_rows(c.rows);
     if c.rows <= thin::MAX_ROWS && thin::suits(&b) && b.rows * b.cols > 2 * THIN_ELEMENTS {
         return thin_product(c, a, b, accumulate);
     }
     if c.rows <= chunk_rows || c.cols == 0 {
-        return product_sequential(c, a, b, accumulate);
+        return product_sequential(c, a, b, accumulate, precision);
     }
-    let right = Right::prepare_parallel(b, c.rows);
+    let right = Right::prepare_parallel(b, c.rows, precision);
     let MatMut {
         data,
         rows,
@@ -167,8 +173,14 @@ fn thin_product(c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>, accumulate: bool) {
 /// As [`product`], on the calling thread alone: for use inside a loop that is already parallel.
 ///
 /// Panics if the shapes disagree.
-pub(crate) fn product_sequential(c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>, accumulate: bool) {
-    Right::prepare(b, c.rows).product(c, a, accumulate);
+pub(crate) fn product_sequential(
+    c: MatMut<'_>,
+    a: MatRef<'_>,
+    b: MatRef<'_>,
+    accumulate: bool,
+    precision: Precision,
+) {
+    Right::prepare(b, c.rows, precision).product(c, a, accumulate);
 }
 
 fn f32_product(c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>, accumulate: bool) {

@@ -1,6 +1,10 @@
 //! Plain slices of tensors: how custom ops read their arguments and hand back gradients.
 
-use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
+use std::cell::Cell;
+
+use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Storage, Tensor, bail};
+
+use crate::product::Values;
 
 /// Elements one task handles; fixed, so that results do not depend on the threads.
 pub(crate) const CHUNK_ELEMENTS: usize = 1 << 14;
@@ -23,18 +27,24 @@ pub(crate) fn f32_slice<'a>(
     }
 }
 
-/// As [`f32_slice`], of an argument that the op writes to.
-pub(crate) fn f32_slice_mut<'a>(
-    storage: &'a mut CpuStorage,
+/// The contiguous elements of a custom op's argument, as a product reads them.
+///
+/// Errors if the layout skips elements or the type is neither F32 nor BF16.
+pub(crate) fn operand<'a>(
+    storage: &'a CpuStorage,
     layout: &Layout,
     op: &'static str,
-) -> Result<&'a mut [f32]> {
-    match (storage, layout.contiguous_offsets()) {
-        (CpuStorage::F32(all), Some((from, to))) => Ok(&mut all[from..to]),
-        _ => bail!(
-            "{op}: what is written, of shape {:?}, must be f32 and contiguous",
+) -> Result<Values<'a>> {
+    let Some((from, to)) = layout.contiguous_offsets() else {
+        bail!(
+            "{op}: an argument of shape {:?} is not contiguous",
             layout.shape()
-        ),
+        )
+    };
+    match storage {
+        CpuStorage::F32(all) => Ok(Values::F32(&all[from..to])),
+        CpuStorage::BF16(all) => Ok(Values::Bf16(&all[from..to])),
+        _ => bail!("{op}: a weight is neither F32 nor BF16"),
     }
 }
 
@@ -51,6 +61,41 @@ pub(crate) fn with_f32<R>(
     match &*storage {
         Storage::Cpu(storage) => f(f32_slice(storage, layout, op)?),
         _ => bail!("{op}: the gradient is not on the CPU"),
+    }
+}
+
+/// Runs `f` on the f32 elements of a CPU tensor, to be written over where they lie, whoever else
+/// holds them.
+///
+/// Errors if they are not contiguous, or as [`with_f32`] does.
+pub(crate) fn with_f32_mut(
+    tensor: &Tensor,
+    op: &'static str,
+    f: impl FnOnce(&mut [f32]) -> Result<()>,
+) -> Result<()> {
+    let f = Cell::new(Some(f));
+    tensor.inplace_op1(&Write { op, f })
+}
+
+struct Write<F> {
+    op: &'static str,
+    f: Cell<Option<F>>,
+}
+
+impl<F: FnOnce(&mut [f32]) -> Result<()>> InplaceOp1 for Write<F> {
+    fn name(&self) -> &'static str {
+        self.op
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        match (storage, layout.contiguous_offsets(), self.f.take()) {
+            (CpuStorage::F32(all), Some((from, to)), Some(f)) => f(&mut all[from..to]),
+            _ => bail!(
+                "{}: what is written, of shape {:?}, must be f32 and contiguous",
+                self.op,
+                layout.shape()
+            ),
+        }
     }
 }
 

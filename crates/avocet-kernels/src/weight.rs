@@ -2,18 +2,15 @@
 
 use std::sync::Arc;
 
-use candle_core::{
-    CpuStorage, CustomOp1, D, DType, Device, Error, Layout, Result, Shape, Tensor, bail,
-};
+use candle_core::{D, DType, Device, Error, Result, Tensor, bail};
 use rayon::prelude::*;
 
-use crate::slices::{f32_slice, with_f32};
+use crate::embedding::{check_ids, embedding};
+use crate::fused::{HOST, is_fused};
+use crate::linear::{check_bias, linear, linear_bias, stored_linear};
+use crate::low_rank::low_rank_sum;
+use crate::slices::with_f32;
 use crate::stored::{self, StoredMatrix};
-use crate::swiglu::{swiglu, swiglu_ffn};
-
-mod experts;
-
-pub use experts::weighted_expert_ffn;
 
 /// A large matrix of a network: a tensor, or stored rows that are only read.
 ///
@@ -60,7 +57,7 @@ impl AdaptedWeight {
     fn linear(&self, x: &Tensor) -> Result<Tensor> {
         // The small factor is scaled, not what it makes: that would be kept for the way back.
         let b = self.b.affine(self.scale, 0.0)?;
-        self.still.linear(x)? + crate::linear(&crate::linear(x, &self.a)?, &b)?
+        self.still.linear(x)? + linear(&linear(x, &self.a)?, &b)?
     }
 }
 
@@ -90,7 +87,7 @@ impl Weight {
     pub fn device(&self) -> Device {
         match self {
             Self::Tensor(tensor) => tensor.device().clone(),
-            Self::Stored(_) => Device::Cpu,
+            Self::Stored(_) => HOST,
             Self::Adapted(adapted) => adapted.still.device(),
         }
     }
@@ -100,10 +97,10 @@ impl Weight {
     /// Errors if the widths disagree, or this is no matrix, or `x` is not where it is.
     pub fn linear(&self, x: &Tensor) -> Result<Tensor> {
         match self {
-            Self::Tensor(w) => crate::linear(x, w),
+            Self::Tensor(w) => linear(x, w),
             Self::Stored(w) => {
                 let (outputs, _) = self.dims2("linear")?;
-                stored_linear(x, w, 0, outputs)
+                stored_linear(x, w, 0..outputs)
             }
             Self::Adapted(adapted) => adapted.linear(x),
         }
@@ -114,15 +111,10 @@ impl Weight {
     /// Errors as [`linear`](Self::linear), and if the bias has another length.
     pub fn linear_bias(&self, x: &Tensor, bias: &Tensor) -> Result<Tensor> {
         match self {
-            Self::Tensor(w) => crate::linear_bias(x, w, bias),
+            Self::Tensor(w) => linear_bias(x, w, bias),
             Self::Stored(_) | Self::Adapted(_) => {
                 let (outputs, _) = self.dims2("linear_bias")?;
-                if bias.dims() != [outputs] {
-                    bail!(
-                        "linear_bias: the bias has shape {:?} but w has {outputs} outputs",
-                        bias.dims()
-                    );
-                }
+                check_bias(bias, outputs)?;
                 self.linear(x)?.broadcast_add(&bias.to_dtype(x.dtype())?)
             }
         }
@@ -133,19 +125,17 @@ impl Weight {
     /// Errors if an id is not below V.
     pub fn embedding(&self, ids: &[u32]) -> Result<Tensor> {
         let table = match self {
-            Self::Tensor(table) => return crate::embedding(table, ids),
+            Self::Tensor(table) => return embedding(table, ids),
             Self::Stored(table) => table,
             Self::Adapted(_) => bail!("embedding: an adapted matrix is no table"),
         };
         let (rows, width) = self.dims2("embedding")?;
-        if let Some((i, id)) = ids.iter().enumerate().find(|(_, id)| **id as usize >= rows) {
-            bail!("embedding: id {id} at position {i}, but the table has {rows} rows");
-        }
+        check_ids(ids, rows)?;
         let mut out = vec![0.0; ids.len() * width];
         out.par_chunks_mut(width.max(1))
             .zip(ids)
             .try_for_each(|(out, &id)| table.row(id as usize, out))?;
-        Tensor::from_vec(out, (ids.len(), width), &Device::Cpu)
+        Tensor::from_vec(out, (ids.len(), width), &HOST)
     }
 
     /// The tensor itself, as training needs it.
@@ -164,15 +154,18 @@ impl Weight {
     pub fn to_tensor(&self) -> Result<Tensor> {
         match self {
             Self::Tensor(tensor) => tensor.to_dtype(DType::F32),
-            Self::Stored(matrix) => matrix.to_tensor(&Device::Cpu),
+            Self::Stored(matrix) => matrix.to_tensor(&HOST),
             Self::Adapted(adapted) => {
                 let still = adapted.still.to_tensor()?;
-                crate::low_rank_sum(&still, &adapted.a, &adapted.b, adapted.scale)
+                low_rank_sum(&still, &adapted.a, &adapted.b, adapted.scale)
             }
         }
     }
 
-    fn dims2(&self, op: &'static str) -> Result<(usize, usize)> {
+    /// The shape of a matrix.
+    ///
+    /// Errors if it has another number of dimensions.
+    pub(crate) fn dims2(&self, op: &'static str) -> Result<(usize, usize)> {
         match *self.dims() {
             [rows, cols] => Ok((rows, cols)),
             _ => bail!(
@@ -192,7 +185,7 @@ pub fn linear_each<const N: usize>(x: &Tensor, weights: [&Weight; N]) -> Result<
     let fits = |w: &Weight| {
         matches!(w, Weight::Stored(w) if w.shape().get(1) == Some(&width)) && w.dims().len() == 2
     };
-    let plain = x.device().is_cpu() && x.dtype() == DType::F32 && !x.track_op();
+    let plain = is_fused(x) && !x.track_op();
     if x.elem_count() != width || !plain || !weights.iter().all(|w| fits(w)) {
         let each = weights.iter().map(|w| w.linear(x));
         return array(each.collect::<Result<Vec<_>>>()?);
@@ -216,83 +209,6 @@ fn array<const N: usize>(tensors: Vec<Tensor>) -> Result<[Tensor; N]> {
     let found = tensors.len();
     let wrong = |_| Error::msg(format!("linear_each: {found} products, not {N}"));
     tensors.try_into().map_err(wrong)
-}
-
-/// `swiglu(x w_gate_up^T) w_down^T`, for `x` (.., D), `gate_up` (2F, D) and `down` (D, F).
-///
-/// Errors if the widths disagree.
-pub fn weighted_swiglu_ffn(x: &Tensor, gate_up: &Weight, down: &Weight) -> Result<Tensor> {
-    if let (Weight::Tensor(gate_up), Weight::Tensor(down)) = (gate_up, down) {
-        return swiglu_ffn(x, gate_up, down);
-    }
-    let (doubled, width) = gate_up.dims2("swiglu_ffn")?;
-    let (outputs, hidden) = down.dims2("swiglu_ffn")?;
-    if outputs != width {
-        bail!("swiglu_ffn: w_gate_up takes {width} but w_down gives {outputs}");
-    }
-    if hidden.checked_mul(2) != Some(doubled) {
-        bail!("swiglu_ffn: w_gate_up gives {doubled}, not twice the {hidden} that w_down takes");
-    }
-    down.linear(&swiglu(&gate_up.linear(x)?)?)
-}
-
-/// `x w^T` for `outputs` rows of `w` from row `first` on, which must be there.
-fn stored_linear(
-    x: &Tensor,
-    w: &Arc<StoredMatrix>,
-    first: usize,
-    outputs: usize,
-) -> Result<Tensor> {
-    let inputs = w.shape().last().copied().unwrap_or(0);
-    let width = x.dim(D::Minus1)?;
-    if width != inputs {
-        bail!("linear: the rows of x have width {width} but w takes {inputs}");
-    }
-    if !x.device().is_cpu() {
-        bail!(
-            "linear: stored rows are read on the CPU, but x is on {:?}",
-            x.device()
-        );
-    }
-    let op = StoredLinear {
-        w: w.clone(),
-        first,
-        outputs,
-    };
-    let out = x.to_dtype(DType::F32)?.contiguous()?.apply_op1(op)?;
-    out.to_dtype(x.dtype())
-}
-
-struct StoredLinear {
-    w: Arc<StoredMatrix>,
-    first: usize,
-    outputs: usize,
-}
-
-impl CustomOp1 for StoredLinear {
-    fn name(&self) -> &'static str {
-        "stored_linear"
-    }
-
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let x = f32_slice(x, layout, self.name())?;
-        let mut dims = layout.dims().to_vec();
-        dims.pop();
-        let num_rows = dims.iter().product();
-        dims.push(self.outputs);
-        let rows = self.first..self.first + self.outputs;
-        let out = stored::product(&self.w, rows, x, num_rows);
-        Ok((CpuStorage::F32(out), dims.into()))
-    }
-
-    fn bwd(&self, x: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let num_rows = x.dims()[..x.rank() - 1].iter().product();
-        let rows = self.first..self.first + self.outputs;
-        let dx = with_f32(grad, self.name(), |g| {
-            Ok(stored::gradient(&self.w, rows, g, num_rows))
-        })?;
-        Tensor::from_vec(dx, x.shape(), x.device()).map(Some)
-    }
 }
 
 #[cfg(test)]

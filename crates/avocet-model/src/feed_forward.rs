@@ -1,6 +1,6 @@
 //! The dense feed-forward block of every tower.
 
-use avocet_kernels::{Activation, Weight, activate, weighted_swiglu_ffn};
+use avocet_kernels::{Activation, Weight, activate, swiglu_ffn};
 use candle_core::{Result, Tensor};
 
 use crate::builder::Builder;
@@ -67,7 +67,7 @@ impl FeedForward {
     /// Maps `x` (S, D) to (S, D).
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         match self {
-            Self::SwiGlu { gate_up, down } => weighted_swiglu_ffn(x, gate_up, down),
+            Self::SwiGlu { gate_up, down } => swiglu_ffn(x, gate_up, down),
             Self::Mlp {
                 up,
                 activation,

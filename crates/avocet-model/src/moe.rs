@@ -1,8 +1,6 @@
 //! The mixture of experts: a router that picks, and experts that compute.
 
-use avocet_kernels::{
-    RouterKind, Routing, Weight, linear, route_by, router_losses, weighted_expert_ffn,
-};
+use avocet_kernels::{RouterKind, Routing, Weight, expert_ffn, linear, route_by, router_losses};
 use candle_core::{Result, Tensor};
 
 use crate::builder::Builder;
@@ -100,7 +98,7 @@ impl Experts {
 
     /// Weighted sum (S, D) of what the chosen experts make of `x` (S, D).
     pub fn forward(&self, x: &Tensor, weights: &Tensor, routing: &Routing) -> Result<Tensor> {
-        weighted_expert_ffn(x, weights, &self.gate_up, &self.down, routing)
+        expert_ffn(x, weights, &self.gate_up, &self.down, routing)
     }
 }
 
@@ -165,7 +163,7 @@ impl MixtureOfExperts {
         let logits = self.router.logits(x)?; // (S, E)
         let (weights, routing) = self.router.route(&logits)?; // (S, top_k)
         let (balance, z) = router_losses(&logits, &routing)?;
-        let load = routing.load().to_vec();
+        let load = routing.load()?.to_vec();
         let mixed = self.mix(x, &weights, &routing)?; // (S, D)
         Ok((mixed, RouterStats { balance, z, load }))
     }
@@ -173,7 +171,7 @@ impl MixtureOfExperts {
     /// Maps `x` (S, D) to (S, D) and the experts' load, without losses and without dropping.
     pub fn infer(&self, x: &Tensor) -> Result<(Tensor, Vec<u32>)> {
         let (weights, routing) = self.router.route_all(&self.router.logits(x)?)?;
-        let load = routing.load().to_vec();
+        let load = routing.load()?.to_vec();
         Ok((self.mix(x, &weights, &routing)?, load))
     }
 

@@ -1,5 +1,7 @@
 //! Sums over the steps between two lines of metrics.
 
+use avocet_kernels::{product_peak, product_precision};
+
 use crate::checkpoint::RunState;
 use crate::feed::StepBatches;
 use crate::figures::StepReport;
@@ -76,7 +78,7 @@ impl Meter {
             samples_per_s: self.samples_per_s,
             tokens_per_s: self.tokens as f64 / seconds,
             patches_per_s: self.patches as f64 / seconds,
-            mfu: self.flops / seconds / (avocet_kernels::product_peak() * 1e9),
+            mfu: self.flops / seconds / (product_peak(product_precision()) * 1e9),
             expert_load: report.loads.iter().map(share).collect(),
             skipped: state.skipped,
             seconds: state.seconds,

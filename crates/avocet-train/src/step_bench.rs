@@ -85,7 +85,7 @@ pub fn step_bench(config: &ModelConfig, steps: usize, device: &Device) -> Result
         }
     }
     let [whole, forward, backward, optimizer] = times.map(median);
-    let peak_gflops = product_peak();
+    let peak_gflops = product_peak(product_precision());
     let tokens: usize = batches.iter().map(|batch| batch.ids.len()).sum();
     let grids = batches.iter().flat_map(|batch| &batch.grids);
     let patches = grids.map(|(rows, columns)| rows * columns).sum();

@@ -28,7 +28,7 @@ struct Saved<'a> {
 
 impl Attention {
     /// Gradients of queries, keys and values.
-    pub(super) fn backward(
+    pub(super) fn gradients(
         &self,
         q: &[f32],
         k: &[f32],
@@ -153,9 +153,21 @@ impl Attention {
             p.resize(p.len().max(rows * n), 0.0);
             ds.resize(ds.len().max(rows * n), 0.0);
             let (p, ds) = (&mut p[..rows * n], &mut ds[..rows * n]);
-            product_sequential(MatMut::new(p, rows, n), queries, keys.transposed(), false);
+            product_sequential(
+                MatMut::new(p, rows, n),
+                queries,
+                keys.transposed(),
+                false,
+                self.precision,
+            );
             self.add_alibi(block, kv_head, &tile, p);
-            product_sequential(MatMut::new(ds, rows, n), grads, values.transposed(), false);
+            product_sequential(
+                MatMut::new(ds, rows, n),
+                grads,
+                values.transposed(),
+                false,
+                self.precision,
+            );
             for (i, span) in self.spans(block, &tile).enumerate() {
                 for g in 0..group {
                     let r = i * group + g;
@@ -173,10 +185,16 @@ impl Attention {
             let at = (tile.start - into.first_key) * key_width + kv_head * head_dim;
             let (p, ds) = (MatRef::new(&p[..], rows, n), MatRef::new(&ds[..], rows, n));
             let dv = MatMut::strided(&mut into.dv[at..], n, head_dim, key_width);
-            product_sequential(dv, p.transposed(), grads, true);
+            product_sequential(dv, p.transposed(), grads, true, self.precision);
             let dk = MatMut::strided(&mut into.dk[at..], n, head_dim, key_width);
-            product_sequential(dk, ds.transposed(), queries, true);
-            product_sequential(MatMut::new(dqueries, rows, head_dim), ds, keys, true);
+            product_sequential(dk, ds.transposed(), queries, true, self.precision);
+            product_sequential(
+                MatMut::new(dqueries, rows, head_dim),
+                ds,
+                keys,
+                true,
+                self.precision,
+            );
         }
         let group_width = group * head_dim;
         for (i, row) in dqueries.chunks_exact(group_width).enumerate() {

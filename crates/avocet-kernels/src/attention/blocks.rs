@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::ranges::KeyRanges;
+use super::ranges::KeyRanges;
 
 /// Rows (queries times the heads that share a key head) of a block, at most.
 const BLOCK_ROWS: usize = 192;

@@ -1,8 +1,8 @@
 //! Attention from candle's differentiable operations: for other devices, and as the tests' oracle.
 
-use candle_core::{D, Device, Result, Tensor};
+use candle_core::{D, Result, Tensor};
 
-use crate::ranges::KeyRanges;
+use super::ranges::KeyRanges;
 
 /// As [`super::attention`] or [`super::attention_alibi`], with all scores at once.
 ///
@@ -29,9 +29,8 @@ pub(super) fn attention(
             (0..num_keys as u32).map(move |key| f32::from(u8::from(lo <= key && key < hi)))
         })
         .collect();
-    let mask = Tensor::from_vec(mask, (num_queries, 1, num_keys), &Device::Cpu)?
-        .to_device(q.device())?
-        .to_dtype(q.dtype())?;
+    let mask =
+        Tensor::from_vec(mask, (num_queries, 1, num_keys), q.device())?.to_dtype(q.dtype())?;
     let by_kv_head = |x: &Tensor| x.transpose(0, 1)?.contiguous(); // (KV, Sk, K)
     let rows = q
         .reshape((num_queries, num_kv_heads, group * head_dim))?
@@ -46,9 +45,11 @@ pub(super) fn attention(
     ))?;
     let scores = match slopes {
         Some(slopes) => {
-            let slopes = Tensor::from_slice(slopes, (num_kv_heads, 1, group, 1), &Device::Cpu)?;
-            let bias = distances(ranges, num_keys)?.broadcast_mul(&slopes)?;
-            scores.broadcast_add(&bias.to_device(q.device())?.to_dtype(q.dtype())?)?
+            let slopes = Tensor::from_slice(slopes, (num_kv_heads, 1, group, 1), q.device())?;
+            let distances = distances(ranges, num_keys);
+            let distances = Tensor::from_vec(distances, (num_queries, 1, num_keys), q.device())?;
+            let bias = distances.broadcast_mul(&slopes)?.to_dtype(q.dtype())?;
+            scores.broadcast_add(&bias)?
         }
         None => scores,
     };
@@ -68,15 +69,13 @@ pub(super) fn attention(
 }
 
 /// How far each key is after the last one a query sees, (Sq, 1, Sk); zero where it sees none.
-fn distances(ranges: &KeyRanges, num_keys: usize) -> Result<Tensor> {
+fn distances(ranges: &KeyRanges, num_keys: usize) -> Vec<f32> {
     let rows = ranges.as_slice().iter();
-    let distances: Vec<f32> = rows
-        .flat_map(|&(lo, hi)| {
-            (0..num_keys as i64).map(move |key| match lo < hi {
-                true => (key + 1 - i64::from(hi)) as f32,
-                false => 0.0,
-            })
+    let row = |&(lo, hi): &(u32, u32)| {
+        (0..num_keys as i64).map(move |key| match lo < hi {
+            true => (key + 1 - i64::from(hi)) as f32,
+            false => 0.0,
         })
-        .collect();
-    Tensor::from_vec(distances, (ranges.len(), 1, num_keys), &Device::Cpu)
+    };
+    rows.flat_map(row).collect()
 }

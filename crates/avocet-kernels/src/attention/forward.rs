@@ -13,8 +13,8 @@ use crate::simd::{exp, max, sum, vectorised};
 pub(super) const TILE_KEYS: usize = 512;
 
 impl Attention {
-    /// Outputs (Sq, H, K) and, if they will be needed, log-sum-exps (Sq, H).
-    pub(super) fn forward(&self, q: &[f32], k: &[f32], v: &[f32]) -> (Vec<f32>, Vec<f32>) {
+    /// Outputs (Sq, H, K) and log-sum-exps (Sq, H).
+    pub(super) fn attend(&self, q: &[f32], k: &[f32], v: &[f32]) -> (Vec<f32>, Vec<f32>) {
         let AttentionShape {
             num_queries,
             num_heads,
@@ -74,6 +74,7 @@ impl Attention {
                 MatRef::new(&queries[..], rows, head_dim),
                 self.keys(k, kv_head, &tile).transposed(),
                 false,
+                self.precision,
             );
             self.add_alibi(block, kv_head, &tile, scores);
             let spans = self.spans(block, &tile);
@@ -96,6 +97,7 @@ impl Attention {
                 MatRef::new(&scores[..], rows, n),
                 self.keys(v, kv_head, &tile),
                 true,
+                self.precision,
             );
         }
         for (r, state) in running.iter().enumerate() {

@@ -2,12 +2,8 @@
 
 use candle_core::{Result, Tensor, Var};
 
-use super::{alibi_slopes, attention, attention_alibi, composed};
-use crate::gradient_check::{
-    assert_close, assert_finite_differences, assert_matches, assert_same_on_one_and_two_threads,
-    random, run,
-};
-use crate::ranges::KeyRanges;
+use super::{KeyRanges, alibi_slopes, attention, attention_alibi};
+use crate::gradient_check::{assert_close, assert_finite_differences, assert_fused, random, run};
 
 fn inputs(queries: (usize, usize), keys: (usize, usize), head_dim: usize) -> [Var; 3] {
     [
@@ -18,11 +14,9 @@ fn inputs(queries: (usize, usize), keys: (usize, usize), head_dim: usize) -> [Va
 }
 
 fn assert_is_composed(inputs: &[Var], ranges: &KeyRanges) -> Result<()> {
-    let fused = |t: &[Tensor]| attention(&t[0], &t[1], &t[2], ranges, 0.7);
-    assert_matches(inputs, 1e-5, &fused, &|t| {
-        composed::attention(&t[0], &t[1], &t[2], ranges, 0.7, None)
-    })?;
-    assert_same_on_one_and_two_threads(inputs, &fused)
+    assert_fused(inputs, 1e-5, &|t| {
+        attention(&t[0], &t[1], &t[2], ranges, 0.7)
+    })
 }
 
 #[test]
@@ -180,11 +174,9 @@ fn attention_with_slopes_is_its_composed_form() -> Result<()> {
         (inputs((5, 6), (1300, 1), 8), long),
     ];
     for (inputs, ranges) in cases {
-        let fused = |t: &[Tensor]| attention_alibi(&t[0], &t[1], &t[2], &ranges, 0.7, &slopes);
-        assert_matches(&inputs, 1e-5, &fused, &|t| {
-            composed::attention(&t[0], &t[1], &t[2], &ranges, 0.7, Some(&slopes))
+        assert_fused(&inputs, 1e-5, &|t| {
+            attention_alibi(&t[0], &t[1], &t[2], &ranges, 0.7, &slopes)
         })?;
-        assert_same_on_one_and_two_threads(&inputs, &fused)?;
     }
     let ranges = KeyRanges::new(vec![(0, 2), (1, 4), (2, 2)]);
     assert_finite_differences(&inputs((3, 2), (4, 1), 3), &|t| {

@@ -1,19 +1,16 @@
 //! Normalisation against its composed form and difference quotients.
 
-use super::*;
-use crate::gradient_check::{
-    assert_finite_differences, assert_matches, assert_same_on_one_and_two_threads, random,
-};
+use candle_core::{Result, Tensor};
+
+use super::{layer_norm, layer_norm_unbiased, rms_norm};
+use crate::gradient_check::{assert_finite_differences, assert_fused, random};
 
 #[test]
 fn rms_norm_is_its_composed_form() -> Result<()> {
     for (rows, width) in [(1, 1), (3, 37), (300, 64)] {
         let inputs = [random((rows, width), 1), random(width, 2)];
         let fused = |t: &[Tensor]| rms_norm(&t[0], &t[1], 1e-5);
-        assert_matches(&inputs, 1e-5, &fused, &|t| {
-            rms_norm_composed(&t[0], &t[1], 1e-5)
-        })?;
-        assert_same_on_one_and_two_threads(&inputs, &fused)?;
+        assert_fused(&inputs, 1e-5, &fused)?;
     }
     assert_finite_differences(&[random((2, 3, 5), 3), random(5, 4)], &|t| {
         rms_norm(&t[0], &t[1], 1e-2)
@@ -25,9 +22,7 @@ fn layer_norm_is_its_composed_form() -> Result<()> {
     for (rows, width) in [(2, 3), (3, 37), (300, 64)] {
         let inputs = [random((rows, width), 1), random(width, 2), random(width, 3)];
         let fused = |t: &[Tensor]| layer_norm(&t[0], &t[1], &t[2], 1e-5);
-        let composed = |t: &[Tensor]| layer_norm_composed(&t[0], &t[1], &t[2], 1e-5);
-        assert_matches(&inputs, 2e-5, &fused, &composed)?;
-        assert_same_on_one_and_two_threads(&inputs, &fused)?;
+        assert_fused(&inputs, 2e-5, &fused)?;
     }
     let inputs = [random((2, 3, 5), 3), random(5, 4), random(5, 5)];
     assert_finite_differences(&inputs, &|t| layer_norm(&t[0], &t[1], &t[2], 1e-1))
@@ -53,10 +48,7 @@ fn layer_norm_without_bias_is_its_composed_form() -> Result<()> {
     let fused = |t: &[Tensor]| layer_norm_unbiased(&t[0], &t[1], 1e-5);
     for (rows, width) in [(2, 3), (3, 37), (300, 64)] {
         let inputs = [random((rows, width), 1), random(width, 2)];
-        assert_matches(&inputs, 2e-5, &fused, &|t| {
-            rms_norm_composed(&centred(&t[0])?, &t[1], 1e-5)
-        })?;
-        assert_same_on_one_and_two_threads(&inputs, &fused)?;
+        assert_fused(&inputs, 2e-5, &fused)?;
     }
     let inputs = [random((2, 3, 5), 3), random(5, 4)];
     assert_finite_differences(&inputs, &|t| layer_norm_unbiased(&t[0], &t[1], 1e-1))

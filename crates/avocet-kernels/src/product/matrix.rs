@@ -1,6 +1,5 @@
 //! The matrices of a product, over plain slices.
 
-use candle_core::{CpuStorage, Layout, Result, bail};
 use half::bf16;
 
 /// Numbers of a matrix that is read.
@@ -11,23 +10,6 @@ pub(crate) enum Values<'a> {
 }
 
 impl<'a> Values<'a> {
-    /// The elements of a custom op's contiguous argument.
-    ///
-    /// Errors if the layout skips elements or the type is neither F32 nor BF16.
-    pub(crate) fn of(storage: &'a CpuStorage, layout: &Layout, op: &'static str) -> Result<Self> {
-        let Some((from, to)) = layout.contiguous_offsets() else {
-            bail!(
-                "{op}: an argument of shape {:?} is not contiguous",
-                layout.shape()
-            )
-        };
-        match storage {
-            CpuStorage::F32(all) => Ok(Self::F32(&all[from..to])),
-            CpuStorage::BF16(all) => Ok(Self::Bf16(&all[from..to])),
-            _ => bail!("{op}: a weight is neither F32 nor BF16"),
-        }
-    }
-
     pub(super) fn len(self) -> usize {
         match self {
             Self::F32(data) => data.len(),

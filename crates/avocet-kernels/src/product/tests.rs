@@ -16,6 +16,7 @@ fn a_transposed_operand_gives_the_product_of_its_copy() {
         MatRef::new(&a[..], m, k),
         transposed,
         true,
+        Precision::F32,
     );
     for i in 0..m {
         for j in 0..n {
@@ -114,7 +115,13 @@ fn thin_products_are_exact_whole_and_in_runs_of_columns() {
                         b,
                         accumulate,
                     );
-                    product(MatMut::strided(&mut got, m, n, n + 3), a, b, accumulate);
+                    product(
+                        MatMut::strided(&mut got, m, n, n + 3),
+                        a,
+                        b,
+                        accumulate,
+                        Precision::F32,
+                    );
                     assert!(got == expected, "{m} x {k} x {n}, adding {accumulate}");
                 }
             }

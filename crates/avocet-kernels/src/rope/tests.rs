@@ -1,21 +1,16 @@
 //! Rotation against its composed form, difference quotients, and published numbers.
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 
-use super::*;
-use crate::gradient_check::{
-    assert_finite_differences, assert_matches, assert_same_on_one_and_two_threads, random,
-};
+use super::{RopeAngles, RopeFrequencies, RopeLayout, Yarn, rope};
+use crate::gradient_check::{assert_finite_differences, assert_fused, random};
 
 #[test]
 fn rope_is_its_composed_form() -> Result<()> {
     let positions: Vec<u32> = (0..150).map(|i| i % 40).collect();
     let angles = RopeAngles::text(&positions, 8, 10_000.0)?;
     let x = [random((150, 3, 8), 1)];
-    assert_matches(&x, 1e-6, &|t| rope(&t[0], &angles), &|t| {
-        rope_composed(&t[0], &angles)
-    })?;
-    assert_same_on_one_and_two_threads(&x, &|t| rope(&t[0], &angles))?;
+    assert_fused(&x, 1e-6, &|t| rope(&t[0], &angles))?;
     let angles = RopeAngles::grid(&[(0, 0), (2, 1)], 8, 100.0)?;
     assert_finite_differences(&[random((2, 2, 8), 2)], &|t| rope(&t[0], &angles))
 }
@@ -65,9 +60,7 @@ fn both_layouts_and_partial_widths_are_their_composed_form() -> Result<()> {
         let angles = RopeAngles::with(&positions, &frequencies, layout);
         for head_dim in [8, 11] {
             let x = [random((150, 3, head_dim), 1)];
-            let fused = |t: &[Tensor]| rope(&t[0], &angles);
-            assert_matches(&x, 1e-6, &fused, &|t| rope_composed(&t[0], &angles))?;
-            assert_same_on_one_and_two_threads(&x, &fused)?;
+            assert_fused(&x, 1e-6, &|t| rope(&t[0], &angles))?;
             let few = RopeAngles::with(&[3, 1], &frequencies, layout);
             assert_finite_differences(&[random((2, 2, head_dim), 2)], &|t| rope(&t[0], &few))?;
         }

@@ -1,31 +1,150 @@
 //! Which experts the rows chose.
 
-/// The slot of a choice that its expert had no room for.
-pub(super) const DROPPED: u32 = u32::MAX;
+use std::sync::{Arc, OnceLock};
 
-/// Which experts the rows chose, and the order in which the experts take them.
+use candle_core::{Device, Result, Tensor};
+
+/// The slot of a choice that its expert had no room for.
+const DROPPED: u32 = u32::MAX;
+
+/// Which experts the rows chose, and the order in which the experts take them; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Routing {
+pub struct Routing(Arc<Choices>);
+
+#[derive(Debug)]
+struct Choices {
+    num_rows: usize,
     num_experts: usize,
     top_k: usize,
+    /// Choices an expert takes, at most.
+    capacity: usize,
+    /// Expert of each choice (S, k), where another device than the CPU chose.
+    on_device: Option<Tensor>,
+    plan: OnceLock<Plan>,
+}
+
+/// Who goes where, as the host sees it.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) top_k: usize,
     /// Expert of each choice, (S, k) row-major, the likeliest first.
-    experts: Vec<u32>,
+    pub(crate) experts: Vec<u32>,
     /// Position of each choice in the dispatch order, or `DROPPED`.
     slots: Vec<u32>,
     /// The choice (row * k + its place) in each slot: sorted by expert, then by row.
-    choices: Vec<u32>,
-    /// Where each expert's slots begin, and their end.
-    offsets: Vec<usize>,
-    load: Vec<u32>,
+    pub(crate) choices: Vec<u32>,
+    /// Where each expert's slots begin, and their end: E + 1 numbers.
+    pub(crate) offsets: Vec<usize>,
+    /// How many choices fell on each expert, dropped ones included.
+    pub(crate) load: Vec<u32>,
 }
 
 impl Routing {
-    pub(super) fn new(
+    /// Choices made on the host, (S, k) row-major; an expert takes `capacity` of them.
+    pub(super) fn on_host(
         experts: Vec<u32>,
         num_experts: usize,
         top_k: usize,
         capacity: usize,
     ) -> Self {
+        Self(Arc::new(Choices {
+            num_rows: experts.len() / top_k,
+            num_experts,
+            top_k,
+            capacity,
+            on_device: None,
+            plan: Plan::new(experts, num_experts, top_k, capacity).into(),
+        }))
+    }
+
+    /// Choices made on a device, (S, k).
+    pub(super) fn on_device(experts: Tensor, num_experts: usize, capacity: usize) -> Result<Self> {
+        let (num_rows, top_k) = experts.dims2()?;
+        Ok(Self(Arc::new(Choices {
+            num_rows,
+            num_experts,
+            top_k,
+            capacity,
+            on_device: Some(experts),
+            plan: OnceLock::new(),
+        })))
+    }
+
+    /// Number of experts there are.
+    pub fn num_experts(&self) -> usize {
+        self.0.num_experts
+    }
+
+    /// Number of experts each row chose.
+    pub fn top_k(&self) -> usize {
+        self.0.top_k
+    }
+
+    /// Number of rows.
+    pub fn num_rows(&self) -> usize {
+        self.0.num_rows
+    }
+
+    /// The expert of every choice, (S, k) row-major, the likeliest first.
+    ///
+    /// Errors if a device that chose cannot be read.
+    pub fn experts(&self) -> Result<&[u32]> {
+        Ok(&self.plan()?.experts)
+    }
+
+    /// How many choices fell on each expert, dropped ones included.
+    ///
+    /// Errors as [`experts`](Self::experts) does.
+    pub fn load(&self) -> Result<&[u32]> {
+        Ok(&self.plan()?.load)
+    }
+
+    /// How many choices an expert had no room for.
+    ///
+    /// Errors as [`experts`](Self::experts) does.
+    pub fn dropped(&self) -> Result<usize> {
+        let plan = self.plan()?;
+        Ok(plan.experts.len() - plan.choices.len())
+    }
+
+    /// The choices as a tensor (S, k) on `device`.
+    pub(super) fn tensor(&self, device: &Device) -> Result<Tensor> {
+        match &self.0.on_device {
+            Some(experts) => experts.to_device(device),
+            None => Tensor::from_slice(self.experts()?, (self.num_rows(), self.top_k()), device),
+        }
+    }
+
+    /// The host's view; where a device chose, it is read back once, when first asked for.
+    pub(crate) fn plan(&self) -> Result<&Plan> {
+        let Choices {
+            num_experts,
+            top_k,
+            capacity,
+            on_device,
+            plan,
+            ..
+        } = &*self.0;
+        if let Some(plan) = plan.get() {
+            return Ok(plan);
+        }
+        let read_back = |experts: &Tensor| experts.flatten_all()?.to_vec1();
+        let experts = on_device.as_ref().map(read_back).transpose()?;
+        let made = || Plan::new(experts.unwrap_or_default(), *num_experts, *top_k, *capacity);
+        Ok(plan.get_or_init(made))
+    }
+}
+
+#[cfg(test)]
+impl Routing {
+    /// Whether the host has its view already.
+    pub(crate) fn is_read_back(&self) -> bool {
+        self.0.plan.get().is_some()
+    }
+}
+
+impl Plan {
+    fn new(experts: Vec<u32>, num_experts: usize, top_k: usize, capacity: usize) -> Self {
         let mut load = vec![0u32; num_experts];
         let mut kept = vec![0usize; num_experts];
         let mut slots = vec![DROPPED; experts.len()];
@@ -58,7 +177,6 @@ impl Routing {
             }
         }
         Self {
-            num_experts,
             top_k,
             experts,
             slots,
@@ -68,44 +186,9 @@ impl Routing {
         }
     }
 
-    /// Number of experts there are.
-    pub fn num_experts(&self) -> usize {
-        self.num_experts
-    }
-
-    /// Number of experts each row chose.
-    pub fn top_k(&self) -> usize {
-        self.top_k
-    }
-
     /// Number of rows.
-    pub fn num_rows(&self) -> usize {
+    pub(crate) fn num_rows(&self) -> usize {
         self.experts.len() / self.top_k
-    }
-
-    /// The expert of every choice, (S, k) row-major, the likeliest first.
-    pub fn experts(&self) -> &[u32] {
-        &self.experts
-    }
-
-    /// How many choices fell on each expert, dropped ones included.
-    pub fn load(&self) -> &[u32] {
-        &self.load
-    }
-
-    /// How many choices an expert had no room for.
-    pub fn dropped(&self) -> usize {
-        self.experts.len() - self.choices.len()
-    }
-
-    /// Where each expert's slots begin, and their end: E + 1 numbers.
-    pub(crate) fn offsets(&self) -> &[usize] {
-        &self.offsets
-    }
-
-    /// The choice (row * k + its place) in each slot.
-    pub(crate) fn choices(&self) -> &[u32] {
-        &self.choices
     }
 
     /// The slot of each of a row's choices; `None` for a dropped one.

@@ -1,24 +1,15 @@
 //! Facts about `router`.
 
-use super::*;
-use crate::gradient_check::{
-    assert_close, assert_finite_differences, assert_matches, assert_same_on_one_and_two_threads,
-    random,
-};
-use candle_core::Device;
+use candle_core::{Device, Result, Tensor};
+
+use super::{RouterKind, route, route_by, router_losses};
+use crate::fused::composed;
+use crate::gradient_check::{assert_close, assert_finite_differences, assert_fused, random};
 
 #[test]
 fn routing_weights_are_their_composed_form() -> Result<()> {
     let inputs = [random((600, 16), 1)];
-    let fused = |t: &[Tensor]| Ok(route(&t[0], 2, None, None)?.0);
-    assert_matches(&inputs, 1e-5, &fused, &|t| {
-        kinds::weights_composed(
-            RouterKind::Renormalized,
-            &t[0],
-            &route(&t[0], 2, None, None)?.1,
-        )
-    })?;
-    assert_same_on_one_and_two_threads(&inputs, &fused)
+    assert_fused(&inputs, 1e-5, &|t| Ok(route(&t[0], 2, None, None)?.0))
 }
 
 #[test]
@@ -27,10 +18,7 @@ fn router_losses_are_their_composed_form() -> Result<()> {
     let inputs = [random((1100, 16), 1)];
     let stack = |(balance, z): (Tensor, Tensor)| Tensor::stack(&[balance, z], 0);
     let fused = |t: &[Tensor]| stack(router_losses(&t[0], &routing)?);
-    assert_matches(&inputs, 1e-5, &fused, &|t| {
-        stack(losses_composed(&t[0], shares(&routing))?)
-    })?;
-    assert_same_on_one_and_two_threads(&inputs, &fused)?;
+    assert_fused(&inputs, 1e-5, &fused)?;
     let small = random((3, 4), 1);
     let routing = route(&small, 2, None, None)?.1;
     assert_finite_differences(&[small], &|t| stack(router_losses(&t[0], &routing)?))
@@ -43,7 +31,7 @@ fn balance_is_one_at_uniform_and_experts_over_k_at_collapse() -> Result<()> {
     let rows: Vec<f32> = (0..8 * 16).map(slight).collect();
     let logits = Tensor::from_vec(rows, (8, 16), &Device::Cpu)?;
     let (_, routing) = route(&logits, 2, None, None)?;
-    assert_eq!(routing.load(), [1; 16]);
+    assert_eq!(routing.load()?, [1; 16]);
     let (balance, z) = router_losses(&logits, &routing)?;
     assert!((balance.to_scalar::<f32>()? - 1.0).abs() < 1e-4);
     assert!((z.to_scalar::<f32>()? - 16f32.ln().powi(2)).abs() < 1e-3);
@@ -63,7 +51,7 @@ fn the_bias_shifts_the_choice_but_not_the_weights() -> Result<()> {
     let logits = Tensor::new(&[[2.0f32, 1.0, 0.0, -1.0]], &Device::Cpu)?;
     let bias = Tensor::new(&[0.0f32, -1.0, 0.0, 0.0], &Device::Cpu)?;
     let (weights, routing) = route(&logits, 2, Some(&bias), None)?;
-    assert_eq!(routing.experts(), [0, 2]);
+    assert_eq!(routing.experts()?, [0, 2]);
     let total = 2f32.exp() + 1.0;
     let expected = [2f32.exp() / total, 1.0 / total];
     assert_close(
@@ -82,18 +70,33 @@ fn a_capacity_drops_the_latest_choices_and_reports_them() -> Result<()> {
         &Device::Cpu,
     )?;
     let (_, routing) = route(&logits, 1, None, Some(1.0))?;
-    assert_eq!(routing.load(), [3, 1]);
-    assert_eq!(routing.dropped(), 1);
-    assert_eq!(routing.choices(), [0, 1, 3]);
-    assert_eq!(routing.offsets(), [0, 2, 3]);
-    assert_eq!(routing.slots_of(2).collect::<Vec<_>>(), [None]);
+    assert_eq!(routing.load()?, [3, 1]);
+    assert_eq!(routing.dropped()?, 1);
+    assert_eq!(routing.plan()?.choices, [0, 1, 3]);
+    assert_eq!(routing.plan()?.offsets, [0, 2, 3]);
+    assert_eq!(routing.plan()?.slots_of(2).collect::<Vec<_>>(), [None]);
+    Ok(())
+}
+
+#[test]
+fn another_device_makes_the_same_choices_and_is_read_back_when_asked() -> Result<()> {
+    let logits = random((300, 8), 5);
+    let bias = random(8, 6);
+    for kind in [RouterKind::Plain, RouterKind::Renormalized] {
+        let chosen = || route_by(kind, &logits, 3, Some(&bias), Some(0.9));
+        let (here, there) = (chosen()?.1, composed(chosen)?.1);
+        assert!(!there.is_read_back());
+        assert_eq!(here.experts()?, there.experts()?);
+        assert_eq!(here.plan()?.choices, there.plan()?.choices);
+        assert!(there.is_read_back());
+    }
     Ok(())
 }
 
 #[test]
 fn logits_that_are_no_numbers_still_choose_distinct_experts() -> Result<()> {
     let logits = Tensor::new(&[[f32::NAN; 3]], &Device::Cpu)?;
-    assert_eq!(route(&logits, 2, None, None)?.1.experts(), [0, 1]);
+    assert_eq!(route(&logits, 2, None, None)?.1.experts()?, [0, 1]);
     Ok(())
 }
 
@@ -111,11 +114,7 @@ fn plain_and_mixed_weights_are_their_composed_form() -> Result<()> {
     for (kind, top_k) in [(RouterKind::Plain, 3), (mixer, 2)] {
         let inputs = [random((1100, 16), 1)];
         let fused = |t: &[Tensor]| Ok(route_by(kind, &t[0], top_k, None, None)?.0);
-        assert_matches(&inputs, 1e-5, &fused, &|t| {
-            let routing = route_by(kind, &t[0], top_k, None, None)?.1;
-            kinds::weights_composed(kind, &t[0], &routing)
-        })?;
-        assert_same_on_one_and_two_threads(&inputs, &fused)?;
+        assert_fused(&inputs, 1e-5, &fused)?;
     }
     // Far enough apart that no step of the quotients crosses a threshold or another choice.
     let rows = [
@@ -135,7 +134,7 @@ fn plain_weights_are_the_softmax_over_all_experts() -> Result<()> {
     let logits = Tensor::new(&[[2.0f32, 1.0, 0.0, -1.0]], &Device::Cpu)?;
     let bias = Tensor::new(&[0.0f32, -1.0, 0.0, 0.0], &Device::Cpu)?;
     let (weights, routing) = route_by(RouterKind::Plain, &logits, 2, Some(&bias), None)?;
-    assert_eq!(routing.experts(), [0, 2]);
+    assert_eq!(routing.experts()?, [0, 2]);
     let total = 2f32.exp() + 1f32.exp() + 1.0 + (-1f32).exp();
     let expected = [2f32.exp() / total, 1.0 / total];
     let weights = weights.flatten_all()?.to_vec1()?;
@@ -155,7 +154,7 @@ fn a_sparse_mixer_weighs_as_the_reference_implementation() -> Result<()> {
     )?;
     let kind = RouterKind::SparseMixer { jitter: 0.01 };
     let (weights, routing) = route_by(kind, &logits, 2, None, None)?;
-    assert_eq!(routing.experts(), [0, 1, 0, 1, 1, 2]);
+    assert_eq!(routing.experts()?, [0, 1, 0, 1, 1, 2]);
     // `sparsemixer` of transformers 4.51.3.
     let expected = [
         0.336_116_16,

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::format::Run;
 use super::left::Left;
 use super::matrix::{StoredMatrix, TASK_NUMBERS};
+use crate::precision::Precision;
 use crate::product::{MatMut, MatRef, Right, product as dense_product};
 use crate::simd::dot_of;
 
@@ -52,6 +53,7 @@ pub(crate) fn row_products(of: &[(&StoredMatrix, Range<usize>)], x: &[f32]) -> V
 }
 
 /// `x w^T` for `num_rows` rows `x` and the rows `rows` of `w`, on all threads, row after row.
+/// Many rows `x` are multiplied with widened rows of `w`, both read in `precision`.
 ///
 /// Panics if `x` has another width or `w` lacks a row.
 pub(crate) fn product(
@@ -59,6 +61,7 @@ pub(crate) fn product(
     rows: Range<usize>,
     x: &[f32],
     num_rows: usize,
+    precision: Precision,
 ) -> Vec<f32> {
     let (depth, outputs) = (w.cols, rows.len());
     assert!(x.len() == num_rows * depth, "the width of x");
@@ -73,7 +76,7 @@ pub(crate) fn product(
     let starts: Vec<usize> = (0..outputs).step_by(each).collect();
     let task = |from: usize| rows.start + from..rows.end.min(rows.start + from + each);
     if num_rows > MAX_THIN_ROWS {
-        let part = |from: &usize| dense_part(w, task(*from), x, num_rows);
+        let part = |from: &usize| dense_part(w, task(*from), x, num_rows, precision);
         let parts: Vec<Vec<f32>> = starts.par_iter().map(part).collect();
         let chunks = out.par_chunks_mut(LEFT_ROWS * outputs).enumerate();
         chunks.for_each(|(i, out)| join(&parts, i * LEFT_ROWS, out, outputs));
@@ -155,13 +158,23 @@ pub(super) fn portable_dots(
     }
 }
 
-fn dense_part(w: &StoredMatrix, rows: Range<usize>, x: &[f32], num_rows: usize) -> Vec<f32> {
+fn dense_part(
+    w: &StoredMatrix,
+    rows: Range<usize>,
+    x: &[f32],
+    num_rows: usize,
+    precision: Precision,
+) -> Vec<f32> {
     let (depth, width) = (w.cols, rows.len());
     let mut numbers = vec![0.0; width * depth];
     for (row, out) in rows.zip(numbers.chunks_exact_mut(depth)) {
         w.stored_row(row).dequantise(out);
     }
-    let right = Right::prepare(MatRef::new(&numbers, width, depth).transposed(), num_rows);
+    let right = Right::prepare(
+        MatRef::new(&numbers, width, depth).transposed(),
+        num_rows,
+        precision,
+    );
     let mut out = vec![0.0; num_rows * width];
     let chunks = out.chunks_mut(LEFT_ROWS * width);
     for (out, x) in chunks.zip(x.chunks(LEFT_ROWS * depth)) {
@@ -181,6 +194,7 @@ pub(crate) fn gradient(
     rows: Range<usize>,
     g: &[f32],
     num_rows: usize,
+    precision: Precision,
 ) -> Vec<f32> {
     let mut dx = vec![0.0; num_rows * w.cols];
     let g = MatRef::new(g, num_rows, rows.len());
@@ -194,6 +208,7 @@ pub(crate) fn gradient(
             g.cols(from - rows.start, to - rows.start),
             MatRef::new(&*numbers, to - from, w.cols),
             from > rows.start,
+            precision,
         );
     }
     dx

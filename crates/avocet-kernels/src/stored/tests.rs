@@ -8,6 +8,7 @@ use half::f16;
 use super::left::Left;
 use super::*;
 use crate::gradient_check::assert_close;
+use crate::precision::Precision;
 
 pub(crate) const FORMATS: [StoredFormat; 9] = [
     StoredFormat::F32,
@@ -164,7 +165,7 @@ fn products_of_any_number_of_rows_are_those_of_the_numbers() -> Result<()> {
             let x: Vec<f32> = (0..num_rows * depth)
                 .map(|i| (i * 7919 % 201) as f32 / 100.0 - 1.0)
                 .collect();
-            let got = product(&w, 1..outputs - 1, &x, num_rows);
+            let got = product(&w, 1..outputs - 1, &x, num_rows, Precision::F32);
             let expected: Vec<f32> = (0..num_rows * (outputs - 2))
                 .map(|at| {
                     let (i, j) = (at / (outputs - 2), at % (outputs - 2) + 1);
@@ -220,7 +221,7 @@ fn plain_rows_of_any_width_have_the_bits_of_their_lanes() -> Result<()> {
                     .flat_map(|i| numbers.chunks_exact(depth).map(move |w| (i, w)))
                     .map(|(i, w)| sum_by_lanes(&lines(i), w))
                     .collect();
-                let got = product(&w, 0..7, &x, num_rows);
+                let got = product(&w, 0..7, &x, num_rows, Precision::F32);
                 assert_eq!(
                     bits(&got),
                     bits(&expected),
@@ -245,7 +246,7 @@ fn portable_dot_products_are_those_of_this_cpu() -> Result<()> {
             product::portable_dots(&run, &left, (0, 9), &mut portable);
         }
         assert_close(
-            &product(&w, 0..9, &x, 3),
+            &product(&w, 0..9, &x, 3, Precision::F32),
             &portable,
             1e-5,
             &format!("{format:?}"),

@@ -1,13 +1,14 @@
 //! Facts about layers on stored weights.
 
-use super::experts::expert_by_expert;
 use super::*;
+use crate::experts::{by_expert, expert_ffn};
 use crate::gradient_check::{
     assert_finite_differences, assert_matches, assert_same_on_one_and_two_threads, random,
 };
 use crate::router::route;
 use crate::stored::tests::{FORMATS, random_rows};
 use crate::stored::{StoredFormat, StoredRows};
+use crate::swiglu_ffn::swiglu_ffn;
 use candle_core::Var;
 
 /// Parts of all formats, one after another, with an odd number of rows each but the last.
@@ -35,11 +36,11 @@ fn a_stored_linear_layer_is_that_of_its_numbers() -> Result<()> {
     for rows in [1, 3, 9, 40] {
         let x = [random((2, rows, 512), 1)];
         let stored = |t: &[Tensor]| w.linear(&t[0]);
-        assert_matches(&x, 1e-5, &stored, &|t| crate::linear(&t[0], &numbers))?;
+        assert_matches(&x, 1e-5, &stored, &|t| linear(&t[0], &numbers))?;
         assert_same_on_one_and_two_threads(&x, &stored)?;
         let inputs = [random((2, rows, 512), 1), bias.clone()];
         assert_matches(&inputs, 1e-5, &|t| w.linear_bias(&t[0], &t[1]), &|t| {
-            crate::linear_bias(&t[0], &numbers, &t[1])
+            linear_bias(&t[0], &numbers, &t[1])
         })?;
     }
     Ok(())
@@ -77,10 +78,7 @@ fn an_adapted_layer_is_that_of_the_sum_and_its_factors_learn() -> Result<()> {
         0.5,
     )?;
     let adapted = Weight::Adapted(Arc::new(adapted));
-    let (fused, plain) = (
-        adapted.linear(&x)?,
-        crate::linear(&x, &adapted.to_tensor()?)?,
-    );
+    let (fused, plain) = (adapted.linear(&x)?, linear(&x, &adapted.to_tensor()?)?);
     let worst = |x: &Tensor, y: &Tensor| -> Result<f32> {
         (x - y)?.abs()?.flatten_all()?.max(0)?.to_scalar()
     };
@@ -106,26 +104,20 @@ fn gradients_flow_through_a_stored_layer() -> Result<()> {
     let w = mixed(&[1100, 256])?;
     let numbers = w.to_tensor()?;
     assert_matches(&[random((70, 256), 1)], 1e-5, &|t| w.linear(&t[0]), &|t| {
-        crate::linear(&t[0], &numbers)
+        linear(&t[0], &numbers)
     })
 }
 
 #[test]
 fn a_stored_feed_forward_layer_is_that_of_its_numbers() -> Result<()> {
     let (up, down) = (mixed(&[512, 256])?, mixed(&[256, 256])?);
-    let (up_numbers, down_numbers) = (up.to_tensor()?, down.to_tensor()?);
+    let (up_numbers, down_numbers) = (up.to_tensor()?.into(), down.to_tensor()?.into());
     for rows in [1, 50] {
         let x = [random((rows, 256), 1)];
-        let composed = |t: &[Tensor]| swiglu_ffn(&t[0], &up_numbers, &down_numbers);
-        let stored = |t: &[Tensor]| weighted_swiglu_ffn(&t[0], &up, &down);
-        assert_matches(&x, 1e-4, &stored, &composed)?;
-        let half = Weight::from(down_numbers.clone());
-        assert_matches(
-            &x,
-            1e-4,
-            &|t| weighted_swiglu_ffn(&t[0], &up, &half),
-            &composed,
-        )?;
+        let dense = |t: &[Tensor]| swiglu_ffn(&t[0], &up_numbers, &down_numbers);
+        for down in [&down, &down_numbers] {
+            assert_matches(&x, 1e-4, &|t| swiglu_ffn(&t[0], &up, down), &dense)?;
+        }
     }
     Ok(())
 }
@@ -133,22 +125,21 @@ fn a_stored_feed_forward_layer_is_that_of_its_numbers() -> Result<()> {
 #[test]
 fn stored_experts_are_those_of_their_numbers() -> Result<()> {
     let (up, down) = (mixed(&[5, 512, 256])?, mixed(&[5, 256, 256])?);
-    let (up_numbers, down_numbers) = (up.to_tensor()?, down.to_tensor()?);
+    let (up_numbers, down_numbers) = (up.to_tensor()?.into(), down.to_tensor()?.into());
     for rows in [1, 90] {
         for capacity_factor in [None, Some(0.8)] {
             let routing = route(&random((rows, 5), 9), 2, None, capacity_factor)?.1;
             let inputs = [random((rows, 256), 1), random((rows, 2), 2)];
-            let stored = |t: &[Tensor]| weighted_expert_ffn(&t[0], &t[1], &up, &down, &routing);
-            let dense = |t: &[Tensor]| {
-                crate::expert_ffn(&t[0], &t[1], &up_numbers, &down_numbers, &routing)
+            let with = |up: &Weight, down: &Weight, t: &[Tensor]| {
+                expert_ffn(&t[0], &t[1], up, down, &routing)
             };
+            let stored = |t: &[Tensor]| with(&up, &down, t);
+            let dense = |t: &[Tensor]| with(&up_numbers, &down_numbers, t);
             assert_matches(&inputs, 1e-4, &stored, &dense)?;
             assert_same_on_one_and_two_threads(&inputs, &stored)?;
-            let one_by_one = |t: &[Tensor]| expert_by_expert(&t[0], &t[1], &up, &down, &routing);
+            let one_by_one = |t: &[Tensor]| by_expert(&t[0], &t[1], &up, &down, &routing);
             assert_matches(&inputs, 1e-5, &stored, &one_by_one)?;
-            let mixed = Weight::from(down_numbers.clone());
-            let mixed = |t: &[Tensor]| weighted_expert_ffn(&t[0], &t[1], &up, &mixed, &routing);
-            assert_matches(&inputs, 1e-4, &mixed, &dense)?;
+            assert_matches(&inputs, 1e-4, &|t| with(&up, &down_numbers, t), &dense)?;
         }
     }
     Ok(())
@@ -158,7 +149,7 @@ fn stored_experts_are_those_of_their_numbers() -> Result<()> {
 fn a_stored_table_gives_the_rows_of_its_numbers() -> Result<()> {
     let table = mixed(&[40, 256])?;
     let ids = [39, 0, 7, 7];
-    let expected = crate::embedding(&table.to_tensor()?, &ids)?.to_vec2::<f32>()?;
+    let expected = embedding(&table.to_tensor()?, &ids)?.to_vec2::<f32>()?;
     assert_eq!(table.embedding(&ids)?.to_vec2::<f32>()?, expected);
     let error = table.embedding(&[1, 40]).expect_err("40 is not below 40");
     assert!(error.to_string().contains("id 40 at position 1"), "{error}");
@@ -182,14 +173,14 @@ fn a_stored_weight_of_another_shape_is_refused_with_both_numbers() -> Result<()>
         "not two dimensions",
     );
     refused(
-        weighted_swiglu_ffn(&random((2, 256), 1), &mixed(&[512, 256])?, &w),
-        "takes 256 but w_down gives 3",
+        swiglu_ffn(&random((2, 256), 1), &mixed(&[512, 256])?, &w),
+        "takes 256 and w_down gives 3",
     );
     let routing = route(&random((2, 4), 9), 2, None, None)?.1;
     let (x, weights) = (random((2, 256), 1), random((2, 2), 2));
     let (up, down) = (mixed(&[5, 512, 256])?, mixed(&[5, 256, 256])?);
     refused(
-        weighted_expert_ffn(&x, &weights, &up, &down, &routing),
+        expert_ffn(&x, &weights, &up, &down, &routing),
         "routing to 4 experts, w_gate_up of 5",
     );
     Ok(())

@@ -10,7 +10,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use avocet_infer::Engine;
-use avocet_kernels::{Precision, memory_bandwidth, product_peak, set_product_precision};
+use avocet_kernels::{
+    Precision, memory_bandwidth, product_peak, product_precision, set_product_precision,
+};
 use avocet_model::ParameterCount;
 use avocet_train::{StepBench, step_bench};
 use serde::Serialize;
@@ -100,7 +102,7 @@ fn measure(args: &BenchArgs) -> Result<Report> {
     let engine = Engine::load(&files)?;
     let config = engine.config();
     let sees = config.sees();
-    let product_peak_gflops = product_peak();
+    let product_peak_gflops = product_peak(product_precision());
     let bandwidth_gb_per_s = memory_bandwidth();
     let flops_per_s = product_peak_gflops * 1e9;
     let context = config.decoder.max_context;

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use avocet_checkpoint::{ModelFiles, save_random};
 use avocet_config::ModelConfig;
-use avocet_kernels::{memory_bandwidth, product_peak};
+use avocet_kernels::{memory_bandwidth, product_peak, product_precision};
 use avocet_model::{CrossAttentionCache, Images, ParameterCount, VisionLanguageModel};
 use avocet_train::step_bench::peak_rss_mib;
 use candle_core::{Device, Tensor};
@@ -198,7 +198,8 @@ impl Limits {
     fn of(files: &ModelFiles, prompt_tokens: usize, num_latents: usize) -> Result<Self> {
         let config = files.config();
         let count = ParameterCount::of(config)?;
-        let (product_peak_gflops, bandwidth_gb_per_s) = (product_peak(), memory_bandwidth());
+        let (product_peak_gflops, bandwidth_gb_per_s) =
+            (product_peak(product_precision()), memory_bandwidth());
         let prompt_flops = avocet_config::text_flops(config, prompt_tokens, num_latents);
         let share = met(config, &count) as f64 / count.total as f64;
         let bytes_per_token = share * files.weight_bytes() as f64;

@@ -1,0 +1,63 @@
+//! The activation functions of feed-forward layers.
+
+mod cpu;
+
+#[cfg(test)]
+mod tests;
+
+use candle_core::{Result, Tensor};
+
+use crate::fused::{FusedOp, Gradient, Input, Outcome, apply, f32s};
+
+/// A function applied to every element of a hidden layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// `x * Phi(x)`, Phi being the normal distribution function (GELU, arXiv:1606.08415).
+    Gelu,
+    /// GELU with Phi approximated by a hyperbolic tangent, as in GPT-2 (the same paper).
+    GeluTanh,
+    /// GELU with Phi approximated by `sigmoid(1.702 x)`, as in CLIP (the same paper).
+    QuickGelu,
+    /// `max(x, 0)`.
+    Relu,
+    /// `x * sigmoid(x)` (the same paper; also called swish).
+    Silu,
+}
+
+/// The slope of quick GELU's sigmoid.
+const QUICK: f64 = 1.702;
+
+/// Applies `activation` to every element of `x`, of any shape.
+///
+/// In f32 on the CPU, [`Activation::Gelu`] is within 2e-7 of the exact function for x below 4, and
+/// within one unit in the last place beyond.
+///
+/// Errors as candle does where `x` is of a type without such functions.
+pub fn activate(x: &Tensor, activation: Activation) -> Result<Tensor> {
+    apply(activation, [x])
+}
+
+impl FusedOp<1> for Activation {
+    const NAME: &'static str = "activate";
+    type Saved = ();
+
+    fn forward(&self, inputs: [Input<'_>; 1]) -> Result<(Vec<f32>, ())> {
+        let [x] = f32s(inputs)?;
+        Ok((self.of_each(x), ()))
+    }
+
+    fn backward(&self, inputs: [Input<'_>; 1], result: Outcome<'_, ()>) -> Result<[Gradient; 1]> {
+        let [x] = f32s(inputs)?;
+        Ok([self.gradients(x, result.grad).into()])
+    }
+
+    fn composed(&self, [x]: [&Tensor; 1]) -> Result<Tensor> {
+        match self {
+            Self::Gelu => x.gelu_erf(),
+            Self::GeluTanh => x.gelu(),
+            Self::QuickGelu => x / ((x * -QUICK)?.exp()? + 1.0)?,
+            Self::Relu => x.relu(),
+            Self::Silu => x / (x.neg()?.exp()? + 1.0)?,
+        }
+    }
+}

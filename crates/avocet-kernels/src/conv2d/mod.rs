@@ -1,0 +1,157 @@
+//! Convolution of packed grids as a matrix product over gathered windows.
+
+mod cpu;
+
+#[cfg(test)]
+mod tests;
+
+use candle_core::{Result, Shape, Tensor, bail};
+
+use crate::fused::{FusedOp, Gradient, Input, Outcome, apply, f32s};
+use crate::grids::{Grid, packed};
+use crate::precision::{Precision, product_precision};
+
+/// A convolution with zero padding of `kernel / 2` on packed grids.
+///
+/// `x` is (pixels, C); `w` is (O, kernel * kernel * C), a window row by row with the channels
+/// innermost; `b` is (O). The result is (output pixels, O), where a grid of h x w gives
+/// `ceil(h / stride)` x `ceil(w / stride)`.
+///
+/// Errors if the shapes disagree, the kernel is even, or the stride is zero.
+pub fn conv2d(
+    x: &Tensor,
+    w: &Tensor,
+    b: &Tensor,
+    grids: &[(usize, usize)],
+    kernel: usize,
+    stride: usize,
+) -> Result<Tensor> {
+    let (rows, channels) = x.dims2()?;
+    let (outputs, window) = w.dims2()?;
+    if kernel.is_multiple_of(2) || stride == 0 {
+        bail!("conv2d: kernel {kernel} must be odd and stride {stride} positive");
+    }
+    if window != kernel * kernel * channels {
+        bail!(
+            "conv2d: w has windows of {window}, but {kernel} * {kernel} * {channels} = {}",
+            kernel * kernel * channels
+        );
+    }
+    if b.dims() != [outputs] {
+        bail!(
+            "conv2d: b has shape {:?} but w has {outputs} outputs",
+            b.dims()
+        );
+    }
+    let inputs = packed("conv2d", grids, rows)?;
+    let op = Conv {
+        outputs: strided(&inputs, stride),
+        inputs,
+        kernel,
+        stride,
+        precision: product_precision(),
+    };
+    let (w, b) = (w.to_dtype(x.dtype())?, b.to_dtype(x.dtype())?);
+    apply(op, [x, &w, &b])
+}
+
+/// The output grids of a stride.
+fn strided(inputs: &[Grid], stride: usize) -> Vec<Grid> {
+    let mut first = 0;
+    let outputs = inputs.iter().map(|grid| {
+        let (height, width) = (grid.height.div_ceil(stride), grid.width.div_ceil(stride));
+        let output = Grid {
+            height,
+            width,
+            first,
+        };
+        first += output.len();
+        output
+    });
+    outputs.collect()
+}
+
+struct Conv {
+    inputs: Vec<Grid>,
+    outputs: Vec<Grid>,
+    kernel: usize,
+    stride: usize,
+    precision: Precision,
+}
+
+impl FusedOp<3> for Conv {
+    const NAME: &'static str = "conv2d";
+    type Saved = ();
+
+    fn shape(&self, [_, _, b]: [&Shape; 3]) -> Result<Shape> {
+        Ok((self.output_pixels(), b.dims1()?).into())
+    }
+
+    fn forward(&self, inputs: [Input<'_>; 3]) -> Result<(Vec<f32>, ())> {
+        let [x, w, b] = f32s(inputs)?;
+        let y = if w.is_empty() {
+            b.repeat(self.output_pixels())
+        } else {
+            self.convolve(x, w, b)
+        };
+        Ok((y, ()))
+    }
+
+    fn backward(&self, inputs: [Input<'_>; 3], result: Outcome<'_, ()>) -> Result<[Gradient; 3]> {
+        let wants_dx = inputs[0].wanted;
+        let [x, w, b] = f32s(inputs)?;
+        if w.is_empty() {
+            let db = result.grad_tensor.sum(0)?;
+            return Ok([
+                vec![0.0; x.len()].into(),
+                Vec::new().into(),
+                Gradient::Tensor(db),
+            ]);
+        }
+        let (dx, dw, db) = self.gradients(x, w, result.grad, b.len(), wants_dx);
+        let dx = if wants_dx { dx.into() } else { Gradient::None };
+        Ok([dx, dw.into(), db.into()])
+    }
+
+    /// By gathering every tap's pixels, with one row of zeros for those outside.
+    fn composed(&self, [x, w, b]: [&Tensor; 3]) -> Result<Tensor> {
+        let (rows, channels) = x.dims2()?;
+        let pixels = self.output_pixels();
+        let padded = x.pad_with_zeros(0, 0, 1)?;
+        let mut sources = Vec::with_capacity(pixels * self.kernel * self.kernel);
+        for (input, output) in self.inputs.iter().zip(&self.outputs) {
+            for pixel in 0..output.len() {
+                for tap in 0..self.kernel * self.kernel {
+                    let source = self.source(input, output, pixel, tap);
+                    sources.push(source.map_or(rows, |at| input.first + at) as u32);
+                }
+            }
+        }
+        let len = sources.len();
+        let sources = Tensor::from_vec(sources, len, x.device())?;
+        padded
+            .index_select(&sources, 0)?
+            .reshape((pixels, self.kernel * self.kernel * channels))?
+            .matmul(&w.t()?)?
+            .broadcast_add(b)
+    }
+}
+
+impl Conv {
+    fn output_pixels(&self) -> usize {
+        self.outputs.iter().map(Grid::len).sum()
+    }
+
+    /// The input pixel, within its grid, that tap `tap` of an output pixel reads.
+    fn source(&self, input: &Grid, output: &Grid, pixel: usize, tap: usize) -> Option<usize> {
+        let pad = self.kernel / 2;
+        let at = |out: usize, tap: usize, len: usize| {
+            (out * self.stride + tap)
+                .checked_sub(pad)
+                .filter(|at| *at < len)
+        };
+        let row = at(pixel / output.width, tap / self.kernel, input.height)?;
+        let column = at(pixel % output.width, tap % self.kernel, input.width)?;
+        Some(row * input.width + column)
+    }
+}

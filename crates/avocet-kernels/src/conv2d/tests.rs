@@ -1,0 +1,56 @@
+//! Convolution against its composed form, and packed grids against single ones.
+
+use candle_core::{Result, Tensor};
+
+use super::conv2d;
+use crate::gradient_check::{assert_close, assert_finite_differences, assert_fused, random};
+
+#[test]
+fn convolution_is_its_composed_form() -> Result<()> {
+    for (kernel, stride) in [(1, 1), (3, 1), (3, 2), (5, 2), (3, 5)] {
+        let grids = [(5, 7), (1, 1), (0, 3), (1, 6), (16, 12)];
+        let rows = 35 + 1 + 6 + 192;
+        let inputs = [
+            random((rows, 5), 1),
+            random((6, kernel * kernel * 5), 2),
+            random(6, 3),
+        ];
+        let fused = |t: &[Tensor]| conv2d(&t[0], &t[1], &t[2], &grids, kernel, stride);
+        assert_fused(&inputs, 1e-5, &fused)?;
+    }
+    let inputs = [random((9, 2), 1), random((3, 18), 2), random(3, 3)];
+    assert_finite_differences(&inputs, &|t| {
+        conv2d(&t[0], &t[1], &t[2], &[(2, 3), (3, 1)], 3, 2)
+    })
+}
+
+#[test]
+fn packed_grids_equal_their_images_one_by_one() -> Result<()> {
+    let (x, w, b) = (random((31, 3), 1), random((4, 27), 2), random(4, 3));
+    let both = conv2d(&x, &w, &b, &[(3, 5), (4, 4)], 3, 2)?;
+    assert_eq!(both.dims(), [2 * 3 + 2 * 2, 4]);
+    let second = conv2d(&x.narrow(0, 15, 16)?, &w, &b, &[(4, 4)], 3, 2)?;
+    let both = both.narrow(0, 6, 4)?.flatten_all()?.to_vec1()?;
+    assert_close(
+        &both,
+        &second.flatten_all()?.to_vec1()?,
+        1e-6,
+        "second image",
+    );
+    Ok(())
+}
+
+#[test]
+fn shapes_that_disagree_are_refused_with_both_numbers() {
+    let (x, w, b) = (random((6, 3), 1), random((4, 27), 2), random(4, 3));
+    let text = |r: Result<Tensor>| r.expect_err("shapes disagree").to_string();
+    let error = text(conv2d(&x, &w, &b, &[(2, 3)], 5, 1));
+    assert!(
+        error.contains("windows of 27") && error.contains("75"),
+        "{error}"
+    );
+    assert!(conv2d(&x, &w, &b, &[(2, 4)], 3, 1).is_err());
+    assert!(conv2d(&x, &w, &b, &[(2, 3)], 2, 1).is_err());
+    assert!(conv2d(&x, &w, &b, &[(2, 3)], 3, 0).is_err());
+    assert!(conv2d(&x, &w, &random(5, 1), &[(2, 3)], 3, 1).is_err());
+}

@@ -1,0 +1,132 @@
+//! Linear layers: `y = x w^T`, with or without a bias.
+
+mod cpu;
+mod stored;
+
+#[cfg(test)]
+mod tests;
+
+use candle_core::{D, Result, Shape, Tensor, bail};
+
+use crate::fused::{FusedOp, Gradient, Input, Outcome, apply};
+use crate::precision::{Precision, product_precision};
+pub(crate) use stored::stored_linear;
+
+/// `x w^T`, for `x` (.., I) and `w` (O, I), giving (.., O).
+///
+/// A BF16 weight is for inference only: it gets no gradient.
+///
+/// Errors if the widths disagree.
+pub fn linear(x: &Tensor, w: &Tensor) -> Result<Tensor> {
+    check_width(x, w.dims2()?)?;
+    apply(
+        Linear {
+            precision: product_precision(),
+        },
+        [x, w],
+    )
+}
+
+/// `x w^T + b`, for `x` (.., I), `w` (O, I) and `b` (O), giving (.., O).
+///
+/// A BF16 weight is for inference only: it gets no gradient.
+///
+/// Errors if the widths disagree.
+pub fn linear_bias(x: &Tensor, w: &Tensor, b: &Tensor) -> Result<Tensor> {
+    let (outputs, inputs) = w.dims2()?;
+    check_width(x, (outputs, inputs))?;
+    check_bias(b, outputs)?;
+    let b = b.to_dtype(x.dtype())?;
+    apply(
+        Linear {
+            precision: product_precision(),
+        },
+        [x, w, &b],
+    )
+}
+
+/// Errors if the rows of `x` are not as wide as a weight (O, I) takes.
+fn check_width(x: &Tensor, (_, inputs): (usize, usize)) -> Result<()> {
+    let width = x.dim(D::Minus1)?;
+    if width != inputs {
+        bail!("linear: the rows of x have width {width} but w takes {inputs}");
+    }
+    Ok(())
+}
+
+/// Errors if a bias is not one number for each of a weight's outputs.
+pub(crate) fn check_bias(b: &Tensor, outputs: usize) -> Result<()> {
+    if b.dims() != [outputs] {
+        bail!(
+            "linear_bias: the bias has shape {:?} but w has {outputs} outputs",
+            b.dims()
+        );
+    }
+    Ok(())
+}
+
+/// The shape of (.., I) with its last dimension replaced.
+fn with_last(shape: &Shape, last: usize) -> Shape {
+    let mut dims = shape.dims().to_vec();
+    dims.pop();
+    dims.push(last);
+    dims.into()
+}
+
+struct Linear {
+    precision: Precision,
+}
+
+impl FusedOp<2> for Linear {
+    const NAME: &'static str = "linear";
+    type Saved = ();
+
+    fn shape(&self, [x, w]: [&Shape; 2]) -> Result<Shape> {
+        Ok(with_last(x, w.dims2()?.0))
+    }
+
+    fn forward(&self, [x, w]: [Input<'_>; 2]) -> Result<(Vec<f32>, ())> {
+        Ok((cpu::forward(x, w, self.precision)?, ()))
+    }
+
+    fn backward(&self, [x, w]: [Input<'_>; 2], result: Outcome<'_, ()>) -> Result<[Gradient; 2]> {
+        cpu::backward(x, w, result.grad, self.precision)
+    }
+
+    fn composed(&self, [x, w]: [&Tensor; 2]) -> Result<Tensor> {
+        let (outputs, inputs) = w.dims2()?;
+        let rows: usize = x.dims()[..x.rank() - 1].iter().product();
+        let w = w.to_dtype(x.dtype())?;
+        let y = x.reshape((rows, inputs))?.matmul(&w.t()?)?;
+        y.reshape(with_last(x.shape(), outputs))
+    }
+}
+
+/// With a bias.
+impl FusedOp<3> for Linear {
+    const NAME: &'static str = "linear_bias";
+    type Saved = ();
+
+    fn shape(&self, [x, w, _]: [&Shape; 3]) -> Result<Shape> {
+        Ok(with_last(x, w.dims2()?.0))
+    }
+
+    fn forward(&self, [x, w, b]: [Input<'_>; 3]) -> Result<(Vec<f32>, ())> {
+        let out = cpu::forward_with_bias(x, w, b.f32()?, self.precision)?;
+        Ok((out, ()))
+    }
+
+    fn backward(
+        &self,
+        [x, w, b]: [Input<'_>; 3],
+        result: Outcome<'_, ()>,
+    ) -> Result<[Gradient; 3]> {
+        let [dx, dw] = cpu::backward(x, w, result.grad, self.precision)?;
+        let db = cpu::bias_gradient(result.grad, b.shape.dims1()?);
+        Ok([dx, dw, db.into()])
+    }
+
+    fn composed(&self, [x, w, b]: [&Tensor; 3]) -> Result<Tensor> {
+        FusedOp::<2>::composed(self, [x, w])?.broadcast_add(b)
+    }
+}
