@@ -8,8 +8,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use avocet_kernels::{
-    KeyRanges, RopeAngles, attention, conv2d, cross_entropy, ctc_loss, depthwise_conv3, embedding,
-    expert_ffn, gated_add, layer_norm, linear, linear_bias, rms_norm, rope, route, swiglu_ffn,
+    KeyRanges, Precision, RopeAngles, Weight, attention, conv2d, cross_entropy, ctc_loss,
+    depthwise_conv3, embedding, expert_ffn, gated_add, layer_norm, rms_norm, rope, route,
+    swiglu_ffn,
 };
 use candle_core::{Device, Tensor, Var};
 
@@ -141,7 +142,7 @@ fn attention_is_that_of_pytorch() -> Result<()> {
         let ranges = KeyRanges::new(case.pairs("ranges")?);
         let scale = case.floats("scale")?[0];
         case.check(&["q", "k", "v"], |t| {
-            attention(&t[0], &t[1], &t[2], &ranges, scale)
+            attention(&t[0], &t[1], &t[2], &ranges, scale, Precision::F32)
         })?;
     }
     Ok(())
@@ -149,20 +150,20 @@ fn attention_is_that_of_pytorch() -> Result<()> {
 
 #[test]
 fn feed_forward_layers_are_those_of_pytorch() -> Result<()> {
-    Case::load("linear")?.check(&["x", "w"], |t| linear(&t[0], &t[1]))?;
+    Case::load("linear")?.check(&["x", "w"], |t| Weight::from(&t[1]).linear(&t[0]))?;
     Case::load("linear_bias")?.check(&["input", "weight", "bias"], |t| {
-        linear_bias(&t[0], &t[1], &t[2])
+        Weight::from(&t[1]).linear_bias(&t[0], &t[2])
     })?;
     Case::load("swiglu_ffn")?.check(&["x", "w_gate_up", "w_down"], |t| {
-        swiglu_ffn(&t[0], &t[1].clone().into(), &t[2].clone().into())
+        swiglu_ffn(&t[0], &(&t[1]).into(), &(&t[2]).into())
     })
 }
 
 #[test]
 fn routed_experts_are_those_of_pytorch() -> Result<()> {
     Case::load("expert_ffn")?.check(&["x", "router", "w_gate_up", "w_down"], |t| {
-        let (weights, routing) = route(&linear(&t[0], &t[1])?, 2, None, None)?;
-        let (gate_up, down) = (t[2].clone().into(), t[3].clone().into());
+        let (weights, routing) = route(&Weight::from(&t[1]).linear(&t[0])?, 2, None, None)?;
+        let (gate_up, down) = ((&t[2]).into(), (&t[3]).into());
         expert_ffn(&t[0], &weights, &gate_up, &down, &routing)
     })
 }
@@ -172,7 +173,7 @@ fn losses_are_those_of_pytorch() -> Result<()> {
     let case = Case::load("cross_entropy")?;
     let (targets, weights) = (case.integers("targets")?, case.floats("weights")?);
     case.check(&["h", "w_head"], |t| {
-        cross_entropy(&t[0], &t[1], &targets, &weights)
+        cross_entropy(&t[0], &(&t[1]).into(), &targets, &weights)
     })?;
     let case = Case::load("ctc")?;
     let offsets: Vec<usize> = case
@@ -204,7 +205,7 @@ fn convolutions_are_those_of_pytorch() -> Result<()> {
     let case = Case::load("conv2d")?;
     let grids = case.grids()?;
     case.check(&["x", "w", "b"], |t| {
-        conv2d(&t[0], &t[1], &t[2], &grids, 3, 2)
+        conv2d(&t[0], &(&t[1]).into(), &t[2], &grids, 3, 2)
     })?;
     Case::load("depthwise_conv3")?.check(&["x", "w"], |t| depthwise_conv3(&t[0], &t[1], &grids))
 }

@@ -145,7 +145,7 @@ fn the_whole_model_agrees_with_pytorch_in_logits_and_gradients() -> Result<()> {
     let total: f32 = weights.iter().sum();
     let shares: Vec<f32> = weights.iter().map(|weight| weight / total).collect();
     let targets = golden.ids("input.targets")?;
-    let mut loss = cross_entropy(&decoded.hidden, model.head().tensor()?, &targets, &shares)?;
+    let mut loss = cross_entropy(&decoded.hidden, model.head(), &targets, &shares)?;
     for router in &decoded.routers {
         loss = ((loss + (&router.balance * 0.01)?)? + (&router.z * 0.001)?)?;
     }

@@ -11,6 +11,7 @@ mod cli_files;
 mod clips;
 mod command;
 mod datasets;
+mod devices;
 mod doctor;
 mod engine;
 mod eval_texts;

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use avocet_config::{ModelConfig, preset};
+use avocet_kernels::Placement;
 use avocet_train::config::{LossWeights, ModelSource};
 use avocet_train::step_bench::synthetic_batch;
 use avocet_train::{Learner, Params, StageConfig, StageKind, StepReport};
-use candle_core::Device;
 
 fn learner(config: &ModelConfig, change: impl FnOnce(&mut StageConfig)) -> Learner {
     let model = ModelSource::Inline(Box::new(config.clone()));
@@ -14,7 +14,7 @@ fn learner(config: &ModelConfig, change: impl FnOnce(&mut StageConfig)) -> Learn
     stage.clip = Some(1.0);
     stage.optimizer.weight_decay = 0.0;
     change(&mut stage);
-    let params = Params::new(5, stage.selection(), HashMap::new(), &Device::Cpu);
+    let params = Params::new(5, stage.selection(), HashMap::new(), &Placement::default());
     Learner::new(config, &stage, params, Vec::new()).unwrap()
 }
 

@@ -217,7 +217,7 @@ pub fn packages() -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn sources() -> Result<Vec<PathBuf>> {
+pub fn sources() -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = packages()?;
     while let Some(folder) = folders.pop() {
@@ -386,7 +386,7 @@ fn no_module_has_a_name_that_says_nothing() -> Result<()> {
 }
 
 /// Lines of code with their numbers: comments are left out, as they may name what they warn of.
-fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.lines()
         .enumerate()
         .filter(|(_, line)| !line.trim_start().starts_with("//"))

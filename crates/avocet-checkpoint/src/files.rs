@@ -6,6 +6,7 @@ use crate::interface::{Interface, Speech};
 use crate::parameters::{Account, Adapter, StoredParameters};
 use crate::tensors::StoredTensor;
 use avocet_config::ModelConfig;
+use avocet_kernels::Placement;
 use avocet_media::ImageProcessor;
 use avocet_model::{Builder, ParameterSpec, parameter_shapes, parameter_specs};
 use avocet_text::ChatTokenizer;
@@ -157,13 +158,24 @@ impl ModelFiles {
         })
     }
 
+    /// The same files for a network that is placed so; else it is on the processor, in f32.
+    pub fn placed(mut self, placement: Placement) -> Self {
+        self.stored.placement = placement;
+        self
+    }
+
+    /// Where the network is, and how it multiplies.
+    pub fn placement(&self) -> &Placement {
+        &self.stored.placement
+    }
+
     /// What the network is built with. The matrices of public models stay where they lie, in the
     /// form in which they are stored; those of our own are copied, BF16 as it is.
     ///
     /// Errors as [`ModelFiles::check`] does, before anything is copied.
     pub fn builder(&self) -> Result<Builder> {
         self.check()?;
-        Ok(Builder::new(self.stored.clone()))
+        Ok(self.stored.builder())
     }
 
     /// Every parameter of the model by our own name, copied to F32: what is needed to write the

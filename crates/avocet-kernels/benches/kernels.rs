@@ -5,8 +5,8 @@
 use std::time::Instant;
 
 use avocet_kernels::{
-    Activation, KeyRanges, RopeAngles, activate, attention, conv2d, cross_entropy, ctc_loss,
-    depthwise_conv3, gated_add, layer_norm, patches_to_pixels, rms_norm, rope,
+    Activation, KeyRanges, Precision, RopeAngles, activate, attention, conv2d, cross_entropy,
+    ctc_loss, depthwise_conv3, gated_add, layer_norm, patches_to_pixels, rms_norm, rope,
 };
 use candle_core::{Device, Result, Shape, Tensor, Var};
 
@@ -92,7 +92,7 @@ fn attentions() -> Result<()> {
         report(
             &format!("attention, 64 images x {n}, 6 heads x 32"),
             &qkv,
-            |t| attention(&t[0], &t[1], &t[2], &ranges, 0.177),
+            |t| attention(&t[0], &t[1], &t[2], &ranges, 0.177, Precision::F32),
         )?;
     }
     let offsets: Vec<usize> = (0..=64)
@@ -108,7 +108,7 @@ fn attentions() -> Result<()> {
     report(
         &format!("attention, 64 texts, {tokens} tokens, MQA 8 x 32"),
         &qkv,
-        |t| attention(&t[0], &t[1], &t[2], &ranges, 0.177),
+        |t| attention(&t[0], &t[1], &t[2], &ranges, 0.177, Precision::F32),
     )?;
     let qkv = [
         noise((64 * 25, 8, 32), 1)?,
@@ -122,7 +122,7 @@ fn attentions() -> Result<()> {
     report(
         "attention, 64 x 25 tokens x 144 latents, 8 x 32",
         &qkv,
-        |t| attention(&t[0], &t[1], &t[2], &ranges, 0.177),
+        |t| attention(&t[0], &t[1], &t[2], &ranges, 0.177, Precision::F32),
     )?;
     for keys in [512usize, 8192] {
         let qkv = [
@@ -134,7 +134,7 @@ fn attentions() -> Result<()> {
         report(
             &format!("attention, decode over {keys} keys, MQA 8 x 32"),
             &qkv,
-            |t| attention(&t[0], &t[1], &t[2], &ranges, 0.177),
+            |t| attention(&t[0], &t[1], &t[2], &ranges, 0.177, Precision::F32),
         )?;
     }
     let qkv = [
@@ -144,7 +144,7 @@ fn attentions() -> Result<()> {
     ];
     let ranges = KeyRanges::causal(&[0, 2048]);
     report("attention, causal, 2048 tokens, MQA 8 x 32", &qkv, |t| {
-        attention(&t[0], &t[1], &t[2], &ranges, 0.177)
+        attention(&t[0], &t[1], &t[2], &ranges, 0.177, Precision::F32)
     })
 }
 
@@ -164,7 +164,7 @@ fn main() -> Result<()> {
         report(
             &format!("conv2d, 64 x {side} x {side}, {channels} to {outputs}"),
             &inputs,
-            |t| conv2d(&t[0], &t[1], &t[2], &grids, 3, 2),
+            |t| conv2d(&t[0], &(&t[1]).into(), &t[2], &grids, 3, 2),
         )?;
     }
     let rows = 64 * 144;
@@ -200,7 +200,7 @@ fn main() -> Result<()> {
     let targets: Vec<u32> = (0..2048u32).map(|i| i * 7 % 2048).collect();
     let head = [noise((2048, 256), 1)?, noise((2048, 256), 2)?];
     report("cross_entropy, 2048 x 256, vocabulary 2048", &head, |t| {
-        cross_entropy(&t[0], &t[1], &targets, &[1.0; 2048])
+        cross_entropy(&t[0], &(&t[1]).into(), &targets, &[1.0; 2048])
     })?;
     let offsets: Vec<usize> = (0..=64).map(|i| i * 48).collect();
     let labels: Vec<Vec<u32>> = (0..64u32)

@@ -4,8 +4,7 @@
 use std::time::Instant;
 
 use avocet_kernels::{
-    Precision, expert_ffn, linear, memory_bandwidth, product_peak, product_speed, route,
-    set_product_precision, swiglu_ffn,
+    Precision, Weight, expert_ffn, memory_bandwidth, product_peak, product_speed, route, swiglu_ffn,
 };
 use candle_core::{Device, Result, Tensor, Var};
 
@@ -28,7 +27,6 @@ const SHAPES: [(usize, usize, usize, bool); 12] = [
 fn main() -> Result<()> {
     println!("memory {:.1} GB/s", memory_bandwidth());
     for precision in [Precision::F32, Precision::Bf16] {
-        set_product_precision(precision);
         let peak = product_peak(precision);
         println!("\n{precision:?}: peak {peak:.0} GFLOP/s");
         for (rows, depth, cols, transposed) in SHAPES {
@@ -36,31 +34,33 @@ fn main() -> Result<()> {
             let side = if transposed { "A^T B" } else { "A B^T" };
             report(&format!("{side} {rows} x {depth} x {cols}"), speed, peak);
         }
-        operations(peak)?;
+        operations(precision, peak)?;
     }
     Ok(())
 }
 
 /// Forward and backward of the layers that hold most products.
-fn operations(peak: f64) -> Result<()> {
+fn operations(precision: Precision, peak: f64) -> Result<()> {
     let (rows, width, hidden, experts) = (4096, 256, 512, 16);
     let random = |shape: &[usize]| Var::randn(0f32, 0.05, shape, &Device::Cpu);
+    let weight = |shape: &[usize]| -> Result<Weight> {
+        Ok(Weight::from(random(shape)?.as_tensor()).with_precision(precision))
+    };
     let x = random(&[rows, width])?;
     let flops = |products: usize| 6.0 * (rows * width * products) as f64;
 
-    let w = random(&[3 * width, width])?;
-    let speed = gradient_speed(flops(3 * width), || linear(&x, &w))?;
+    let w = weight(&[3 * width, width])?;
+    let speed = gradient_speed(flops(3 * width), || w.linear(&x))?;
     report("linear, forward and backward", speed, peak);
 
-    let weight = |shape: &[usize]| Ok::<_, candle_core::Error>(random(shape)?.as_tensor().clone());
-    let up = weight(&[2 * hidden, width])?.into();
-    let down = weight(&[width, hidden])?.into();
+    let up = weight(&[2 * hidden, width])?;
+    let down = weight(&[width, hidden])?;
     let speed = gradient_speed(flops(3 * hidden), || swiglu_ffn(&x, &up, &down))?;
     report("swiglu_ffn, forward and backward", speed, peak);
 
     let hidden = 128;
-    let up = weight(&[experts, 2 * hidden, width])?.into();
-    let down = weight(&[experts, width, hidden])?.into();
+    let up = weight(&[experts, 2 * hidden, width])?;
+    let down = weight(&[experts, width, hidden])?;
     let logits = random(&[rows, experts])?;
     let (weights, routing) = route(&logits, 2, None, None)?;
     let speed = gradient_speed(flops(2 * 3 * hidden), || {

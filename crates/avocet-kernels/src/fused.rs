@@ -6,15 +6,13 @@
 use std::sync::OnceLock;
 
 use candle_core::{
-    CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Device, Error, Layout, Result, Shape,
-    Storage, Tensor, bail,
+    CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Error, Layout, Result, Shape, Storage,
+    Tensor, bail,
 };
 
+use crate::placement::HOST;
 use crate::product::Values;
 use crate::slices::{f32_slice, operand};
-
-/// Where fused forms compute, and where stored rows are read.
-pub(crate) const HOST: Device = Device::Cpu;
 
 /// A differentiable operation on N tensors: over plain slices on the CPU, composed of candle's
 /// differentiable operations elsewhere.
@@ -31,14 +29,10 @@ pub(crate) trait FusedOp<const N: usize>: Send + Sync + 'static {
     }
 
     /// The numbers of the result.
-    fn forward(&self, inputs: [Input<'_>; N]) -> Result<(Vec<f32>, Self::Saved)>;
+    fn forward(&self, inputs: Inputs<'_, N>) -> Result<(Vec<f32>, Self::Saved)>;
 
     /// The gradients of the inputs, in their order.
-    fn backward(
-        &self,
-        inputs: [Input<'_>; N],
-        result: Outcome<'_, Self::Saved>,
-    ) -> Result<[Gradient; N]>;
+    fn backward(&self, inputs: Inputs<'_, N>, result: Outcome<'_, Self::Saved>) -> Gradients<N>;
 
     /// The same from differentiable operations of candle, on any device; what has no such form
     /// runs on the CPU alone.
@@ -88,6 +82,12 @@ pub(crate) fn composed<R>(f: impl FnOnce() -> R) -> R {
     result
 }
 
+/// The inputs of an operation.
+pub(crate) type Inputs<'a, const N: usize> = [Input<'a>; N];
+
+/// The gradients of the inputs, in their order.
+pub(crate) type Gradients<const N: usize> = Result<[Gradient; N]>;
+
 /// One input of an operation.
 #[derive(Clone, Copy)]
 pub(crate) struct Input<'a> {
@@ -131,7 +131,7 @@ impl<'a> Input<'a> {
 /// The numbers of several inputs, all in f32.
 ///
 /// Errors as [`Input::f32`] does.
-pub(crate) fn f32s<const N: usize>(inputs: [Input<'_>; N]) -> Result<[&[f32]; N]> {
+pub(crate) fn f32s<const N: usize>(inputs: Inputs<'_, N>) -> Result<[&[f32]; N]> {
     let mut all = [&[][..]; N];
     for (numbers, input) in all.iter_mut().zip(inputs) {
         *numbers = input.f32()?;
@@ -176,7 +176,7 @@ pub(crate) struct Node<F: FusedOp<N>, const N: usize> {
 }
 
 impl<F: FusedOp<N>, const N: usize> Node<F, N> {
-    fn inputs<'a>(&self, of: [(&'a CpuStorage, &'a Layout); N]) -> Result<[Input<'a>; N]> {
+    fn inputs<'a>(&self, of: [(&'a CpuStorage, &'a Layout); N]) -> Result<Inputs<'a, N>> {
         let mut wanted = self.wanted.into_iter();
         each(of, |(storage, layout)| {
             Ok(Input {

@@ -6,89 +6,149 @@ use candle_core::{D, DType, Device, Error, Result, Tensor, bail};
 use rayon::prelude::*;
 
 use crate::embedding::{check_ids, embedding};
-use crate::fused::{HOST, is_fused};
+use crate::fused::is_fused;
 use crate::linear::{check_bias, linear, linear_bias, stored_linear};
 use crate::low_rank::low_rank_sum;
+use crate::placement::HOST;
+use crate::precision::Precision;
 use crate::slices::with_f32;
 use crate::stored::{self, StoredMatrix};
 
-/// A large matrix of a network: a tensor, or stored rows that are only read.
+/// A matrix of a network, and the precision in which its products are computed.
 ///
 /// Gradients flow through a stored matrix to what it is multiplied with; it gets none itself.
 #[derive(Debug, Clone)]
-pub enum Weight {
+pub struct Weight {
+    pub(crate) numbers: Numbers,
+    pub(crate) precision: Precision,
+}
+
+/// What a weight consists of.
+#[derive(Debug, Clone)]
+pub(crate) enum Numbers {
     /// Numbers in memory: f32, trainable or not, or bf16 for inference.
     Tensor(Tensor),
     /// Rows as a checkpoint stores them, read on the CPU.
     Stored(Arc<StoredMatrix>),
-    /// A matrix that stands still beside a product of two small ones that learn.
+    /// A frozen matrix beside a product of two small ones that learn.
     Adapted(Arc<AdaptedWeight>),
 }
 
-/// `still + scale * b a`, never added up: `still` (O, I), `b` (O, r), `a` (r, I).
+/// `frozen + scale * b a`, never added up: `frozen` (O, I), `b` (O, r), `a` (r, I).
 ///
 /// LoRA, arXiv:2106.09685, section 4.1.
 #[derive(Debug)]
 pub struct AdaptedWeight {
-    still: Weight,
+    frozen: Weight,
     a: Tensor,
     b: Tensor,
     scale: f64,
 }
 
 impl AdaptedWeight {
-    /// The matrix `still` with factors `a` and `b`.
+    /// The matrix `frozen` with factors `a` and `b`.
     ///
     /// Errors if the shapes disagree.
-    pub fn new(still: Weight, a: Tensor, b: Tensor, scale: f64) -> Result<Self> {
-        let (outputs, inputs) = still.dims2("adapted weight")?;
+    pub fn new(frozen: Weight, a: Tensor, b: Tensor, scale: f64) -> Result<Self> {
+        let (outputs, inputs) = frozen.dims2("adapted weight")?;
         let rank = a.dim(0)?;
         if a.dims() != [rank, inputs] || b.dims() != [outputs, rank] {
             bail!(
                 "adapted weight: factors of shape {:?} and {:?} for {:?}",
                 a.dims(),
                 b.dims(),
-                still.dims()
+                frozen.dims()
             );
         }
-        Ok(Self { still, a, b, scale })
+        Ok(Self {
+            frozen,
+            a,
+            b,
+            scale,
+        })
     }
 
-    fn linear(&self, x: &Tensor) -> Result<Tensor> {
+    fn linear(&self, x: &Tensor, precision: Precision) -> Result<Tensor> {
         // The small factor is scaled, not what it makes: that would be kept for the way back.
         let b = self.b.affine(self.scale, 0.0)?;
-        self.still.linear(x)? + linear(&linear(x, &self.a)?, &b)?
+        let frozen = self.frozen.clone().with_precision(precision);
+        frozen.linear(x)? + linear(&linear(x, &self.a, precision)?, &b, precision)?
+    }
+}
+
+impl From<Numbers> for Weight {
+    fn from(numbers: Numbers) -> Self {
+        let precision = Precision::F32;
+        Self { numbers, precision }
     }
 }
 
 impl From<Tensor> for Weight {
     fn from(tensor: Tensor) -> Self {
-        Self::Tensor(tensor)
+        Numbers::Tensor(tensor).into()
+    }
+}
+
+impl From<&Tensor> for Weight {
+    fn from(tensor: &Tensor) -> Self {
+        tensor.clone().into()
     }
 }
 
 impl From<StoredMatrix> for Weight {
     fn from(matrix: StoredMatrix) -> Self {
-        Self::Stored(Arc::new(matrix))
+        Numbers::Stored(Arc::new(matrix)).into()
+    }
+}
+
+impl From<AdaptedWeight> for Weight {
+    fn from(adapted: AdaptedWeight) -> Self {
+        Numbers::Adapted(Arc::new(adapted)).into()
     }
 }
 
 impl Weight {
+    /// The same matrix with its products computed in `precision`; those of a new weight are in F32.
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// The precision in which its products are computed.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// The same numbers, which get no gradient where they are in memory.
+    pub fn detach(&self) -> Self {
+        match &self.numbers {
+            Numbers::Tensor(tensor) => Self {
+                numbers: Numbers::Tensor(tensor.detach()),
+                precision: self.precision,
+            },
+            Numbers::Stored(_) | Numbers::Adapted(_) => self.clone(),
+        }
+    }
+
+    /// Whether it is only read, as a checkpoint stores it.
+    pub fn is_stored(&self) -> bool {
+        matches!(self.numbers, Numbers::Stored(_))
+    }
+
     /// The shape.
     pub fn dims(&self) -> &[usize] {
-        match self {
-            Self::Tensor(tensor) => tensor.dims(),
-            Self::Stored(matrix) => matrix.shape(),
-            Self::Adapted(adapted) => adapted.still.dims(),
+        match &self.numbers {
+            Numbers::Tensor(tensor) => tensor.dims(),
+            Numbers::Stored(matrix) => matrix.shape(),
+            Numbers::Adapted(adapted) => adapted.frozen.dims(),
         }
     }
 
     /// Where its products are computed; the CPU for stored rows.
     pub fn device(&self) -> Device {
-        match self {
-            Self::Tensor(tensor) => tensor.device().clone(),
-            Self::Stored(_) => HOST,
-            Self::Adapted(adapted) => adapted.still.device(),
+        match &self.numbers {
+            Numbers::Tensor(tensor) => tensor.device().clone(),
+            Numbers::Stored(_) => HOST,
+            Numbers::Adapted(adapted) => adapted.frozen.device(),
         }
     }
 
@@ -96,13 +156,13 @@ impl Weight {
     ///
     /// Errors if the widths disagree, or this is no matrix, or `x` is not where it is.
     pub fn linear(&self, x: &Tensor) -> Result<Tensor> {
-        match self {
-            Self::Tensor(w) => linear(x, w),
-            Self::Stored(w) => {
+        match &self.numbers {
+            Numbers::Tensor(w) => linear(x, w, self.precision),
+            Numbers::Stored(w) => {
                 let (outputs, _) = self.dims2("linear")?;
-                stored_linear(x, w, 0..outputs)
+                stored_linear(x, w, 0..outputs, self.precision)
             }
-            Self::Adapted(adapted) => adapted.linear(x),
+            Numbers::Adapted(adapted) => adapted.linear(x, self.precision),
         }
     }
 
@@ -110,9 +170,9 @@ impl Weight {
     ///
     /// Errors as [`linear`](Self::linear), and if the bias has another length.
     pub fn linear_bias(&self, x: &Tensor, bias: &Tensor) -> Result<Tensor> {
-        match self {
-            Self::Tensor(w) => linear_bias(x, w, bias),
-            Self::Stored(_) | Self::Adapted(_) => {
+        match &self.numbers {
+            Numbers::Tensor(w) => linear_bias(x, w, bias, self.precision),
+            Numbers::Stored(_) | Numbers::Adapted(_) => {
                 let (outputs, _) = self.dims2("linear_bias")?;
                 check_bias(bias, outputs)?;
                 self.linear(x)?.broadcast_add(&bias.to_dtype(x.dtype())?)
@@ -124,10 +184,10 @@ impl Weight {
     ///
     /// Errors if an id is not below V.
     pub fn embedding(&self, ids: &[u32]) -> Result<Tensor> {
-        let table = match self {
-            Self::Tensor(table) => return embedding(table, ids),
-            Self::Stored(table) => table,
-            Self::Adapted(_) => bail!("embedding: an adapted matrix is no table"),
+        let table = match &self.numbers {
+            Numbers::Tensor(table) => return embedding(table, ids),
+            Numbers::Stored(table) => table,
+            Numbers::Adapted(_) => bail!("embedding: an adapted matrix is no table"),
         };
         let (rows, width) = self.dims2("embedding")?;
         check_ids(ids, rows)?;
@@ -142,9 +202,9 @@ impl Weight {
     ///
     /// Errors if the matrix is only read, as it is stored.
     pub fn tensor(&self) -> Result<&Tensor> {
-        match self {
-            Self::Tensor(tensor) => Ok(tensor),
-            Self::Stored(_) | Self::Adapted(_) => bail!("a stored matrix cannot be trained"),
+        match &self.numbers {
+            Numbers::Tensor(tensor) => Ok(tensor),
+            Numbers::Stored(_) | Numbers::Adapted(_) => bail!("a stored matrix cannot be trained"),
         }
     }
 
@@ -152,12 +212,12 @@ impl Weight {
     ///
     /// Errors if the device cannot hold them.
     pub fn to_tensor(&self) -> Result<Tensor> {
-        match self {
-            Self::Tensor(tensor) => tensor.to_dtype(DType::F32),
-            Self::Stored(matrix) => matrix.to_tensor(&HOST),
-            Self::Adapted(adapted) => {
-                let still = adapted.still.to_tensor()?;
-                low_rank_sum(&still, &adapted.a, &adapted.b, adapted.scale)
+        match &self.numbers {
+            Numbers::Tensor(tensor) => tensor.to_dtype(DType::F32),
+            Numbers::Stored(matrix) => matrix.to_tensor(&HOST),
+            Numbers::Adapted(adapted) => {
+                let frozen = adapted.frozen.to_tensor()?;
+                low_rank_sum(&frozen, &adapted.a, &adapted.b, adapted.scale)
             }
         }
     }
@@ -182,17 +242,15 @@ impl Weight {
 /// Errors as [`Weight::linear`] does.
 pub fn linear_each<const N: usize>(x: &Tensor, weights: [&Weight; N]) -> Result<[Tensor; N]> {
     let width = x.dim(D::Minus1)?;
-    let fits = |w: &Weight| {
-        matches!(w, Weight::Stored(w) if w.shape().get(1) == Some(&width)) && w.dims().len() == 2
-    };
+    let fits = |w: &Weight| w.is_stored() && matches!(w.dims(), [_, inputs] if *inputs == width);
     let plain = is_fused(x) && !x.track_op();
     if x.elem_count() != width || !plain || !weights.iter().all(|w| fits(w)) {
         let each = weights.iter().map(|w| w.linear(x));
         return array(each.collect::<Result<Vec<_>>>()?);
     }
-    let matrices = weights.iter().filter_map(|w| match w {
-        Weight::Stored(w) => Some((&**w, 0..w.shape()[0])),
-        Weight::Tensor(_) | Weight::Adapted(_) => None,
+    let matrices = weights.iter().filter_map(|w| match &w.numbers {
+        Numbers::Stored(w) => Some((&**w, 0..w.shape()[0])),
+        Numbers::Tensor(_) | Numbers::Adapted(_) => None,
     });
     let matrices: Vec<_> = matrices.collect();
     let outs = with_f32(x, "linear_each", |x| Ok(stored::row_products(&matrices, x)))?;

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
-use avocet_kernels::Weight;
+use avocet_kernels::{Placement, Precision, Weight};
 use candle_core::{Result, Shape, Tensor};
 
 use crate::parameter::{Init, ParameterSpec, Role};
@@ -25,27 +25,40 @@ pub trait Parameters: Send + Sync {
 #[derive(Clone)]
 pub struct Builder {
     source: Arc<dyn Parameters>,
+    placement: Placement,
     path: String,
 }
 
 impl Builder {
-    /// A builder at the root of a model.
+    /// A builder at the root of a model, which is placed on the processor in f32.
     pub fn new(source: impl Parameters + 'static) -> Self {
         Self {
             source: Arc::new(source),
+            placement: Placement::default(),
             path: String::new(),
         }
+    }
+
+    /// The same for a model that is placed so.
+    pub fn placed(self, placement: Placement) -> Self {
+        Self { placement, ..self }
     }
 
     /// The builder of a field, or of an element of a list.
     pub fn pp(&self, field: impl Display) -> Self {
         Self {
             source: Arc::clone(&self.source),
+            placement: self.placement.clone(),
             path: self.name(field),
         }
     }
 
-    /// A parameter in f32 that starts as `init` says.
+    /// The format in which the model's products read their operands.
+    pub fn precision(&self) -> Precision {
+        self.placement.precision
+    }
+
+    /// A parameter in f32 that starts as `init` says, on the model's device.
     pub fn tensor<S: Into<Shape>>(
         &self,
         shape: S,
@@ -60,6 +73,18 @@ impl Builder {
             init,
             sensitive: true,
         })
+    }
+
+    /// A matrix that starts as `init` says and is kept in f32.
+    pub fn small_matrix<S: Into<Shape>>(
+        &self,
+        shape: S,
+        name: &str,
+        role: Role,
+        init: Init,
+    ) -> Result<Weight> {
+        let tensor = self.tensor(shape, name, role, init)?;
+        Ok(Weight::from(tensor).with_precision(self.placement.precision))
     }
 
     /// A large matrix that starts as `init` says.
@@ -79,14 +104,15 @@ impl Builder {
         })
     }
 
-    /// The parameter of this whole name, in f32, large or small.
+    /// The parameter of this whole name, in f32, large or small, on the model's device.
     pub fn tensor_of(&self, spec: &ParameterSpec) -> Result<Tensor> {
-        self.source.tensor(spec)
+        self.source.tensor(spec)?.to_device(&self.placement.device)
     }
 
     /// The large matrix of this whole name, in the form in which it is kept.
     pub fn matrix_of(&self, spec: &ParameterSpec) -> Result<Weight> {
-        self.source.matrix(spec)
+        let weight = self.source.matrix(spec)?;
+        Ok(weight.with_precision(self.placement.precision))
     }
 
     fn name(&self, field: impl Display) -> String {

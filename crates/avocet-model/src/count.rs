@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use avocet_kernels::Weight;
-use candle_core::{DType, Device, Result, Shape, Tensor, bail};
+use avocet_kernels::{HOST, Weight};
+use candle_core::{DType, Result, Shape, Tensor, bail};
 
 use crate::builder::{Builder, Parameters};
 use crate::clip::ClipEncoder;
@@ -181,7 +181,7 @@ impl Parameters for Recorder {
     fn tensor(&self, spec: &ParameterSpec) -> Result<Tensor> {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         asked.push(spec.clone());
-        Tensor::zeros(1, DType::F32, &Device::Cpu)?.broadcast_as(&spec.shape)
+        Tensor::zeros(1, DType::F32, &HOST)?.broadcast_as(&spec.shape)
     }
 
     fn matrix(&self, spec: &ParameterSpec) -> Result<Weight> {

@@ -1,6 +1,6 @@
 //! The gated layers through which text sees images.
 
-use avocet_kernels::{KeyRanges, attention, gated_add};
+use avocet_kernels::{KeyRanges, Precision, attention, gated_add};
 use candle_core::{Result, Tensor, bail};
 
 use crate::builder::Builder;
@@ -200,6 +200,7 @@ pub struct GatedCrossAttention {
     num_heads: usize,
     num_kv_heads: usize,
     head_dim: usize,
+    precision: Precision,
 }
 
 impl GatedCrossAttention {
@@ -248,6 +249,7 @@ impl GatedCrossAttention {
             num_heads: config.num_heads,
             num_kv_heads: config.num_kv_heads,
             head_dim: config.head_dim,
+            precision: builder.precision(),
         })
     }
 
@@ -313,7 +315,14 @@ impl GatedCrossAttention {
             query = norm.forward(&query)?;
         }
         let scale = (self.head_dim as f32).sqrt().recip();
-        let mixed = attention(&query, &keys.key, &keys.value, ranges, scale)?; // (T, H, K)
+        let mixed = attention(
+            &query,
+            &keys.key,
+            &keys.value,
+            ranges,
+            scale,
+            self.precision,
+        )?; // (T, H, K)
         self.output.forward(&mixed.flatten_from(1)?) // (T, D)
     }
 }

@@ -52,13 +52,13 @@ pub(crate) fn head(builder: &Builder, shape: (usize, usize)) -> Result<Weight> {
 }
 
 /// A matrix (out, in) that scores experts.
-pub(crate) fn router(builder: &Builder, shape: (usize, usize), name: &str) -> Result<Tensor> {
-    builder.tensor(shape, name, Role::Router, fan_in(shape.1, 1))
+pub(crate) fn router(builder: &Builder, shape: (usize, usize), name: &str) -> Result<Weight> {
+    builder.small_matrix(shape, name, Role::Router, fan_in(shape.1, 1))
 }
 
 /// The kernels of a convolution, flattened to (out, k * k * in).
-pub(crate) fn convolution(builder: &Builder, shape: (usize, usize), name: &str) -> Result<Tensor> {
-    builder.tensor(shape, name, Role::Convolution, fan_in(shape.1, 1))
+pub(crate) fn convolution(builder: &Builder, shape: (usize, usize), name: &str) -> Result<Weight> {
+    builder.small_matrix(shape, name, Role::Convolution, fan_in(shape.1, 1))
 }
 
 /// A depthwise 3 x 3 kernel (9, C) that writes into a residual stream, one of `num_residual_layers`.

@@ -1,7 +1,7 @@
 //! The whole model: both towers, joined.
 
 use avocet_kernels::Weight;
-use candle_core::{Error, Result, Tensor, bail};
+use candle_core::{Device, Error, Result, Tensor, bail};
 
 use crate::builder::Builder;
 use crate::cache::Cache;
@@ -72,10 +72,15 @@ impl VisionLanguageModel {
 
     /// The vision tower's rows for `images`, one a patch, before any resampling.
     ///
+    /// The patches may be anywhere: they are brought to where the model is.
+    ///
     /// Errors if the model has no vision tower, or the images do not fit it.
     pub fn encode_patches(&self, images: &Images) -> Result<Latents> {
         match &self.tower {
-            Some(tower) => tower.forward(images),
+            Some(tower) => tower.forward(&Images {
+                patches: images.patches.to_device(&self.device())?,
+                grids: images.grids.clone(),
+            }),
             None => bail!(
                 "{:?} has no vision tower, so it cannot see images",
                 self.config.name
@@ -136,12 +141,17 @@ impl VisionLanguageModel {
 
     /// An empty cache with room for `capacity` tokens before it first grows.
     pub fn new_cache(&self, capacity: usize) -> Result<Cache> {
-        Cache::new(&self.config.decoder, capacity, &self.head().device())
+        Cache::new(&self.config.decoder, capacity, &self.device())
     }
 
     /// The output head (V, D).
     pub fn head(&self) -> &Weight {
         self.decoder.head()
+    }
+
+    /// Where it computes.
+    pub fn device(&self) -> Device {
+        self.head().device()
     }
 
     /// Logits (T, V) of rows `hidden` (T, D).

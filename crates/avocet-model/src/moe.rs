@@ -1,6 +1,6 @@
 //! The mixture of experts: a router that picks, and experts that compute.
 
-use avocet_kernels::{RouterKind, Routing, Weight, expert_ffn, linear, route_by, router_losses};
+use avocet_kernels::{RouterKind, Routing, Weight, expert_ffn, route_by, router_losses};
 use candle_core::{Result, Tensor};
 
 use crate::builder::Builder;
@@ -22,7 +22,7 @@ pub struct RouterStats {
 /// Scores every expert for every token and picks the best `top_k`.
 #[derive(Debug, Clone)]
 pub struct Router {
-    weight: Tensor,
+    weight: Weight,
     load_bias: Option<Tensor>,
     kind: RouterKind,
     top_k: usize,
@@ -52,7 +52,7 @@ impl Router {
 
     /// Scores of all experts (S, E) for `x` (S, D).
     pub fn logits(&self, x: &Tensor) -> Result<Tensor> {
-        linear(x, &self.weight)
+        self.weight.linear(x)
     }
 
     /// Picks by `logits` (S, E), within the capacity if there is one: the weights (S, top_k) of
@@ -107,7 +107,7 @@ impl Experts {
 /// Qwen1.5-MoE; the idea of shared experts is DeepSeekMoE's, arXiv:2401.06066.
 #[derive(Debug, Clone)]
 struct SharedExpert {
-    score: Tensor,
+    score: Weight,
     ff: FeedForward,
 }
 
@@ -127,7 +127,7 @@ impl SharedExpert {
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let score = linear(x, &self.score)?; // (S, 1)
+        let score = self.score.linear(x)?; // (S, 1)
         let opening = (score.neg()?.exp()? + 1.0)?.recip()?;
         self.ff.forward(x)?.broadcast_mul(&opening)
     }

@@ -1,7 +1,7 @@
 //! Reduces each image to a fixed number of latents.
 
 use crate::builder::Builder;
-use avocet_kernels::{KeyRanges, attention, embedding};
+use avocet_kernels::{KeyRanges, Precision, attention, embedding};
 use candle_core::{Result, Tensor};
 
 use crate::feed_forward::FeedForward;
@@ -37,6 +37,7 @@ pub struct PerceiverResampler {
     norm: Norm,
     num_heads: usize,
     head_dim: usize,
+    precision: Precision,
 }
 
 impl ResamplerLayer {
@@ -97,6 +98,7 @@ impl PerceiverResampler {
             norm: Norm::new(config.norm, dim, eps, &builder, "norm")?,
             num_heads: config.num_heads,
             head_dim,
+            precision: builder.precision(),
         })
     }
 
@@ -139,7 +141,7 @@ impl PerceiverResampler {
             (query, key) = (query_norm.forward(&query)?, key_norm.forward(&key)?);
         }
         let scale = (self.head_dim as f32).sqrt().recip();
-        let mixed = attention(&query, &key, &value, &plan.ranges, scale)?; // (N * M, H, K)
+        let mixed = attention(&query, &key, &value, &plan.ranges, scale, self.precision)?; // (N * M, H, K)
         layer.output.forward(&mixed.flatten_from(1)?) // (N * M, D_v)
     }
 }

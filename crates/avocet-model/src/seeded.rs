@@ -1,7 +1,8 @@
 //! Initial values that depend on a seed and the parameter's name alone: neither the order of
 //! creation nor the presence of other parts changes them.
 
-use candle_core::{Device, Result, Shape, Tensor};
+use avocet_kernels::HOST;
+use candle_core::{Result, Shape, Tensor};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
@@ -19,7 +20,7 @@ pub fn seeded(shape: &Shape, init: Init, seed: u64, name: &str) -> Result<Tensor
         Init::Constant(value) => vec![value as f32; count],
         Init::Normal { stdev } => normal(&mut rng, stdev, count),
     };
-    Tensor::from_vec(values, shape.clone(), &Device::Cpu)
+    Tensor::from_vec(values, shape.clone(), &HOST)
 }
 
 /// Box and Muller's method: two uniform draws give two normal ones.

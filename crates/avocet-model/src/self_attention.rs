@@ -1,6 +1,6 @@
 //! Self-attention of every tower.
 
-use avocet_kernels::{KeyRanges, RopeAngles, attention, attention_alibi, rope};
+use avocet_kernels::{KeyRanges, Precision, RopeAngles, attention, attention_alibi, rope};
 use candle_core::{Result, Tensor};
 
 use crate::builder::Builder;
@@ -75,6 +75,7 @@ pub struct SelfAttention {
     head_dim: usize,
     clip_qkv: Option<f64>,
     scale: f32,
+    precision: Precision,
 }
 
 impl SelfAttention {
@@ -116,6 +117,7 @@ impl SelfAttention {
             head_dim,
             clip_qkv: shape.clip_qkv,
             scale,
+            precision: builder.precision(),
         })
     }
 
@@ -184,11 +186,17 @@ impl SelfAttention {
         ranges: &KeyRanges,
     ) -> Result<Tensor> {
         let mixed = match positions {
-            Positions::Slopes(slopes) => {
-                attention_alibi(query, key, value, ranges, self.scale, slopes)?
-            }
+            Positions::Slopes(slopes) => attention_alibi(
+                query,
+                key,
+                value,
+                ranges,
+                self.scale,
+                slopes,
+                self.precision,
+            )?,
             Positions::Rotary(_) | Positions::Learned => {
-                attention(query, key, value, ranges, self.scale)?
+                attention(query, key, value, ranges, self.scale, self.precision)?
             }
         }; // (S, H, K)
         self.output.forward(&mixed.flatten_from(1)?) // (S, D)

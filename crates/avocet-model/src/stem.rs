@@ -1,6 +1,6 @@
 //! From pixels to one vector a patch.
 
-use avocet_kernels::{conv2d, linear_bias, patches_to_pixels, rms_norm};
+use avocet_kernels::{Weight, conv2d, patches_to_pixels, rms_norm};
 use candle_core::{Result, Tensor};
 
 use crate::builder::Builder;
@@ -22,7 +22,7 @@ pub enum Stem {
     /// One linear map.
     Linear {
         /// (D_v, 3 * p * p)
-        weight: Tensor,
+        weight: Weight,
         /// (D_v)
         bias: Tensor,
     },
@@ -40,7 +40,7 @@ pub enum Stem {
 /// One convolution of the stem, with the norm that follows all but the last.
 #[derive(Debug, Clone)]
 pub struct StemConv {
-    weight: Tensor,
+    weight: Weight,
     bias: Tensor,
     norm: Option<Tensor>,
 }
@@ -88,7 +88,7 @@ impl Stem {
     /// to (P, D_v).
     pub fn forward(&self, patches: &Tensor, grids: &[(usize, usize)]) -> Result<Tensor> {
         let (convs, patch_size, eps) = match self {
-            Self::Linear { weight, bias } => return linear_bias(patches, weight, bias),
+            Self::Linear { weight, bias } => return weight.linear_bias(patches, bias),
             Self::Conv {
                 convs,
                 patch_size,

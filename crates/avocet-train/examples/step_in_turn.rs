@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use avocet_config::{ModelConfig, preset};
-use avocet_kernels::linear;
+use avocet_kernels::{Placement, Weight};
 use avocet_train::config::{LossWeights, ModelSource, StageConfig, StageKind};
 use avocet_train::step_bench::synthetic_batch;
 use avocet_train::{Learner, Params, Result, TrainError};
@@ -66,14 +66,14 @@ fn main() -> Result<()> {
         clip: Some(1.0),
         ..StageConfig::new("bench", StageKind::Joint, source, samples)
     };
-    let params = Params::new(1, stage.selection(), HashMap::new(), &Device::Cpu);
+    let params = Params::new(1, stage.selection(), HashMap::new(), &Placement::default());
     let mut learner = Learner::new(&config, &stage, params, Vec::new())?;
     let batches: Vec<_> = (1..=parts as u64)
         .map(|seed| synthetic_batch(&config, samples / parts.max(1), seed))
         .collect();
     let (rows, depth, columns) = PRODUCT;
     let x = Tensor::rand(-1f32, 1.0, (rows, depth), &Device::Cpu)?;
-    let w = Tensor::rand(-1f32, 1.0, (columns, depth), &Device::Cpu)?;
+    let w = Weight::from(Tensor::rand(-1f32, 1.0, (columns, depth), &Device::Cpu)?);
     let (mut a, b, c) = (
         vec![0f32; NUMBERS],
         vec![1f32; NUMBERS],
@@ -94,7 +94,7 @@ fn main() -> Result<()> {
         let flops = 2.0 * (rows * depth * columns) as f64;
         let least = seconds.min(SHARE_S);
         products.add(least, flops, || {
-            black_box(linear(&x, &w)?);
+            black_box(w.linear(&x)?);
             Ok(())
         })?;
         copies.add(least / 3.0, (12 * NUMBERS) as f64, || {

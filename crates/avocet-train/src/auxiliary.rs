@@ -7,7 +7,7 @@
 //! among the names seen so far.
 
 use avocet_data::Truth;
-use avocet_kernels::{cross_entropy, ctc_frames, ctc_loss, group_means, linear, linear_bias};
+use avocet_kernels::{Weight, cross_entropy, ctc_frames, ctc_loss, group_means};
 use avocet_model::{Builder, Init, Role};
 use candle_core::Tensor;
 
@@ -26,9 +26,9 @@ const NUM_LABELS: usize = 96;
 /// The heads that teach the vision encoder.
 #[derive(Debug, Clone)]
 pub struct AuxiliaryHeads {
-    read_weight: Tensor,
+    read_weight: Weight,
     read_bias: Tensor,
-    name_weight: Tensor,
+    name_weight: Weight,
     frames_per_column: usize,
 }
 
@@ -97,7 +97,7 @@ struct Reading {
 #[derive(Debug)]
 struct Naming {
     pooled: Tensor,
-    weight: Tensor,
+    weight: Weight,
     targets: Vec<u32>,
 }
 
@@ -115,12 +115,8 @@ impl AuxiliaryHeads {
     pub fn new(config: &AuxiliaryConfig, dim: usize, builder: Builder) -> Result<Self> {
         let stdev = 1.0 / (dim as f64).sqrt();
         let matrix = |builder: &Builder, outputs: usize| {
-            builder.tensor(
-                (outputs, dim),
-                "weight",
-                Role::Matrix,
-                Init::Normal { stdev },
-            )
+            let init = Init::Normal { stdev };
+            builder.small_matrix((outputs, dim), "weight", Role::Matrix, init)
         };
         let labels = NUM_LABELS * config.frames_per_column;
         let (read, name) = (builder.pp("read"), builder.pp("name"));
@@ -210,7 +206,7 @@ impl AuxiliaryHeads {
         }
         let (columns, offsets) = patch_groups::columns(grids, &wanted);
         let columns = group_means(features, &columns)?;
-        let logits = linear_bias(&columns, &self.read_weight, &self.read_bias)?;
+        let logits = self.read_weight.linear_bias(&columns, &self.read_bias)?;
         Ok(Some(Reading {
             logits: logits.reshape(((), NUM_LABELS))?, // (columns * frames, labels)
             offsets: offsets
@@ -261,7 +257,7 @@ impl AuxiliaryLosses {
             accuracy.character_error_rate = Some(edits as f64 / characters.max(1) as f64);
         }
         if let Some(naming) = &self.naming {
-            let said = best(&linear(&naming.pooled, &naming.weight)?)?;
+            let said = best(&naming.weight.linear(&naming.pooled)?)?;
             let right = said.iter().zip(&naming.targets).filter(|(a, b)| a == b);
             accuracy.name_accuracy = Some(right.count() as f64 / said.len() as f64);
         }
@@ -304,7 +300,7 @@ mod tests {
     use crate::gradients::Gradients;
     use crate::optimizer::{AdamW, AdamWConfig};
     use crate::params::{Params, Selection};
-    use candle_core::Device;
+    use avocet_kernels::{HOST, Placement};
     use std::collections::HashMap;
 
     #[test]
@@ -331,7 +327,7 @@ mod tests {
 
     #[test]
     fn the_heads_learn_two_texts_and_two_names_from_fixed_features() -> Result<()> {
-        let params = Params::new(3, Selection::all(), HashMap::new(), &Device::Cpu);
+        let params = Params::new(3, Selection::all(), HashMap::new(), &Placement::default());
         let config = AuxiliaryConfig {
             num_names: 5,
             frames_per_column: 2,
@@ -344,7 +340,7 @@ mod tests {
         let features: Vec<f32> = (0..12 * 12)
             .map(|i| ((i * i) as f32 * 0.37).sin())
             .collect();
-        let features = Tensor::from_vec(features, (12, 12), &Device::Cpu)?;
+        let features = Tensor::from_vec(features, (12, 12), &HOST)?;
         let mut names = Names::default();
         names.learn(names.unknown(&truths), heads.num_names());
         let rule = AdamWConfig {
@@ -371,9 +367,9 @@ mod tests {
 
     #[test]
     fn a_text_longer_than_its_columns_takes_no_part() -> Result<()> {
-        let params = Params::new(3, Selection::all(), HashMap::new(), &Device::Cpu);
+        let params = Params::new(3, Selection::all(), HashMap::new(), &Placement::default());
         let heads = AuxiliaryHeads::new(&AuxiliaryConfig::default(), 4, params.builder())?;
-        let features = Tensor::ones((2, 4), candle_core::DType::F32, &Device::Cpu)?;
+        let features = Tensor::ones((2, 4), candle_core::DType::F32, &HOST)?;
         let truths = [Some(Truth::Text("abcde".into()))]; // 2 columns of 2 frames
         let losses = heads.losses(&features, &[(1, 2)], &truths, &Names::default())?;
         assert!(losses.ctc.is_none() && losses.names.is_none());

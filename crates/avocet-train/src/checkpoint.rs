@@ -305,9 +305,10 @@ pub(crate) fn prune(run: &Path, keep: usize) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use avocet_kernels::HOST;
 
     fn snapshot(step: u64, stage_done: bool) -> Snapshot {
-        let tensor = |value: f32| Tensor::full(value, (3, 2), &Device::Cpu).expect("small tensor");
+        let tensor = |value: f32| Tensor::full(value, (3, 2), &HOST).expect("small tensor");
         Snapshot {
             described: BTreeMap::from([
                 (CONFIG.into(), b"name = \"x\"".to_vec()),
@@ -336,7 +337,7 @@ mod tests {
     #[test]
     fn a_checkpoint_reads_back_as_it_was_written() -> Result<()> {
         let run = run_of(&[7]);
-        let loaded = newest(run.path(), &Device::Cpu, |_| {})?.expect("there is one");
+        let loaded = newest(run.path(), &HOST, |_| {})?.expect("there is one");
         assert_eq!(loaded.state.step, 7);
         assert_eq!(loaded.state.seconds, 0.1);
         assert_eq!(loaded.parameters["w"].to_vec2::<f32>()?, [[7.0; 2]; 3]);
@@ -359,7 +360,7 @@ mod tests {
                 }
                 std::fs::write(&path, bytes).expect("damaged");
                 let mut warnings = Vec::new();
-                let loaded = newest(run.path(), &Device::Cpu, |w| warnings.push(w.to_string()))?;
+                let loaded = newest(run.path(), &HOST, |w| warnings.push(w.to_string()))?;
                 let step = loaded.expect("the one before").state.step;
                 assert_eq!(
                     (step, warnings.len()),
@@ -376,7 +377,7 @@ mod tests {
         let run = run_of(&[1, 2]);
         std::fs::remove_file(run.path().join("step-000002").join(OPTIMIZER)).expect("removed");
         let mut warnings = 0;
-        let loaded = newest(run.path(), &Device::Cpu, |_| warnings += 1)?.expect("the one before");
+        let loaded = newest(run.path(), &HOST, |_| warnings += 1)?.expect("the one before");
         assert_eq!((loaded.state.step, warnings), (1, 1));
         Ok(())
     }
@@ -404,10 +405,7 @@ mod tests {
         std::fs::create_dir(&half).expect("made");
         std::fs::write(half.join(MODEL), b"half").expect("written");
         assert_eq!(
-            newest(run.path(), &Device::Cpu, |_| {})?
-                .expect("one")
-                .state
-                .step,
+            newest(run.path(), &HOST, |_| {})?.expect("one").state.step,
             1
         );
         clean(run.path())?;

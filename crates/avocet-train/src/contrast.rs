@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use avocet_data::Batch;
-use avocet_kernels::{cross_entropy, group_means, linear};
+use avocet_kernels::{Weight, cross_entropy, group_means};
 use avocet_model::{Builder, Init, Role, TextBatch, only};
 use candle_core::Tensor;
 
@@ -24,8 +24,8 @@ const LEAST_TOKENS: usize = 2;
 /// The projections of both sides.
 #[derive(Debug, Clone)]
 pub struct Contrast {
-    picture: Tensor,
-    text: Tensor,
+    picture: Weight,
+    text: Weight,
     scale: Tensor,
 }
 
@@ -101,7 +101,8 @@ impl Contrast {
         let builder = builder.pp("contrast");
         let matrix = |dim: usize, name| {
             let stdev = 1.0 / (dim as f64).sqrt();
-            builder.tensor((DIM, dim), name, Role::Matrix, Init::Normal { stdev })
+            let init = Init::Normal { stdev };
+            builder.small_matrix((DIM, dim), name, Role::Matrix, init)
         };
         Ok(Self {
             picture: matrix(vision_dim, "picture")?,
@@ -128,14 +129,16 @@ impl Contrast {
         let all = vec![true; lines.len()];
         let pictures = group_means(features, &patch_groups::images(grids, &wanted))?;
         let texts = group_means(states, &patch_groups::images(&lines, &all))?;
-        let pictures = unit(&linear(&pictures, &self.picture)?)?;
-        let texts = unit(&linear(&texts, &self.text)?)?;
+        let pictures = unit(&self.picture.linear(&pictures)?)?;
+        let texts = unit(&self.text.linear(&texts)?)?;
         let scale = self.scale.clamp(0.0, SCALE.1)?.exp()?;
         let targets: Vec<u32> = (0..answers.len() as u32).collect();
         let weights = vec![0.5 / targets.len() as f32; targets.len()];
-        let found = cross_entropy(&pictures.broadcast_mul(&scale)?, &texts, &targets, &weights)?;
-        let finding = cross_entropy(&texts.broadcast_mul(&scale)?, &pictures, &targets, &weights)?;
-        Ok((found + finding)?)
+        let found = |of: &Tensor, among: &Tensor| {
+            let among = Weight::from(among).with_precision(self.text.precision());
+            cross_entropy(&of.broadcast_mul(&scale)?, &among, &targets, &weights)
+        };
+        Ok((found(&pictures, &texts)? + found(&texts, &pictures)?)?)
     }
 }
 
@@ -151,7 +154,7 @@ mod tests {
     use crate::gradients::Gradients;
     use crate::optimizer::{AdamW, AdamWConfig};
     use crate::params::{Params, Selection};
-    use candle_core::Device;
+    use avocet_kernels::{HOST, Placement};
     use std::collections::HashMap;
 
     /// Texts of (question, answer) tokens, each with a picture of its own of one patch.
@@ -194,11 +197,11 @@ mod tests {
         let texts: [(&[u32], &[u32]); 3] = [(&[1], &[5, 6]), (&[1], &[6, 5]), (&[2], &[7, 7, 4])];
         let batch = batch(&texts);
         let answers = Answers::of(&batch);
-        let params = Params::new(3, Selection::all(), HashMap::new(), &Device::Cpu);
+        let params = Params::new(3, Selection::all(), HashMap::new(), &Placement::default());
         let contrast = Contrast::new(6, 4, params.builder())?;
         let rows = |count: usize, width: usize, pace: f32| {
             let values = (0..count * width).map(|i| ((i * i + i) as f32 * pace).sin());
-            Tensor::from_vec(values.collect::<Vec<f32>>(), (count, width), &Device::Cpu)
+            Tensor::from_vec(values.collect::<Vec<f32>>(), (count, width), &HOST)
         };
         let (features, states) = (rows(3, 6, 0.37)?, rows(7, 4, 0.23)?);
         let trained = params.trained();

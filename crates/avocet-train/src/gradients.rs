@@ -67,13 +67,13 @@ impl FromIterator<(String, Tensor)> for Gradients {
 mod tests {
     use super::*;
     use crate::params::{Params, Selection};
+    use avocet_kernels::{HOST, Placement};
     use avocet_model::{Init, Role};
-    use candle_core::Device;
     use std::collections::HashMap;
 
     #[test]
     fn micro_batches_add_up() -> Result<()> {
-        let params = Params::new(0, Selection::all(), HashMap::new(), &Device::Cpu);
+        let params = Params::new(0, Selection::all(), HashMap::new(), &Placement::default());
         let start = Init::Constant(1.0);
         let var = params.builder().tensor(2, "a", Role::Bias, start)?;
         let trained = params.trained();
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn the_norm_is_that_of_all_gradients_together() -> Result<()> {
-        let of = |value: f32| Tensor::new(&[value], &Device::Cpu);
+        let of = |value: f32| Tensor::new(&[value], &HOST);
         let both = [("a".to_owned(), of(3.0)?), ("b".to_owned(), of(4.0)?)];
         let norm = Gradients::from_iter(both).norm()?;
         assert!((norm - 5.0).abs() < 1e-12, "{norm}");

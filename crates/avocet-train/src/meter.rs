@@ -1,6 +1,6 @@
 //! Sums over the steps between two lines of metrics.
 
-use avocet_kernels::{product_peak, product_precision};
+use avocet_kernels::{Precision, product_peak};
 
 use crate::checkpoint::RunState;
 use crate::feed::StepBatches;
@@ -11,6 +11,7 @@ use crate::metrics::StepMetrics;
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     stage: String,
+    precision: Precision,
     steps: u64,
     samples: u64,
     tokens: u64,
@@ -23,9 +24,11 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    pub(crate) fn new(stage: &str) -> Self {
+    /// Of a stage whose products are computed in `precision`.
+    pub(crate) fn new(stage: &str, precision: Precision) -> Self {
         Self {
             stage: stage.to_string(),
+            precision,
             ..Self::default()
         }
     }
@@ -78,7 +81,7 @@ impl Meter {
             samples_per_s: self.samples_per_s,
             tokens_per_s: self.tokens as f64 / seconds,
             patches_per_s: self.patches as f64 / seconds,
-            mfu: self.flops / seconds / (product_peak(product_precision()) * 1e9),
+            mfu: self.flops / seconds / (product_peak(self.precision) * 1e9),
             expert_load: report.loads.iter().map(share).collect(),
             skipped: state.skipped,
             seconds: state.seconds,
@@ -88,7 +91,7 @@ impl Meter {
         };
         *self = Self {
             samples_per_s: self.samples_per_s,
-            ..Self::new(&self.stage)
+            ..Self::new(&self.stage, self.precision)
         };
         line
     }

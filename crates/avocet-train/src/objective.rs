@@ -101,7 +101,7 @@ impl Objective {
         if self.kind == StageKind::Text || batch.grids.is_empty() {
             return Ok(None);
         }
-        let images = images(batch, &model.head().device())?;
+        let images = images(batch, &model.device())?;
         if self.heads.is_none() && self.contrast.is_none() {
             return Ok(Some(model.encode_images(&images)?));
         }
@@ -202,7 +202,7 @@ impl Objective {
             .iter()
             .map(|w| w / normalizer.answer_weight)
             .collect();
-        let text = cross_entropy(&hidden, model.head().tensor()?, &batch.targets, &weights)?;
+        let text = cross_entropy(&hidden, model.head(), &batch.targets, &weights)?;
         losses.add("text", text, 1.0)?;
         losses.hidden = Some(hidden);
         Ok(())
@@ -232,7 +232,7 @@ impl Losses {
         let Some(hidden) = &self.hidden else {
             return Ok(());
         };
-        let (hidden, head) = (hidden.detach(), model.head().tensor()?.detach());
+        let (hidden, head) = (hidden.detach(), model.head().detach());
         let kinds: std::collections::BTreeSet<&String> = batch.kinds.iter().collect();
         for kind in kinds {
             let mut weights = vec![0f32; batch.ids.len()];

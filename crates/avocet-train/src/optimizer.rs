@@ -165,12 +165,12 @@ impl AdamW {
 mod tests {
     use super::*;
     use crate::params::{Params, Selection};
+    use avocet_kernels::{HOST, Placement};
     use avocet_model::{Init, Role};
-    use candle_core::Device;
 
     fn params(values: &[(&str, Role, Tensor)]) -> Result<Vec<Param>> {
         let loaded = values.iter().map(|(n, _, t)| (n.to_string(), t.clone()));
-        let params = Params::new(0, Selection::all(), loaded.collect(), &Device::Cpu);
+        let params = Params::new(0, Selection::all(), loaded.collect(), &Placement::default());
         let builder = params.builder();
         for (name, role, tensor) in values {
             builder.tensor(tensor.dims(), name, *role, Init::Constant(0.0))?;
@@ -179,7 +179,7 @@ mod tests {
     }
 
     fn vector(values: &[f32]) -> Tensor {
-        Tensor::new(values, &Device::Cpu).expect("small tensor")
+        Tensor::new(values, &HOST).expect("small tensor")
     }
 
     fn gradient(name: &str, value: Tensor) -> Gradients {

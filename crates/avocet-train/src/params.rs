@@ -9,9 +9,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use avocet_kernels::Weight;
+use avocet_kernels::{Placement, Weight};
 use avocet_model::{Builder, ParameterSpec, Parameters, Role, seeded};
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 
 use crate::config::LoraConfig;
 use crate::error::{Result, TrainError};
@@ -68,7 +68,7 @@ pub struct Params {
     inner: Arc<Mutex<Inner>>,
     seed: u64,
     selection: Selection,
-    device: Device,
+    placement: Placement,
     base: Option<Builder>,
     lora: Option<LoraConfig>,
 }
@@ -84,13 +84,13 @@ impl std::fmt::Debug for Params {
 }
 
 impl Params {
-    /// An empty store of parameters on `device`. `loaded` holds the values to start from, by name;
-    /// other names start by the model's rule.
+    /// An empty store of the parameters of a model that is placed so. `loaded` holds the values to
+    /// start from, by name; other names start by the model's rule.
     pub fn new(
         seed: u64,
         selection: Selection,
         loaded: HashMap<String, Tensor>,
-        device: &Device,
+        placement: &Placement,
     ) -> Self {
         let inner = Inner {
             loaded,
@@ -100,7 +100,7 @@ impl Params {
             inner: Arc::new(Mutex::new(inner)),
             seed,
             selection,
-            device: device.clone(),
+            placement: placement.clone(),
             base: None,
             lora: None,
         }
@@ -120,12 +120,7 @@ impl Params {
 
     /// The builder that a model makes its tensors with.
     pub fn builder(&self) -> Builder {
-        Builder::new(self.clone())
-    }
-
-    /// Where the parameters are.
-    pub fn device(&self) -> &Device {
-        &self.device
+        Builder::new(self.clone()).placed(self.placement.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -217,7 +212,7 @@ impl Params {
         let param = Param {
             name: name.to_owned(),
             role: spec.role,
-            var: Var::from_tensor(&value.to_device(&self.device)?)?,
+            var: Var::from_tensor(&value.to_device(&self.placement.device)?)?,
             trains,
         };
         let tensor = handle(&param);
@@ -274,12 +269,13 @@ fn in_words(error: TrainError) -> candle_core::Error {
 mod tests {
     use super::*;
     use avocet_config::{family, family_names, preset};
+    use avocet_kernels::HOST;
     use avocet_model::{Init, parameter_specs};
 
     const INIT: Init = Init::Normal { stdev: 0.02 };
 
     fn params(seed: u64, selection: Selection, loaded: HashMap<String, Tensor>) -> Params {
-        Params::new(seed, selection, loaded, &Device::Cpu)
+        Params::new(seed, selection, loaded, &Placement::default())
     }
 
     fn ask(params: &Params, names: &[&str]) -> Result<()> {
@@ -322,7 +318,7 @@ mod tests {
 
     #[test]
     fn a_loaded_tensor_of_another_shape_is_refused_with_both_shapes() {
-        let wrong = Tensor::zeros((5, 3), DType::F32, &Device::Cpu).expect("small tensor");
+        let wrong = Tensor::zeros((5, 3), DType::F32, &HOST).expect("small tensor");
         let params = params(1, Selection::all(), HashMap::from([("x".into(), wrong)]));
         let error = ask(&params, &["x"]).expect_err("shapes differ").to_string();
         assert!(
@@ -339,7 +335,7 @@ mod tests {
         for config in presets.into_iter().chain(families) {
             for spec in parameter_specs(&config)? {
                 let rule = spec.shape.rank() >= 2 && !spec.name.contains("embedding");
-                let value = Tensor::zeros(1, DType::F32, &Device::Cpu)?;
+                let value = Tensor::zeros(1, DType::F32, &HOST)?;
                 let param = Param {
                     var: Var::from_tensor(&value)?,
                     trains: true,

@@ -5,8 +5,7 @@ use std::time::Instant;
 
 use avocet_config::ModelConfig;
 use avocet_data::{Batch, Truth};
-use avocet_kernels::{Precision, product_peak, product_precision};
-use candle_core::Device;
+use avocet_kernels::{Placement, Precision, product_peak};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
@@ -54,12 +53,12 @@ pub struct StepBench {
     pub batch: (usize, usize, usize),
 }
 
-/// Times `steps` training steps of everything in `config` on `device`, after two to warm up.
+/// Times `steps` training steps of everything in `config`, placed so, after two to warm up.
 ///
 /// Errors if the configuration is invalid.
-pub fn step_bench(config: &ModelConfig, steps: usize, device: &Device) -> Result<StepBench> {
+pub fn step_bench(config: &ModelConfig, steps: usize, placement: &Placement) -> Result<StepBench> {
     let stage = stage(config);
-    let params = Params::new(1, stage.selection(), HashMap::new(), device);
+    let params = Params::new(1, stage.selection(), HashMap::new(), placement);
     let mut learner = Learner::new(config, &stage, params, Vec::new())?;
     let batches: Vec<Batch> = (1..=MICRO_BATCHES as u64)
         .map(|seed| synthetic_batch(config, SAMPLES / MICRO_BATCHES, seed))
@@ -85,7 +84,7 @@ pub fn step_bench(config: &ModelConfig, steps: usize, device: &Device) -> Result
         }
     }
     let [whole, forward, backward, optimizer] = times.map(median);
-    let peak_gflops = product_peak(product_precision());
+    let peak_gflops = product_peak(placement.precision);
     let tokens: usize = batches.iter().map(|batch| batch.ids.len()).sum();
     let grids = batches.iter().flat_map(|batch| &batch.grids);
     let patches = grids.map(|(rows, columns)| rows * columns).sum();
@@ -100,7 +99,7 @@ pub fn step_bench(config: &ModelConfig, steps: usize, device: &Device) -> Result
         samples_per_s: SAMPLES as f64 / whole,
         mfu: flops / whole / (peak_gflops * 1e9),
         peak_gflops,
-        precision: match product_precision() {
+        precision: match placement.precision {
             Precision::F32 => "f32",
             Precision::Bf16 => "bf16",
         },
@@ -197,7 +196,7 @@ mod tests {
     #[test]
     fn a_bench_of_the_tiny_model_reports_every_figure() -> Result<()> {
         let config = avocet_config::preset("tiny").expect("a preset");
-        let bench = step_bench(&config, 2, &Device::Cpu)?;
+        let bench = step_bench(&config, 2, &Placement::default())?;
         let json = serde_json::to_value(&bench).expect("serialises");
         let figures = [
             "train_step_ms",

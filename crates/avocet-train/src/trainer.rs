@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use avocet_checkpoint::{ADAPTER, Adapter};
+use avocet_kernels::{HOST, Placement};
 use candle_core::Device;
 
 use crate::base_model::BaseModel;
 use crate::checkpoint::{self, Loaded, RunState, Snapshot};
-use crate::config::{Precision, StageConfig, TrainConfig};
+use crate::config::{StageConfig, TrainConfig};
 use crate::data_seen::DataSeen;
 use crate::error::{Result, TrainError};
 use crate::feed::{BatchPrefetcher, held_out};
@@ -41,7 +42,7 @@ impl Default for TrainOptions {
         Self {
             resume: false,
             stop: Arc::default(),
-            device: Device::Cpu,
+            device: HOST,
         }
     }
 }
@@ -236,17 +237,17 @@ impl<'a> Session<'a> {
         device: &Device,
     ) -> Result<Self> {
         let stage = &config.stages[state.stage];
-        avocet_kernels::set_product_precision(match stage.precision {
-            Precision::F32 => avocet_kernels::Precision::F32,
-            Precision::Bf16 => avocet_kernels::Precision::Bf16,
-        });
         let mut start = match base {
             Some(base) => StageInit::over(base, &state, previous),
             None => StageInit::of(config, &state, previous, device)?,
         };
         let values = std::mem::take(&mut start.values);
         let names = std::mem::take(&mut start.names);
-        let mut params = Params::new(config.seed, stage.selection(), values, device);
+        let placement = Placement {
+            device: device.clone(),
+            precision: stage.precision.into(),
+        };
+        let mut params = Params::new(config.seed, stage.selection(), values, &placement);
         if let Some(base) = base {
             params = params.over(base.builder()?, stage.lora.clone());
         }
@@ -289,7 +290,7 @@ impl<'a> Session<'a> {
     fn run(&mut self, run: &Path, log: &mut MetricsLog, stop: &AtomicBool) -> Result<Outcome> {
         let rate = self.stage.rate(self.total);
         let mut progress = Progress::new(&self.stage.name, self.state.stage_step, self.total);
-        let mut meter = Meter::new(&self.stage.name);
+        let mut meter = Meter::new(&self.stage.name, self.stage.precision.into());
         loop {
             let waiting = Instant::now();
             let done = self.state.stage_step;

@@ -55,6 +55,15 @@ pub enum PrecisionFlag {
     Bf16,
 }
 
+impl From<PrecisionFlag> for avocet_train::config::Precision {
+    fn from(flag: PrecisionFlag) -> Self {
+        match flag {
+            PrecisionFlag::F32 => Self::F32,
+            PrecisionFlag::Bf16 => Self::Bf16,
+        }
+    }
+}
+
 /// The path of something that is read: what is there, however the letters of its name are composed.
 pub fn input() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().map(|name| find(Path::new(&name)))

@@ -115,7 +115,7 @@ impl VisionFiles {
                 differences: words.join("; "),
             });
         }
-        Ok(Builder::new(self.stored.clone()))
+        Ok(self.stored.builder())
     }
 }
 

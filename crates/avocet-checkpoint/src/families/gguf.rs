@@ -13,7 +13,8 @@ use avocet_config::{
     AttentionConfig, DecoderConfig, MoeConfig, Multipliers, QkNorm, RopeConfig, RopeScaling,
     Routing,
 };
-use candle_core::{DType, Device};
+use avocet_kernels::HOST;
+use candle_core::DType;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -25,7 +26,7 @@ const FREQUENCY_FACTORS: &str = "rope_freqs.weight";
 
 fn frequency_factors(parts: &[Gguf]) -> Result<Option<Vec<f64>>> {
     for part in parts {
-        if let Some(factors) = part.tensor(FREQUENCY_FACTORS, &Device::Cpu)? {
+        if let Some(factors) = part.tensor(FREQUENCY_FACTORS, &HOST)? {
             let factors = factors.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
             return Ok(Some(factors));
         }

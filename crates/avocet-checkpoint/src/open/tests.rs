@@ -4,7 +4,6 @@ use super::*;
 use crate::NumberType;
 use crate::fixture::{below, model};
 use crate::{StoredType, WeightFormat, save};
-use avocet_kernels::Weight;
 use avocet_model::{Builder, Images, Init, Role, TextBatch, VisionLanguageModel};
 use candle_core::{DType, Device, Tensor};
 use std::collections::BTreeMap;
@@ -12,15 +11,9 @@ use std::fs;
 
 /// A parameter as a large matrix, in the form in which it is kept.
 fn given(builder: &Builder, name: &str, dims: &[usize]) -> Tensor {
-    match builder
-        .matrix(dims, name, Role::Matrix, Init::Constant(0.0))
-        .unwrap()
-    {
-        Weight::Tensor(tensor) => tensor,
-        Weight::Stored(_) | Weight::Adapted(_) => {
-            panic!("{name}: our own models are copied")
-        }
-    }
+    let matrix = builder.matrix(dims, name, Role::Matrix, Init::Constant(0.0));
+    let matrix = matrix.unwrap();
+    matrix.tensor().expect("our own models are copied").clone()
 }
 
 fn bits(tensor: &Tensor) -> Vec<u32> {

@@ -9,7 +9,8 @@ use crate::error::{CheckpointError, Result};
 use crate::io;
 use crate::layout::{ADAPTER, MAX_ADAPTER};
 use crate::tensors::Store;
-use candle_core::{DType, Device, Result as CandleResult, Shape, Tensor};
+use avocet_kernels::HOST;
+use candle_core::{DType, Result as CandleResult, Shape, Tensor};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -182,7 +183,7 @@ impl AdapterWeights {
             return Ok(None);
         };
         let factor = |end: &str| {
-            let tensor = self.factors.tensor(&format!("{name}{end}"), &Device::Cpu)?;
+            let tensor = self.factors.tensor(&format!("{name}{end}"), &HOST)?;
             tensor.to_dtype(DType::F32)
         };
         let product = factor(LORA.1)?.matmul(&factor(LORA.0)?)?;

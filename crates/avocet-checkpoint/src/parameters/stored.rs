@@ -4,9 +4,9 @@ use super::adapter::AdapterWeights;
 use super::mapping::{Difference, DifferenceKind, WeightMapping, WeightMappings, cols};
 use crate::error::{CheckpointError, Result};
 use crate::tensors::Store;
-use avocet_kernels::{StoredMatrix, Weight};
-use avocet_model::{ParameterSpec, Parameters};
-use candle_core::{DType, Device, Result as CandleResult, Shape, Tensor, bail};
+use avocet_kernels::{HOST, Placement, StoredMatrix, Weight};
+use avocet_model::{Builder, ParameterSpec, Parameters};
+use candle_core::{DType, Result as CandleResult, Shape, Tensor, bail};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -20,6 +20,8 @@ pub(crate) struct StoredParameters {
     pub copied: Copied,
     /// What training changed, if it is kept apart.
     pub tuned: Option<Arc<AdapterWeights>>,
+    /// Where the network is that they are for.
+    pub placement: Placement,
 }
 
 /// How the tensors of a store serve the parameters that a model wants.
@@ -59,7 +61,13 @@ impl StoredParameters {
             mappings: Arc::new(mappings),
             copied: Copied::default(),
             tuned: None,
+            placement: Placement::default(),
         }
+    }
+
+    /// What a network is built with, where they are placed.
+    pub fn builder(&self) -> Builder {
+        Builder::new(self.clone()).placed(self.placement.clone())
     }
 
     /// The tensors, taken over.
@@ -137,7 +145,7 @@ impl Parameters for StoredParameters {
         let cols = cols(shape);
         let mut numbers = Vec::with_capacity(shape.elem_count());
         for term in &mapping.terms {
-            let tensor = self.store.tensor(&term.tensor, &Device::Cpu)?;
+            let tensor = self.store.tensor(&term.tensor, &HOST)?;
             let rows = term.rows(tensor.dims(), shape.rank(), cols);
             let all = tensor
                 .to_dtype(DType::F32)?
@@ -147,11 +155,11 @@ impl Parameters for StoredParameters {
                 numbers.extend_from_slice(&all[rows.start * cols..rows.end * cols]);
             }
         }
-        let tensor = Tensor::from_vec(numbers, shape, &Device::Cpu)?;
+        let tensor = Tensor::from_vec(numbers, shape, &HOST)?;
         let added = self.tuned.as_ref().map(|tuned| tuned.added(name));
         match added.transpose()?.flatten() {
-            Some(added) => tensor + added,
-            None => Ok(tensor),
+            Some(added) => (tensor + added)?.to_device(&self.placement.device),
+            None => tensor.to_device(&self.placement.device),
         }
     }
 
@@ -161,11 +169,12 @@ impl Parameters for StoredParameters {
         if self.tuned.as_ref().is_some_and(|tuned| tuned.changes(name)) {
             return Ok(self.tensor(spec)?.into());
         }
-        if !self.copied.has(name) {
-            return Ok(Weight::Stored(Arc::new(self.matrix_of(mapping, shape)?)));
+        // Rows are computed with where they lie on the processor alone.
+        if !self.copied.has(name) && self.placement.device.is_cpu() {
+            return Ok(self.matrix_of(mapping, shape)?.into());
         }
         if let Some(tensor) = mapping.whole() {
-            let tensor = self.store.tensor(tensor, &Device::Cpu)?;
+            let tensor = self.store.tensor(tensor, &self.placement.device)?;
             return Ok(tensor.reshape(shape)?.into());
         }
         Ok(self.tensor(spec)?.into())

@@ -3,7 +3,8 @@
 use super::store::{Source, Store};
 use crate::formats::gguf::{GgmlType, Value};
 use crate::io::Bytes;
-use candle_core::{DType, Device, Result, bail};
+use avocet_kernels::HOST;
+use candle_core::{DType, Result, bail};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -56,7 +57,7 @@ impl Store {
             let bytes: &Bytes = bytes;
             return Ok((dtype, Cow::Borrowed(&bytes.get()[range])));
         }
-        let copied = self.tensor(name, &Device::Cpu)?.to_dtype(DType::F32)?;
+        let copied = self.tensor(name, &HOST)?.to_dtype(DType::F32)?;
         let numbers = copied.flatten_all()?.to_vec1::<f32>()?;
         let bytes: Vec<u8> = numbers.iter().flat_map(|v| v.to_le_bytes()).collect();
         Ok((GgmlType::F32, Cow::Owned(bytes)))

@@ -7,7 +7,7 @@ use crate::formats::pickle::Pickle;
 use crate::formats::safetensors::Safetensors;
 use crate::io::{self, Bytes};
 use crate::layout::{INDEX, MAX_INDEX, PICKLED, QUANTISED, WEIGHTS};
-use avocet_kernels::{StoredFormat, StoredRows};
+use avocet_kernels::{HOST, StoredFormat, StoredRows};
 use candle_core::{DType, Device, Result as CandleResult, Tensor, bail};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -333,7 +333,7 @@ impl Store {
             let run = |rows| mapped(Arc::clone(bytes) as Arc<_>, place.start, format, cols, rows);
             return runs.into_iter().map(run).collect();
         }
-        let copied = self.tensor(name, &Device::Cpu)?.to_dtype(DType::F32)?;
+        let copied = self.tensor(name, &HOST)?.to_dtype(DType::F32)?;
         let numbers = copied.flatten_all()?.to_vec1::<f32>()?;
         let bytes: Vec<u8> = numbers.iter().flat_map(|v| v.to_le_bytes()).collect();
         let bytes = Arc::new(bytes);

@@ -7,7 +7,7 @@ mod tests;
 
 use candle_core::{Result, Tensor};
 
-use crate::fused::{FusedOp, Gradient, Input, Outcome, apply, f32s};
+use crate::fused::{FusedOp, Gradients, Inputs, Outcome, apply, f32s};
 
 /// A function applied to every element of a hidden layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +41,12 @@ impl FusedOp<1> for Activation {
     const NAME: &'static str = "activate";
     type Saved = ();
 
-    fn forward(&self, inputs: [Input<'_>; 1]) -> Result<(Vec<f32>, ())> {
+    fn forward(&self, inputs: Inputs<'_, 1>) -> Result<(Vec<f32>, ())> {
         let [x] = f32s(inputs)?;
         Ok((self.of_each(x), ()))
     }
 
-    fn backward(&self, inputs: [Input<'_>; 1], result: Outcome<'_, ()>) -> Result<[Gradient; 1]> {
+    fn backward(&self, inputs: Inputs<'_, 1>, result: Outcome<'_, ()>) -> Gradients<1> {
         let [x] = f32s(inputs)?;
         Ok([self.gradients(x, result.grad).into()])
     }

@@ -18,13 +18,14 @@ use std::sync::Arc;
 
 use candle_core::{Result, Tensor, bail};
 
-use crate::fused::{FusedOp, Gradient, Input, Outcome, apply, f32s};
-use crate::precision::{Precision, product_precision};
+use crate::fused::{FusedOp, Gradients, Inputs, Outcome, apply, f32s};
+use crate::precision::Precision;
 pub use alibi::alibi_slopes;
 use blocks::{Block, blocks};
 pub use ranges::KeyRanges;
 
-/// `softmax(scale * q k^T) v` where query i sees only the keys of `ranges[i]`.
+/// `softmax(scale * q k^T) v` where query i sees only the keys of `ranges[i]`, with products in
+/// `precision`.
 ///
 /// `q` is (Sq, H, K), `k` and `v` (Sk, KV, K) with H a multiple of KV: consecutive query heads
 /// share a key head (grouped-query attention, arXiv:2305.13245; KV = 1 is multi-query). The result
@@ -37,8 +38,9 @@ pub fn attention(
     v: &Tensor,
     ranges: &KeyRanges,
     scale: f32,
+    precision: Precision,
 ) -> Result<Tensor> {
-    attend(q, k, v, ranges, scale, None)
+    attend(q, k, v, ranges, scale, None, precision)
 }
 
 /// As [`attention`], with `slopes[h] * (j - last)` added to head h's scaled score of key j, where
@@ -56,6 +58,7 @@ pub fn attention_alibi(
     ranges: &KeyRanges,
     scale: f32,
     slopes: &[f32],
+    precision: Precision,
 ) -> Result<Tensor> {
     let (_, num_heads, _) = q.dims3()?;
     if slopes.len() != num_heads {
@@ -64,7 +67,7 @@ pub fn attention_alibi(
             slopes.len()
         );
     }
-    attend(q, k, v, ranges, scale, Some(slopes))
+    attend(q, k, v, ranges, scale, Some(slopes), precision)
 }
 
 fn attend(
@@ -74,6 +77,7 @@ fn attend(
     ranges: &KeyRanges,
     scale: f32,
     slopes: Option<&[f32]>,
+    precision: Precision,
 ) -> Result<Tensor> {
     let shape = AttentionShape::checked(q, k, v, ranges)?;
     let op = Attention {
@@ -82,7 +86,7 @@ fn attend(
         shape,
         scale,
         slopes: slopes.map(Arc::from),
-        precision: product_precision(),
+        precision,
     };
     apply(op, [q, k, v])
 }
@@ -168,16 +172,12 @@ impl FusedOp<3> for Attention {
     /// Log of the sum of exponentials of every query and head, (Sq, H).
     type Saved = Vec<f32>;
 
-    fn forward(&self, inputs: [Input<'_>; 3]) -> Result<(Vec<f32>, Self::Saved)> {
+    fn forward(&self, inputs: Inputs<'_, 3>) -> Result<(Vec<f32>, Self::Saved)> {
         let [q, k, v] = f32s(inputs)?;
         Ok(self.attend(q, k, v))
     }
 
-    fn backward(
-        &self,
-        inputs: [Input<'_>; 3],
-        result: Outcome<'_, Self::Saved>,
-    ) -> Result<[Gradient; 3]> {
+    fn backward(&self, inputs: Inputs<'_, 3>, result: Outcome<'_, Self::Saved>) -> Gradients<3> {
         let [q, k, v] = f32s(inputs)?;
         let (dq, dk, dv) = self.gradients(q, k, v, result.out, result.grad, result.saved);
         Ok([dq.into(), dk.into(), dv.into()])

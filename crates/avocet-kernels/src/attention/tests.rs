@@ -4,6 +4,7 @@ use candle_core::{Result, Tensor, Var};
 
 use super::{KeyRanges, alibi_slopes, attention, attention_alibi};
 use crate::gradient_check::{assert_close, assert_finite_differences, assert_fused, random, run};
+use crate::precision::Precision::F32;
 
 fn inputs(queries: (usize, usize), keys: (usize, usize), head_dim: usize) -> [Var; 3] {
     [
@@ -15,7 +16,7 @@ fn inputs(queries: (usize, usize), keys: (usize, usize), head_dim: usize) -> [Va
 
 fn assert_is_composed(inputs: &[Var], ranges: &KeyRanges) -> Result<()> {
     assert_fused(inputs, 1e-5, &|t| {
-        attention(&t[0], &t[1], &t[2], ranges, 0.7)
+        attention(&t[0], &t[1], &t[2], ranges, 0.7, F32)
     })
 }
 
@@ -67,7 +68,7 @@ fn large_scores_in_a_later_tile_do_not_overflow() -> Result<()> {
     let k: Vec<f32> = (0..1024).map(|i| i as f32).collect();
     let k = Tensor::from_vec(k, (1024, 1, 1), &candle_core::Device::Cpu)?;
     let q = Tensor::ones((1, 1, 1), k.dtype(), k.device())?;
-    let out = attention(&q, &k, &k, &KeyRanges::causal_after(1023, 1), 1.0)?;
+    let out = attention(&q, &k, &k, &KeyRanges::causal_after(1023, 1), 1.0, F32)?;
     // The last keys are e apart, so the mean is 1023 - 1 / (e - 1).
     let expected = 1023.0 - 1.0 / (std::f32::consts::E - 1.0);
     assert_close(&out.flatten_all()?.to_vec1()?, &[expected], 1e-6, "mean");
@@ -78,7 +79,7 @@ fn large_scores_in_a_later_tile_do_not_overflow() -> Result<()> {
 fn gradients_are_difference_quotients() -> Result<()> {
     let ranges = KeyRanges::new(vec![(0, 2), (1, 4), (2, 2)]);
     assert_finite_differences(&inputs((3, 2), (4, 1), 3), &|t| {
-        attention(&t[0], &t[1], &t[2], &ranges, 0.5)
+        attention(&t[0], &t[1], &t[2], &ranges, 0.5, F32)
     })
 }
 
@@ -86,7 +87,7 @@ fn gradients_are_difference_quotients() -> Result<()> {
 fn a_query_that_sees_nothing_is_exactly_zero_and_has_no_gradient() -> Result<()> {
     let ranges = KeyRanges::new(vec![(0, 0), (0, 3), (3, 3)]);
     let all = run(&inputs((3, 2), (3, 2), 4), &|t| {
-        attention(&t[0], &t[1], &t[2], &ranges, 1.0)
+        attention(&t[0], &t[1], &t[2], &ranges, 1.0, F32)
     })?;
     for rows in &all[..2] {
         assert!(
@@ -104,7 +105,7 @@ fn a_query_that_sees_nothing_is_exactly_zero_and_has_no_gradient() -> Result<()>
 fn a_packed_batch_equals_its_sequences_one_by_one() -> Result<()> {
     let offsets = [0, 40, 41, 90];
     let [q, k, v] = inputs((90, 8), (90, 1), 16);
-    let packed = attention(&q, &k, &v, &KeyRanges::causal(&offsets), 0.25)?;
+    let packed = attention(&q, &k, &v, &KeyRanges::causal(&offsets), 0.25, F32)?;
     for span in offsets.windows(2) {
         let (from, n) = (span[0], span[1] - span[0]);
         let part = |t: &Var| t.narrow(0, from, n);
@@ -114,6 +115,7 @@ fn a_packed_batch_equals_its_sequences_one_by_one() -> Result<()> {
             &part(&v)?,
             &KeyRanges::causal(&[0, n]),
             0.25,
+            F32,
         )?;
         assert_close(
             &packed.narrow(0, from, n)?.flatten_all()?.to_vec1()?,
@@ -129,14 +131,14 @@ fn a_packed_batch_equals_its_sequences_one_by_one() -> Result<()> {
 fn ranges_that_do_not_fit_are_refused_with_both_numbers() -> Result<()> {
     let [q, k, v] = inputs((2, 4), (3, 2), 4);
     let refused = |ranges: Vec<(u32, u32)>| {
-        attention(&q, &k, &v, &KeyRanges::new(ranges), 1.0)
+        attention(&q, &k, &v, &KeyRanges::new(ranges), 1.0, F32)
             .expect_err("must not fit")
             .to_string()
     };
     assert!(refused(vec![(0, 1)]).contains("2 queries but 1 key ranges"));
     assert!(refused(vec![(0, 1), (1, 4)]).contains("query 1 sees keys 1..4, but there are 3"));
     let odd = random((3, 3, 4), 1);
-    let error = attention(&q, &odd, &odd, &KeyRanges::causal_after(0, 2), 1.0);
+    let error = attention(&q, &odd, &odd, &KeyRanges::causal_after(0, 2), 1.0, F32);
     assert!(
         error
             .expect_err("4 heads, 3 key heads")
@@ -150,11 +152,11 @@ fn ranges_that_do_not_fit_are_refused_with_both_numbers() -> Result<()> {
 fn no_queries_and_no_keys_give_zeros() -> Result<()> {
     let [q, k, v] = inputs((0, 2), (3, 2), 4);
     assert_eq!(
-        attention(&q, &k, &v, &KeyRanges::new(vec![]), 1.0)?.dims(),
+        attention(&q, &k, &v, &KeyRanges::new(vec![]), 1.0, F32)?.dims(),
         [0, 2, 4]
     );
     let [q, k, v] = inputs((2, 2), (0, 2), 4);
-    let out = attention(&q, &k, &v, &KeyRanges::new(vec![(0, 0); 2]), 1.0)?;
+    let out = attention(&q, &k, &v, &KeyRanges::new(vec![(0, 0); 2]), 1.0, F32)?;
     assert!(
         out.flatten_all()?
             .to_vec1::<f32>()?
@@ -175,12 +177,12 @@ fn attention_with_slopes_is_its_composed_form() -> Result<()> {
     ];
     for (inputs, ranges) in cases {
         assert_fused(&inputs, 1e-5, &|t| {
-            attention_alibi(&t[0], &t[1], &t[2], &ranges, 0.7, &slopes)
+            attention_alibi(&t[0], &t[1], &t[2], &ranges, 0.7, &slopes, F32)
         })?;
     }
     let ranges = KeyRanges::new(vec![(0, 2), (1, 4), (2, 2)]);
     assert_finite_differences(&inputs((3, 2), (4, 1), 3), &|t| {
-        attention_alibi(&t[0], &t[1], &t[2], &ranges, 0.5, &[0.5, 0.25])
+        attention_alibi(&t[0], &t[1], &t[2], &ranges, 0.5, &[0.5, 0.25], F32)
     })
 }
 
@@ -196,7 +198,15 @@ fn slopes_weigh_keys_by_their_distance() -> Result<()> {
         ],
         q.device(),
     )?;
-    let out = attention_alibi(&q, &k, &v, &KeyRanges::causal_after(2, 1), 1.0, &[0.5, 0.0])?;
+    let out = attention_alibi(
+        &q,
+        &k,
+        &v,
+        &KeyRanges::causal_after(2, 1),
+        1.0,
+        &[0.5, 0.0],
+        F32,
+    )?;
     let weights = [(-1.0f32).exp(), (-0.5f32).exp(), 1.0];
     let total: f32 = weights.iter().sum();
     let mut expected: Vec<f32> = weights.iter().map(|w| w / total).collect();
@@ -222,7 +232,15 @@ fn slopes_are_powers_of_two_and_reordered_for_other_numbers_of_heads() {
 #[test]
 fn a_missing_slope_is_refused_with_both_numbers() {
     let [q, k, v] = inputs((2, 4), (3, 2), 4);
-    let error = attention_alibi(&q, &k, &v, &KeyRanges::causal_after(0, 2), 1.0, &[1.0; 3]);
+    let error = attention_alibi(
+        &q,
+        &k,
+        &v,
+        &KeyRanges::causal_after(0, 2),
+        1.0,
+        &[1.0; 3],
+        F32,
+    );
     let error = error.expect_err("4 heads, 3 slopes").to_string();
     assert!(error.contains("4 heads but 3 slopes"), "{error}");
 }

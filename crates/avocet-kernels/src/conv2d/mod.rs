@@ -7,27 +7,28 @@ mod tests;
 
 use candle_core::{Result, Shape, Tensor, bail};
 
-use crate::fused::{FusedOp, Gradient, Input, Outcome, apply, f32s};
+use crate::fused::{FusedOp, Gradient, Gradients, Inputs, Outcome, apply, f32s};
 use crate::grids::{Grid, packed};
-use crate::precision::{Precision, product_precision};
+use crate::precision::Precision;
+use crate::weight::Weight;
 
 /// A convolution with zero padding of `kernel / 2` on packed grids.
 ///
 /// `x` is (pixels, C); `w` is (O, kernel * kernel * C), a window row by row with the channels
-/// innermost; `b` is (O). The result is (output pixels, O), where a grid of h x w gives
+/// innermost, in memory; `b` is (O). The result is (output pixels, O), where a grid of h x w gives
 /// `ceil(h / stride)` x `ceil(w / stride)`.
 ///
 /// Errors if the shapes disagree, the kernel is even, or the stride is zero.
 pub fn conv2d(
     x: &Tensor,
-    w: &Tensor,
+    w: &Weight,
     b: &Tensor,
     grids: &[(usize, usize)],
     kernel: usize,
     stride: usize,
 ) -> Result<Tensor> {
     let (rows, channels) = x.dims2()?;
-    let (outputs, window) = w.dims2()?;
+    let (outputs, window) = w.dims2("conv2d")?;
     if kernel.is_multiple_of(2) || stride == 0 {
         bail!("conv2d: kernel {kernel} must be odd and stride {stride} positive");
     }
@@ -49,9 +50,9 @@ pub fn conv2d(
         inputs,
         kernel,
         stride,
-        precision: product_precision(),
+        precision: w.precision,
     };
-    let (w, b) = (w.to_dtype(x.dtype())?, b.to_dtype(x.dtype())?);
+    let (w, b) = (w.tensor()?.to_dtype(x.dtype())?, b.to_dtype(x.dtype())?);
     apply(op, [x, &w, &b])
 }
 
@@ -87,7 +88,7 @@ impl FusedOp<3> for Conv {
         Ok((self.output_pixels(), b.dims1()?).into())
     }
 
-    fn forward(&self, inputs: [Input<'_>; 3]) -> Result<(Vec<f32>, ())> {
+    fn forward(&self, inputs: Inputs<'_, 3>) -> Result<(Vec<f32>, ())> {
         let [x, w, b] = f32s(inputs)?;
         let y = if w.is_empty() {
             b.repeat(self.output_pixels())
@@ -97,7 +98,7 @@ impl FusedOp<3> for Conv {
         Ok((y, ()))
     }
 
-    fn backward(&self, inputs: [Input<'_>; 3], result: Outcome<'_, ()>) -> Result<[Gradient; 3]> {
+    fn backward(&self, inputs: Inputs<'_, 3>, result: Outcome<'_, ()>) -> Gradients<3> {
         let wants_dx = inputs[0].wanted;
         let [x, w, b] = f32s(inputs)?;
         if w.is_empty() {

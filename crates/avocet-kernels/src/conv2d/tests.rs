@@ -4,6 +4,7 @@ use candle_core::{Result, Tensor};
 
 use super::conv2d;
 use crate::gradient_check::{assert_close, assert_finite_differences, assert_fused, random};
+use crate::weight::Weight;
 
 #[test]
 fn convolution_is_its_composed_form() -> Result<()> {
@@ -15,18 +16,19 @@ fn convolution_is_its_composed_form() -> Result<()> {
             random((6, kernel * kernel * 5), 2),
             random(6, 3),
         ];
-        let fused = |t: &[Tensor]| conv2d(&t[0], &t[1], &t[2], &grids, kernel, stride);
+        let fused = |t: &[Tensor]| conv2d(&t[0], &(&t[1]).into(), &t[2], &grids, kernel, stride);
         assert_fused(&inputs, 1e-5, &fused)?;
     }
     let inputs = [random((9, 2), 1), random((3, 18), 2), random(3, 3)];
     assert_finite_differences(&inputs, &|t| {
-        conv2d(&t[0], &t[1], &t[2], &[(2, 3), (3, 1)], 3, 2)
+        conv2d(&t[0], &(&t[1]).into(), &t[2], &[(2, 3), (3, 1)], 3, 2)
     })
 }
 
 #[test]
 fn packed_grids_equal_their_images_one_by_one() -> Result<()> {
-    let (x, w, b) = (random((31, 3), 1), random((4, 27), 2), random(4, 3));
+    let (x, b) = (random((31, 3), 1), random(4, 3));
+    let w = Weight::from(random((4, 27), 2).detach());
     let both = conv2d(&x, &w, &b, &[(3, 5), (4, 4)], 3, 2)?;
     assert_eq!(both.dims(), [2 * 3 + 2 * 2, 4]);
     let second = conv2d(&x.narrow(0, 15, 16)?, &w, &b, &[(4, 4)], 3, 2)?;
@@ -42,7 +44,8 @@ fn packed_grids_equal_their_images_one_by_one() -> Result<()> {
 
 #[test]
 fn shapes_that_disagree_are_refused_with_both_numbers() {
-    let (x, w, b) = (random((6, 3), 1), random((4, 27), 2), random(4, 3));
+    let (x, b) = (random((6, 3), 1), random(4, 3));
+    let w = Weight::from(random((4, 27), 2).detach());
     let text = |r: Result<Tensor>| r.expect_err("shapes disagree").to_string();
     let error = text(conv2d(&x, &w, &b, &[(2, 3)], 5, 1));
     assert!(

@@ -10,24 +10,26 @@ mod tests;
 
 use candle_core::{D, Result, Shape, Tensor, bail};
 
-use crate::fused::{FusedOp, Gradient, HOST, Input, Outcome, apply};
-use crate::precision::{Precision, product_precision};
+use crate::fused::{FusedOp, Gradient, Gradients, Input, Inputs, Outcome, apply};
+use crate::placement::HOST;
+use crate::precision::Precision;
+use crate::weight::Weight;
 use cpu::Kept;
 
-/// The sum over rows of `weights[i] * -log softmax(h[i] w_head^T)[targets[i]]`, a scalar.
+/// The sum over rows of `weights[i] * -log softmax(h[i] head^T)[targets[i]]`, a scalar.
 ///
-/// `h` is (S, D), `w_head` (V, D), `targets` and `weights` have S elements. Rows of weight 0 cost
+/// `h` is (S, D), `head` (V, D) in memory, `targets` and `weights` have S elements. Rows of weight 0 cost
 /// nothing and get no gradient; their target may be anything.
 ///
 /// Errors if the shapes disagree or a target of non-zero weight is not below V.
 pub fn cross_entropy(
     h: &Tensor,
-    w_head: &Tensor,
+    head: &Weight,
     targets: &[u32],
     weights: &[f32],
 ) -> Result<Tensor> {
     let (rows, width) = h.dims2()?;
-    let (vocab, head_width) = w_head.dims2()?;
+    let (vocab, head_width) = head.dims2("cross_entropy")?;
     if width != head_width {
         bail!("cross_entropy: h has width {width} but the head has width {head_width}");
     }
@@ -58,9 +60,9 @@ pub fn cross_entropy(
     }
     let op = CrossEntropy {
         kept,
-        precision: product_precision(),
+        precision: head.precision,
     };
-    apply(op, [h, &w_head.to_dtype(h.dtype())?])
+    apply(op, [h, &head.tensor()?.to_dtype(h.dtype())?])
 }
 
 struct CrossEntropy {
@@ -77,7 +79,7 @@ impl FusedOp<2> for CrossEntropy {
         Ok(Shape::from(()))
     }
 
-    fn forward(&self, [h, w]: [Input<'_>; 2]) -> Result<(Vec<f32>, Self::Saved)> {
+    fn forward(&self, [h, w]: Inputs<'_, 2>) -> Result<(Vec<f32>, Self::Saved)> {
         let (_, width) = w.shape.dims2()?;
         let wanted = (h.wanted, w.wanted);
         let (loss, dh, dw) = cpu::loss_and_gradients(
@@ -95,11 +97,7 @@ impl FusedOp<2> for CrossEntropy {
         Ok((vec![loss], [saved(dh, h)?, saved(dw, w)?]))
     }
 
-    fn backward(
-        &self,
-        _: [Input<'_>; 2],
-        result: Outcome<'_, Self::Saved>,
-    ) -> Result<[Gradient; 2]> {
+    fn backward(&self, _: Inputs<'_, 2>, result: Outcome<'_, Self::Saved>) -> Gradients<2> {
         let scale = result.grad[0];
         let scaled = |gradient: &Option<Tensor>| match gradient {
             None => Ok(Gradient::None),

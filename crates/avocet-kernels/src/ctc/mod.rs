@@ -12,7 +12,8 @@ use std::sync::Arc;
 use candle_core::{DType, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use crate::fused::{FusedOp, Gradient, HOST, Input, Outcome, apply};
+use crate::fused::{FusedOp, Gradient, Gradients, Inputs, Outcome, apply};
+use crate::placement::HOST;
 pub use cpu::ctc_frames;
 use cpu::{Sequence, states};
 
@@ -84,7 +85,7 @@ impl FusedOp<1> for Ctc {
         Ok(Shape::from(()))
     }
 
-    fn forward(&self, [logits]: [Input<'_>; 1]) -> Result<(Vec<f32>, Self::Saved)> {
+    fn forward(&self, [logits]: Inputs<'_, 1>) -> Result<(Vec<f32>, Self::Saved)> {
         let (_, vocab) = logits.shape.dims2()?;
         let numbers = logits.f32()?;
         let rows =
@@ -107,11 +108,7 @@ impl FusedOp<1> for Ctc {
         Ok((vec![loss as f32], saved))
     }
 
-    fn backward(
-        &self,
-        _: [Input<'_>; 1],
-        result: Outcome<'_, Self::Saved>,
-    ) -> Result<[Gradient; 1]> {
+    fn backward(&self, _: Inputs<'_, 1>, result: Outcome<'_, Self::Saved>) -> Gradients<1> {
         let scaled = |gradient: &Tensor| gradient.affine(f64::from(result.grad[0]), 0.0);
         let gradient = result.saved.as_ref().map(scaled).transpose()?;
         Ok([gradient.map_or(Gradient::None, Gradient::Tensor)])

@@ -9,7 +9,7 @@ mod tests;
 
 use candle_core::{Result, Tensor, bail};
 
-use crate::fused::{FusedOp, Gradient, Input, Outcome, apply, f32s};
+use crate::fused::{FusedOp, Gradients, Inputs, Outcome, apply, f32s};
 use crate::grids::{Grid, packed};
 
 /// `y[r, c] = sum over the 3 x 3 neighbours of x * w`, on every grid and channel alone.
@@ -38,12 +38,12 @@ impl FusedOp<2> for Depthwise {
     const NAME: &'static str = "depthwise_conv3";
     type Saved = ();
 
-    fn forward(&self, inputs: [Input<'_>; 2]) -> Result<(Vec<f32>, ())> {
+    fn forward(&self, inputs: Inputs<'_, 2>) -> Result<(Vec<f32>, ())> {
         let [x, w] = f32s(inputs)?;
         Ok((self.convolve(x, w), ()))
     }
 
-    fn backward(&self, inputs: [Input<'_>; 2], result: Outcome<'_, ()>) -> Result<[Gradient; 2]> {
+    fn backward(&self, inputs: Inputs<'_, 2>, result: Outcome<'_, ()>) -> Gradients<2> {
         let [x, w] = f32s(inputs)?;
         let channels = w.len() / 9;
         // The gradient of x is the convolution with the taps in reverse.

@@ -7,7 +7,7 @@ mod tests;
 
 use candle_core::{DType, Result, Shape, Tensor, bail};
 
-use crate::fused::{FusedOp, Gradient, Input, Outcome, apply};
+use crate::fused::{FusedOp, Gradients, Inputs, Outcome, apply};
 
 /// The rows of `table` (V, D) named by `ids`, as (S, D) in f32.
 ///
@@ -40,12 +40,12 @@ impl FusedOp<1> for Embedding {
         Ok((self.ids.len(), table.dims()[1]).into())
     }
 
-    fn forward(&self, [table]: [Input<'_>; 1]) -> Result<(Vec<f32>, ())> {
+    fn forward(&self, [table]: Inputs<'_, 1>) -> Result<(Vec<f32>, ())> {
         let (_, width) = table.shape.dims2()?;
         Ok((cpu::gather(table.f32()?, &self.ids, width), ()))
     }
 
-    fn backward(&self, [table]: [Input<'_>; 1], result: Outcome<'_, ()>) -> Result<[Gradient; 1]> {
+    fn backward(&self, [table]: Inputs<'_, 1>, result: Outcome<'_, ()>) -> Gradients<1> {
         Ok([cpu::scatter(result.grad, &self.ids, table.shape.dims2()?).into()])
     }
 

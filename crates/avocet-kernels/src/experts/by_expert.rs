@@ -5,7 +5,7 @@ use candle_core::{Result, Tensor, bail};
 use crate::linear::{linear, stored_linear};
 use crate::router::Routing;
 use crate::swiglu::swiglu;
-use crate::weight::Weight;
+use crate::weight::{Numbers, Weight};
 
 /// As [`expert_ffn`](crate::expert_ffn), of differentiable operations.
 pub(crate) fn by_expert(
@@ -35,12 +35,13 @@ pub(crate) fn by_expert(
 }
 
 fn one_expert(x: &Tensor, w: &Weight, expert: usize) -> Result<Tensor> {
-    match w {
-        Weight::Tensor(w) => linear(x, &w.get(expert)?),
-        Weight::Stored(w) => {
-            let outputs = w.shape()[1];
-            stored_linear(x, w, expert * outputs..(expert + 1) * outputs)
+    match &w.numbers {
+        Numbers::Tensor(tensor) => linear(x, &tensor.get(expert)?, w.precision),
+        Numbers::Stored(matrix) => {
+            let outputs = matrix.shape()[1];
+            let rows = expert * outputs..(expert + 1) * outputs;
+            stored_linear(x, matrix, rows, w.precision)
         }
-        Weight::Adapted(_) => bail!("expert_ffn: an adapted matrix is no stack of experts"),
+        Numbers::Adapted(_) => bail!("expert_ffn: an adapted matrix is no stack of experts"),
     }
 }

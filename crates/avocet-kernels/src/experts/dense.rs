@@ -4,7 +4,7 @@ use candle_core::{Result, Shape};
 use rayon::prelude::*;
 
 use super::slots::{TASK_SLOTS, Task, combine, gather, pieces, tasks};
-use crate::fused::{FusedOp, Gradient, Input, Outcome, f32s};
+use crate::fused::{FusedOp, Gradients, Inputs, Outcome, f32s};
 use crate::precision::Precision;
 use crate::product::{MatMut, MatRef, Right, Values, product};
 use crate::router::Routing;
@@ -27,7 +27,7 @@ impl FusedOp<2> for ExpertGateUp {
         Ok((self.routing.plan()?.choices.len(), doubled / 2).into())
     }
 
-    fn forward(&self, [x, w]: [Input<'_>; 2]) -> Result<(Vec<f32>, Self::Saved)> {
+    fn forward(&self, [x, w]: Inputs<'_, 2>) -> Result<(Vec<f32>, Self::Saved)> {
         let (_, doubled, width) = w.shape.dims3()?;
         let (x, w, hidden) = (x.f32()?, w.values, doubled / 2);
         let plan = self.routing.plan()?;
@@ -54,11 +54,7 @@ impl FusedOp<2> for ExpertGateUp {
         Ok((activated, gate_up))
     }
 
-    fn backward(
-        &self,
-        inputs: [Input<'_>; 2],
-        result: Outcome<'_, Self::Saved>,
-    ) -> Result<[Gradient; 2]> {
+    fn backward(&self, inputs: Inputs<'_, 2>, result: Outcome<'_, Self::Saved>) -> Gradients<2> {
         let (_, doubled, width) = inputs[1].shape.dims3()?;
         let hidden = doubled / 2;
         let [x, w] = f32s(inputs)?;
@@ -106,7 +102,7 @@ impl FusedOp<3> for ExpertDown {
         Ok((self.routing.num_rows(), width).into())
     }
 
-    fn forward(&self, [activated, weights, w]: [Input<'_>; 3]) -> Result<(Vec<f32>, ())> {
+    fn forward(&self, [activated, weights, w]: Inputs<'_, 3>) -> Result<(Vec<f32>, ())> {
         let (_, width, hidden) = w.shape.dims3()?;
         let (activated, w) = (activated.f32()?, w.values);
         let plan = self.routing.plan()?;
@@ -123,7 +119,7 @@ impl FusedOp<3> for ExpertDown {
         Ok((combine(&y, Some(weights.f32()?), plan, width), ()))
     }
 
-    fn backward(&self, inputs: [Input<'_>; 3], result: Outcome<'_, ()>) -> Result<[Gradient; 3]> {
+    fn backward(&self, inputs: Inputs<'_, 3>, result: Outcome<'_, ()>) -> Gradients<3> {
         let (_, width, hidden) = inputs[2].shape.dims3()?;
         let [activated, weights, w] = f32s(inputs)?;
         let plan = self.routing.plan()?;

@@ -15,9 +15,8 @@ mod tests;
 use candle_core::{DType, Result, Tensor, bail};
 
 use crate::fused::{apply, is_fused};
-use crate::precision::product_precision;
 use crate::router::Routing;
-use crate::weight::Weight;
+use crate::weight::{Numbers, Weight};
 pub(crate) use by_expert::by_expert;
 use dense::{ExpertDown, ExpertGateUp};
 use stored::StoredExperts;
@@ -37,28 +36,26 @@ pub fn expert_ffn(
     routing: &Routing,
 ) -> Result<Tensor> {
     check_shapes(x, weights, gate_up, down, routing)?;
-    let precision = product_precision();
-    match (gate_up, down) {
-        (Weight::Tensor(gate_up), Weight::Tensor(down)) if is_fused(x) => {
-            let up = ExpertGateUp {
+    match (&gate_up.numbers, &down.numbers) {
+        (Numbers::Tensor(up), Numbers::Tensor(to)) if is_fused(x) => {
+            let gate_up = ExpertGateUp {
                 routing: routing.clone(),
-                precision,
+                precision: gate_up.precision,
             };
-            let down_op = ExpertDown {
+            let down = ExpertDown {
                 routing: routing.clone(),
-                precision,
+                precision: down.precision,
             };
-            let activated = apply(up, [x, gate_up])?;
-            apply(down_op, [&activated, weights, down])
+            apply(down, [&apply(gate_up, [x, up])?, weights, to])
         }
-        (Weight::Stored(gate_up), Weight::Stored(down))
+        (Numbers::Stored(up), Numbers::Stored(to))
             if is_fused(x) && weights.dtype() == DType::F32 =>
         {
             let op = StoredExperts {
-                gate_up: gate_up.clone(),
-                down: down.clone(),
+                gate_up: up.clone(),
+                down: to.clone(),
                 routing: routing.clone(),
-                precision,
+                precisions: [gate_up.precision, down.precision],
             };
             apply(op, [x, weights])
         }

@@ -7,26 +7,28 @@ use rayon::prelude::*;
 
 use super::by_expert::by_expert;
 use super::slots::{TASK_SLOTS, combine, gather, pieces, tasks};
-use crate::fused::{FusedOp, Gradient, HOST, Input, Outcome};
+use crate::fused::{FusedOp, Gradient, Gradients, Inputs, Outcome};
+use crate::placement::HOST;
 use crate::precision::Precision;
 use crate::router::Routing;
 use crate::stored::{StoredMatrix, product};
 use crate::swiglu::activate;
-use crate::weight::Weight;
+use crate::weight::{Numbers, Weight};
 
 /// From rows (S, D) and their weights (S, k) to rows (S, D).
 pub(super) struct StoredExperts {
     pub(super) gate_up: Arc<StoredMatrix>,
     pub(super) down: Arc<StoredMatrix>,
     pub(super) routing: Routing,
-    pub(super) precision: Precision,
+    /// Of the products with `gate_up`, and with `down`.
+    pub(super) precisions: [Precision; 2],
 }
 
 impl FusedOp<2> for StoredExperts {
     const NAME: &'static str = "stored_experts";
     type Saved = ();
 
-    fn forward(&self, [x, weights]: [Input<'_>; 2]) -> Result<(Vec<f32>, ())> {
+    fn forward(&self, [x, weights]: Inputs<'_, 2>) -> Result<(Vec<f32>, ())> {
         let (x, weights) = (x.f32()?, weights.f32()?);
         let plan = self.routing.plan()?;
         let (doubled, width) = (self.gate_up.shape()[1], self.gate_up.shape()[2]);
@@ -39,25 +41,24 @@ impl FusedOp<2> for StoredExperts {
             let n = choices.len();
             let rows = gather(x, choices, plan.top_k, width);
             let of = |outputs: usize| task.expert * outputs..(task.expert + 1) * outputs;
-            let gate_up = product(&self.gate_up, of(doubled), &rows, n, self.precision);
+            let gate_up = product(&self.gate_up, of(doubled), &rows, n, self.precisions[0]);
             let mut activated = vec![0.0; n * hidden];
             activate(&gate_up, &mut activated, hidden);
-            let down = product(&self.down, of(width), &activated, n, self.precision);
+            let down = product(&self.down, of(width), &activated, n, self.precisions[1]);
             y.copy_from_slice(&down);
         });
         Ok((combine(&y, Some(weights), plan, width), ()))
     }
 
     /// Computes the experts again, as differentiable operations.
-    fn backward(
-        &self,
-        [x, weights]: [Input<'_>; 2],
-        result: Outcome<'_, ()>,
-    ) -> Result<[Gradient; 2]> {
+    fn backward(&self, [x, weights]: Inputs<'_, 2>, result: Outcome<'_, ()>) -> Gradients<2> {
         let x = Var::from_slice(x.f32()?, x.shape, &HOST)?;
         let weights = Var::from_slice(weights.f32()?, weights.shape, &HOST)?;
-        let gate_up = Weight::Stored(self.gate_up.clone());
-        let down = Weight::Stored(self.down.clone());
+        let weight = |matrix: &Arc<StoredMatrix>, precision| {
+            Weight::from(Numbers::Stored(matrix.clone())).with_precision(precision)
+        };
+        let gate_up = weight(&self.gate_up, self.precisions[0]);
+        let down = weight(&self.down, self.precisions[1]);
         let out = by_expert(&x, &weights, &gate_up, &down, &self.routing)?;
         let upstream = result.grad_tensor.detach();
         let mut gradients = out.mul(&upstream)?.sum_all()?.backward()?;

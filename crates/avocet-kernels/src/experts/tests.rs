@@ -20,7 +20,7 @@ fn inputs(rows: usize, width: usize, hidden: usize, experts: usize) -> [Var; 4] 
 
 fn fused(routing: &Routing) -> impl Fn(&[Tensor]) -> Result<Tensor> + Sync {
     |t: &[Tensor]| {
-        let (gate_up, down) = (t[2].clone().into(), t[3].clone().into());
+        let (gate_up, down) = ((&t[2]).into(), (&t[3]).into());
         expert_ffn(&t[0], &t[1], &gate_up, &down, routing)
     }
 }

@@ -11,7 +11,7 @@ mod tests;
 
 use candle_core::{Result, Tensor, bail};
 
-use crate::fused::{FusedOp, Gradient, Input, Outcome, apply, f32s};
+use crate::fused::{FusedOp, Gradient, Gradients, Inputs, Outcome, apply, f32s};
 
 /// `x + tanh(gate) * y`, for `x` and `y` of one shape (.., D) and a `gate` of shape (1), for all
 /// components, or (D), one for each (the vector gates of IDEFICS, arXiv:2306.16527).
@@ -41,7 +41,7 @@ impl FusedOp<3> for GatedAdd {
     const NAME: &'static str = "gated_add";
     type Saved = ();
 
-    fn forward(&self, inputs: [Input<'_>; 3]) -> Result<(Vec<f32>, ())> {
+    fn forward(&self, inputs: Inputs<'_, 3>) -> Result<(Vec<f32>, ())> {
         let [x, y, gate] = f32s(inputs)?;
         let out = match gate {
             [gate] => scalar::forward(x, y, *gate),
@@ -50,7 +50,7 @@ impl FusedOp<3> for GatedAdd {
         Ok((out, ()))
     }
 
-    fn backward(&self, inputs: [Input<'_>; 3], result: Outcome<'_, ()>) -> Result<[Gradient; 3]> {
+    fn backward(&self, inputs: Inputs<'_, 3>, result: Outcome<'_, ()>) -> Gradients<3> {
         let [_, y, gate] = f32s(inputs)?;
         let (dy, dgate) = match gate {
             [gate] => scalar::backward(y, *gate, result.grad),

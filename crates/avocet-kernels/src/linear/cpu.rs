@@ -3,7 +3,7 @@
 use candle_core::Result;
 use rayon::prelude::*;
 
-use crate::fused::{Gradient, Input};
+use crate::fused::{Gradient, Gradients, Input};
 use crate::precision::Precision;
 use crate::product::{MatMut, MatRef, Right, product};
 use crate::simd::add_scaled;
@@ -59,7 +59,7 @@ pub(super) fn backward(
     w: Input<'_>,
     grad: &[f32],
     precision: Precision,
-) -> Result<[Gradient; 2]> {
+) -> Gradients<2> {
     let (outputs, inputs) = w.shape.dims2()?;
     let rows = x.num_rows();
     let g = MatRef::new(grad, rows, outputs);

@@ -8,8 +8,8 @@ mod tests;
 
 use candle_core::{D, Result, Shape, Tensor, bail};
 
-use crate::fused::{FusedOp, Gradient, Input, Outcome, apply};
-use crate::precision::{Precision, product_precision};
+use crate::fused::{FusedOp, Gradients, Inputs, Outcome, apply};
+use crate::precision::Precision;
 pub(crate) use stored::stored_linear;
 
 /// `x w^T`, for `x` (.., I) and `w` (O, I), giving (.., O).
@@ -17,14 +17,9 @@ pub(crate) use stored::stored_linear;
 /// A BF16 weight is for inference only: it gets no gradient.
 ///
 /// Errors if the widths disagree.
-pub fn linear(x: &Tensor, w: &Tensor) -> Result<Tensor> {
+pub(crate) fn linear(x: &Tensor, w: &Tensor, precision: Precision) -> Result<Tensor> {
     check_width(x, w.dims2()?)?;
-    apply(
-        Linear {
-            precision: product_precision(),
-        },
-        [x, w],
-    )
+    apply(Linear { precision }, [x, w])
 }
 
 /// `x w^T + b`, for `x` (.., I), `w` (O, I) and `b` (O), giving (.., O).
@@ -32,17 +27,17 @@ pub fn linear(x: &Tensor, w: &Tensor) -> Result<Tensor> {
 /// A BF16 weight is for inference only: it gets no gradient.
 ///
 /// Errors if the widths disagree.
-pub fn linear_bias(x: &Tensor, w: &Tensor, b: &Tensor) -> Result<Tensor> {
+pub(crate) fn linear_bias(
+    x: &Tensor,
+    w: &Tensor,
+    b: &Tensor,
+    precision: Precision,
+) -> Result<Tensor> {
     let (outputs, inputs) = w.dims2()?;
     check_width(x, (outputs, inputs))?;
     check_bias(b, outputs)?;
     let b = b.to_dtype(x.dtype())?;
-    apply(
-        Linear {
-            precision: product_precision(),
-        },
-        [x, w, &b],
-    )
+    apply(Linear { precision }, [x, w, &b])
 }
 
 /// Errors if the rows of `x` are not as wide as a weight (O, I) takes.
@@ -85,11 +80,11 @@ impl FusedOp<2> for Linear {
         Ok(with_last(x, w.dims2()?.0))
     }
 
-    fn forward(&self, [x, w]: [Input<'_>; 2]) -> Result<(Vec<f32>, ())> {
+    fn forward(&self, [x, w]: Inputs<'_, 2>) -> Result<(Vec<f32>, ())> {
         Ok((cpu::forward(x, w, self.precision)?, ()))
     }
 
-    fn backward(&self, [x, w]: [Input<'_>; 2], result: Outcome<'_, ()>) -> Result<[Gradient; 2]> {
+    fn backward(&self, [x, w]: Inputs<'_, 2>, result: Outcome<'_, ()>) -> Gradients<2> {
         cpu::backward(x, w, result.grad, self.precision)
     }
 
@@ -111,16 +106,12 @@ impl FusedOp<3> for Linear {
         Ok(with_last(x, w.dims2()?.0))
     }
 
-    fn forward(&self, [x, w, b]: [Input<'_>; 3]) -> Result<(Vec<f32>, ())> {
+    fn forward(&self, [x, w, b]: Inputs<'_, 3>) -> Result<(Vec<f32>, ())> {
         let out = cpu::forward_with_bias(x, w, b.f32()?, self.precision)?;
         Ok((out, ()))
     }
 
-    fn backward(
-        &self,
-        [x, w, b]: [Input<'_>; 3],
-        result: Outcome<'_, ()>,
-    ) -> Result<[Gradient; 3]> {
+    fn backward(&self, [x, w, b]: Inputs<'_, 3>, result: Outcome<'_, ()>) -> Gradients<3> {
         let [dx, dw] = cpu::backward(x, w, result.grad, self.precision)?;
         let db = cpu::bias_gradient(result.grad, b.shape.dims1()?);
         Ok([dx, dw, db.into()])

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use candle_core::{DType, Result, Shape, Tensor};
 
-use crate::fused::{FusedOp, Gradient, Input, Outcome, apply};
-use crate::precision::{Precision, product_precision};
+use crate::fused::{FusedOp, Gradients, Inputs, Outcome, apply};
+use crate::precision::Precision;
 use crate::stored::{self, StoredMatrix};
 
 /// `x w^T` for the rows `rows` of `w`, which must be there, in the type of `x`.
@@ -16,12 +16,13 @@ pub(crate) fn stored_linear(
     x: &Tensor,
     w: &Arc<StoredMatrix>,
     rows: Range<usize>,
+    precision: Precision,
 ) -> Result<Tensor> {
     super::check_width(x, (rows.len(), w.shape().last().copied().unwrap_or(0)))?;
     let op = StoredLinear {
         w: w.clone(),
         rows,
-        precision: product_precision(),
+        precision,
     };
     apply(op, [&x.to_dtype(DType::F32)?])?.to_dtype(x.dtype())
 }
@@ -40,13 +41,13 @@ impl FusedOp<1> for StoredLinear {
         Ok(super::with_last(x, self.rows.len()))
     }
 
-    fn forward(&self, [x]: [Input<'_>; 1]) -> Result<(Vec<f32>, ())> {
+    fn forward(&self, [x]: Inputs<'_, 1>) -> Result<(Vec<f32>, ())> {
         let (rows, num_rows) = (self.rows.clone(), x.num_rows());
         let out = stored::product(&self.w, rows, x.f32()?, num_rows, self.precision);
         Ok((out, ()))
     }
 
-    fn backward(&self, [x]: [Input<'_>; 1], result: Outcome<'_, ()>) -> Result<[Gradient; 1]> {
+    fn backward(&self, [x]: Inputs<'_, 1>, result: Outcome<'_, ()>) -> Gradients<1> {
         let (rows, num_rows) = (self.rows.clone(), x.num_rows());
         let dx = stored::gradient(&self.w, rows, result.grad, num_rows, self.precision);
         Ok([dx.into()])

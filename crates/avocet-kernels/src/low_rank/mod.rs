@@ -1,11 +1,12 @@
-//! A matrix that stands still plus a product of two small ones that learn.
+//! A frozen matrix plus a product of two small ones that learn.
 
 #[cfg(test)]
 mod tests;
 
 use candle_core::{Result, Shape, Tensor};
 
-use crate::fused::{FusedOp, Gradient, Input, Outcome, apply};
+use crate::fused::{FusedOp, Gradient, Gradients, Inputs, Outcome, apply};
+use crate::slices::with_f32;
 
 /// `w + scale * b a`, for `w` (.., O, I), `b` (.., O, r) and `a` (.., r, I); no gradient flows
 /// to `w`.
@@ -32,12 +33,12 @@ impl FusedOp<2> for LowRankSum {
         Ok(self.w.shape().clone())
     }
 
-    fn forward(&self, [a, b]: [Input<'_>; 2]) -> Result<(Vec<f32>, ())> {
+    fn forward(&self, [a, b]: Inputs<'_, 2>) -> Result<(Vec<f32>, ())> {
         let sum = self.composed([&a.to_tensor()?, &b.to_tensor()?])?;
-        Ok((sum.flatten_all()?.to_vec1()?, ()))
+        Ok((with_f32(&sum, Self::NAME, |sum| Ok(sum.to_vec()))?, ()))
     }
 
-    fn backward(&self, [a, b]: [Input<'_>; 2], result: Outcome<'_, ()>) -> Result<[Gradient; 2]> {
+    fn backward(&self, [a, b]: Inputs<'_, 2>, result: Outcome<'_, ()>) -> Gradients<2> {
         let (a, b, grad) = (a.to_tensor()?, b.to_tensor()?, result.grad_tensor);
         let da = b.t()?.contiguous()?.matmul(grad)?; // (.., r, I)
         let db = grad.matmul(&a.t()?.contiguous()?)?; // (.., O, r)

@@ -7,7 +7,7 @@ mod tests;
 
 use candle_core::{D, Result, Tensor, bail};
 
-use crate::fused::{FusedOp, Gradient, Input, Outcome, apply, f32s};
+use crate::fused::{FusedOp, Gradient, Gradients, Inputs, Outcome, apply, f32s};
 
 /// `x / sqrt(mean(x^2) + eps) * weight` over the last dimension.
 ///
@@ -62,12 +62,12 @@ impl FusedOp<2> for Norm {
     const NAME: &'static str = "norm";
     type Saved = ();
 
-    fn forward(&self, inputs: [Input<'_>; 2]) -> Result<(Vec<f32>, ())> {
+    fn forward(&self, inputs: Inputs<'_, 2>) -> Result<(Vec<f32>, ())> {
         let [x, w] = f32s(inputs)?;
         Ok((self.rows(x, w, &[]), ()))
     }
 
-    fn backward(&self, inputs: [Input<'_>; 2], result: Outcome<'_, ()>) -> Result<[Gradient; 2]> {
+    fn backward(&self, inputs: Inputs<'_, 2>, result: Outcome<'_, ()>) -> Gradients<2> {
         let [x, w] = f32s(inputs)?;
         let [dx, dw, _] = self.gradients(x, w, &[], result.grad);
         Ok([dx.into(), dw.into()])
@@ -88,12 +88,12 @@ impl FusedOp<3> for Norm {
     const NAME: &'static str = "norm";
     type Saved = ();
 
-    fn forward(&self, inputs: [Input<'_>; 3]) -> Result<(Vec<f32>, ())> {
+    fn forward(&self, inputs: Inputs<'_, 3>) -> Result<(Vec<f32>, ())> {
         let [x, w, b] = f32s(inputs)?;
         Ok((self.rows(x, w, b), ()))
     }
 
-    fn backward(&self, inputs: [Input<'_>; 3], result: Outcome<'_, ()>) -> Result<[Gradient; 3]> {
+    fn backward(&self, inputs: Inputs<'_, 3>, result: Outcome<'_, ()>) -> Gradients<3> {
         let [x, w, b] = f32s(inputs)?;
         Ok(self.gradients(x, w, b, result.grad).map(Gradient::Numbers))
     }

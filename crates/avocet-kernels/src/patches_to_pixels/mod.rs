@@ -7,7 +7,7 @@ mod tests;
 
 use candle_core::{Result, Shape, Tensor, bail};
 
-use crate::fused::{FusedOp, Gradient, Input, Outcome, apply};
+use crate::fused::{FusedOp, Gradients, Inputs, Outcome, apply};
 use crate::grids::{Grid, packed};
 
 /// Turns `patches` (P, 3 * p * p), each channel-major, into pixels (P * p * p, 3), row by row of
@@ -39,11 +39,11 @@ impl FusedOp<1> for PatchesToPixels {
         Ok((patches.elem_count() / 3, 3).into())
     }
 
-    fn forward(&self, [patches]: [Input<'_>; 1]) -> Result<(Vec<f32>, ())> {
+    fn forward(&self, [patches]: Inputs<'_, 1>) -> Result<(Vec<f32>, ())> {
         Ok((self.pixels(patches.f32()?), ()))
     }
 
-    fn backward(&self, _: [Input<'_>; 1], result: Outcome<'_, ()>) -> Result<[Gradient; 1]> {
+    fn backward(&self, _: Inputs<'_, 1>, result: Outcome<'_, ()>) -> Gradients<1> {
         Ok([self.patches(result.grad).into()])
     }
 

@@ -11,7 +11,7 @@ mod tests;
 
 use candle_core::{Result, Tensor, bail};
 
-use crate::fused::{FusedOp, Gradient, Input, Outcome, apply};
+use crate::fused::{FusedOp, Gradients, Inputs, Outcome, apply};
 pub use angles::{RopeAngles, RopeLayout};
 pub use frequencies::{RopeFrequencies, Yarn};
 
@@ -46,12 +46,12 @@ impl FusedOp<1> for Rope {
     const NAME: &'static str = "rope";
     type Saved = ();
 
-    fn forward(&self, [x]: [Input<'_>; 1]) -> Result<(Vec<f32>, ())> {
+    fn forward(&self, [x]: Inputs<'_, 1>) -> Result<(Vec<f32>, ())> {
         let (_, _, head_dim) = x.shape.dims3()?;
         Ok((self.turn(x.f32()?, head_dim, 1.0), ()))
     }
 
-    fn backward(&self, [x]: [Input<'_>; 1], result: Outcome<'_, ()>) -> Result<[Gradient; 1]> {
+    fn backward(&self, [x]: Inputs<'_, 1>, result: Outcome<'_, ()>) -> Gradients<1> {
         let (_, _, head_dim) = x.shape.dims3()?;
         Ok([self.turn(result.grad, head_dim, -1.0).into()])
     }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::routing::Routing;
 use super::weights::{CHUNK_ROWS, softmax_composed};
-use crate::fused::{FusedOp, Gradient, Input, Outcome, apply};
+use crate::fused::{FusedOp, Gradients, Inputs, Outcome, apply};
 use crate::simd::{dot, softmax_in_place};
 
 /// The load-balancing loss and the z-loss of `logits` (S, E), two scalars.
@@ -55,7 +55,7 @@ impl FusedOp<1> for RouterLosses {
         Ok(2.into())
     }
 
-    fn forward(&self, [logits]: [Input<'_>; 1]) -> Result<(Vec<f32>, ())> {
+    fn forward(&self, [logits]: Inputs<'_, 1>) -> Result<(Vec<f32>, ())> {
         let (rows, num_experts) = logits.shape.dims2()?;
         let shares = self.shares()?;
         let parts: Vec<(f64, f64)> = logits
@@ -78,7 +78,7 @@ impl FusedOp<1> for RouterLosses {
         Ok((vec![balance as f32, z as f32], ()))
     }
 
-    fn backward(&self, [logits]: [Input<'_>; 1], result: Outcome<'_, ()>) -> Result<[Gradient; 1]> {
+    fn backward(&self, [logits]: Inputs<'_, 1>, result: Outcome<'_, ()>) -> Gradients<1> {
         let (rows, num_experts) = logits.shape.dims2()?;
         let shares = self.shares()?;
         let along_balance = result.grad[0] * num_experts as f32 / rows.max(1) as f32;

@@ -4,7 +4,7 @@ use candle_core::{D, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::routing::Routing;
-use crate::fused::{FusedOp, Gradient, Input, Outcome};
+use crate::fused::{FusedOp, Gradients, Inputs, Outcome};
 use crate::simd::softmax_in_place;
 
 /// Rows one task handles; fixed, so that results do not depend on the threads.
@@ -44,7 +44,7 @@ impl FusedOp<1> for Weights {
         Ok((self.routing.num_rows(), self.routing.top_k()).into())
     }
 
-    fn forward(&self, [logits]: [Input<'_>; 1]) -> Result<(Vec<f32>, ())> {
+    fn forward(&self, [logits]: Inputs<'_, 1>) -> Result<(Vec<f32>, ())> {
         let (experts, top_k) = (self.routing.experts()?, self.routing.top_k());
         let (logits, num_experts) = (logits.f32()?, self.routing.num_experts());
         let mut weights = vec![0.0; experts.len()];
@@ -63,7 +63,7 @@ impl FusedOp<1> for Weights {
         Ok((weights, ()))
     }
 
-    fn backward(&self, [logits]: [Input<'_>; 1], result: Outcome<'_, ()>) -> Result<[Gradient; 1]> {
+    fn backward(&self, [logits]: Inputs<'_, 1>, result: Outcome<'_, ()>) -> Gradients<1> {
         let (experts, top_k) = (self.routing.experts()?, self.routing.top_k());
         let (logits, num_experts) = (logits.f32()?, self.routing.num_experts());
         let mut dlogits = vec![0.0; logits.len()];

@@ -7,7 +7,7 @@ mod tests;
 
 use candle_core::{D, Result, Shape, Tensor, bail};
 
-use crate::fused::{FusedOp, Gradient, Input, Outcome, apply};
+use crate::fused::{FusedOp, Gradients, Inputs, Outcome, apply};
 pub(crate) use cpu::{CHUNK_ROWS, activate, activate_backward};
 
 /// `silu(gate) * up`, where `gate_up` (.., 2F) holds the gate in its first half, giving (.., F).
@@ -34,15 +34,11 @@ impl FusedOp<1> for SwiGlu {
         Ok(dims.into())
     }
 
-    fn forward(&self, [gate_up]: [Input<'_>; 1]) -> Result<(Vec<f32>, ())> {
+    fn forward(&self, [gate_up]: Inputs<'_, 1>) -> Result<(Vec<f32>, ())> {
         Ok((cpu::forward(gate_up.f32()?, gate_up.width() / 2), ()))
     }
 
-    fn backward(
-        &self,
-        [gate_up]: [Input<'_>; 1],
-        result: Outcome<'_, ()>,
-    ) -> Result<[Gradient; 1]> {
+    fn backward(&self, [gate_up]: Inputs<'_, 1>, result: Outcome<'_, ()>) -> Gradients<1> {
         let hidden = gate_up.width() / 2;
         Ok([cpu::backward(gate_up.f32()?, result.grad, hidden).into()])
     }

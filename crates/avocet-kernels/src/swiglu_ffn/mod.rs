@@ -7,11 +7,11 @@ mod tests;
 
 use candle_core::{D, Result, Tensor, bail};
 
-use crate::fused::{FusedOp, Gradient, Input, Outcome, apply, f32s};
+use crate::fused::{FusedOp, Gradient, Gradients, Inputs, Outcome, apply, f32s};
 use crate::linear::linear;
-use crate::precision::{Precision, product_precision};
+use crate::precision::Precision;
 use crate::swiglu::swiglu;
-use crate::weight::Weight;
+use crate::weight::{Numbers, Weight};
 
 /// `swiglu(x w_gate_up^T) w_down^T`, for `x` (.., D), `gate_up` (2F, D) and `down` (D, F).
 ///
@@ -32,9 +32,10 @@ pub fn swiglu_ffn(x: &Tensor, gate_up: &Weight, down: &Weight) -> Result<Tensor>
     if hidden.checked_mul(2) != Some(doubled) {
         bail!("swiglu_ffn: w_gate_up gives {doubled}, not twice the {hidden} that w_down takes");
     }
-    match (gate_up, down) {
-        (Weight::Tensor(gate_up), Weight::Tensor(down)) => {
-            let precision = product_precision();
+    let precisions = (gate_up.precision, down.precision);
+    match (&gate_up.numbers, &down.numbers) {
+        (Numbers::Tensor(gate_up), Numbers::Tensor(down)) if precisions.0 == precisions.1 => {
+            let precision = precisions.0;
             apply(SwiGluFfn { precision }, [x, gate_up, down])
         }
         _ => down.linear(&swiglu(&gate_up.linear(x)?)?),
@@ -50,17 +51,13 @@ impl FusedOp<3> for SwiGluFfn {
     /// The rows between the two products, (S, 2F).
     type Saved = Vec<f32>;
 
-    fn forward(&self, [x, gate_up, down]: [Input<'_>; 3]) -> Result<(Vec<f32>, Self::Saved)> {
+    fn forward(&self, [x, gate_up, down]: Inputs<'_, 3>) -> Result<(Vec<f32>, Self::Saved)> {
         let shape = down.shape.dims2()?;
         let (gate_up, down) = (gate_up.values, down.values);
         Ok(cpu::forward(x.f32()?, gate_up, down, shape, self.precision))
     }
 
-    fn backward(
-        &self,
-        inputs: [Input<'_>; 3],
-        result: Outcome<'_, Self::Saved>,
-    ) -> Result<[Gradient; 3]> {
+    fn backward(&self, inputs: Inputs<'_, 3>, result: Outcome<'_, Self::Saved>) -> Gradients<3> {
         let [_, _, down] = inputs;
         let (inputs, shape) = (f32s(inputs)?, down.shape.dims2()?);
         let gradients = cpu::backward(inputs, result.saved, result.grad, shape, self.precision);
@@ -68,6 +65,7 @@ impl FusedOp<3> for SwiGluFfn {
     }
 
     fn composed(&self, [x, gate_up, down]: [&Tensor; 3]) -> Result<Tensor> {
-        linear(&swiglu(&linear(x, gate_up)?)?, down)
+        let hidden = swiglu(&linear(x, gate_up, self.precision)?)?;
+        linear(&hidden, down, self.precision)
     }
 }

@@ -13,7 +13,7 @@ fn swiglu_ffn_is_its_composed_form() -> Result<()> {
         random((2 * 40, 24), 2),
         random((24, 40), 3),
     ];
-    let fused = |t: &[Tensor]| swiglu_ffn(&t[0], &t[1].clone().into(), &t[2].clone().into());
+    let fused = |t: &[Tensor]| swiglu_ffn(&t[0], &(&t[1]).into(), &(&t[2]).into());
     assert_fused(&inputs, 1e-5, &fused)?;
     let small = [random((2, 3), 1), random((2 * 2, 3), 2), random((3, 2), 3)];
     assert_finite_differences(&small, &fused)

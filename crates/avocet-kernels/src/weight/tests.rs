@@ -36,11 +36,13 @@ fn a_stored_linear_layer_is_that_of_its_numbers() -> Result<()> {
     for rows in [1, 3, 9, 40] {
         let x = [random((2, rows, 512), 1)];
         let stored = |t: &[Tensor]| w.linear(&t[0]);
-        assert_matches(&x, 1e-5, &stored, &|t| linear(&t[0], &numbers))?;
+        assert_matches(&x, 1e-5, &stored, &|t| {
+            linear(&t[0], &numbers, Precision::F32)
+        })?;
         assert_same_on_one_and_two_threads(&x, &stored)?;
         let inputs = [random((2, rows, 512), 1), bias.clone()];
         assert_matches(&inputs, 1e-5, &|t| w.linear_bias(&t[0], &t[1]), &|t| {
-            linear_bias(&t[0], &numbers, &t[1])
+            linear_bias(&t[0], &numbers, &t[1], Precision::F32)
         })?;
     }
     Ok(())
@@ -66,19 +68,22 @@ fn one_row_gives_the_same_through_several_matrices_at_once() -> Result<()> {
 #[test]
 fn an_adapted_layer_is_that_of_the_sum_and_its_factors_learn() -> Result<()> {
     let random = |shape: (usize, usize)| Tensor::randn(0f32, 1.0, shape, &Device::Cpu);
-    let (x, still) = (Var::from_tensor(&random((5, 6))?)?, random((4, 6))?);
+    let (x, frozen) = (Var::from_tensor(&random((5, 6))?)?, random((4, 6))?);
     let (a, b) = (
         Var::from_tensor(&random((2, 6))?)?,
         Var::from_tensor(&random((4, 2))?)?,
     );
     let adapted = AdaptedWeight::new(
-        still.into(),
+        frozen.into(),
         a.as_tensor().clone(),
         b.as_tensor().clone(),
         0.5,
     )?;
-    let adapted = Weight::Adapted(Arc::new(adapted));
-    let (fused, plain) = (adapted.linear(&x)?, linear(&x, &adapted.to_tensor()?)?);
+    let adapted = Weight::from(adapted);
+    let (fused, plain) = (
+        adapted.linear(&x)?,
+        linear(&x, &adapted.to_tensor()?, Precision::F32)?,
+    );
     let worst = |x: &Tensor, y: &Tensor| -> Result<f32> {
         (x - y)?.abs()?.flatten_all()?.max(0)?.to_scalar()
     };
@@ -96,6 +101,24 @@ fn an_adapted_layer_is_that_of_the_sum_and_its_factors_learn() -> Result<()> {
 }
 
 #[test]
+fn a_weight_keeps_its_precision_whatever_others_have() -> Result<()> {
+    let (x, w) = (random((40, 64), 1), random((32, 64), 2));
+    let plain = Weight::from(w.as_tensor());
+    let half = plain.clone().with_precision(Precision::Bf16);
+    let out = |w: &Weight| w.linear(&x)?.to_vec2::<f32>();
+    let (before, rounded) = (out(&plain)?, out(&half)?);
+    assert_eq!(out(&plain)?, before);
+    assert_eq!(out(&half)?, rounded);
+    // Factors beside a matrix are multiplied as it is.
+    let (a, b) = (random((2, 64), 3), random((32, 2), 4));
+    let adapted = AdaptedWeight::new(plain, a.detach(), b.detach(), 0.0)?;
+    let adapted = Weight::from(adapted);
+    assert_eq!(out(&adapted)?, before);
+    assert_eq!(out(&adapted.with_precision(Precision::Bf16))?, rounded);
+    Ok(())
+}
+
+#[test]
 fn gradients_flow_through_a_stored_layer() -> Result<()> {
     let rows = random_rows(StoredFormat::Q8_0, 3, 32, 1)?;
     let w = Weight::from(StoredMatrix::new(&[3, 32], vec![rows])?);
@@ -104,7 +127,7 @@ fn gradients_flow_through_a_stored_layer() -> Result<()> {
     let w = mixed(&[1100, 256])?;
     let numbers = w.to_tensor()?;
     assert_matches(&[random((70, 256), 1)], 1e-5, &|t| w.linear(&t[0]), &|t| {
-        linear(&t[0], &numbers)
+        linear(&t[0], &numbers, Precision::F32)
     })
 }
 

@@ -31,6 +31,15 @@ pub enum Precision {
     Bf16,
 }
 
+impl From<Precision> for avocet_kernels::Precision {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::F32 => Self::F32,
+            Precision::Bf16 => Self::Bf16,
+        }
+    }
+}
+
 /// The model of a stage: the name of a preset, or its whole shape.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]

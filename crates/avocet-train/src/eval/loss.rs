@@ -146,7 +146,7 @@ impl<'a> Reader<'a> {
             true => {
                 let width = batch.patches.len() / batch.num_patches().max(1);
                 let shape = (batch.num_patches(), width);
-                let device = model.head().device();
+                let device = model.device();
                 let patches = Tensor::from_slice(&batch.patches, shape, &device)?;
                 let grids = batch.grids.clone();
                 Some(model.encode_images(&Images { patches, grids })?)

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use avocet_config::{ModelConfig, preset};
 use avocet_data::{Batch, Truth};
-use candle_core::Device;
+use avocet_kernels::Placement;
 
 use super::Learner;
 use crate::config::{LossWeights, ModelSource, StageConfig, StageKind};
@@ -105,7 +105,7 @@ fn learner(config: &ModelConfig) -> Result<Learner> {
         },
         ..StageConfig::new("ranks", StageKind::Joint, model, 4)
     };
-    let params = Params::new(5, stage.selection(), HashMap::new(), &Device::Cpu);
+    let params = Params::new(5, stage.selection(), HashMap::new(), &Placement::default());
     Learner::new(config, &stage, params, Vec::new())
 }
 

@@ -1,8 +1,6 @@
 //! Fine-tuning: what does not train is handed out as the base model has it, and some of its
 //! matrices have low-rank factors beside them that learn (LoRA, arXiv:2106.09685).
 
-use std::sync::Arc;
-
 use avocet_checkpoint::{LORA, LoraScale, factor_shapes};
 use avocet_kernels::{AdaptedWeight, Weight, low_rank_sum};
 use avocet_model::{Builder, Init, ParameterSpec, Role};
@@ -38,9 +36,10 @@ impl Params {
             None => {
                 let stored = base.matrix_of(spec)?;
                 // Sums and tables are computed with in f32; other stored matrices as they lie.
-                let weight = match stored {
-                    Weight::Stored(_) if !summed && !spec.role.is_table() => stored,
-                    other => Weight::from(other.to_tensor()?),
+                let weight = if stored.is_stored() && !summed && !spec.role.is_table() {
+                    stored
+                } else {
+                    stored.to_tensor()?.into()
                 };
                 let mut inner = self.lock();
                 inner.has_sums |= summed;
@@ -56,8 +55,7 @@ impl Params {
         if summed {
             return Ok(low_rank_sum(weight.tensor()?, &a, &b, scale)?.into());
         }
-        let adapted = AdaptedWeight::new(weight, a, b, scale)?;
-        Ok(Weight::Adapted(Arc::new(adapted)))
+        Ok(AdaptedWeight::new(weight, a, b, scale)?.into())
     }
 
     /// The factors beside a matrix, of these shapes. The second starts at zero, so that the model

@@ -10,9 +10,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use avocet_infer::Engine;
-use avocet_kernels::{
-    Precision, memory_bandwidth, product_peak, product_precision, set_product_precision,
-};
+use avocet_kernels::{memory_bandwidth, product_peak};
 use avocet_model::ParameterCount;
 use avocet_train::{StepBench, step_bench};
 use serde::Serialize;
@@ -20,7 +18,6 @@ use serde::Serialize;
 pub use args::BenchArgs;
 use rates::{DECODED, Rate, add, best_of, head};
 
-use crate::args::PrecisionFlag;
 use crate::granted;
 use crate::input::model;
 use crate::ui::output::{self, Table};
@@ -59,10 +56,6 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     if args.family.is_none() {
         granted::keep_freed_memory();
     }
-    set_product_precision(match args.precision {
-        PrecisionFlag::F32 => Precision::F32,
-        PrecisionFlag::Bf16 => Precision::Bf16,
-    });
     if let Some(family) = &args.family {
         return families::run(family, args);
     }
@@ -94,15 +87,15 @@ fn train_step(args: &BenchArgs) -> Result<StepBench> {
         Ok(config) => config,
         Err(_) => model::open(&args.model)?.config().clone(),
     };
-    Ok(step_bench(&config, args.steps, &candle_core::Device::Cpu)?)
+    Ok(step_bench(&config, args.steps, &placement(args))?)
 }
 
 fn measure(args: &BenchArgs) -> Result<Report> {
-    let files = model::open(&args.model)?;
+    let files = model::open(&args.model)?.placed(args.placement());
     let engine = Engine::load(&files)?;
     let config = engine.config();
     let sees = config.sees();
-    let product_peak_gflops = product_peak(product_precision());
+    let product_peak_gflops = product_peak(files.placement().precision);
     let bandwidth_gb_per_s = memory_bandwidth();
     let flops_per_s = product_peak_gflops * 1e9;
     let context = config.decoder.max_context;

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use avocet_checkpoint::{ModelFiles, place_base};
 use avocet_config::{ModelConfig, WithoutImage};
 use avocet_data::shard::Reader;
-use avocet_train::config::{LossWeights, MeanOver, ModelSource, Precision, SourceConfig};
+use avocet_train::config::{LossWeights, MeanOver, ModelSource, SourceConfig};
 use avocet_train::memory::{Fit, TrainMemory};
 use avocet_train::metrics::read_metrics;
 use avocet_train::{
@@ -23,7 +23,6 @@ use serde::Serialize;
 
 pub use self::args::FinetuneArgs;
 use self::args::Trained;
-use crate::args::PrecisionFlag;
 use crate::granted;
 use crate::input::model;
 use crate::ui::output;
@@ -283,10 +282,7 @@ fn settings(
         },
         checkpoint_every: (steps / 10).clamp(10, 200),
         keep: 2,
-        precision: match args.precision {
-            PrecisionFlag::F32 => Precision::F32,
-            PrecisionFlag::Bf16 => Precision::Bf16,
-        },
+        precision: args.precision.into(),
         data: vec![source],
         ..StageConfig::new("finetune", kind, ModelSource::Preset("mini".into()), batch)
     };

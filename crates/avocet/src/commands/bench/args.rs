@@ -2,6 +2,9 @@
 
 use clap::Args;
 
+use avocet_kernels::Placement;
+use avocet_train::config::Precision;
+
 use crate::args::PrecisionFlag;
 
 /// `avocet bench`.
@@ -28,4 +31,11 @@ pub struct BenchArgs {
     /// Number format of the large products.
     #[arg(long, value_enum, default_value_t = PrecisionFlag::F32)]
     pub precision: PrecisionFlag,
+}
+
+impl BenchArgs {
+    /// Where models are measured.
+    pub fn placement(&self) -> Placement {
+        Placement::host(Precision::from(self.precision).into())
+    }
 }

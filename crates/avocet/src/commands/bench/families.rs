@@ -10,10 +10,10 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use avocet_checkpoint::{ModelFiles, save_random};
 use avocet_config::ModelConfig;
-use avocet_kernels::{memory_bandwidth, product_peak, product_precision};
+use avocet_kernels::{HOST, Placement, memory_bandwidth, product_peak};
 use avocet_model::{CrossAttentionCache, Images, ParameterCount, VisionLanguageModel};
 use avocet_train::step_bench::peak_rss_mib;
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
@@ -69,7 +69,7 @@ pub fn run(family: &str, args: &BenchArgs) -> Result<()> {
         let each = avocet_config::family_names().map(|name| in_child(name, args));
         each.collect::<Result<_>>()?
     } else {
-        vec![measure(&config_of(family)?)?]
+        vec![measure(&config_of(family)?, &args.placement())?]
     };
     let report = Report { families };
     if args.json {
@@ -89,7 +89,7 @@ struct Decoder {
 
 /// Measures the decoder of a model, as that of a family is, and prints.
 pub fn decoder(args: &BenchArgs) -> Result<()> {
-    let files = model::open(&args.model)?;
+    let files = model::open(&args.model)?.placed(args.placement());
     let config = files.config();
     let model = VisionLanguageModel::new(config, files.builder()?)?;
     let keys = model.cross_keys(None)?;
@@ -141,11 +141,11 @@ fn in_child(family: &str, args: &BenchArgs) -> Result<Family> {
     families.next().context("a report of one family")
 }
 
-fn measure(config: &ModelConfig) -> Result<Family> {
+fn measure(config: &ModelConfig, placement: &Placement) -> Result<Family> {
     let folder = tempfile::tempdir()?;
     save_random(folder.path(), config, embedded::TOKENIZER, SEED)?;
     let load = || -> Result<(ModelFiles, VisionLanguageModel)> {
-        let files = ModelFiles::open(folder.path())?;
+        let files = ModelFiles::open(folder.path())?.placed(placement.clone());
         let model = VisionLanguageModel::new(config, files.builder()?)?;
         Ok((files, model))
     };
@@ -198,8 +198,10 @@ impl Limits {
     fn of(files: &ModelFiles, prompt_tokens: usize, num_latents: usize) -> Result<Self> {
         let config = files.config();
         let count = ParameterCount::of(config)?;
-        let (product_peak_gflops, bandwidth_gb_per_s) =
-            (product_peak(product_precision()), memory_bandwidth());
+        let (product_peak_gflops, bandwidth_gb_per_s) = (
+            product_peak(files.placement().precision),
+            memory_bandwidth(),
+        );
         let prompt_flops = avocet_config::text_flops(config, prompt_tokens, num_latents);
         let share = met(config, &count) as f64 / count.total as f64;
         let bytes_per_token = share * files.weight_bytes() as f64;
@@ -288,7 +290,7 @@ fn pictures(config: &ModelConfig) -> Result<Images> {
     let shape = (PICTURES * grid.0 * grid.1, 3 * patch * patch);
     let colours = (0..shape.0 * shape.1).map(|i| (i as f32 * 0.37).sin());
     Ok(Images {
-        patches: Tensor::from_iter(colours, &Device::Cpu)?.reshape(shape)?,
+        patches: Tensor::from_iter(colours, &HOST)?.reshape(shape)?,
         grids: vec![grid; PICTURES],
     })
 }

@@ -1,7 +1,7 @@
 //! `avocet plan train --gpu cpu`: a step of avocet's own trainer on this machine.
 
 use anyhow::{Result, bail};
-use avocet_kernels::{memory_bandwidth, product_peak, product_precision};
+use avocet_kernels::{Precision, memory_bandwidth, product_peak};
 use avocet_plan::machine::{Batch, Machine, MachineStep, machine_step};
 use avocet_plan::text;
 use avocet_plan::words::{digits, percent, thousands};
@@ -33,7 +33,7 @@ pub fn run(args: &TrainPlanArgs) -> Result<()> {
         },
         Some(_) => bail!("--machine: give two numbers, GFLOP/S,GB/S"),
         None => Machine {
-            product_peak: product_peak(product_precision()) * 1e9,
+            product_peak: product_peak(Precision::F32) * 1e9,
             bandwidth: memory_bandwidth() * 1e9,
         },
     };
