@@ -12,14 +12,14 @@ const NAME_THE_PROCESSOR: &[&str] = &[
     "crates/avocet-kernels/src/placement.rs",
     // Pictures come from files.
     "crates/avocet-infer/src/engine.rs",
-    // A trainer decides where it trains.
-    "crates/avocet-train/src",
 ];
 
 /// Where the kernels and the network read numbers of a tensor back to the host.
 const READ_BACK: &[&str] = &[
     // Who goes to which expert, once a layer, where a device chose.
     "crates/avocet-kernels/src/router/routing.rs",
+    // How long the gradient is, once a step.
+    "crates/avocet-kernels/src/accumulate/mod.rs",
     // How far gates are open, for people.
     "crates/avocet-model/src/cross_attention.rs",
 ];

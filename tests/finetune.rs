@@ -1,5 +1,5 @@
-//! `avocet finetune`: what is asked to learn learns, all else stands still, a killed run goes on as
-//! if it had not been killed, and the result answers as any model.
+//! `avocet finetune`: what is asked to learn learns, all else is frozen, a killed run goes on as if
+//! it had not been killed, and the result answers as any model.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};

@@ -10,9 +10,10 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use avocet_config::preset;
 use avocet_kernels::{Weight, cross_entropy};
-use avocet_model::{Builder, Images, Parameters, TextBatch, VisionLanguageModel, only};
-use candle_core::{Device, Shape, Tensor, Var};
-use candle_nn::Init;
+use avocet_model::{
+    Builder, Images, ParameterSpec, Parameters, TextBatch, VisionLanguageModel, only,
+};
+use candle_core::{Device, Tensor, Var};
 
 const LOGITS: f32 = 2e-4;
 const GRADIENTS: f32 = 1e-4;
@@ -82,15 +83,15 @@ fn compare(name: &str, ours: &Tensor, theirs: &Tensor, tolerance: f32) -> Result
 struct Given(HashMap<String, Tensor>);
 
 impl Parameters for Given {
-    fn tensor(&self, name: &str, shape: Shape, _: Init) -> candle_core::Result<Tensor> {
-        match self.0.get(name) {
-            Some(tensor) => tensor.reshape(shape),
-            None => candle_core::bail!("{name} is not in the golden data"),
+    fn tensor(&self, spec: &ParameterSpec) -> candle_core::Result<Tensor> {
+        match self.0.get(&spec.name) {
+            Some(tensor) => tensor.reshape(&spec.shape),
+            None => candle_core::bail!("{} is not in the golden data", spec.name),
         }
     }
 
-    fn matrix(&self, name: &str, shape: Shape, init: Init) -> candle_core::Result<Weight> {
-        Ok(self.tensor(name, shape, init)?.into())
+    fn matrix(&self, spec: &ParameterSpec) -> candle_core::Result<Weight> {
+        Ok(self.tensor(spec)?.into())
     }
 }
 

@@ -1,11 +1,12 @@
-//! Training does what it says: one batch is learned by heart, and frozen parts stay still.
+//! Training does what it says: one batch is learned by heart, and frozen parts stay as they are.
 
 use std::collections::HashMap;
 
 use avocet_config::{ModelConfig, preset};
+use avocet_kernels::Placement;
 use avocet_train::config::{LossWeights, ModelSource};
 use avocet_train::step_bench::synthetic_batch;
-use avocet_train::{Learner, StageConfig, StageKind, StepReport};
+use avocet_train::{Learner, Params, StageConfig, StageKind, StepReport};
 
 fn learner(config: &ModelConfig, change: impl FnOnce(&mut StageConfig)) -> Learner {
     let model = ModelSource::Inline(Box::new(config.clone()));
@@ -13,7 +14,8 @@ fn learner(config: &ModelConfig, change: impl FnOnce(&mut StageConfig)) -> Learn
     stage.clip = Some(1.0);
     stage.optimizer.weight_decay = 0.0;
     change(&mut stage);
-    Learner::new(config, &stage, 5, HashMap::new(), Vec::new()).unwrap()
+    let params = Params::new(5, stage.selection(), HashMap::new(), &Placement::default());
+    Learner::new(config, &stage, params, Vec::new()).unwrap()
 }
 
 fn train(learner: &mut Learner, config: &ModelConfig, steps: usize, rate: f64) -> StepReport {

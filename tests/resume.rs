@@ -111,8 +111,8 @@ fn config(folder: &Path, run: &str, steps: u64) -> TrainConfig {
     }
 }
 
-/// Every stage of the described recipe: seeing, text, a longer context, joining a decoder that
-/// stands still, and everything.
+/// Every stage of the described recipe: seeing, text, a longer context, joining a frozen decoder, and
+/// everything.
 fn recipe(folder: &Path, run: &str, steps: u64) -> TrainConfig {
     let mut recipe = config(folder, run, steps);
     let all = recipe.stages.pop().unwrap();
@@ -308,6 +308,7 @@ fn a_stop_saves_and_a_later_start_goes_on() {
     let stop = TrainOptions {
         resume: true,
         stop: Arc::new(AtomicBool::new(true)),
+        ..TrainOptions::default()
     };
     for step in 1..=3 {
         let outcome = train(&stopped, &stop).unwrap();

@@ -191,15 +191,6 @@ const KEPT_OUT: &[(&str, &[&str])] = &[
             "avocet-tests",
         ],
     ),
-    (
-        "candle-nn",
-        &[
-            "avocet-model",
-            "avocet-checkpoint",
-            "avocet-train",
-            "avocet-tests",
-        ],
-    ),
     ("ffmpeg-next", &["avocet-worker"]),
     ("ureq", &["avocet-fetch"]),
     ("gemm", &["avocet-kernels"]),

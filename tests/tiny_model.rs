@@ -6,6 +6,7 @@ use anyhow::Result;
 use avocet_checkpoint::{ModelFiles, WeightFormat, save};
 use avocet_config::preset;
 use avocet_infer::Engine;
+use avocet_kernels::Placement;
 use avocet_model::VisionLanguageModel;
 use avocet_text::train_bpe;
 use avocet_train::{Params, Selection};
@@ -23,7 +24,7 @@ pub fn folder() -> Result<TempDir> {
         "what does it say?",
     ];
     let tokenizer = train_bpe(texts.iter().cycle().take(40), config.decoder.vocab_size)?;
-    let params = Params::new(7, Selection::all(), HashMap::new());
+    let params = Params::new(7, Selection::all(), HashMap::new(), &Placement::default());
     VisionLanguageModel::new(&config, params.builder())?;
     let folder = TempDir::new()?;
     let tensors = params.tensors(|_| true);

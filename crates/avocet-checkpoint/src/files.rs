@@ -8,10 +8,9 @@ use crate::tensors::StoredTensor;
 use avocet_config::ModelConfig;
 use avocet_kernels::Placement;
 use avocet_media::ImageProcessor;
-use avocet_model::{Builder, parameter_shapes};
+use avocet_model::{Builder, ParameterSpec, parameter_shapes, parameter_specs};
 use avocet_text::ChatTokenizer;
-use candle_core::{Shape, Tensor};
-use candle_nn::Init;
+use candle_core::Tensor;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -185,12 +184,9 @@ impl ModelFiles {
     /// Errors as [`ModelFiles::check`] does, before anything is copied.
     pub fn parameters(&self) -> Result<BTreeMap<String, Tensor>> {
         let builder = self.builder()?;
-        let shapes = parameter_shapes(&self.config)?;
-        let tensor = |(name, shape): (String, Shape)| {
-            let value = builder.tensor(shape, &name, Init::Const(0.0))?;
-            Ok((name, value))
-        };
-        shapes.into_iter().map(tensor).collect()
+        let specs = parameter_specs(&self.config)?;
+        let tensor = |spec: ParameterSpec| Ok((spec.name.clone(), builder.tensor_of(&spec)?));
+        specs.into_iter().map(tensor).collect()
     }
 }
 

@@ -96,8 +96,8 @@ pub struct AttentionConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub qk_norm: Option<QkNorm>,
     /// Queries, keys and values are cut to within this of 0, after any norm.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub limit: Option<f64>,
+    #[serde(rename = "limit", skip_serializing_if = "Option::is_none")]
+    pub clip_qkv: Option<f64>,
     /// A token sees so many tokens, itself included; absent means all before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window: Option<usize>,
@@ -251,8 +251,8 @@ impl DecoderConfig {
 
 impl AttentionConfig {
     fn validate(&self) -> Result<(), ConfigError> {
-        if let Some(limit) = self.limit {
-            positive("decoder.attention.limit", limit)?;
+        if let Some(most) = self.clip_qkv {
+            positive("decoder.attention.limit", most)?;
         }
         if let Some(window) = self.window {
             size("decoder.attention.window", window)?;

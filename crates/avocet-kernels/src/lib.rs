@@ -3,14 +3,17 @@
 //! Each operation takes candle tensors. On the CPU it is one custom op with a hand-written
 //! backward; on any other device it is composed from differentiable candle ops, and those
 //! composed forms are also what the tests compare against. `fused.rs` is the frame that all of
-//! them fill, and the one place that picks the form; an operation is a folder.
+//! them fill, and the one place that picks the form; an operation is a folder. What training does
+//! with gradients (`accumulate`, `adamw`) needs no backward and writes in place.
 //!
 //! Shapes: S packed rows, D width, H heads, K head width, E experts, F feed-forward width,
 //! V vocabulary, I and O the inputs and outputs of a linear layer.
 //!
 //! Results never depend on the number of threads: work is cut into chunks of fixed size.
 
+mod accumulate;
 mod activation;
+mod adamw;
 mod attention;
 mod conv2d;
 mod cross_entropy;
@@ -23,6 +26,7 @@ mod gate;
 #[cfg(test)]
 mod gradient_check;
 mod grids;
+mod group_means;
 mod linear;
 mod low_rank;
 mod machine;
@@ -40,7 +44,9 @@ mod swiglu;
 mod swiglu_ffn;
 mod weight;
 
+pub use accumulate::{add_into, square_sum};
 pub use activation::{Activation, activate};
+pub use adamw::{AdamWStep, adamw};
 pub use attention::{KeyRanges, alibi_slopes, attention, attention_alibi};
 pub use conv2d::conv2d;
 pub use cross_entropy::cross_entropy;
@@ -49,6 +55,7 @@ pub use depthwise_conv3::depthwise_conv3;
 pub use embedding::embedding;
 pub use experts::expert_ffn;
 pub use gate::gated_add;
+pub use group_means::{RowGroups, group_means};
 pub use low_rank::low_rank_sum;
 pub use machine::{memory_bandwidth, product_peak, product_speed};
 pub use norm::{layer_norm, layer_norm_unbiased, rms_norm};

@@ -1,6 +1,8 @@
 //! Plain slices of tensors: how custom ops read their arguments and hand back gradients.
 
-use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
+use std::cell::Cell;
+
+use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Storage, Tensor, bail};
 
 use crate::product::Values;
 
@@ -59,6 +61,41 @@ pub(crate) fn with_f32<R>(
     match &*storage {
         Storage::Cpu(storage) => f(f32_slice(storage, layout, op)?),
         _ => bail!("{op}: the gradient is not on the CPU"),
+    }
+}
+
+/// Runs `f` on the f32 elements of a CPU tensor, to be written over where they lie, whoever else
+/// holds them.
+///
+/// Errors if they are not contiguous, or as [`with_f32`] does.
+pub(crate) fn with_f32_mut(
+    tensor: &Tensor,
+    op: &'static str,
+    f: impl FnOnce(&mut [f32]) -> Result<()>,
+) -> Result<()> {
+    let f = Cell::new(Some(f));
+    tensor.inplace_op1(&Write { op, f })
+}
+
+struct Write<F> {
+    op: &'static str,
+    f: Cell<Option<F>>,
+}
+
+impl<F: FnOnce(&mut [f32]) -> Result<()>> InplaceOp1 for Write<F> {
+    fn name(&self) -> &'static str {
+        self.op
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        match (storage, layout.contiguous_offsets(), self.f.take()) {
+            (CpuStorage::F32(all), Some((from, to)), Some(f)) => f(&mut all[from..to]),
+            _ => bail!(
+                "{}: what is written, of shape {:?}, must be f32 and contiguous",
+                self.op,
+                layout.shape()
+            ),
+        }
     }
 }
 

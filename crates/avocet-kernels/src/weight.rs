@@ -30,44 +30,49 @@ pub(crate) enum Numbers {
     Tensor(Tensor),
     /// Rows as a checkpoint stores them, read on the CPU.
     Stored(Arc<StoredMatrix>),
-    /// A matrix that stands still beside a product of two small ones that learn.
+    /// A frozen matrix beside a product of two small ones that learn.
     Adapted(Arc<AdaptedWeight>),
 }
 
-/// `still + scale * b a`, never added up: `still` (O, I), `b` (O, r), `a` (r, I).
+/// `frozen + scale * b a`, never added up: `frozen` (O, I), `b` (O, r), `a` (r, I).
 ///
 /// LoRA, arXiv:2106.09685, section 4.1.
 #[derive(Debug)]
 pub struct AdaptedWeight {
-    still: Weight,
+    frozen: Weight,
     a: Tensor,
     b: Tensor,
     scale: f64,
 }
 
 impl AdaptedWeight {
-    /// The matrix `still` with factors `a` and `b`.
+    /// The matrix `frozen` with factors `a` and `b`.
     ///
     /// Errors if the shapes disagree.
-    pub fn new(still: Weight, a: Tensor, b: Tensor, scale: f64) -> Result<Self> {
-        let (outputs, inputs) = still.dims2("adapted weight")?;
+    pub fn new(frozen: Weight, a: Tensor, b: Tensor, scale: f64) -> Result<Self> {
+        let (outputs, inputs) = frozen.dims2("adapted weight")?;
         let rank = a.dim(0)?;
         if a.dims() != [rank, inputs] || b.dims() != [outputs, rank] {
             bail!(
                 "adapted weight: factors of shape {:?} and {:?} for {:?}",
                 a.dims(),
                 b.dims(),
-                still.dims()
+                frozen.dims()
             );
         }
-        Ok(Self { still, a, b, scale })
+        Ok(Self {
+            frozen,
+            a,
+            b,
+            scale,
+        })
     }
 
     fn linear(&self, x: &Tensor, precision: Precision) -> Result<Tensor> {
         // The small factor is scaled, not what it makes: that would be kept for the way back.
         let b = self.b.affine(self.scale, 0.0)?;
-        let still = self.still.clone().with_precision(precision);
-        still.linear(x)? + linear(&linear(x, &self.a, precision)?, &b, precision)?
+        let frozen = self.frozen.clone().with_precision(precision);
+        frozen.linear(x)? + linear(&linear(x, &self.a, precision)?, &b, precision)?
     }
 }
 
@@ -134,7 +139,7 @@ impl Weight {
         match &self.numbers {
             Numbers::Tensor(tensor) => tensor.dims(),
             Numbers::Stored(matrix) => matrix.shape(),
-            Numbers::Adapted(adapted) => adapted.still.dims(),
+            Numbers::Adapted(adapted) => adapted.frozen.dims(),
         }
     }
 
@@ -143,7 +148,7 @@ impl Weight {
         match &self.numbers {
             Numbers::Tensor(tensor) => tensor.device().clone(),
             Numbers::Stored(_) => HOST,
-            Numbers::Adapted(adapted) => adapted.still.device(),
+            Numbers::Adapted(adapted) => adapted.frozen.device(),
         }
     }
 
@@ -211,8 +216,8 @@ impl Weight {
             Numbers::Tensor(tensor) => tensor.to_dtype(DType::F32),
             Numbers::Stored(matrix) => matrix.to_tensor(&HOST),
             Numbers::Adapted(adapted) => {
-                let still = adapted.still.to_tensor()?;
-                low_rank_sum(&still, &adapted.a, &adapted.b, adapted.scale)
+                let frozen = adapted.frozen.to_tensor()?;
+                low_rank_sum(&frozen, &adapted.a, &adapted.b, adapted.scale)
             }
         }
     }

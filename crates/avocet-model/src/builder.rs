@@ -5,19 +5,20 @@ use std::sync::Arc;
 
 use avocet_kernels::{Placement, Precision, Weight};
 use candle_core::{Result, Shape, Tensor};
-use candle_nn::Init;
+
+use crate::parameter::{Init, ParameterSpec, Role};
 
 /// Whoever holds the parameters of a network: a training run, a file, or a counter.
 pub trait Parameters: Send + Sync {
     /// What is small and sensitive (norms, biases, gates, routers, convolutions), in f32.
     ///
     /// Errors if there is no such parameter, or it has another shape.
-    fn tensor(&self, name: &str, shape: Shape, init: Init) -> Result<Tensor>;
+    fn tensor(&self, spec: &ParameterSpec) -> Result<Tensor>;
 
     /// A large matrix, or a stack of them, in the form in which it is kept.
     ///
     /// Errors as [`Parameters::tensor`] does.
-    fn matrix(&self, name: &str, shape: Shape, init: Init) -> Result<Weight>;
+    fn matrix(&self, spec: &ParameterSpec) -> Result<Weight>;
 }
 
 /// Hands parameters to a network's constructors; it knows in which field of the model they are.
@@ -58,20 +59,59 @@ impl Builder {
     }
 
     /// A parameter in f32 that starts as `init` says, on the model's device.
-    pub fn tensor<S: Into<Shape>>(&self, shape: S, name: &str, init: Init) -> Result<Tensor> {
-        let tensor = self.source.tensor(&self.name(name), shape.into(), init)?;
-        tensor.to_device(&self.placement.device)
+    pub fn tensor<S: Into<Shape>>(
+        &self,
+        shape: S,
+        name: &str,
+        role: Role,
+        init: Init,
+    ) -> Result<Tensor> {
+        self.tensor_of(&ParameterSpec {
+            name: self.name(name),
+            shape: shape.into(),
+            role,
+            init,
+            sensitive: true,
+        })
     }
 
     /// A matrix that starts as `init` says and is kept in f32.
-    pub fn small_matrix<S: Into<Shape>>(&self, shape: S, name: &str, init: Init) -> Result<Weight> {
-        let tensor = self.tensor(shape, name, init)?;
+    pub fn small_matrix<S: Into<Shape>>(
+        &self,
+        shape: S,
+        name: &str,
+        role: Role,
+        init: Init,
+    ) -> Result<Weight> {
+        let tensor = self.tensor(shape, name, role, init)?;
         Ok(Weight::from(tensor).with_precision(self.placement.precision))
     }
 
     /// A large matrix that starts as `init` says.
-    pub fn matrix<S: Into<Shape>>(&self, shape: S, name: &str, init: Init) -> Result<Weight> {
-        let weight = self.source.matrix(&self.name(name), shape.into(), init)?;
+    pub fn matrix<S: Into<Shape>>(
+        &self,
+        shape: S,
+        name: &str,
+        role: Role,
+        init: Init,
+    ) -> Result<Weight> {
+        self.matrix_of(&ParameterSpec {
+            name: self.name(name),
+            shape: shape.into(),
+            role,
+            init,
+            sensitive: false,
+        })
+    }
+
+    /// The parameter of this whole name, in f32, large or small, on the model's device.
+    pub fn tensor_of(&self, spec: &ParameterSpec) -> Result<Tensor> {
+        self.source.tensor(spec)?.to_device(&self.placement.device)
+    }
+
+    /// The large matrix of this whole name, in the form in which it is kept.
+    pub fn matrix_of(&self, spec: &ParameterSpec) -> Result<Weight> {
+        let weight = self.source.matrix(spec)?;
         Ok(weight.with_precision(self.placement.precision))
     }
 

@@ -4,17 +4,16 @@
 //! one number in memory, whatever the shape. So the counts of the largest preset come from the
 //! same code that builds the smallest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use avocet_kernels::{HOST, Weight};
 use candle_core::{DType, Result, Shape, Tensor, bail};
-use candle_nn::Init;
 
 use crate::builder::{Builder, Parameters};
 use crate::clip::ClipEncoder;
-use crate::init::is_trained;
 use crate::model::VisionLanguageModel;
+use crate::parameter::ParameterSpec;
 use avocet_config::{ClipConfig, ModelConfig};
 
 /// Which part of the model a parameter belongs to.
@@ -107,10 +106,10 @@ impl ParameterCount {
     /// Errors if the configuration is invalid.
     pub fn of(config: &ModelConfig) -> Result<Self> {
         let mut by_part = BTreeMap::new();
-        for (name, shape) in parameter_shapes(config)? {
-            if is_trained(&name) {
-                let elements: u64 = shape.dims().iter().map(|&d| d as u64).product();
-                *by_part.entry(Part::of(&name)).or_insert(0) += elements;
+        for spec in parameter_specs(config)? {
+            if spec.role.has_gradient() {
+                let elements: u64 = spec.shape.dims().iter().map(|&d| d as u64).product();
+                *by_part.entry(Part::of(&spec.name)).or_insert(0) += elements;
             }
         }
         let part = |part: Part| by_part.get(&part).copied().unwrap_or(0);
@@ -132,44 +131,61 @@ impl ParameterCount {
     }
 }
 
+/// Every parameter that a model of this shape asks for, one after another, those that no gradient
+/// trains included.
+///
+/// Errors if the configuration is invalid.
+pub fn parameter_specs(config: &ModelConfig) -> Result<Vec<ParameterSpec>> {
+    recorded(|builder| VisionLanguageModel::new(config, builder).map(drop))
+}
+
 /// Name and shape of every tensor that a model of this shape is made of, sorted by name, those
 /// that no gradient trains included.
 ///
 /// Errors if the configuration is invalid.
 pub fn parameter_shapes(config: &ModelConfig) -> Result<BTreeMap<String, Shape>> {
-    recorded(|builder| VisionLanguageModel::new(config, builder).map(drop))
+    Ok(shapes(parameter_specs(config)?))
 }
 
 /// As [`parameter_shapes`], of a vision tower alone, in the field `vision`.
 pub fn encoder_shapes(config: &ClipConfig) -> Result<BTreeMap<String, Shape>> {
-    recorded(|builder| ClipEncoder::new(config, builder.pp("vision")).map(drop))
+    let build = |builder: Builder| ClipEncoder::new(config, builder.pp("vision")).map(drop);
+    Ok(shapes(recorded(build)?))
 }
 
-fn recorded(build: impl FnOnce(Builder) -> Result<()>) -> Result<BTreeMap<String, Shape>> {
+fn shapes(specs: Vec<ParameterSpec>) -> BTreeMap<String, Shape> {
+    let named = specs.into_iter().map(|spec| (spec.name, spec.shape));
+    named.collect()
+}
+
+fn recorded(build: impl FnOnce(Builder) -> Result<()>) -> Result<Vec<ParameterSpec>> {
     let recorder = Recorder::default();
-    let seen = recorder.seen.clone();
+    let asked = Arc::clone(&recorder.asked);
     build(Builder::new(recorder))?;
-    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(std::mem::take(&mut *seen))
+    let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+    let specs = std::mem::take(&mut *asked);
+    let mut names = BTreeSet::new();
+    if let Some(twice) = specs.iter().find(|spec| !names.insert(&spec.name)) {
+        bail!("the model asks for {} twice", twice.name);
+    }
+    Ok(specs)
 }
 
 /// Writes down what is asked for and hands out one number, broadcast.
 #[derive(Debug, Default)]
 struct Recorder {
-    seen: Arc<Mutex<BTreeMap<String, Shape>>>,
+    asked: Arc<Mutex<Vec<ParameterSpec>>>,
 }
 
 impl Parameters for Recorder {
-    fn tensor(&self, name: &str, shape: Shape, _: Init) -> Result<Tensor> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.insert(name.to_owned(), shape.clone()).is_some() {
-            bail!("the model asks for {name} twice");
-        }
-        Tensor::zeros(1, DType::F32, &HOST)?.broadcast_as(shape)
+    fn tensor(&self, spec: &ParameterSpec) -> Result<Tensor> {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.push(spec.clone());
+        Tensor::zeros(1, DType::F32, &HOST)?.broadcast_as(&spec.shape)
     }
 
-    fn matrix(&self, name: &str, shape: Shape, init: Init) -> Result<Weight> {
-        Ok(self.tensor(name, shape, init)?.into())
+    fn matrix(&self, spec: &ParameterSpec) -> Result<Weight> {
+        Ok(self.tensor(spec)?.into())
     }
 }
 

@@ -12,9 +12,9 @@ use crate::norm::Norm;
 use crate::self_attention::{AttentionShape, Positions, SelfAttention};
 use avocet_config::DecoderConfig;
 
-/// The second part of a decoder layer.
+/// The feed-forward part of a decoder layer: one network, or a mixture of experts.
 #[derive(Debug, Clone)]
-enum Second {
+enum LayerFeedForward {
     Dense(FeedForward),
     Experts(MixtureOfExperts),
 }
@@ -25,7 +25,7 @@ pub struct DecoderLayer {
     attention_norm: Norm,
     attention: SelfAttention,
     ff_norm: Norm,
-    second: Second,
+    ff: LayerFeedForward,
     parallel: bool,
     residual: f64,
 }
@@ -45,31 +45,31 @@ impl DecoderLayer {
             qk_norm: config.attention.qk_norm,
             norm: config.norm,
             eps: config.norm_eps,
-            limit: config.attention.limit,
+            clip_qkv: config.attention.clip_qkv,
             scale: config.attention.scale,
         };
         let norm = |name| Norm::new(config.norm, config.dim, config.norm_eps, &builder, name);
         let attention_norm = norm("attention_norm")?;
         let attention = SelfAttention::new(&shape, builder.pp("attention"))?;
-        let (ff_norm, second) = match config.moe_of(index) {
+        let (ff_norm, ff) = match config.moe_of(index) {
             Some(moe) => {
                 let builder = builder.pp("moe");
                 let experts = MixtureOfExperts::new(config.dim, moe, num_residual_layers, builder)?;
-                (norm("moe_norm")?, Second::Experts(experts))
+                (norm("moe_norm")?, LayerFeedForward::Experts(experts))
             }
             None => {
                 let widths = (config.dim, config.ff_dim.unwrap_or(0));
                 let (kind, bias) = (config.ff, config.ff_bias);
                 let dense =
                     FeedForward::new(kind, widths, bias, num_residual_layers, builder.pp("ff"))?;
-                (norm("ff_norm")?, Second::Dense(dense))
+                (norm("ff_norm")?, LayerFeedForward::Dense(dense))
             }
         };
         Ok(Self {
             attention_norm,
             attention,
             ff_norm,
-            second,
+            ff,
             parallel: config.parallel_residual,
             residual: config.multipliers.residual,
         })
@@ -84,9 +84,9 @@ impl DecoderLayer {
     ) -> Result<(Tensor, Option<RouterStats>)> {
         let normed = self.attention_norm.forward(x)?;
         let attended = self.attention.forward(&normed, positions, ranges)?;
-        self.finish(x, &attended, |normed| match &self.second {
-            Second::Dense(dense) => Ok((dense.forward(normed)?, None)),
-            Second::Experts(experts) => {
+        self.finish(x, &attended, |normed| match &self.ff {
+            LayerFeedForward::Dense(dense) => Ok((dense.forward(normed)?, None)),
+            LayerFeedForward::Experts(experts) => {
                 let (fed, stats) = experts.forward(normed)?;
                 Ok((fed, Some(stats)))
             }
@@ -106,9 +106,9 @@ impl DecoderLayer {
         let attended = self
             .attention
             .forward_cached(&normed, positions, ranges, cache, past)?;
-        let (x, load) = self.finish(x, &attended, |normed| match &self.second {
-            Second::Dense(dense) => Ok((dense.forward(normed)?, None)),
-            Second::Experts(experts) => {
+        let (x, load) = self.finish(x, &attended, |normed| match &self.ff {
+            LayerFeedForward::Dense(dense) => Ok((dense.forward(normed)?, None)),
+            LayerFeedForward::Experts(experts) => {
                 let (fed, load) = experts.infer(normed)?;
                 Ok((fed, Some(load)))
             }
@@ -119,19 +119,19 @@ impl DecoderLayer {
         Ok(x)
     }
 
-    /// What follows attention: `second` maps normed rows to what they add, and something beside.
+    /// What follows attention: `ff` maps normed rows to what they add, and something beside.
     fn finish<T>(
         &self,
         x: &Tensor,
         attended: &Tensor,
-        second: impl FnOnce(&Tensor) -> Result<(Tensor, T)>,
+        ff: impl FnOnce(&Tensor) -> Result<(Tensor, T)>,
     ) -> Result<(Tensor, T)> {
         if self.parallel {
-            let (fed, beside) = second(&self.ff_norm.forward(x)?)?;
+            let (fed, beside) = ff(&self.ff_norm.forward(x)?)?;
             return Ok(((self.add(x, attended)? + self.scaled(&fed)?)?, beside));
         }
         let x = self.add(x, attended)?; // (T, D)
-        let (fed, beside) = second(&self.ff_norm.forward(&x)?)?;
+        let (fed, beside) = ff(&self.ff_norm.forward(&x)?)?;
         Ok((self.add(&x, &fed)?, beside))
     }
 
@@ -167,7 +167,7 @@ impl Decoder {
         let layers = builder.pp("layers");
         let layer = |index| DecoderLayer::new(config, index, layers.pp(index));
         let num_outputs = config.num_outputs();
-        let head = || init::matrix(&builder, (num_outputs, config.dim), "head");
+        let head = || init::head(&builder, (num_outputs, config.dim));
         let bias = || init::bias(&builder, num_outputs, "head_bias");
         Ok(Self {
             embedding: init::table(&builder, config.vocab_size, config.dim, "embedding")?,

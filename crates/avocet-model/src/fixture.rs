@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use avocet_kernels::Weight;
-use candle_core::{DType, Device, Result, Shape, Tensor, Var, bail};
-use candle_nn::Init;
+use candle_core::{DType, Device, Result, Tensor, Var};
 
 use crate::builder::{Builder, Parameters};
 use crate::input::{Images, TextBatch, only};
 use crate::model::VisionLanguageModel;
+use crate::parameter::{Init, ParameterSpec};
 use avocet_config::ModelConfig;
 use avocet_config::preset;
 
@@ -111,19 +111,19 @@ struct Seeded {
 }
 
 impl Seeded {
-    fn get(&self, name: &str, shape: Shape, init: Init, dtype: DType) -> Result<Tensor> {
+    fn get(&self, spec: &ParameterSpec, dtype: DType) -> Result<Tensor> {
+        let (name, shape) = (&spec.name, &spec.shape);
         let seed = name
             .bytes()
             .fold(1u64, |h, b| h.wrapping_mul(0x100_0000_01b3) ^ u64::from(b));
-        let values = match init {
-            Init::Const(value) => vec![value as f32; shape.elem_count()],
-            Init::Randn { mean, stdev } => noise(seed, shape.elem_count())
+        let values = match spec.init {
+            Init::Constant(value) => vec![value as f32; shape.elem_count()],
+            Init::Normal { stdev } => noise(seed, shape.elem_count())
                 .into_iter()
-                .map(|x| mean as f32 + stdev as f32 * x)
+                .map(|x| stdev as f32 * x)
                 .collect(),
-            other => bail!("{name}: no layer starts as {other:?}"),
         };
-        let tensor = Tensor::from_vec(values, shape, &Device::Cpu)?;
+        let tensor = Tensor::from_vec(values, shape.clone(), &Device::Cpu)?;
         let var = Var::from_tensor(&tensor.to_dtype(dtype)?)?;
         self.vars
             .lock()
@@ -134,11 +134,11 @@ impl Seeded {
 }
 
 impl Parameters for Seeded {
-    fn tensor(&self, name: &str, shape: Shape, init: Init) -> Result<Tensor> {
-        self.get(name, shape, init, DType::F32)
+    fn tensor(&self, spec: &ParameterSpec) -> Result<Tensor> {
+        self.get(spec, DType::F32)
     }
 
-    fn matrix(&self, name: &str, shape: Shape, init: Init) -> Result<Weight> {
-        Ok(self.get(name, shape, init, self.matrices)?.into())
+    fn matrix(&self, spec: &ParameterSpec) -> Result<Weight> {
+        Ok(self.get(spec, self.matrices)?.into())
     }
 }

@@ -1,4 +1,4 @@
-//! The kinds of parameters: how each starts, and in what precision it is kept.
+//! The roles of parameters: how each starts, and in what precision it is kept.
 //!
 //! A layer asks for its tensors through these functions only, so this file is the table of
 //! initial values. Matrices start normal with standard deviation 1/sqrt(inputs), which keeps the
@@ -11,52 +11,54 @@
 
 use avocet_kernels::Weight;
 use candle_core::{Result, Shape, Tensor};
-use candle_nn::Init;
 
 use crate::builder::Builder;
+use crate::parameter::{Init, Role};
 
-/// Standard deviation of embedding tables, as in GPT-2.
-const TABLE_STDEV: f64 = 0.02;
+/// How tables of embeddings start, as in GPT-2.
+const TABLE: Init = Init::Normal { stdev: 0.02 };
 
-/// Last part of the name of the router's loss-free bias.
-const LOAD_BIAS: &str = "load_bias";
-
-fn normal(stdev: f64) -> Init {
-    Init::Randn { mean: 0.0, stdev }
-}
-
-/// Whether gradients train the parameter of this name. The router's loss-free bias is moved by
-/// the trainer from the experts' load instead.
-pub fn is_trained(name: &str) -> bool {
-    name.rsplit('.').next() != Some(LOAD_BIAS)
-}
-
-/// A matrix, or one a expert, whose last dimension is its inputs.
-pub(crate) fn matrix<S: Into<Shape>>(builder: &Builder, shape: S, name: &str) -> Result<Weight> {
+/// A matrix (out, in).
+pub(crate) fn matrix(builder: &Builder, shape: (usize, usize), name: &str) -> Result<Weight> {
     residual(builder, shape, name, 1)
 }
 
-/// A matrix that writes into a residual stream, one of `num_residual_layers`.
-pub(crate) fn residual<S: Into<Shape>>(
+/// A matrix (out, in) that writes into a residual stream, one of `num_residual_layers`.
+pub(crate) fn residual(
     builder: &Builder,
-    shape: S,
+    shape: (usize, usize),
     name: &str,
     num_residual_layers: usize,
 ) -> Result<Weight> {
-    let shape = shape.into();
-    let stdev = fan_in_stdev(&shape, num_residual_layers);
-    builder.matrix(shape, name, normal(stdev))
+    let init = fan_in(shape.1, num_residual_layers);
+    builder.matrix(shape, name, Role::Matrix, init)
 }
 
-/// A small matrix kept in f32: the router, and convolutions flattened to (out, k * k * in).
-pub(crate) fn small_matrix<S: Into<Shape>>(
+/// One matrix an expert (E, out, in), all of them one of `num_residual_layers` that write into a
+/// residual stream, or 1.
+pub(crate) fn experts(
     builder: &Builder,
-    shape: S,
+    shape: (usize, usize, usize),
     name: &str,
+    num_residual_layers: usize,
 ) -> Result<Weight> {
-    let shape = shape.into();
-    let stdev = fan_in_stdev(&shape, 1);
-    builder.small_matrix(shape, name, normal(stdev))
+    let init = fan_in(shape.2, num_residual_layers);
+    builder.matrix(shape, name, Role::Experts, init)
+}
+
+/// The output head (V, D).
+pub(crate) fn head(builder: &Builder, shape: (usize, usize)) -> Result<Weight> {
+    builder.matrix(shape, "head", Role::Head, fan_in(shape.1, 1))
+}
+
+/// A matrix (out, in) that scores experts.
+pub(crate) fn router(builder: &Builder, shape: (usize, usize), name: &str) -> Result<Weight> {
+    builder.small_matrix(shape, name, Role::Router, fan_in(shape.1, 1))
+}
+
+/// The kernels of a convolution, flattened to (out, k * k * in).
+pub(crate) fn convolution(builder: &Builder, shape: (usize, usize), name: &str) -> Result<Weight> {
+    builder.small_matrix(shape, name, Role::Convolution, fan_in(shape.1, 1))
 }
 
 /// A depthwise 3 x 3 kernel (9, C) that writes into a residual stream, one of `num_residual_layers`.
@@ -66,46 +68,54 @@ pub(crate) fn depthwise(
     name: &str,
     num_residual_layers: usize,
 ) -> Result<Tensor> {
-    let stdev = 1.0 / (9.0 * num_residual_layers as f64).sqrt();
-    builder.tensor((9, channels), name, normal(stdev))
+    let init = fan_in(9, num_residual_layers);
+    builder.tensor((9, channels), name, Role::Convolution, init)
 }
 
 /// A table of embeddings (rows, D).
 pub(crate) fn table(builder: &Builder, rows: usize, dim: usize, name: &str) -> Result<Weight> {
-    builder.matrix((rows, dim), name, normal(TABLE_STDEV))
+    builder.matrix((rows, dim), name, Role::Embedding, TABLE)
 }
 
 /// Learned rows that take the place of an input, of unit scale.
 pub(crate) fn rows(builder: &Builder, rows: usize, dim: usize, name: &str) -> Result<Tensor> {
-    builder.tensor((rows, dim), name, normal(1.0))
+    let init = Init::Normal { stdev: 1.0 };
+    builder.tensor((rows, dim), name, Role::Latents, init)
 }
 
 /// The scale of a norm.
 pub(crate) fn norm(builder: &Builder, dim: usize, name: &str) -> Result<Tensor> {
-    builder.tensor(dim, name, Init::Const(1.0))
+    builder.tensor(dim, name, Role::Norm, Init::Constant(1.0))
 }
 
 /// A bias, from zero.
 pub(crate) fn bias(builder: &Builder, dim: usize, name: &str) -> Result<Tensor> {
-    builder.tensor(dim, name, Init::Const(0.0))
+    builder.tensor(dim, name, Role::Bias, Init::Constant(0.0))
 }
 
 /// A gate, one for all channels (1) or one a channel (D).
 pub(crate) fn gate(builder: &Builder, dim: usize, initial: f64, name: &str) -> Result<Tensor> {
-    builder.tensor(dim, name, Init::Const(initial))
+    builder.tensor(dim, name, Role::Gate, Init::Constant(initial))
 }
 
 /// Learned positions (.., D), or a row that stands before the patches.
 pub(crate) fn positions<S: Into<Shape>>(builder: &Builder, shape: S, name: &str) -> Result<Tensor> {
-    builder.tensor(shape, name, normal(TABLE_STDEV))
+    builder.tensor(shape, name, Role::Position, TABLE)
+}
+
+/// A small table (rows, D) of vectors that are looked up, kept in f32.
+pub(crate) fn small_table(builder: &Builder, shape: (usize, usize), name: &str) -> Result<Tensor> {
+    builder.tensor(shape, name, Role::Embedding, TABLE)
 }
 
 /// The router's loss-free bias (E), from zero.
 pub(crate) fn load_bias(builder: &Builder, num_experts: usize) -> Result<Tensor> {
-    bias(builder, num_experts, LOAD_BIAS)
+    let init = Init::Constant(0.0);
+    builder.tensor(num_experts, "load_bias", Role::RouterBias, init)
 }
 
-fn fan_in_stdev(shape: &Shape, num_residual_layers: usize) -> f64 {
-    let inputs = shape.dims().last().copied().unwrap_or(1);
-    1.0 / (inputs as f64 * num_residual_layers as f64).sqrt()
+fn fan_in(inputs: usize, num_residual_layers: usize) -> Init {
+    Init::Normal {
+        stdev: 1.0 / (inputs as f64 * num_residual_layers as f64).sqrt(),
+    }
 }

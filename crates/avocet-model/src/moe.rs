@@ -36,7 +36,7 @@ impl Router {
             .loss_free_bias
             .then(|| init::load_bias(&builder, config.num_experts));
         Ok(Self {
-            weight: init::small_matrix(&builder, (config.num_experts, dim), "weight")?,
+            weight: init::router(&builder, (config.num_experts, dim), "weight")?,
             load_bias: load_bias.transpose()?,
             kind: match config.routing {
                 avocet_config::Routing::Renormalized => RouterKind::Renormalized,
@@ -91,8 +91,8 @@ impl Experts {
     ) -> Result<Self> {
         let (experts, ff) = (config.num_experts, config.expert_dim);
         Ok(Self {
-            gate_up: init::matrix(&builder, (experts, 2 * ff, dim), "gate_up")?,
-            down: init::residual(&builder, (experts, dim, ff), "down", num_residual_layers)?,
+            gate_up: init::experts(&builder, (experts, 2 * ff, dim), "gate_up", 1)?,
+            down: init::experts(&builder, (experts, dim, ff), "down", num_residual_layers)?,
         })
     }
 
@@ -121,7 +121,7 @@ impl SharedExpert {
         let kind = FeedForwardKind::SwiGlu;
         let shared = builder.pp("shared");
         Ok(Self {
-            score: init::small_matrix(builder, (1, dim), "shared_score")?,
+            score: init::router(builder, (1, dim), "shared_score")?,
             ff: FeedForward::new(kind, (dim, ff_dim), false, num_residual_layers, shared)?,
         })
     }

@@ -11,12 +11,12 @@ use avocet_config::NormKind;
 #[derive(Debug, Clone)]
 pub struct Norm {
     weight: Tensor,
-    kind: Kind,
+    formula: Formula,
     eps: f64,
 }
 
 #[derive(Debug, Clone)]
-enum Kind {
+enum Formula {
     Rms,
     Layer { bias: Tensor },
     LayerUnbiased,
@@ -32,22 +32,26 @@ impl Norm {
         name: &str,
     ) -> Result<Self> {
         let weight = init::norm(builder, dim, name)?;
-        let kind = match kind {
-            NormKind::Rms => Kind::Rms,
-            NormKind::Layer => Kind::Layer {
+        let formula = match kind {
+            NormKind::Rms => Formula::Rms,
+            NormKind::Layer => Formula::Layer {
                 bias: init::bias(builder, dim, &format!("{name}_bias"))?,
             },
-            NormKind::LayerUnbiased => Kind::LayerUnbiased,
+            NormKind::LayerUnbiased => Formula::LayerUnbiased,
         };
-        Ok(Self { weight, kind, eps })
+        Ok(Self {
+            weight,
+            formula,
+            eps,
+        })
     }
 
     /// Maps `x` (.., D) to (.., D).
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        match &self.kind {
-            Kind::Rms => rms_norm(x, &self.weight, self.eps),
-            Kind::Layer { bias } => layer_norm(x, &self.weight, bias, self.eps),
-            Kind::LayerUnbiased => layer_norm_unbiased(x, &self.weight, self.eps),
+        match &self.formula {
+            Formula::Rms => rms_norm(x, &self.weight, self.eps),
+            Formula::Layer { bias } => layer_norm(x, &self.weight, bias, self.eps),
+            Formula::LayerUnbiased => layer_norm_unbiased(x, &self.weight, self.eps),
         }
     }
 }

@@ -144,7 +144,7 @@ impl PositionEncoding {
             } => {
                 let beyond = beyond.of(length)?;
                 let frequencies = beyond.as_deref().unwrap_or(frequencies);
-                let angles = RopeAngles::with(positions, frequencies, *layout);
+                let angles = RopeAngles::from_frequencies(positions, frequencies, *layout);
                 Ok(Marks::Angles(angles))
             }
         }

@@ -25,7 +25,7 @@ pub(crate) struct AttentionShape {
     pub norm: NormKind,
     pub eps: f64,
     /// Queries, keys and values are cut to within this of 0.
-    pub limit: Option<f64>,
+    pub clip_qkv: Option<f64>,
     /// What scores are multiplied by, if not `1 / sqrt(head_dim)`.
     pub scale: Option<f64>,
 }
@@ -44,7 +44,7 @@ impl AttentionShape {
             qk_norm: None,
             norm: NormKind::Rms,
             eps: 0.0,
-            limit: None,
+            clip_qkv: None,
             scale: None,
         }
     }
@@ -73,7 +73,7 @@ pub struct SelfAttention {
     num_heads: usize,
     num_kv_heads: usize,
     head_dim: usize,
-    limit: Option<f64>,
+    clip_qkv: Option<f64>,
     scale: f32,
     precision: Precision,
 }
@@ -115,7 +115,7 @@ impl SelfAttention {
             num_heads,
             num_kv_heads,
             head_dim,
-            limit: shape.limit,
+            clip_qkv: shape.clip_qkv,
             scale,
             precision: builder.precision(),
         })
@@ -166,10 +166,10 @@ impl SelfAttention {
         if let Some((QkNorm::Head, query_norm, key_norm)) = &self.qk_norm {
             (query, key) = (query_norm.forward(&query)?, key_norm.forward(&key)?);
         }
-        if let Some(limit) = self.limit {
-            query = query.clamp(-limit, limit)?;
-            key = key.clamp(-limit, limit)?;
-            value = value.clamp(-limit, limit)?;
+        if let Some(most) = self.clip_qkv {
+            query = query.clamp(-most, most)?;
+            key = key.clamp(-most, most)?;
+            value = value.clamp(-most, most)?;
         }
         match positions {
             Positions::Rotary(angles) => Ok((rope(&query, angles)?, rope(&key, angles)?, value)),

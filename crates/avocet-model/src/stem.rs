@@ -53,7 +53,7 @@ impl Stem {
             StemConfig::Linear => {
                 let shape = (config.dim, RGB * patch_size * patch_size);
                 return Ok(Self::Linear {
-                    weight: init::small_matrix(&builder, shape, "weight")?,
+                    weight: init::convolution(&builder, shape, "weight")?,
                     bias: init::bias(&builder, config.dim, "bias")?,
                 });
             }
@@ -65,11 +65,7 @@ impl Stem {
             let builder = builder.pp(index);
             let inner = index + 1 < channels.len();
             Ok(StemConv {
-                weight: init::small_matrix(
-                    &builder,
-                    (outputs, KERNEL * KERNEL * inputs),
-                    "weight",
-                )?,
+                weight: init::convolution(&builder, (outputs, KERNEL * KERNEL * inputs), "weight")?,
                 bias: init::bias(&builder, outputs, "bias")?,
                 norm: inner
                     .then(|| init::norm(&builder, outputs, "norm"))

@@ -51,7 +51,7 @@ impl TileEmbedding {
     fn new(config: &TiledVisionConfig, builder: Builder) -> Result<Self> {
         let shape = (config.arrangements.len() + 1, config.max_tiles * config.dim);
         Ok(Self {
-            table: init::positions(&builder, shape, "embedding")?,
+            table: init::small_table(&builder, shape, "embedding")?,
             gate: init::gate(&builder, 1, 0.0, "gate")?,
         })
     }

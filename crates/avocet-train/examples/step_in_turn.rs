@@ -8,10 +8,10 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use avocet_config::{ModelConfig, preset};
-use avocet_kernels::Weight;
+use avocet_kernels::{Placement, Weight};
 use avocet_train::config::{LossWeights, ModelSource, StageConfig, StageKind};
 use avocet_train::step_bench::synthetic_batch;
-use avocet_train::{Learner, Result, TrainError};
+use avocet_train::{Learner, Params, Result, TrainError};
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
@@ -66,7 +66,8 @@ fn main() -> Result<()> {
         clip: Some(1.0),
         ..StageConfig::new("bench", StageKind::Joint, source, samples)
     };
-    let mut learner = Learner::new(&config, &stage, 1, HashMap::new(), Vec::new())?;
+    let params = Params::new(1, stage.selection(), HashMap::new(), &Placement::default());
+    let mut learner = Learner::new(&config, &stage, params, Vec::new())?;
     let batches: Vec<_> = (1..=parts as u64)
         .map(|seed| synthetic_batch(&config, samples / parts.max(1), seed))
         .collect();

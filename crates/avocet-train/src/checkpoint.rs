@@ -1,20 +1,21 @@
 //! Checkpoints of a run: whole or absent, verified when read, the last few kept.
 //!
 //! `RUN/step-000500/` holds `config.toml`, `model.safetensors` and `tokenizer.json` (enough to
-//! infer; in a fine-tuned run `adapter.toml` and what changed), `auxiliary.safetensors`, `optimizer.safetensors`, and `state.json` with the SHA-256 of
-//! each. A crash at any point leaves either the whole checkpoint or none (`avocet_files`).
+//! infer; in a fine-tuned run `adapter.toml` and what changed), `auxiliary.safetensors`,
+//! `optimizer.safetensors`, and `state.json` with the SHA-256 of each. A crash at any point leaves
+//! either the whole checkpoint or none (`avocet_files`).
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use avocet_checkpoint::ADAPTER;
 use avocet_files::{NewFolder, remove_folder, remove_partials};
+use candle_core::safetensors::load_buffer;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Result, TrainError};
-use crate::params::hex;
 
 /// The model's parameters.
 pub const MODEL: &str = "model.safetensors";
@@ -115,7 +116,7 @@ pub fn save(run: &Path, snapshot: &Snapshot) -> Result<PathBuf> {
     let folder = NewFolder::create(&target)?;
     let write = |file: &str, bytes: &[u8]| {
         folder.write(file, bytes)?;
-        Ok::<_, TrainError>(hex(&Sha256::digest(bytes)))
+        Ok::<_, TrainError>(hex(bytes))
     };
     let mut state = snapshot.state.clone();
     state.checksums.clear();
@@ -139,6 +140,11 @@ pub fn save(run: &Path, snapshot: &Snapshot) -> Result<PathBuf> {
     Ok(target)
 }
 
+/// The SHA-256 of `bytes` in hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    format!("{:x}", Sha256::digest(bytes))
+}
+
 /// The checkpoint folders of a run, oldest first.
 pub fn list(run: &Path) -> Result<Vec<(u64, PathBuf)>> {
     let entries = match std::fs::read_dir(run) {
@@ -158,14 +164,14 @@ pub fn list(run: &Path) -> Result<Vec<(u64, PathBuf)>> {
     Ok(found)
 }
 
-/// Reads a checkpoint and verifies every byte of it.
-pub fn load(folder: &Path) -> Result<Loaded> {
+/// Reads a checkpoint to `device` and verifies every byte of it.
+pub fn load(folder: &Path, device: &Device) -> Result<Loaded> {
     let mut files = HashMap::new();
     let state = state(folder)?;
     for (file, checksum) in &state.checksums {
         let path = folder.join(file);
         let bytes = std::fs::read(&path).map_err(TrainError::io(&path))?;
-        let found = hex(&Sha256::digest(&bytes));
+        let found = hex(&bytes);
         if found != *checksum {
             let message = format!("its SHA-256 is {found}, state.json says {checksum}");
             return Err(TrainError::damaged(&path, message));
@@ -181,9 +187,9 @@ pub fn load(folder: &Path) -> Result<Loaded> {
         let missing = || TrainError::damaged(&folder.join(STATE), format!("lists no {file}"));
         files.remove(file).ok_or_else(missing)
     };
-    let mut parameters = tensors(&take(MODEL)?)?;
-    parameters.extend(tensors(&take(AUXILIARY)?)?);
-    let optimizer = tensors(&take(OPTIMIZER)?)?;
+    let mut parameters = load_buffer(&take(MODEL)?, device)?;
+    parameters.extend(load_buffer(&take(AUXILIARY)?, device)?);
+    let optimizer = load_buffer(&take(OPTIMIZER)?, device)?;
     let described = files.into_iter();
     let described = described
         .map(|(file, bytes)| (file.to_owned(), bytes))
@@ -203,7 +209,7 @@ const SEAL: (&str, &str, &str) = ("{\"sha256\":\"", "\",\n\"state\":", "}\n");
 fn sealed(state: &RunState, path: &Path) -> Result<Vec<u8>> {
     let json = serde_json::to_string_pretty(state)
         .map_err(|error| TrainError::damaged(path, error.to_string()))?;
-    let digest = hex(&Sha256::digest(&json));
+    let digest = hex(json.as_bytes());
     Ok([SEAL.0, &digest, SEAL.1, &json, SEAL.2]
         .concat()
         .into_bytes())
@@ -225,7 +231,7 @@ pub fn state(folder: &Path) -> Result<RunState> {
         .and_then(|rest| rest.split_at_checked(64))
         .ok_or_else(broken)?;
     let json = rest.strip_prefix(SEAL.1.as_bytes()).ok_or_else(broken)?;
-    if hex(&Sha256::digest(json)).as_bytes() != digest {
+    if hex(json).as_bytes() != digest {
         return Err(TrainError::damaged(
             &path,
             "it does not match its own SHA-256",
@@ -234,14 +240,11 @@ pub fn state(folder: &Path) -> Result<RunState> {
     serde_json::from_slice(json).map_err(|error| TrainError::damaged(&path, error.to_string()))
 }
 
-fn tensors(bytes: &[u8]) -> Result<HashMap<String, Tensor>> {
-    Ok(candle_core::safetensors::load_buffer(bytes, &Device::Cpu)?)
-}
-
-/// The newest whole checkpoint of a run; `warn` is told of each damaged one that is passed over.
-pub fn newest(run: &Path, mut warn: impl FnMut(&str)) -> Result<Option<Loaded>> {
+/// The newest whole checkpoint of a run, read to `device`; `warn` is told of each damaged one that
+/// is passed over.
+pub fn newest(run: &Path, device: &Device, mut warn: impl FnMut(&str)) -> Result<Option<Loaded>> {
     for (_, folder) in list(run)?.into_iter().rev() {
-        match load(&folder) {
+        match load(&folder, device) {
             Ok(loaded) => return Ok(Some(loaded)),
             Err(error) => warn(&format!("{error}; using the checkpoint before it")),
         }
@@ -269,9 +272,10 @@ pub(crate) fn prune(run: &Path, keep: usize) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use avocet_kernels::HOST;
 
     fn snapshot(step: u64, stage_done: bool) -> Snapshot {
-        let tensor = |value: f32| Tensor::full(value, (3, 2), &Device::Cpu).expect("small tensor");
+        let tensor = |value: f32| Tensor::full(value, (3, 2), &HOST).expect("small tensor");
         Snapshot {
             described: BTreeMap::from([
                 (CONFIG.into(), b"name = \"x\"".to_vec()),
@@ -300,7 +304,7 @@ mod tests {
     #[test]
     fn a_checkpoint_reads_back_as_it_was_written() -> Result<()> {
         let run = run_of(&[7]);
-        let loaded = newest(run.path(), |_| {})?.expect("there is one");
+        let loaded = newest(run.path(), &HOST, |_| {})?.expect("there is one");
         assert_eq!(loaded.state.step, 7);
         assert_eq!(loaded.state.seconds, 0.1);
         assert_eq!(loaded.parameters["w"].to_vec2::<f32>()?, [[7.0; 2]; 3]);
@@ -323,7 +327,7 @@ mod tests {
                 }
                 std::fs::write(&path, bytes).expect("damaged");
                 let mut warnings = Vec::new();
-                let loaded = newest(run.path(), |w| warnings.push(w.to_string()))?;
+                let loaded = newest(run.path(), &HOST, |w| warnings.push(w.to_string()))?;
                 let step = loaded.expect("the one before").state.step;
                 assert_eq!(
                     (step, warnings.len()),
@@ -340,7 +344,7 @@ mod tests {
         let run = run_of(&[1, 2]);
         std::fs::remove_file(run.path().join("step-000002").join(OPTIMIZER)).expect("removed");
         let mut warnings = 0;
-        let loaded = newest(run.path(), |_| warnings += 1)?.expect("the one before");
+        let loaded = newest(run.path(), &HOST, |_| warnings += 1)?.expect("the one before");
         assert_eq!((loaded.state.step, warnings), (1, 1));
         Ok(())
     }
@@ -367,7 +371,10 @@ mod tests {
         let half = run.path().join("step-000002.k1ll3d.partial");
         std::fs::create_dir(&half).expect("made");
         std::fs::write(half.join(MODEL), b"half").expect("written");
-        assert_eq!(newest(run.path(), |_| {})?.expect("one").state.step, 1);
+        assert_eq!(
+            newest(run.path(), &HOST, |_| {})?.expect("one").state.step,
+            1
+        );
         clean(run.path())?;
         assert!(!half.exists());
         Ok(())

@@ -7,13 +7,12 @@
 use std::collections::HashSet;
 
 use avocet_data::Batch;
-use avocet_kernels::{Weight, cross_entropy};
-use avocet_model::{Builder, TextBatch, only};
+use avocet_kernels::{Weight, cross_entropy, group_means};
+use avocet_model::{Builder, Init, Role, TextBatch, only};
 use candle_core::Tensor;
-use candle_nn::Init;
 
 use crate::error::Result;
-use crate::pool::Pool;
+use crate::patch_groups;
 
 /// Width of the common space.
 const DIM: usize = 128;
@@ -99,15 +98,16 @@ impl Answers {
 impl Contrast {
     /// Projections of features `vision_dim` wide and decoder states `dim` wide.
     pub fn new(vision_dim: usize, dim: usize, builder: Builder) -> Result<Self> {
-        let init = |dim: usize| Init::Randn {
-            mean: 0.0,
-            stdev: 1.0 / (dim as f64).sqrt(),
-        };
         let builder = builder.pp("contrast");
+        let matrix = |dim: usize, name| {
+            let stdev = 1.0 / (dim as f64).sqrt();
+            let init = Init::Normal { stdev };
+            builder.small_matrix((DIM, dim), name, Role::Matrix, init)
+        };
         Ok(Self {
-            picture: builder.small_matrix((DIM, vision_dim), "picture", init(vision_dim))?,
-            text: builder.small_matrix((DIM, dim), "text", init(dim))?,
-            scale: builder.tensor(1, "scale", Init::Const(SCALE.0))?,
+            picture: matrix(vision_dim, "picture")?,
+            text: matrix(dim, "text")?,
+            scale: builder.tensor(1, "scale", Role::Gate, Init::Constant(SCALE.0))?,
         })
     }
 
@@ -127,8 +127,8 @@ impl Contrast {
             .collect();
         let lines: Vec<(usize, usize)> = answers.lengths().map(|length| (1, length)).collect();
         let all = vec![true; lines.len()];
-        let pictures = Pool::images(grids, &wanted).mean(features)?;
-        let texts = Pool::images(&lines, &all).mean(states)?;
+        let pictures = group_means(features, &patch_groups::images(grids, &wanted))?;
+        let texts = group_means(states, &patch_groups::images(&lines, &all))?;
         let pictures = unit(&self.picture.linear(&pictures)?)?;
         let texts = unit(&self.text.linear(&texts)?)?;
         let scale = self.scale.clamp(0.0, SCALE.1)?.exp()?;
@@ -151,9 +151,10 @@ fn unit(rows: &Tensor) -> Result<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::optimizer::{AdamW, AdamWConfig, Gradients};
+    use crate::gradients::Gradients;
+    use crate::optimizer::{AdamW, AdamWConfig};
     use crate::params::{Params, Selection};
-    use candle_core::Device;
+    use avocet_kernels::{HOST, Placement};
     use std::collections::HashMap;
 
     /// Texts of (question, answer) tokens, each with a picture of its own of one patch.
@@ -196,11 +197,11 @@ mod tests {
         let texts: [(&[u32], &[u32]); 3] = [(&[1], &[5, 6]), (&[1], &[6, 5]), (&[2], &[7, 7, 4])];
         let batch = batch(&texts);
         let answers = Answers::of(&batch);
-        let params = Params::new(3, Selection::all(), HashMap::new());
+        let params = Params::new(3, Selection::all(), HashMap::new(), &Placement::default());
         let contrast = Contrast::new(6, 4, params.builder())?;
         let rows = |count: usize, width: usize, pace: f32| {
             let values = (0..count * width).map(|i| ((i * i + i) as f32 * pace).sin());
-            Tensor::from_vec(values.collect::<Vec<f32>>(), (count, width), &Device::Cpu)
+            Tensor::from_vec(values.collect::<Vec<f32>>(), (count, width), &HOST)
         };
         let (features, states) = (rows(3, 6, 0.37)?, rows(7, 4, 0.23)?);
         let trained = params.trained();
@@ -214,7 +215,7 @@ mod tests {
             if step == 0 {
                 assert!((0.1..6.0).contains(&last), "{last}");
             }
-            optimizer.step(&gradients, 0.02, None)?;
+            optimizer.step(&gradients, 0.02, 1.0)?;
         }
         assert!(last < 0.02, "{last}");
         Ok(())

@@ -5,9 +5,11 @@
 //!
 //! ```text
 //! config --start--> model, tokenizer, first values --> learner (model, objective, optimizer)
-//! data   --feed---> micro-batches of a step ---------> learner.step --> metrics, checkpoint
+//! data   --feed---> micro-batches of a step ---------> forward_backward, reduce, update
+//!                                                      --> metrics, checkpoint
 //! ```
 
+mod auxiliary;
 mod base_model;
 pub mod checkpoint;
 pub mod config;
@@ -16,6 +18,8 @@ mod data_seen;
 mod error;
 pub mod eval;
 mod feed;
+mod figures;
+mod gradients;
 mod learner;
 pub mod memory;
 mod meter;
@@ -23,22 +27,25 @@ pub mod metrics;
 mod objective;
 mod optimizer;
 mod params;
+mod patch_groups;
 mod pattern;
-mod pool;
 mod progress;
+mod reduce;
 pub mod report;
 pub mod schedule;
 mod stage_init;
 pub mod step_bench;
 mod trainer;
-mod vision;
 
 pub use base_model::BaseModel;
 pub use config::{LoraConfig, StageConfig, StageKind, TrainConfig};
 pub use error::{Result, TrainError};
-pub use learner::{Learner, StepReport};
-pub use optimizer::{AdamW, AdamWConfig, Gradients};
+pub use figures::{Figures, StepReport, StepWork};
+pub use gradients::Gradients;
+pub use learner::Learner;
+pub use optimizer::{AdamW, AdamWConfig};
 pub use params::{Param, Params, Selection};
+pub use reduce::{OneProcess, Reduce, StepTotals};
 pub use report::{compare, report};
 pub use step_bench::{StepBench, step_bench};
 pub use trainer::{Outcome, TrainOptions, finetune, stop_on_interrupt, train};

@@ -4,10 +4,10 @@ use avocet_checkpoint::doctor::{available_bytes, size};
 use avocet_config::{FeedForwardKind, ModelConfig};
 use avocet_data::Prepared;
 use avocet_data::shard::Reader;
-use avocet_model::{Part, parameter_shapes};
+use avocet_model::{ParameterSpec, Part, parameter_specs};
 
 use crate::base_model::BaseModel;
-use crate::config::{StageConfig, TrainConfig};
+use crate::config::{LoraConfig, StageConfig, TrainConfig};
 use crate::error::{Result, TrainError};
 use crate::pattern::matches_any;
 
@@ -26,10 +26,10 @@ const LOGITS: u64 = 2 * 4 * (1 << 23);
 pub struct TrainMemory {
     /// Numbers that learn.
     pub trained: u64,
-    /// Numbers that stand still.
-    pub still: u64,
-    /// Bytes of what stands still, as it is read.
-    pub still_bytes: u64,
+    /// Numbers that are frozen.
+    pub frozen: u64,
+    /// Bytes of what is frozen, as it is read.
+    pub frozen_bytes: u64,
     /// Bytes of what learns, with its gradients and the optimizer's moments.
     pub trained_bytes: u64,
     /// Bytes kept from the way there for the way back, in the micro-batches side by side.
@@ -63,13 +63,18 @@ impl TrainMemory {
         let stage = train.stages.first().ok_or_else(none)?;
         let rows = largest(base, stage)?;
         let config = base.files().config();
+        let (specs, selection) = (parameter_specs(config)?, stage.selection());
+        let of_vision = |spec: &&ParameterSpec| Part::of(&spec.name) == Part::Vision;
+        let mut of_vision = specs.iter().filter(of_vision);
+        let vision_trains = of_vision.any(|spec| selection.trains(&spec.name, spec.role));
         let side_by_side = stage.micro_batches.min(rayon::current_num_threads()) as u64;
-        let (mut memory, of_factors) = weights(base, stage, side_by_side)?;
+        let (mut memory, of_factors) = weights(base, stage, &specs, side_by_side);
         let blocks = match stage.recompute {
             true => config.decoder.num_layers as u64,
             false => 1,
         };
-        let kept = kept(config, stage, rows) + of_factors * rows.tokens / blocks;
+        let kept =
+            kept(config, stage.recompute, vision_trains, rows) + of_factors * rows.tokens / blocks;
         memory.kept_bytes = side_by_side * (kept * F32 + LOGITS);
         // Each micro-batch has gradients of its own until they are added up.
         memory.trained_bytes += memory.trained * F32 * (side_by_side + 1);
@@ -79,7 +84,7 @@ impl TrainMemory {
 
     /// All of it.
     pub fn bytes(&self) -> u64 {
-        let parts = [self.still_bytes, self.trained_bytes, self.kept_bytes];
+        let parts = [self.frozen_bytes, self.trained_bytes, self.kept_bytes];
         let sum = parts.into_iter().fold(PROCESS, u64::saturating_add);
         sum.saturating_add(sum / MARGIN)
     }
@@ -99,11 +104,11 @@ impl TrainMemory {
             None => "the system does not say how much is available".to_owned(),
         };
         format!(
-            "memory: about {} ({} for what learns, {} for what stands still, {} for the steps); \
+            "memory: about {} ({} for what learns, {} for what is frozen, {} for the steps); \
              {available}",
             size(self.bytes()),
             size(self.trained_bytes),
-            size(self.still_bytes),
+            size(self.frozen_bytes),
             size(self.kept_bytes)
         )
     }
@@ -111,34 +116,44 @@ impl TrainMemory {
 
 /// The weights' part: values, and the moments of what learns; and the numbers that factors keep of
 /// each token.
-fn weights(base: &BaseModel, stage: &StageConfig, side_by_side: u64) -> Result<(TrainMemory, u64)> {
+fn weights(
+    base: &BaseModel,
+    stage: &StageConfig,
+    specs: &[ParameterSpec],
+    side_by_side: u64,
+) -> (TrainMemory, u64) {
     let files = base.files();
-    let shapes = parameter_shapes(files.config())?;
     let selection = stage.selection();
     let mut memory = TrainMemory {
         trained: 0,
-        still: 0,
-        still_bytes: 0,
+        frozen: 0,
+        frozen_bytes: 0,
         trained_bytes: 0,
         kept_bytes: 0,
         available_bytes: None,
     };
     let mut of_factors = 0;
-    let all: u64 = shapes.values().map(|shape| shape.elem_count() as u64).sum();
+    let all: u64 = specs
+        .iter()
+        .map(|spec| spec.shape.elem_count() as u64)
+        .sum();
     let stored_bytes = files.weight_bytes() as f64 / all.max(1) as f64;
-    for (name, shape) in &shapes {
+    for spec in specs {
+        let (name, shape) = (spec.name.as_str(), &spec.shape);
         let count = shape.elem_count() as u64;
-        if selection.trains(name) {
+        if selection.trains(name, spec.role) {
             memory.trained += count;
             continue;
         }
-        memory.still += count;
-        let table = Part::of(name) == Part::Embedding;
-        memory.still_bytes += match files.is_mapped(name) && !table {
+        memory.frozen += count;
+        let table = spec.role.is_table();
+        memory.frozen_bytes += match files.is_mapped(name) && !table {
             true => (count as f64 * stored_bytes) as u64,
             false => count * F32,
         };
-        let Some(lora) = stage.lora.as_ref().filter(|l| matches_any(&l.layers, name)) else {
+        // Factors stand beside large matrices only.
+        let named = |lora: &&LoraConfig| !spec.sensitive && matches_any(&lora.layers, name);
+        let Some(lora) = stage.lora.as_ref().filter(named) else {
             continue;
         };
         let (Some((outputs, stack)), Some(inputs)) = (
@@ -158,11 +173,11 @@ fn weights(base: &BaseModel, stage: &StageConfig, side_by_side: u64) -> Result<(
         } else {
             // The matrix in f32, its sum with the factors, now and at the step before, and the
             // gradients of the sum in the micro-batches side by side.
-            memory.still_bytes += (3 + side_by_side) * count * F32;
+            memory.frozen_bytes += (3 + side_by_side) * count * F32;
         }
     }
     memory.trained_bytes = memory.trained * F32 * 3;
-    Ok((memory, of_factors))
+    (memory, of_factors)
 }
 
 /// Rows of the largest micro-batch: its samples times the longest of those looked at.
@@ -191,7 +206,7 @@ fn largest(base: &BaseModel, stage: &StageConfig) -> Result<Rows> {
 }
 
 /// Numbers kept from the way there: what each operation with a gradient reads again.
-fn kept(config: &ModelConfig, stage: &StageConfig, rows: Rows) -> u64 {
+fn kept(config: &ModelConfig, recompute: bool, vision_trains: bool, rows: Rows) -> u64 {
     let decoder = &config.decoder;
     let width = decoder.dim as u64;
     let heads = (decoder.num_heads * decoder.head_dim) as u64;
@@ -212,12 +227,11 @@ fn kept(config: &ModelConfig, stage: &StageConfig, rows: Rows) -> u64 {
     });
     let looks = config.num_cross_layers() as u64;
     let layers = decoder.num_layers as u64;
-    let decoding = match stage.recompute {
+    let decoding = match recompute {
         true => layers * width + block + look + 4 * width,
         false => layers * block + looks * look + 4 * width,
     };
-    let seeing = seeing(config, stage.selection().trains("vision.*")) * rows.patches;
-    decoding * rows.tokens + seeing
+    decoding * rows.tokens + seeing(config, vision_trains) * rows.patches
 }
 
 /// Numbers a patch: of all blocks if the tower learns, of one if not; and the keys and values.
@@ -244,8 +258,8 @@ mod tests {
     fn what_does_not_fit_is_said_with_both_numbers() {
         let memory = TrainMemory {
             trained: 1,
-            still: 1,
-            still_bytes: 2_000_000_000,
+            frozen: 1,
+            frozen_bytes: 2_000_000_000,
             trained_bytes: 0,
             kept_bytes: 0,
             available_bytes: Some(1_500_000_000),

@@ -4,7 +4,7 @@ use avocet_kernels::{Precision, product_peak};
 
 use crate::checkpoint::RunState;
 use crate::feed::StepBatches;
-use crate::learner::StepReport;
+use crate::figures::StepReport;
 use crate::metrics::StepMetrics;
 
 /// Sums over the steps since the line before.

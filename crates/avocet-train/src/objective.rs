@@ -8,10 +8,12 @@ use avocet_kernels::cross_entropy;
 use avocet_model::{Decoded, Images, Latents, TextBatch, VisionLanguageModel, only};
 use candle_core::{Device, Tensor};
 
+use crate::auxiliary::{AuxiliaryHeads, AuxiliaryLosses, Names};
 use crate::config::{LossWeights, StageKind};
 use crate::contrast::{Answers, Contrast};
 use crate::error::Result;
-use crate::vision::{AuxiliaryAccuracy, AuxiliaryHeads, AuxiliaryLosses, Names};
+use crate::figures::{WeightedSums, add_sums};
+use crate::reduce::StepTotals;
 
 /// What a stage minimises.
 #[derive(Debug)]
@@ -31,17 +33,16 @@ pub struct Objective {
 pub struct LossNormalizer {
     /// Sum of the target weights over the whole step: the text loss is the mean over the step.
     pub answer_weight: f32,
-    /// Micro-batches in the step.
+    /// Micro-batches of the step, on all ranks.
     pub micro_batches: usize,
 }
 
 impl LossNormalizer {
-    /// The place of each of `batches` in their common step.
-    pub fn of(batches: &[Batch]) -> Self {
-        let answer_weight = batches.iter().flat_map(|batch| &batch.weights).sum::<f32>();
+    /// The place of each micro-batch in the step of these totals.
+    pub fn of(totals: &StepTotals) -> Self {
         Self {
-            answer_weight: answer_weight.max(1.0),
-            micro_batches: batches.len().max(1),
+            answer_weight: totals.answer_weight.max(1.0),
+            micro_batches: totals.micro_batches.max(1),
         }
     }
 }
@@ -58,9 +59,6 @@ pub struct Losses {
     hidden: Option<Tensor>,
     auxiliary: Option<AuxiliaryLosses>,
 }
-
-/// Sum of negative log-likelihoods and of weights.
-pub type KindSums = BTreeMap<String, (f64, f64)>;
 
 impl Objective {
     /// Computes the losses of a micro-batch.
@@ -103,7 +101,7 @@ impl Objective {
         if self.kind == StageKind::Text || batch.grids.is_empty() {
             return Ok(None);
         }
-        let images = images(batch)?;
+        let images = images(batch, &model.device())?;
         if self.heads.is_none() && self.contrast.is_none() {
             return Ok(Some(model.encode_images(&images)?));
         }
@@ -229,7 +227,7 @@ impl Losses {
         &self,
         model: &VisionLanguageModel,
         batch: &Batch,
-        sums: &mut KindSums,
+        sums: &mut WeightedSums,
     ) -> Result<()> {
         let Some(hidden) = &self.hidden else {
             return Ok(());
@@ -254,24 +252,34 @@ impl Losses {
         Ok(())
     }
 
-    /// How well the auxiliary heads did.
-    pub fn accuracy(&self) -> Result<AuxiliaryAccuracy> {
-        match &self.auxiliary {
-            Some(auxiliary) => auxiliary.accuracy(),
-            None => Ok(AuxiliaryAccuracy::default()),
+    /// Adds how well the auxiliary heads did to `sums`.
+    pub(crate) fn add_accuracy(&self, sums: &mut WeightedSums) -> Result<()> {
+        let Some(auxiliary) = &self.auxiliary else {
+            return Ok(());
+        };
+        let accuracy = auxiliary.accuracy()?;
+        let figures = [
+            ("character_error_rate", accuracy.character_error_rate),
+            ("name_accuracy", accuracy.name_accuracy),
+        ];
+        for (name, figure) in figures {
+            if let Some(figure) = figure {
+                add_sums(sums, [(name.to_string(), (figure, 1.0))].into());
+            }
         }
+        Ok(())
     }
 }
 
 /// The batch's images as the model takes them.
-fn images(batch: &Batch) -> Result<Images> {
+fn images(batch: &Batch, device: &Device) -> Result<Images> {
     let count: usize = batch
         .grids
         .iter()
         .map(|(rows, columns)| rows * columns)
         .sum();
     let width = batch.patches.len() / count.max(1);
-    let patches = Tensor::from_slice(&batch.patches, (count, width), &Device::Cpu)?;
+    let patches = Tensor::from_slice(&batch.patches, (count, width), device)?;
     Ok(Images {
         patches,
         grids: batch.grids.clone(),

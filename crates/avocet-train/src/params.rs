@@ -3,61 +3,35 @@
 //! The model asks a [`Builder`] for its parameters; [`Params`] stands behind it. A value comes from
 //! the loaded tensors when they hold the name, and otherwise from the model's rule with a random
 //! stream seeded by (seed, name), so that neither the order of creation nor the presence of other
-//! parts changes it. Names that do not train are handed out as plain tensors: the backward pass
-//! leaves them out, and nothing can change them.
+//! parts changes it. What does not train is handed out as a plain tensor: the backward pass
+//! leaves it out, and nothing can change it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use avocet_checkpoint::{LORA, LoraScale, factor_shapes};
-use avocet_kernels::{AdaptedWeight, Placement, Weight, low_rank_sum};
-use avocet_model::{Builder, Parameters, seeded};
-use candle_core::{DType, Shape, Tensor, Var};
-use candle_nn::Init;
-use sha2::{Digest, Sha256};
+use avocet_kernels::{Placement, Weight};
+use avocet_model::{Builder, ParameterSpec, Parameters, Role, seeded};
+use candle_core::{DType, Tensor, Var};
 
 use crate::config::LoraConfig;
 use crate::error::{Result, TrainError};
-use crate::pattern::matches_any;
 
-/// Where the auxiliary heads' names begin; the rest belongs to the model.
-pub const AUXILIARY: &str = "auxiliary";
+mod frozen;
+mod hash;
+mod selection;
 
-/// Which parameters a stage trains.
-#[derive(Debug, Clone)]
-pub struct Selection {
-    /// Patterns of the names that train.
-    pub trains: Vec<String>,
-    /// Patterns of the names that stay as they are, although `trains` has them.
-    pub freezes: Vec<String>,
-}
-
-impl Selection {
-    /// Everything trains.
-    pub fn all() -> Self {
-        Self {
-            trains: vec!["*".into()],
-            freezes: Vec::new(),
-        }
-    }
-
-    /// Whether the parameter trains: by the patterns, or as part of the auxiliary heads, which
-    /// learn wherever they are used. What no gradient trains is left out.
-    pub fn trains(&self, name: &str) -> bool {
-        if name.starts_with(AUXILIARY) {
-            return true;
-        }
-        avocet_model::is_trained(name)
-            && matches_any(&self.trains, name)
-            && !matches_any(&self.freezes, name)
-    }
-}
+use hash::ParameterDigest;
+pub(crate) use hash::hash;
+pub use selection::Selection;
+pub(crate) use selection::{AUXILIARY, is_auxiliary};
 
 /// One parameter of a run.
 #[derive(Debug, Clone)]
 pub struct Param {
     /// Its field path in the model.
     pub name: String,
+    /// What it is to the network.
+    pub role: Role,
     /// Its value, f32.
     pub var: Var,
     /// Whether this stage trains it.
@@ -67,16 +41,23 @@ pub struct Param {
 impl Param {
     /// Whether weight decay applies: to matrices, and not to vectors, gates or embeddings.
     pub(crate) fn decays(&self) -> bool {
-        self.var.rank() >= 2 && !self.name.contains("embedding")
+        match self.role {
+            Role::Matrix | Role::Experts | Role::Head | Role::Router => true,
+            Role::Convolution | Role::Position | Role::Latents => true,
+            Role::Embedding | Role::Norm | Role::Bias | Role::Gate | Role::RouterBias => false,
+        }
     }
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     params: BTreeMap<String, Param>,
-    /// Weights of a model that is fine-tuned, as they were handed out.
-    still: BTreeMap<String, Weight>,
-    /// Whether some matrix is the sum of a still one and a product of factors.
+    /// The routers' biases in the order in which the network asked for them, which is that of
+    /// its layers.
+    router_biases: Vec<Var>,
+    /// Weights of the base model, as they were handed out.
+    frozen: BTreeMap<String, Weight>,
+    /// Whether some matrix is the sum of a frozen one and a product of factors.
     has_sums: bool,
     loaded: HashMap<String, Tensor>,
 }
@@ -87,9 +68,9 @@ pub struct Params {
     inner: Arc<Mutex<Inner>>,
     seed: u64,
     selection: Selection,
+    placement: Placement,
     base: Option<Builder>,
     lora: Option<LoraConfig>,
-    placement: Placement,
 }
 
 impl std::fmt::Debug for Params {
@@ -103,9 +84,14 @@ impl std::fmt::Debug for Params {
 }
 
 impl Params {
-    /// An empty store. `loaded` holds the values to start from, by name; other names start by the
-    /// model's rule.
-    pub fn new(seed: u64, selection: Selection, loaded: HashMap<String, Tensor>) -> Self {
+    /// An empty store of the parameters of a model that is placed so. `loaded` holds the values to
+    /// start from, by name; other names start by the model's rule.
+    pub fn new(
+        seed: u64,
+        selection: Selection,
+        loaded: HashMap<String, Tensor>,
+        placement: &Placement,
+    ) -> Self {
         let inner = Inner {
             loaded,
             ..Inner::default()
@@ -114,9 +100,9 @@ impl Params {
             inner: Arc::new(Mutex::new(inner)),
             seed,
             selection,
+            placement: placement.clone(),
             base: None,
             lora: None,
-            placement: Placement::default(),
         }
     }
 
@@ -125,11 +111,6 @@ impl Params {
     pub fn over(mut self, base: Builder, lora: Option<LoraConfig>) -> Self {
         (self.base, self.lora) = (Some(base), lora);
         self
-    }
-
-    /// The same for a model that is placed so.
-    pub fn placed(self, placement: Placement) -> Self {
-        Self { placement, ..self }
     }
 
     /// Whether some matrix is added up with its factors, which has to be done anew at each step.
@@ -143,25 +124,19 @@ impl Params {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    /// All parameters, sorted by name.
-    pub fn all(&self) -> Vec<Param> {
-        self.lock().params.values().cloned().collect()
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The parameters that train, sorted by name.
     pub fn trained(&self) -> Vec<Param> {
         let inner = self.lock();
-        inner
-            .params
-            .values()
-            .filter(|p| p.trains)
-            .cloned()
-            .collect()
+        let trained = inner.params.values().filter(|param| param.trains);
+        trained.cloned().collect()
+    }
+
+    /// The routers' loss-free biases (E), in the order of their layers; none of a base model's.
+    pub(crate) fn router_biases(&self) -> Vec<Var> {
+        self.lock().router_biases.clone()
     }
 
     /// Values by name, as they are now, of the names that `wanted` selects.
@@ -179,29 +154,24 @@ impl Params {
     }
 
     /// SHA-256 over the names and values, as they are now, of all parameters that do not train.
-    pub(crate) fn still_hash(&self) -> Result<String> {
+    pub(crate) fn frozen_hash(&self) -> Result<String> {
         let inner = self.lock();
-        let mut digest = Sha256::new();
         let own = inner.params.values().filter(|param| !param.trains);
         let own = own.map(|param| (&param.name, Weight::from(param.var.as_detached_tensor())));
-        let still = inner
-            .still
-            .iter()
-            .map(|(name, weight)| (name, weight.clone()));
-        let all: BTreeMap<&String, Weight> = still.chain(own).collect();
+        let of_base = inner.frozen.iter();
+        let of_base = of_base.map(|(name, weight)| (name, weight.clone()));
+        let all: BTreeMap<&String, Weight> = of_base.chain(own).collect();
+        let mut digest = ParameterDigest::default();
         for (name, weight) in all {
-            feed(&mut digest, name, &weight.to_tensor()?)?;
+            digest.add(name, &weight.to_tensor()?)?;
         }
-        Ok(hex(&digest.finalize()))
+        Ok(digest.finish())
     }
 
     /// Names that were loaded and that nothing asked for, sorted.
     pub fn unused(&self) -> Vec<String> {
         let inner = self.lock();
-        let of_model = inner
-            .loaded
-            .keys()
-            .filter(|name| !name.starts_with(AUXILIARY));
+        let of_model = inner.loaded.keys().filter(|name| !is_auxiliary(name));
         let mut names: Vec<String> = of_model.cloned().collect();
         names.sort();
         names
@@ -210,94 +180,48 @@ impl Params {
     /// Loaded values of auxiliary heads that this stage does not use; a later one may.
     pub fn carried(&self) -> BTreeMap<String, Tensor> {
         let inner = self.lock();
-        let heads = inner
-            .loaded
-            .iter()
-            .filter(|(name, _)| name.starts_with(AUXILIARY));
+        let heads = inner.loaded.iter().filter(|(name, _)| is_auxiliary(name));
         heads
             .map(|(name, tensor)| (name.clone(), tensor.clone()))
             .collect()
     }
 
-    fn make(&self, shape: Shape, name: &str, init: Init) -> Result<Tensor> {
+    /// The base model, if it has the parameter, and whether the parameter trains.
+    fn origin(&self, spec: &ParameterSpec) -> (Option<&Builder>, bool) {
+        let base = self.base.as_ref().filter(|_| !is_auxiliary(&spec.name));
+        (base, self.selection.trains(&spec.name, spec.role))
+    }
+
+    /// A parameter of the run, as the model computes with it; it starts as loaded, as `base` has
+    /// it, or by its rule.
+    fn param(&self, spec: &ParameterSpec, base: Option<&Builder>, trains: bool) -> Result<Tensor> {
+        let (name, shape) = (spec.name.as_str(), &spec.shape);
         let mut inner = self.lock();
         if let Some(param) = inner.params.get(name) {
             check_shape(name, param.var.dims(), shape.dims())?;
             return Ok(handle(param));
         }
-        let value = match (inner.loaded.remove(name), &self.base) {
+        let value = match (inner.loaded.remove(name), base) {
             (Some(tensor), _) => {
                 check_shape(name, tensor.dims(), shape.dims())?;
                 tensor.to_dtype(DType::F32)?.contiguous()?.copy()?
             }
-            (None, Some(base)) if !is_own(name) => base.tensor(shape, name, init)?,
-            (None, _) => seeded(&shape, init, self.seed, name)?,
+            (None, Some(base)) => base.tensor_of(spec)?,
+            (None, None) => seeded(shape, spec.init, self.seed, name)?,
         };
         let param = Param {
-            name: name.to_string(),
-            var: Var::from_tensor(&value)?,
-            trains: is_factor(name) || self.selection.trains(name),
+            name: name.to_owned(),
+            role: spec.role,
+            var: Var::from_tensor(&value.to_device(&self.placement.device)?)?,
+            trains,
         };
         let tensor = handle(&param);
-        inner.params.insert(name.to_string(), param);
+        if spec.role == Role::RouterBias {
+            inner.router_biases.push(param.var.clone());
+        }
+        inner.params.insert(name.to_owned(), param);
         Ok(tensor)
     }
-}
-
-impl Params {
-    /// A matrix of the model that is fine-tuned, as it lies there, or a sum with factors.
-    fn still_matrix(&self, base: &Builder, name: &str, shape: Shape, init: Init) -> Result<Weight> {
-        let lora = self.lora.as_ref();
-        let lora = lora.filter(|lora| matches_any(&lora.layers, name));
-        let factors = lora.and_then(|lora| factor_shapes(&shape, lora.rank));
-        // A table is read by row as well, and of a stack of experts few are read.
-        let summed = factors.is_some() && (shape.rank() != 2 || TABLES.contains(&name));
-        let known = self.lock().still.get(name).cloned();
-        let weight = match known {
-            Some(weight) => weight,
-            None => {
-                let stored = base.matrix(shape.clone(), name, init)?;
-                // Sums and the output head are computed in f32; other stored matrices as they lie.
-                let weight = if stored.is_stored() && !summed && !TABLES.contains(&name) {
-                    stored
-                } else {
-                    stored.to_tensor()?.into()
-                };
-                let mut inner = self.lock();
-                inner.has_sums |= summed;
-                inner.still.insert(name.to_owned(), weight.clone());
-                weight
-            }
-        };
-        let (Some(lora), Some((a, b))) = (lora, factors) else {
-            return Ok(weight);
-        };
-        let inputs = shape.dims().last().copied().unwrap_or(1).max(1);
-        let random = Init::Randn {
-            mean: 0.0,
-            stdev: (inputs as f64).sqrt().recip(),
-        };
-        // The second factor starts at zero, so that the model starts as it was.
-        let a = self.make(a.into(), &format!("{name}{}", LORA.0), random)?;
-        let b = self.make(b.into(), &format!("{name}{}", LORA.1), Init::Const(0.0))?;
-        let scale = LoraScale::from(lora).factor();
-        if summed {
-            return Ok(low_rank_sum(weight.tensor()?, &a, &b, scale)?.into());
-        }
-        Ok(AdaptedWeight::new(weight, a, b, scale)?.into())
-    }
-}
-
-/// Read by row and by column, in f32.
-const TABLES: [&str; 2] = ["decoder.embedding", "decoder.head"];
-
-fn is_factor(name: &str) -> bool {
-    name.ends_with(LORA.0) || name.ends_with(LORA.1)
-}
-
-/// Whether no model that is fine-tuned has the parameter.
-fn is_own(name: &str) -> bool {
-    name.starts_with(AUXILIARY) || is_factor(name)
 }
 
 /// What the model computes with: the variable itself, or its value without a gradient.
@@ -321,82 +245,43 @@ fn check_shape(name: &str, found: &[usize], needed: &[usize]) -> Result<()> {
 }
 
 impl Parameters for Params {
-    fn tensor(&self, name: &str, shape: Shape, init: Init) -> candle_core::Result<Tensor> {
-        if let Some(base) = &self.base
-            && !is_own(name)
-            && !self.selection.trains(name)
-        {
-            let known = self.lock().still.get(name).cloned();
-            if let Some(known) = known {
-                return known.tensor().cloned();
-            }
-            let tensor = base.tensor(shape, name, init)?;
-            let mut inner = self.lock();
-            inner.still.insert(name.to_owned(), tensor.clone().into());
-            return Ok(tensor);
-        }
-        self.make(shape, name, init)
-            .map_err(|error| candle_core::Error::Msg(error.to_string()))
+    fn tensor(&self, spec: &ParameterSpec) -> candle_core::Result<Tensor> {
+        let tensor = match self.origin(spec) {
+            (Some(base), false) => self.frozen(base, spec),
+            (base, trains) => self.param(spec, base, trains),
+        };
+        tensor.map_err(in_words)
     }
 
-    fn matrix(&self, name: &str, shape: Shape, init: Init) -> candle_core::Result<Weight> {
-        match &self.base {
-            Some(base) if !is_own(name) && !self.selection.trains(name) => self
-                .still_matrix(base, name, shape, init)
-                .map_err(|error| candle_core::Error::Msg(error.to_string())),
-            _ => Ok(self.tensor(name, shape, init)?.into()),
+    fn matrix(&self, spec: &ParameterSpec) -> candle_core::Result<Weight> {
+        match self.origin(spec) {
+            (Some(base), false) => self.frozen_matrix(base, spec).map_err(in_words),
+            _ => Ok(self.tensor(spec)?.into()),
         }
     }
 }
 
-/// SHA-256 over names and f32 values, in the order of the names.
-pub fn hash<'a>(tensors: impl Iterator<Item = (&'a String, &'a Tensor)>) -> Result<String> {
-    let sorted: BTreeMap<&String, &Tensor> = tensors.collect();
-    let mut digest = Sha256::new();
-    for (name, tensor) in sorted {
-        feed(&mut digest, name, tensor)?;
-    }
-    Ok(hex(&digest.finalize()))
-}
-
-fn feed(digest: &mut Sha256, name: &str, tensor: &Tensor) -> Result<()> {
-    digest.update(name.as_bytes());
-    digest.update([0]);
-    /// Numbers that are copied at once.
-    const AT_ONCE: usize = 1 << 18;
-    let all = tensor.flatten_all()?;
-    for start in (0..all.elem_count()).step_by(AT_ONCE) {
-        let count = AT_ONCE.min(all.elem_count() - start);
-        let values = all.narrow(0, start, count)?.to_vec1::<f32>()?;
-        let bytes = values.iter().flat_map(|value| value.to_le_bytes());
-        digest.update(bytes.collect::<Vec<u8>>());
-    }
-    Ok(())
-}
-
-/// Lower-case hexadecimal digits of `bytes`.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a String never fails");
-        text
-    })
+fn in_words(error: TrainError) -> candle_core::Error {
+    candle_core::Error::Msg(error.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
+    use avocet_config::{family, family_names, preset};
+    use avocet_kernels::HOST;
+    use avocet_model::{Init, parameter_specs};
 
-    const INIT: Init = Init::Randn {
-        mean: 0.0,
-        stdev: 0.02,
-    };
+    const INIT: Init = Init::Normal { stdev: 0.02 };
+
+    fn params(seed: u64, selection: Selection, loaded: HashMap<String, Tensor>) -> Params {
+        Params::new(seed, selection, loaded, &Placement::default())
+    }
 
     fn ask(params: &Params, names: &[&str]) -> Result<()> {
         let builder = params.builder();
         for name in names {
-            builder.tensor((3, 5), name, INIT)?;
+            builder.tensor((3, 5), name, Role::Matrix, INIT)?;
         }
         Ok(())
     }
@@ -404,13 +289,13 @@ mod tests {
     #[test]
     fn values_do_not_depend_on_the_order_of_creation() -> Result<()> {
         let (a, b) = (
-            Params::new(7, Selection::all(), HashMap::new()),
-            Params::new(7, Selection::all(), HashMap::new()),
+            params(7, Selection::all(), HashMap::new()),
+            params(7, Selection::all(), HashMap::new()),
         );
         ask(&a, &["x", "y", "z"])?;
         ask(&b, &["z", "x", "y"])?;
         assert_eq!(a.hash(|_| true)?, b.hash(|_| true)?);
-        let c = Params::new(8, Selection::all(), HashMap::new());
+        let c = params(8, Selection::all(), HashMap::new());
         ask(&c, &["x", "y", "z"])?;
         assert_ne!(a.hash(|_| true)?, c.hash(|_| true)?);
         Ok(())
@@ -420,25 +305,68 @@ mod tests {
     fn a_frozen_parameter_is_handed_out_without_a_gradient() -> Result<()> {
         let selection = Selection {
             trains: vec!["*".into()],
-            freezes: vec!["still*".into()],
+            freezes: vec!["frozen*".into()],
         };
-        let params = Params::new(1, selection, HashMap::new());
+        let params = params(1, selection, HashMap::new());
         let builder = params.builder();
-        let still = builder.tensor((2, 2), "still", INIT)?;
-        let moving = builder.tensor((2, 2), "moving", INIT)?;
-        assert!(!still.is_variable() && moving.is_variable());
+        let frozen = builder.tensor((2, 2), "frozen", Role::Matrix, INIT)?;
+        let moving = builder.tensor((2, 2), "moving", Role::Matrix, INIT)?;
+        assert!(!frozen.is_variable() && moving.is_variable());
         assert_eq!(params.trained().len(), 1);
         Ok(())
     }
 
     #[test]
     fn a_loaded_tensor_of_another_shape_is_refused_with_both_shapes() {
-        let wrong = Tensor::zeros((5, 3), DType::F32, &Device::Cpu).expect("small tensor");
-        let params = Params::new(1, Selection::all(), HashMap::from([("x".into(), wrong)]));
+        let wrong = Tensor::zeros((5, 3), DType::F32, &HOST).expect("small tensor");
+        let params = params(1, Selection::all(), HashMap::from([("x".into(), wrong)]));
         let error = ask(&params, &["x"]).expect_err("shapes differ").to_string();
         assert!(
             error.contains("[5, 3]") && error.contains("[3, 5]"),
             "{error}"
         );
+    }
+
+    /// The rule of the runs that were trained before parameters had roles.
+    #[test]
+    fn what_decays_by_role_is_every_matrix_whose_name_is_no_embedding() -> Result<()> {
+        let presets = ["tiny", "mini"].map(|name| preset(name).expect("a preset"));
+        let families = family_names().map(|name| family(name).expect("a family"));
+        for config in presets.into_iter().chain(families) {
+            for spec in parameter_specs(&config)? {
+                let rule = spec.shape.rank() >= 2 && !spec.name.contains("embedding");
+                let value = Tensor::zeros(1, DType::F32, &HOST)?;
+                let param = Param {
+                    var: Var::from_tensor(&value)?,
+                    trains: true,
+                    role: spec.role,
+                    name: spec.name,
+                };
+                assert_eq!(param.decays(), rule, "{}: {}", config.name, param.name);
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn router_biases_come_in_the_order_of_their_layers() -> Result<()> {
+        let mut config = preset("tiny").expect("a preset");
+        config.decoder.num_layers = 12;
+        config.decoder.dense_layers = vec![0];
+        config.decoder.ff_dim = Some(32);
+        let moe = config.decoder.moe.as_mut().expect("experts");
+        moe.loss_free_bias = true;
+        let params = params(1, Selection::all(), HashMap::new());
+        avocet_model::VisionLanguageModel::new(&config, params.builder())?;
+        let biases = params.router_biases();
+        assert_eq!(biases.len(), 11);
+        let named = |layer: usize| format!("decoder.layers.{layer}.moe.router.load_bias");
+        for (bias, layer) in biases.iter().zip(1..) {
+            bias.set(&bias.ones_like()?.affine(f64::from(layer), 0.0)?)?;
+            let tensors = params.tensors(|name| name == named(layer as usize));
+            let first = tensors[&named(layer as usize)].to_vec1::<f32>()?[0];
+            assert_eq!(first, layer as f32, "layer {layer}");
+        }
+        Ok(())
     }
 }

@@ -15,7 +15,7 @@ use crate::base_model::BaseModel;
 use crate::checkpoint::{self, Loaded, RunState};
 use crate::config::{InitFrom, StageConfig, TokenizerRecipe, TrainConfig};
 use crate::error::{Result, TrainError};
-use crate::params::AUXILIARY;
+use crate::params::is_auxiliary;
 use crate::pattern::matches_any;
 use crate::progress;
 
@@ -41,11 +41,12 @@ struct Folder {
 
 impl StageInit {
     /// What the stage that `state` stands in starts from; `previous` is the checkpoint of the
-    /// stage before, or of this one when it is continued.
+    /// stage before, or of this one when it is continued. Values are read to `device`.
     pub(crate) fn of(
         config: &TrainConfig,
         state: &RunState,
         previous: Option<&Loaded>,
+        device: &Device,
     ) -> Result<Self> {
         let stage = &config.stages[state.stage];
         let mut values = previous
@@ -55,7 +56,7 @@ impl StageInit {
         let mut folders = Vec::new();
         if state.stage_step == 0 {
             for init in &stage.init {
-                folders.push(taken(init, &mut values, &mut names)?);
+                folders.push(taken(init, device, &mut values, &mut names)?);
             }
         }
         let model = model(stage, previous, &folders)?;
@@ -103,10 +104,11 @@ impl StageInit {
 /// the names that they know.
 fn taken(
     init: &InitFrom,
+    device: &Device,
     values: &mut HashMap<String, Tensor>,
     names: &mut Vec<String>,
 ) -> Result<Folder> {
-    let mut folder = read(&init.from)?;
+    let mut folder = read(&init.from, device)?;
     let chosen = std::mem::take(&mut folder.values).into_iter();
     let chosen: HashMap<_, _> = chosen
         .filter(|(name, _)| matches_any(&init.names, name))
@@ -115,7 +117,7 @@ fn taken(
         let message = format!("no tensor of it matches {:?}", init.names);
         return Err(TrainError::damaged(&init.from, message));
     }
-    if chosen.keys().any(|name| name.starts_with(AUXILIARY)) {
+    if chosen.keys().any(|name| is_auxiliary(name)) {
         names.clone_from(&folder.names);
     }
     values.extend(chosen);
@@ -123,13 +125,13 @@ fn taken(
 }
 
 /// Reads a model folder, a checkpoint, or the newest checkpoint of a run folder.
-fn read(folder: &Path) -> Result<Folder> {
+fn read(folder: &Path, device: &Device) -> Result<Folder> {
     if checkpoint::is_checkpoint(folder) {
-        return of_checkpoint(checkpoint::load(folder)?);
+        return of_checkpoint(checkpoint::load(folder, device)?);
     }
     if !checkpoint::list(folder)?.is_empty() {
         let none = || TrainError::damaged(folder, "none of its checkpoints is whole");
-        let newest = checkpoint::newest(folder, progress::line)?;
+        let newest = checkpoint::newest(folder, device, progress::line)?;
         return of_checkpoint(newest.ok_or_else(none)?);
     }
     let path = folder.join(checkpoint::CONFIG);
@@ -137,7 +139,7 @@ fn read(folder: &Path) -> Result<Folder> {
     Ok(Folder {
         config,
         tokenizer: std::fs::read(folder.join(checkpoint::TOKENIZER)).ok(),
-        values: tensors(&folder.join(checkpoint::MODEL))?,
+        values: tensors(&folder.join(checkpoint::MODEL), device)?,
         names: Vec::new(),
     })
 }
@@ -164,9 +166,9 @@ fn of_checkpoint(loaded: Loaded) -> Result<Folder> {
     })
 }
 
-fn tensors(path: &Path) -> Result<HashMap<String, Tensor>> {
+fn tensors(path: &Path, device: &Device) -> Result<HashMap<String, Tensor>> {
     let bytes = std::fs::read(path).map_err(TrainError::io(path))?;
-    candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
+    candle_core::safetensors::load_buffer(&bytes, device)
         .map_err(|error| TrainError::damaged(path, error.to_string()))
 }
 

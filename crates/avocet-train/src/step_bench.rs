@@ -5,14 +5,15 @@ use std::time::Instant;
 
 use avocet_config::ModelConfig;
 use avocet_data::{Batch, Truth};
-use avocet_kernels::product_peak;
+use avocet_kernels::{Placement, Precision, product_peak};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use crate::config::{AuxiliaryConfig, LossWeights, ModelSource, Precision, StageConfig, StageKind};
+use crate::config::{AuxiliaryConfig, LossWeights, ModelSource, StageConfig, StageKind};
 use crate::error::Result;
 use crate::learner::Learner;
+use crate::params::Params;
 
 /// Samples of the synthetic batch.
 const SAMPLES: usize = 64;
@@ -52,15 +53,13 @@ pub struct StepBench {
     pub batch: (usize, usize, usize),
 }
 
-/// Times `steps` training steps of everything in `config`, in `precision`, after two to warm up.
+/// Times `steps` training steps of everything in `config`, placed so, after two to warm up.
 ///
 /// Errors if the configuration is invalid.
-pub fn step_bench(config: &ModelConfig, steps: usize, precision: Precision) -> Result<StepBench> {
-    let stage = StageConfig {
-        precision,
-        ..stage(config)
-    };
-    let mut learner = Learner::new(config, &stage, 1, HashMap::new(), Vec::new())?;
+pub fn step_bench(config: &ModelConfig, steps: usize, placement: &Placement) -> Result<StepBench> {
+    let stage = stage(config);
+    let params = Params::new(1, stage.selection(), HashMap::new(), placement);
+    let mut learner = Learner::new(config, &stage, params, Vec::new())?;
     let batches: Vec<Batch> = (1..=MICRO_BATCHES as u64)
         .map(|seed| synthetic_batch(config, SAMPLES / MICRO_BATCHES, seed))
         .collect();
@@ -85,7 +84,7 @@ pub fn step_bench(config: &ModelConfig, steps: usize, precision: Precision) -> R
         }
     }
     let [whole, forward, backward, optimizer] = times.map(median);
-    let peak_gflops = product_peak(precision.into());
+    let peak_gflops = product_peak(placement.precision);
     let tokens: usize = batches.iter().map(|batch| batch.ids.len()).sum();
     let grids = batches.iter().flat_map(|batch| &batch.grids);
     let patches = grids.map(|(rows, columns)| rows * columns).sum();
@@ -100,7 +99,7 @@ pub fn step_bench(config: &ModelConfig, steps: usize, precision: Precision) -> R
         samples_per_s: SAMPLES as f64 / whole,
         mfu: flops / whole / (peak_gflops * 1e9),
         peak_gflops,
-        precision: match precision {
+        precision: match placement.precision {
             Precision::F32 => "f32",
             Precision::Bf16 => "bf16",
         },
@@ -197,7 +196,7 @@ mod tests {
     #[test]
     fn a_bench_of_the_tiny_model_reports_every_figure() -> Result<()> {
         let config = avocet_config::preset("tiny").expect("a preset");
-        let bench = step_bench(&config, 2, Precision::F32)?;
+        let bench = step_bench(&config, 2, &Placement::default())?;
         let json = serde_json::to_value(&bench).expect("serialises");
         let figures = [
             "train_step_ms",

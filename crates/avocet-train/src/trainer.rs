@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use avocet_checkpoint::{ADAPTER, Adapter};
+use avocet_kernels::{HOST, Placement};
+use candle_core::Device;
 
 use crate::base_model::BaseModel;
 use crate::checkpoint::{self, Loaded, RunState, Snapshot};
@@ -17,7 +19,7 @@ use crate::feed::{BatchPrefetcher, held_out};
 use crate::learner::Learner;
 use crate::meter::Meter;
 use crate::metrics::MetricsLog;
-use crate::params::{AUXILIARY, Params, hash};
+use crate::params::{Params, hash, is_auxiliary};
 use crate::progress::{self, Progress};
 use crate::stage_init::StageInit;
 
@@ -25,12 +27,24 @@ use crate::stage_init::StageInit;
 const MOST_SKIPPED: u64 = 20;
 
 /// How a run is started.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct TrainOptions {
     /// Continue from the newest whole checkpoint, if there is one.
     pub resume: bool,
     /// When it becomes true, the run saves and stops after the step at hand.
     pub stop: Arc<AtomicBool>,
+    /// Where the parameters are and the steps are computed.
+    pub device: Device,
+}
+
+impl Default for TrainOptions {
+    fn default() -> Self {
+        Self {
+            resume: false,
+            stop: Arc::default(),
+            device: HOST,
+        }
+    }
 }
 
 /// How a run ended.
@@ -82,8 +96,8 @@ pub fn train(config: &TrainConfig, options: &TrainOptions) -> Result<Outcome> {
 /// let files = files.map_err(|error| TrainError::Model(error.to_string()))?;
 /// let base = BaseModel::new(files, "../base".into(), "fruit".into())?;
 /// let options = TrainOptions {
-///     resume: false,
 ///     stop: stop_on_interrupt()?,
+///     ..TrainOptions::default()
 /// };
 /// println!("{}", finetune(&config, &base, &options)?.folder.display());
 /// # Ok(())
@@ -125,7 +139,7 @@ fn run_stages(
             });
         }
         let state = state.unwrap_or_default();
-        let mut session = Session::begin(config, base, state, previous.as_ref())?;
+        let mut session = Session::begin(config, base, state, previous.as_ref(), &options.device)?;
         let outcome = session.run(run, &mut log, &options.stop)?;
         let more = session.state.stage + 1 < config.stages.len();
         let finished = outcome.finished && !more;
@@ -135,7 +149,7 @@ fn run_stages(
                 ..outcome
             });
         }
-        previous = Some(checkpoint::load(&outcome.folder)?);
+        previous = Some(checkpoint::load(&outcome.folder, &options.device)?);
     }
 }
 
@@ -161,7 +175,7 @@ fn resume(run: &Path, options: &TrainOptions) -> Result<Option<Loaded>> {
         let path = run.to_path_buf();
         return Err(TrainError::RunExists { path, count });
     }
-    let newest = checkpoint::newest(run, progress::line)?;
+    let newest = checkpoint::newest(run, &options.device, progress::line)?;
     let none = || TrainError::damaged(run, format!("none of its {count} checkpoints is whole"));
     newest.ok_or_else(none).map(Some)
 }
@@ -220,22 +234,27 @@ impl<'a> Session<'a> {
         base: Option<&'a BaseModel>,
         state: RunState,
         previous: Option<&Loaded>,
+        device: &Device,
     ) -> Result<Self> {
         let stage = &config.stages[state.stage];
         let mut start = match base {
             Some(base) => StageInit::over(base, &state, previous),
-            None => StageInit::of(config, &state, previous)?,
+            None => StageInit::of(config, &state, previous, device)?,
         };
         let values = std::mem::take(&mut start.values);
         let names = std::mem::take(&mut start.names);
-        let mut params = Params::new(config.seed, stage.selection(), values);
+        let placement = Placement {
+            device: device.clone(),
+            precision: stage.precision.into(),
+        };
+        let mut params = Params::new(config.seed, stage.selection(), values, &placement);
         if let Some(base) = base {
             params = params.over(base.builder()?, stage.lora.clone());
         }
-        let mut learner = Learner::with(&start.model, stage, params, names)?;
+        let mut learner = Learner::new(&start.model, stage, params, names)?;
         let mut unchanged_hash = String::new();
         if let Some(base) = base {
-            unchanged_hash = learner.params().still_hash()?;
+            unchanged_hash = learner.params().frozen_hash()?;
             let before = previous.and_then(unchanged);
             let same = before.is_none_or(|before| before == unchanged_hash);
             if !same && state.stage_step > 0 {
@@ -339,7 +358,7 @@ impl<'a> Session<'a> {
     fn advance(
         &mut self,
         fed: &crate::feed::StepBatches,
-        report: &crate::learner::StepReport,
+        report: &crate::figures::StepReport,
     ) -> Result<()> {
         let state = &mut self.state;
         state.step += 1;
@@ -377,14 +396,14 @@ impl<'a> Session<'a> {
         self.state.optimizer_steps = self.learner.optimizer().steps();
         let params = self.learner.params();
         let mut auxiliary = params.carried();
-        auxiliary.extend(params.tensors(|name| name.starts_with(AUXILIARY)));
-        if self.base.is_some() && stage_done && params.still_hash()? != self.unchanged_hash {
-            let message = "a parameter that was to stand still has moved; nothing was saved";
+        auxiliary.extend(params.tensors(is_auxiliary));
+        if self.base.is_some() && stage_done && params.frozen_hash()? != self.unchanged_hash {
+            let message = "a frozen parameter has moved; nothing was saved";
             return Err(TrainError::Model(message.into()));
         }
         let snapshot = Snapshot {
             described: self.start.described.clone(),
-            model: params.tensors(|name| !name.starts_with(AUXILIARY)),
+            model: params.tensors(|name| !is_auxiliary(name)),
             auxiliary,
             optimizer: self.learner.optimizer().state()?,
             state: self.state.clone(),

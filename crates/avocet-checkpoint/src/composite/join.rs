@@ -5,14 +5,11 @@ use crate::error::Result;
 use crate::files::ModelFiles;
 use crate::interface::{Interface, Speech};
 use crate::layout::WEIGHTS;
-use crate::parameters::{
-    Copied, ParameterSpec, StoredParameters, WeightMapping, WeightMappings, parameter_specs,
-};
+use crate::parameters::{Copied, StoredParameters, WeightMapping, WeightMappings};
 use crate::tensors::Store;
 use avocet_config::ModelConfig;
-use avocet_model::{parameter_shapes, seeded};
+use avocet_model::{Init, ParameterSpec, parameter_shapes, parameter_specs, seeded};
 use candle_core::{Shape, Tensor};
-use candle_nn::Init;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -32,12 +29,12 @@ pub(super) fn with_new(mut joined: ModelFiles, new: Store) -> ModelFiles {
     joined
 }
 
-/// Values for every tensor that no part has, drawn by the rules of the network; `change` may have
-/// another rule for a name.
+/// Values for every tensor that no part has, drawn by the rules of the network as `change` has
+/// them.
 pub(crate) fn draw(
     joined: &ModelFiles,
     seed: u64,
-    change: fn(&str, Init) -> Init,
+    change: fn(Init) -> Init,
 ) -> Result<BTreeMap<String, Tensor>> {
     let mut drawn = BTreeMap::new();
     for ParameterSpec {
@@ -54,7 +51,7 @@ pub(crate) fn draw(
             (false, [_, width]) => Shape::from((1, *width)),
             _ => shape,
         };
-        let value = seeded(&own, change(&name, init), seed, new)?;
+        let value = seeded(&own, change(init), seed, new)?;
         drawn.insert(new.to_owned(), value);
     }
     Ok(drawn)

@@ -4,9 +4,10 @@ use super::available::available_bytes;
 use super::verdict::{Use, Verdict};
 use crate::error::Result;
 use crate::files::ModelFiles;
-use crate::parameters::{WeightMapping, cols, parameter_specs};
+use crate::parameters::{WeightMapping, cols};
 use crate::tensors::NumberType;
 use avocet_config::{FeedForwardKind, ModelConfig, StemConfig};
+use avocet_model::parameter_specs;
 use candle_core::Shape;
 use serde::Serialize;
 

@@ -213,7 +213,7 @@ fn experts(fields: &Fields, kind: &str) -> Result<DecoderConfig> {
         "olmoe" => {
             config.norm_eps = fields.number_or("rms_norm_eps", 1e-5)?;
             config.attention.qk_norm = Some(QkNorm::Full);
-            config.attention.limit = fields.number_if_there("clip_qkv")?;
+            config.attention.clip_qkv = fields.number_if_there("clip_qkv")?;
             moe.routing = plain(fields.flag_or("norm_topk_prob", false)?);
         }
         "granitemoe" => config = granite(fields, config)?,
@@ -266,11 +266,11 @@ fn mpt(fields: &Fields) -> Result<DecoderConfig> {
     }
     let expansion = fields.number_or("expansion_ratio", fields.number_or("mlp_ratio", 4.0)?)?;
     let qk_norm = attention.flag_or("qk_ln", false)? || fields.flag_or("attn_qk_ln", false)?;
-    let limit = attention.number_if_there("clip_qkv")?.map_or_else(
+    let clip_qkv = attention.number_if_there("clip_qkv")?.map_or_else(
         || fields.number_if_there("attn_clip_qkv"),
-        |limit| Ok(Some(limit)),
+        |most| Ok(Some(most)),
     )?;
-    if qk_norm && limit.is_some() {
+    if qk_norm && clip_qkv.is_some() {
         return Err(attention.refuse("clip_qkv", "stands beside qk_ln, which is not computed"));
     }
     let divisor = match fields.get("logit_scale") {
@@ -295,7 +295,7 @@ fn mpt(fields: &Fields) -> Result<DecoderConfig> {
         alibi_max_bias: Some(attention.number_or("alibi_bias_max", 8.0)?),
         attention: AttentionConfig {
             qk_norm: qk_norm.then_some(QkNorm::Full),
-            limit,
+            clip_qkv,
             scale: attention.number_if_there("softmax_scale")?,
             ..AttentionConfig::default()
         },

@@ -4,15 +4,15 @@ use super::*;
 use crate::NumberType;
 use crate::fixture::{below, model};
 use crate::{StoredType, WeightFormat, save};
-use avocet_model::{Builder, Images, TextBatch, VisionLanguageModel};
+use avocet_model::{Builder, Images, Init, Role, TextBatch, VisionLanguageModel};
 use candle_core::{DType, Device, Tensor};
-use candle_nn::Init;
 use std::collections::BTreeMap;
 use std::fs;
 
 /// A parameter as a large matrix, in the form in which it is kept.
 fn given(builder: &Builder, name: &str, dims: &[usize]) -> Tensor {
-    let matrix = builder.matrix(dims, name, Init::Const(0.0)).unwrap();
+    let matrix = builder.matrix(dims, name, Role::Matrix, Init::Constant(0.0));
+    let matrix = matrix.unwrap();
     matrix.tensor().expect("our own models are copied").clone()
 }
 
@@ -70,7 +70,12 @@ fn large_matrices_stay_bf16_and_all_else_is_single_precision() {
     assert_eq!(stored["decoder.embedding"], half);
     assert_eq!(stored["decoder.layers.0.moe.router.weight"], single);
     let shape = model.tensors["decoder.embedding"].dims();
-    let widened = builder.tensor(shape, "decoder.embedding", Init::Const(0.0));
+    let widened = builder.tensor(
+        shape,
+        "decoder.embedding",
+        Role::Embedding,
+        Init::Constant(0.0),
+    );
     assert_eq!(
         widened.unwrap().dtype(),
         DType::F32,

@@ -3,11 +3,9 @@
 
 mod adapter;
 mod mapping;
-mod spec;
 mod stored;
 
 pub use adapter::{Adapter, LORA, LoraScale, factor_shapes};
 pub(crate) use adapter::{AdapterWeights, is_factor};
 pub(crate) use mapping::{DifferenceKind, Numbers, Section, WeightMapping, WeightMappings, cols};
-pub(crate) use spec::{ParameterSpec, parameter_specs, sensitive};
 pub(crate) use stored::{Account, Copied, StoredParameters};

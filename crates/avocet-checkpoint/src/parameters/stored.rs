@@ -5,9 +5,8 @@ use super::mapping::{Difference, DifferenceKind, WeightMapping, WeightMappings, 
 use crate::error::{CheckpointError, Result};
 use crate::tensors::Store;
 use avocet_kernels::{HOST, Placement, StoredMatrix, Weight};
-use avocet_model::{Builder, Parameters};
+use avocet_model::{Builder, ParameterSpec, Parameters};
 use candle_core::{DType, Result as CandleResult, Shape, Tensor, bail};
-use candle_nn::Init;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -140,9 +139,10 @@ impl StoredParameters {
 }
 
 impl Parameters for StoredParameters {
-    fn tensor(&self, name: &str, shape: Shape, _: Init) -> CandleResult<Tensor> {
-        let mapping = self.mapping(name, &shape)?;
-        let cols = cols(&shape);
+    fn tensor(&self, spec: &ParameterSpec) -> CandleResult<Tensor> {
+        let (name, shape) = (spec.name.as_str(), &spec.shape);
+        let mapping = self.mapping(name, shape)?;
+        let cols = cols(shape);
         let mut numbers = Vec::with_capacity(shape.elem_count());
         for term in &mapping.terms {
             let tensor = self.store.tensor(&term.tensor, &HOST)?;
@@ -163,19 +163,20 @@ impl Parameters for StoredParameters {
         }
     }
 
-    fn matrix(&self, name: &str, shape: Shape, init: Init) -> CandleResult<Weight> {
-        let mapping = self.mapping(name, &shape)?;
+    fn matrix(&self, spec: &ParameterSpec) -> CandleResult<Weight> {
+        let (name, shape) = (spec.name.as_str(), &spec.shape);
+        let mapping = self.mapping(name, shape)?;
         if self.tuned.as_ref().is_some_and(|tuned| tuned.changes(name)) {
-            return Ok(self.tensor(name, shape, init)?.into());
+            return Ok(self.tensor(spec)?.into());
         }
         // Rows are computed with where they lie on the processor alone.
         if !self.copied.has(name) && self.placement.device.is_cpu() {
-            return Ok(self.matrix_of(mapping, &shape)?.into());
+            return Ok(self.matrix_of(mapping, shape)?.into());
         }
         if let Some(tensor) = mapping.whole() {
             let tensor = self.store.tensor(tensor, &self.placement.device)?;
             return Ok(tensor.reshape(shape)?.into());
         }
-        Ok(self.tensor(name, shape, init)?.into())
+        Ok(self.tensor(spec)?.into())
     }
 }

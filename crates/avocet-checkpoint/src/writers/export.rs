@@ -6,9 +6,8 @@ use crate::error::{CheckpointError, Result};
 use crate::files::ModelFiles;
 use crate::layout::{ADAPTER, WEIGHTS};
 use crate::parameters::Adapter;
-use avocet_model::parameter_shapes;
+use avocet_model::parameter_specs;
 use candle_core::Result as CandleResult;
-use candle_nn::Init;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -26,14 +25,9 @@ impl ModelFiles {
         let base = self.path.join(&tuned.adapter.base);
         let base = place_base(&PartSource::Path(&base), folder)?;
         let names: BTreeSet<&String> = tuned.replaced.union(&tuned.scaled).collect();
-        let (builder, shapes) = (self.builder()?, parameter_shapes(&self.config)?);
-        let tensors = names.into_iter().map(|name| {
-            let init = Init::Const(0.0);
-            Ok((
-                name.clone(),
-                builder.tensor(shapes[name].clone(), name, init)?,
-            ))
-        });
+        let (builder, specs) = (self.builder()?, parameter_specs(&self.config)?);
+        let specs = specs.iter().filter(|spec| names.contains(&spec.name));
+        let tensors = specs.map(|spec| Ok((spec.name.clone(), builder.tensor_of(spec)?)));
         let tensors = tensors.collect::<CandleResult<BTreeMap<_, _>>>()?;
         let adapter = Adapter {
             base,

@@ -85,7 +85,7 @@ pub fn graft(
         })?;
     let new_resampler = options.latents.is_some();
     let joined = grafted(output, &config, decoder_files, vision_files, new_resampler)?;
-    let tensors = draw(&joined, options.seed, |_, init| init)?;
+    let tensors = draw(&joined, options.seed, |init| init)?;
     let list = PartList {
         kind: Kind::Graft,
         decoder: decoder.place(output, "decoder")?,

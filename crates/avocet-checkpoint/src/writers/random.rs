@@ -3,10 +3,8 @@
 
 use crate::error::{CheckpointError, Result};
 use crate::layout::{CONFIG, TOKENIZER, WEIGHTS};
-use crate::parameters::{ParameterSpec, parameter_specs};
 use avocet_config::ModelConfig;
-use candle_core::bail;
-use candle_nn::Init;
+use avocet_model::{Init, ParameterSpec, parameter_specs};
 use half::bf16;
 use rayon::prelude::*;
 use std::fs::File;
@@ -32,7 +30,7 @@ pub fn save_random(folder: &Path, config: &ModelConfig, tokenizer: &[u8], seed: 
     file.write_all(&header(&all))
         .map_err(CheckpointError::io(&path))?;
     for (index, spec) in (1..).zip(&all) {
-        let spread = Spread::of(&spec.init, mixed(seed ^ mixed(index)))?;
+        let spread = Spread::of(spec.init, mixed(seed ^ mixed(index)));
         let count = spec.shape.elem_count();
         for from in (0..count).step_by(PIECE) {
             let bytes = spread.bytes(from, PIECE.min(count - from), spec.sensitive);
@@ -83,15 +81,13 @@ struct Spread {
 }
 
 impl Spread {
-    fn of(init: &Init, seed: u64) -> candle_core::Result<Self> {
-        let (mean, reach) = match *init {
-            Init::Const(value) => (value, 0.0),
+    fn of(init: Init, seed: u64) -> Self {
+        let (mean, reach) = match init {
+            Init::Constant(value) => (value, 0.0),
             // An even spread of this reach has the same deviation.
-            Init::Randn { mean, stdev } => (mean, 3f64.sqrt() * stdev),
-            Init::Uniform { lo, up } => ((lo + up) / 2.0, (up - lo) / 2.0),
-            Init::Kaiming { .. } => bail!("random weights: no parameter starts as {init:?}"),
+            Init::Normal { stdev } => (0.0, 3f64.sqrt() * stdev),
         };
-        Ok(Self { mean, reach, seed })
+        Self { mean, reach, seed }
     }
 
     fn number(&self, index: usize) -> f32 {

@@ -4,11 +4,11 @@ use crate::composite::PartList;
 use crate::error::{CheckpointError, Result};
 use crate::files::ModelFiles;
 use crate::layout::{CONFIG, PARTS, TOKENIZER, WEIGHTS};
-use crate::parameters::sensitive;
 use avocet_config::ModelConfig;
 use avocet_files::write_all;
+use avocet_model::parameter_specs;
 use candle_core::{DType, Tensor};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// How parameters are stored.
@@ -91,7 +91,9 @@ fn in_format<'a>(
     tensors: &'a BTreeMap<String, Tensor>,
     format: WeightFormat,
 ) -> Result<BTreeMap<&'a str, Tensor>> {
-    let sensitive = sensitive(config)?;
+    let specs = parameter_specs(config)?.into_iter();
+    let sensitive = specs.filter(|spec| spec.sensitive).map(|spec| spec.name);
+    let sensitive: BTreeSet<String> = sensitive.collect();
     let dtype = |name: &str| match format {
         WeightFormat::Bf16 if !sensitive.contains(name) => DType::BF16,
         WeightFormat::F32 | WeightFormat::Bf16 => DType::F32,

@@ -7,14 +7,11 @@ use crate::error::{CheckpointError, Result};
 use crate::files::ModelFiles;
 use crate::layout::{CONFIG, name_of};
 use avocet_config::{MoeConfig, Routing};
-use candle_nn::Init;
+use avocet_model::Init;
 use std::path::Path;
 
 /// Standard deviation of a new router (arXiv:2212.05055).
-const ROUTER: Init = Init::Randn {
-    mean: 0.0,
-    stdev: 0.02,
-};
+const ROUTER: Init = Init::Normal { stdev: 0.02 };
 
 /// How a dense decoder becomes a mixture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +58,7 @@ pub fn upcycle(
             source,
         })?;
     let joined = upcycled(output, &config, files)?;
-    let tensors = draw(&joined, options.seed, |_, _| ROUTER)?;
+    let tensors = draw(&joined, options.seed, |_| ROUTER)?;
     let list = PartList {
         kind: Kind::Upcycle,
         decoder: decoder.place(output, "decoder")?,

@@ -1,4 +1,4 @@
-//! A matrix that stands still plus a product of two small ones that learn.
+//! A frozen matrix plus a product of two small ones that learn.
 
 #[cfg(test)]
 mod tests;

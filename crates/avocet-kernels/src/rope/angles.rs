@@ -59,7 +59,11 @@ impl RopeAngles {
     /// Position, frequency and angle are rounded to f32, as the reference implementation of the
     /// public models (transformers) rounds them: far into a text this moves the angles by more
     /// than the models' logits tolerate.
-    pub fn with(positions: &[u32], frequencies: &RopeFrequencies, layout: RopeLayout) -> Self {
+    pub fn from_frequencies(
+        positions: &[u32],
+        frequencies: &RopeFrequencies,
+        layout: RopeLayout,
+    ) -> Self {
         let magnitude = frequencies.magnitude as f32;
         let mut turns = Turns::of(&frequencies.inverse, |position, inverse| {
             let angle = f64::from(position as f32 * inverse as f32);

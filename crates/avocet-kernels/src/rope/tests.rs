@@ -57,11 +57,11 @@ fn both_layouts_and_partial_widths_are_their_composed_form() -> Result<()> {
     let frequencies =
         RopeFrequencies::plain(8, 10_000.0)?.scaled_by(&[1.0, 2.0, 3.0, 4.5], 1.25)?;
     for layout in [RopeLayout::Halves, RopeLayout::Interleaved] {
-        let angles = RopeAngles::with(&positions, &frequencies, layout);
+        let angles = RopeAngles::from_frequencies(&positions, &frequencies, layout);
         for head_dim in [8, 11] {
             let x = [random((150, 3, head_dim), 1)];
             assert_fused(&x, 1e-6, &|t| rope(&t[0], &angles))?;
-            let few = RopeAngles::with(&[3, 1], &frequencies, layout);
+            let few = RopeAngles::from_frequencies(&[3, 1], &frequencies, layout);
             assert_finite_differences(&[random((2, 2, head_dim), 2)], &|t| rope(&t[0], &few))?;
         }
     }
@@ -72,7 +72,7 @@ fn both_layouts_and_partial_widths_are_their_composed_form() -> Result<()> {
 fn the_rest_of_a_partial_head_passes_unchanged() -> Result<()> {
     let x = random((2, 3, 10), 1);
     let frequencies = RopeFrequencies::plain(4, 100.0)?;
-    let angles = RopeAngles::with(&[5, 6], &frequencies, RopeLayout::Halves);
+    let angles = RopeAngles::from_frequencies(&[5, 6], &frequencies, RopeLayout::Halves);
     let y = rope(&x, &angles)?;
     let rest = |t: &Tensor| t.narrow(2, 4, 6)?.flatten_all()?.to_vec1::<f32>();
     assert_eq!(rest(&y)?, rest(&x)?);
@@ -88,7 +88,7 @@ fn the_rest_of_a_partial_head_passes_unchanged() -> Result<()> {
 fn interleaving_is_halves_of_permuted_components() -> Result<()> {
     let x = random((3, 2, 8), 1);
     let frequencies = RopeFrequencies::plain(8, 100.0)?;
-    let angles = |layout| RopeAngles::with(&[1, 7, 30], &frequencies, layout);
+    let angles = |layout| RopeAngles::from_frequencies(&[1, 7, 30], &frequencies, layout);
     let order = Tensor::new(&[0u32, 2, 4, 6, 1, 3, 5, 7], x.device())?;
     let interleaved = rope(&x, &angles(RopeLayout::Interleaved))?.index_select(&order, 2)?;
     let halves = rope(&x.index_select(&order, 2)?, &angles(RopeLayout::Halves))?;
@@ -203,7 +203,7 @@ fn yarn_frequencies_are_those_of_the_reference_implementation() -> Result<()> {
 fn angles_far_into_a_text_are_those_of_the_reference_implementation() -> Result<()> {
     let frequencies =
         RopeFrequencies::plain(16, 10_000.0)?.scaled_by(&LONG_FACTORS, LONG_MAGNITUDE)?;
-    let angles = RopeAngles::with(&[4095, 100_000], &frequencies, RopeLayout::Halves);
+    let angles = RopeAngles::from_frequencies(&[4095, 100_000], &frequencies, RopeLayout::Halves);
     let ones = Tensor::ones((2, 1, 8), DType::F32, &Device::Cpu)?;
     let x = Tensor::cat(&[&ones, &ones.zeros_like()?], 2)?;
     let turned = rope(&x, &angles)?;
@@ -230,7 +230,7 @@ fn angles_far_into_a_text_are_those_of_the_reference_implementation() -> Result<
 #[test]
 fn angles_wider_than_the_heads_and_missing_factors_are_refused() -> Result<()> {
     let frequencies = RopeFrequencies::plain(8, 100.0)?;
-    let angles = RopeAngles::with(&[0, 1], &frequencies, RopeLayout::Interleaved);
+    let angles = RopeAngles::from_frequencies(&[0, 1], &frequencies, RopeLayout::Interleaved);
     let error = rope(&random((2, 1, 6), 1), &angles).expect_err("6 below 8");
     let text = error.to_string();
     assert!(

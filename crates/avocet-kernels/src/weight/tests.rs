@@ -68,13 +68,13 @@ fn one_row_gives_the_same_through_several_matrices_at_once() -> Result<()> {
 #[test]
 fn an_adapted_layer_is_that_of_the_sum_and_its_factors_learn() -> Result<()> {
     let random = |shape: (usize, usize)| Tensor::randn(0f32, 1.0, shape, &Device::Cpu);
-    let (x, still) = (Var::from_tensor(&random((5, 6))?)?, random((4, 6))?);
+    let (x, frozen) = (Var::from_tensor(&random((5, 6))?)?, random((4, 6))?);
     let (a, b) = (
         Var::from_tensor(&random((2, 6))?)?,
         Var::from_tensor(&random((4, 2))?)?,
     );
     let adapted = AdaptedWeight::new(
-        still.into(),
+        frozen.into(),
         a.as_tensor().clone(),
         b.as_tensor().clone(),
         0.5,

@@ -65,7 +65,7 @@ const CHANGES: [(&str, Change); 10] = [
         c.decoder.alibi_max_bias = Some(8.0);
         (c.decoder.norm, c.decoder.ff) = (NormKind::LayerUnbiased, FeedForwardKind::Gelu);
         (c.decoder.moe, c.decoder.ff_dim) = (None, Some(24));
-        c.decoder.attention.limit = Some(2.0);
+        c.decoder.attention.clip_qkv = Some(2.0);
     }),
     ("parallel and partly turning, as GPT-NeoX", |c| {
         c.decoder.parallel_residual = true;

@@ -157,7 +157,7 @@ impl Default for LossWeights {
     }
 }
 
-/// Low-rank factors for matrices that stand still (LoRA, arXiv:2106.09685).
+/// Low-rank factors beside frozen matrices (LoRA, arXiv:2106.09685).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoraConfig {

@@ -46,10 +46,10 @@ pub struct StageConfig {
     /// Patterns of the names that train.
     #[serde(default = "everything")]
     pub trains: Vec<String>,
-    /// Patterns of the names that stay still although `trains` has them.
+    /// Patterns of the names that are frozen although `trains` has them.
     #[serde(default)]
     pub freezes: Vec<String>,
-    /// Low-rank factors that learn for matrices that stand still, in fine-tuning.
+    /// Low-rank factors that learn beside frozen matrices, in fine-tuning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lora: Option<LoraConfig>,
     /// Keep only what enters each block of the decoder, and compute the block again on the way
@@ -303,7 +303,7 @@ impl StageConfig {
     }
 
     /// Which parameters train.
-    pub(crate) fn selection(&self) -> Selection {
+    pub fn selection(&self) -> Selection {
         Selection {
             trains: self.trains.clone(),
             freezes: self.freezes.clone(),

@@ -7,7 +7,7 @@ use avocet_config::WithoutImage;
 use avocet_data::{Batch, BatchShape, Prepared, Sample};
 use avocet_infer::Engine;
 use avocet_model::{Images, TextBatch};
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -146,7 +146,8 @@ impl<'a> Reader<'a> {
             true => {
                 let width = batch.patches.len() / batch.num_patches().max(1);
                 let shape = (batch.num_patches(), width);
-                let patches = Tensor::from_slice(&batch.patches, shape, &Device::Cpu)?;
+                let device = model.device();
+                let patches = Tensor::from_slice(&batch.patches, shape, &device)?;
                 let grids = batch.grids.clone();
                 Some(model.encode_images(&Images { patches, grids })?)
             }
@@ -177,7 +178,7 @@ impl<'a> Reader<'a> {
         let mut all = Vec::with_capacity(rows.len());
         for rows in rows.chunks(LOGIT_ROWS) {
             let places: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
-            let places = Tensor::from_vec(places, rows.len(), &Device::Cpu)?;
+            let places = Tensor::from_vec(places, rows.len(), hidden.device())?;
             let logits = self
                 .engine
                 .model()

@@ -11,19 +11,21 @@ use avocet_model::{BlockwiseForward, CrossAttentionCache};
 use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
 
-use super::{Learner, MicroBatch, StepReport, add_accuracy, scalar};
+use super::Learner;
+use super::forward_backward::scalar;
 use crate::error::Result;
-use crate::objective::{LossNormalizer, Objective, step_flops};
-use crate::optimizer::Gradients;
+use crate::figures::StepWork;
+use crate::gradients::Gradients;
+use crate::objective::{LossNormalizer, Objective};
 
 impl Learner {
-    /// What one micro-batch adds to a step, as [`Learner::part`] computes it.
-    pub(super) fn part_recomputed(
+    /// What one micro-batch adds to a step.
+    pub(super) fn recomputed(
         &self,
         batch: &Batch,
         normalizer: LossNormalizer,
         measure: bool,
-    ) -> Result<MicroBatch> {
+    ) -> Result<StepWork> {
         let started = Instant::now();
         let objective = &self.objective;
         let mut losses = Objective::none();
@@ -59,14 +61,14 @@ impl Learner {
         let forward_s = started.elapsed().as_secs_f64();
 
         let started = Instant::now();
-        let mut part = MicroBatch::default();
+        let mut work = StepWork::default();
         let mut of_keys: Vec<Option<Tensor>> = vec![None; leaves.len()];
         let mut loss = 0.0;
         if let Some(total) = &losses.total {
             loss += scalar(total)?;
             let mut store = total.backward()?;
             let mut flowing = store.remove(&last);
-            part.take(self, &mut store, &leaves, &mut of_keys)?;
+            work.take(self, &mut store, &leaves, &mut of_keys)?;
             let weight = 1.0 / (normalizer.micro_batches * num_routers.max(1)) as f64;
             for index in (0..way.num_blocks()).rev() {
                 let Some(gradient) = flowing.take() else {
@@ -82,37 +84,20 @@ impl Learner {
                 }
                 let mut store = sum.backward()?;
                 flowing = store.remove(&entering);
-                part.take(self, &mut store, &leaves, &mut of_keys)?;
+                work.take(self, &mut store, &leaves, &mut of_keys)?;
                 entered.truncate(index);
             }
             if let Some(gradient) = flowing {
                 let mut store = (&embedded * gradient.detach())?.sum_all()?.backward()?;
-                part.take(self, &mut store, &leaves, &mut of_keys)?;
+                work.take(self, &mut store, &leaves, &mut of_keys)?;
             }
         }
-        self.back_through_images(&keys, of_keys, seen, &mut part, &mut loss)?;
-        part.report = StepReport {
-            loss,
-            forward_s,
-            backward_s: started.elapsed().as_secs_f64(),
-            flops: step_flops(
-                self.model.config(),
-                objective.kind,
-                batch,
-                self.vision_trains,
-                false,
-            ),
-            ..StepReport::default()
-        };
-        for (name, loss) in &losses.parts {
-            part.report.parts.insert((*name).to_string(), scalar(loss)?);
-        }
-        super::add_loads(&mut part.report.loads, &losses.loads);
-        if measure {
-            losses.add_kinds(&self.model, batch, &mut part.kinds)?;
-            add_accuracy(&losses, &mut part.accuracy)?;
-        }
-        Ok(part)
+        self.back_through_images(&keys, of_keys, seen, &mut work, &mut loss)?;
+        work.figures.loss = loss;
+        work.figures.forward_s = forward_s;
+        work.figures.backward_s = started.elapsed().as_secs_f64();
+        self.count(batch, &losses, measure, &mut work.figures)?;
+        Ok(work)
     }
 
     /// Hands the gradients of the images' keys on to what made them, with the losses `seen` on the
@@ -122,7 +107,7 @@ impl Learner {
         keys: &CrossAttentionCache,
         of_keys: Vec<Option<Tensor>>,
         seen: Option<Tensor>,
-        part: &mut MicroBatch,
+        work: &mut StepWork,
         loss: &mut f64,
     ) -> Result<()> {
         if let Some(seen) = &seen {
@@ -140,13 +125,13 @@ impl Learner {
         }
         if let Some(sum) = sum {
             let mut store = sum.backward()?;
-            part.take(self, &mut store, &[], &mut [])?;
+            work.take(self, &mut store, &[], &mut [])?;
         }
         Ok(())
     }
 }
 
-impl MicroBatch {
+impl StepWork {
     /// Takes what a backward pass left for parameters, and for the leaves of the images.
     fn take(
         &mut self,

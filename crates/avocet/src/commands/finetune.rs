@@ -109,6 +109,7 @@ fn learn(
     let options = TrainOptions {
         resume: args.resume,
         stop,
+        ..TrainOptions::default()
     };
     let memory = TrainMemory::of(&base, &train)?;
     if memory.trained == 0 {
@@ -149,17 +150,17 @@ fn say(
             seconds,
             samples,
             trained_parameters: memory.trained,
-            unchanged_parameters: memory.still,
+            unchanged_parameters: memory.frozen,
             unchanged_sha256: &outcome.unchanged_hash,
             estimated_bytes: memory.bytes(),
         });
     }
     let count = output::count;
-    let unchanged = match memory.still {
-        0 => "nothing stood still".to_owned(),
-        still => format!(
+    let unchanged = match memory.frozen {
+        0 => "nothing was frozen".to_owned(),
+        frozen => format!(
             "{} others have SHA-256 {} before and after",
-            count(still),
+            count(frozen),
             outcome.unchanged_hash
         ),
     };
@@ -189,7 +190,7 @@ fn trained(args: &FinetuneArgs, config: &ModelConfig) -> Result<Vec<String>> {
     };
     match (args.train, args.lora) {
         (Some(Trained::All), None) => Ok(vec!["*".to_owned()]),
-        (Some(Trained::All), Some(_)) => bail!("--lora: with --train all no matrix stands still"),
+        (Some(Trained::All), Some(_)) => bail!("--lora: with --train all no matrix is frozen"),
         (Some(Trained::Cross), _) | (None, None) => cross(),
         (None, Some(_)) => Ok(Vec::new()),
     }
@@ -272,7 +273,7 @@ fn settings(
         mean_over: MeanOver::Samples,
         losses: match all {
             true => LossWeights::default(),
-            // Routers that stand still cannot be evened out.
+            // Frozen routers cannot be evened out.
             false => LossWeights {
                 balance: 0.0,
                 z: 0.0,

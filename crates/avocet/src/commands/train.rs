@@ -28,6 +28,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let options = TrainOptions {
         resume: args.resume,
         stop: stop_on_interrupt()?,
+        ..TrainOptions::default()
     };
     let outcome = train(&config, &options)?;
     if !outcome.finished {

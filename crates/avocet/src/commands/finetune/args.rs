@@ -22,7 +22,7 @@ pub struct FinetuneArgs {
     /// What learns [default: cross for a model that sees, unless --lora is given].
     #[arg(long, value_enum, value_name = "PART")]
     pub train: Option<Trained>,
-    /// Let products of rank R learn beside matrices that stand still.
+    /// Let products of rank R learn beside frozen matrices.
     #[arg(long, value_name = "R", value_parser = clap::value_parser!(u16).range(1..))]
     pub lora: Option<u16>,
     /// Which matrices, by patterns of their names (`avocet inspect REF --shapes` lists them);

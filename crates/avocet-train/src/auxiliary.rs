@@ -7,15 +7,14 @@
 //! among the names seen so far.
 
 use avocet_data::Truth;
-use avocet_kernels::{Weight, cross_entropy, ctc_frames, ctc_loss};
-use avocet_model::Builder;
+use avocet_kernels::{Weight, cross_entropy, ctc_frames, ctc_loss, group_means};
+use avocet_model::{Builder, Init, Role};
 use candle_core::Tensor;
-use candle_nn::Init;
 
 use crate::config::AuxiliaryConfig;
 use crate::error::Result;
 use crate::eval::edit_distance;
-use crate::pool::Pool;
+use crate::patch_groups;
 
 /// Label of "no character" in CTC; the characters follow it.
 const BLANK: u32 = 0;
@@ -52,16 +51,22 @@ impl Names {
         &self.order
     }
 
-    /// Gives every name among `truths` that has no place yet the next one, while there are fewer
-    /// than `limit`.
-    pub fn learn(&mut self, truths: &[Option<Truth>], limit: usize) {
-        for truth in truths {
-            let Some(Truth::Name(name)) = truth else {
-                continue;
-            };
-            if self.order.len() < limit && !self.places.contains_key(name) {
+    /// Names among `truths` that have no place, in the order in which they come.
+    pub fn unknown(&self, truths: &[Option<Truth>]) -> Vec<String> {
+        let names = truths.iter().filter_map(|truth| match truth {
+            Some(Truth::Name(name)) if self.place(name).is_none() => Some(name.clone()),
+            _ => None,
+        });
+        names.collect()
+    }
+
+    /// Gives every one of `names` that has no place yet the next one, while there are fewer than
+    /// `limit`.
+    pub fn learn(&mut self, names: Vec<String>, limit: usize) {
+        for name in names {
+            if self.order.len() < limit && !self.places.contains_key(&name) {
                 self.places.insert(name.clone(), self.order.len() as u32);
-                self.order.push(name.clone());
+                self.order.push(name);
             }
         }
     }
@@ -108,16 +113,17 @@ pub struct AuxiliaryAccuracy {
 impl AuxiliaryHeads {
     /// Heads over features `dim` wide.
     pub fn new(config: &AuxiliaryConfig, dim: usize, builder: Builder) -> Result<Self> {
-        let init = Init::Randn {
-            mean: 0.0,
-            stdev: 1.0 / (dim as f64).sqrt(),
+        let stdev = 1.0 / (dim as f64).sqrt();
+        let matrix = |builder: &Builder, outputs: usize| {
+            let init = Init::Normal { stdev };
+            builder.small_matrix((outputs, dim), "weight", Role::Matrix, init)
         };
         let labels = NUM_LABELS * config.frames_per_column;
         let (read, name) = (builder.pp("read"), builder.pp("name"));
         Ok(Self {
-            read_weight: read.small_matrix((labels, dim), "weight", init)?,
-            read_bias: read.tensor(labels, "bias", Init::Const(0.0))?,
-            name_weight: name.small_matrix((config.num_names, dim), "weight", init)?,
+            read_weight: matrix(&read, labels)?,
+            read_bias: read.tensor(labels, "bias", Role::Bias, Init::Constant(0.0))?,
+            name_weight: matrix(&name, config.num_names)?,
             frames_per_column: config.frames_per_column,
         })
     }
@@ -198,8 +204,8 @@ impl AuxiliaryHeads {
         if targets.is_empty() {
             return Ok(None);
         }
-        let (pool, offsets) = Pool::columns(grids, &wanted);
-        let columns = pool.mean(features)?;
+        let (columns, offsets) = patch_groups::columns(grids, &wanted);
+        let columns = group_means(features, &columns)?;
         let logits = self.read_weight.linear_bias(&columns, &self.read_bias)?;
         Ok(Some(Reading {
             logits: logits.reshape(((), NUM_LABELS))?, // (columns * frames, labels)
@@ -229,7 +235,7 @@ impl AuxiliaryHeads {
             return Ok(None);
         }
         Ok(Some(Naming {
-            pooled: Pool::images(grids, &wanted).mean(features)?,
+            pooled: group_means(features, &patch_groups::images(grids, &wanted))?,
             weight: self.name_weight.clone(),
             targets,
         }))
@@ -291,9 +297,10 @@ fn best(logits: &Tensor) -> Result<Vec<u32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::optimizer::{AdamW, AdamWConfig, Gradients};
+    use crate::gradients::Gradients;
+    use crate::optimizer::{AdamW, AdamWConfig};
     use crate::params::{Params, Selection};
-    use candle_core::Device;
+    use avocet_kernels::{HOST, Placement};
     use std::collections::HashMap;
 
     #[test]
@@ -308,7 +315,9 @@ mod tests {
     fn names_take_places_in_order_until_they_run_out() {
         let mut names = Names::new(vec!["a".into()]);
         let named = ["b", "a", "c"].map(|name| Some(Truth::Name(name.into())));
-        names.learn(&named, 2);
+        let unknown = names.unknown(&named);
+        assert_eq!(unknown, ["b", "c"]);
+        names.learn(unknown, 2);
         assert_eq!(
             ["a", "b", "c"].map(|name| names.place(name)),
             [Some(0), Some(1), None]
@@ -318,7 +327,7 @@ mod tests {
 
     #[test]
     fn the_heads_learn_two_texts_and_two_names_from_fixed_features() -> Result<()> {
-        let params = Params::new(3, Selection::all(), HashMap::new());
+        let params = Params::new(3, Selection::all(), HashMap::new(), &Placement::default());
         let config = AuxiliaryConfig {
             num_names: 5,
             frames_per_column: 2,
@@ -331,9 +340,9 @@ mod tests {
         let features: Vec<f32> = (0..12 * 12)
             .map(|i| ((i * i) as f32 * 0.37).sin())
             .collect();
-        let features = Tensor::from_vec(features, (12, 12), &Device::Cpu)?;
+        let features = Tensor::from_vec(features, (12, 12), &HOST)?;
         let mut names = Names::default();
-        names.learn(&truths, heads.num_names());
+        names.learn(names.unknown(&truths), heads.num_names());
         let rule = AdamWConfig {
             weight_decay: 0.0,
             ..AdamWConfig::default()
@@ -346,7 +355,7 @@ mod tests {
                 panic!("both parts take part");
             };
             let gradients = Gradients::of(&trained, &mut (ctc + naming)?.backward()?)?;
-            optimizer.step(&gradients, 0.05, None)?;
+            optimizer.step(&gradients, 0.05, 1.0)?;
         }
         let accuracy = heads
             .losses(&features, &grids, &truths, &names)?
@@ -358,9 +367,9 @@ mod tests {
 
     #[test]
     fn a_text_longer_than_its_columns_takes_no_part() -> Result<()> {
-        let params = Params::new(3, Selection::all(), HashMap::new());
+        let params = Params::new(3, Selection::all(), HashMap::new(), &Placement::default());
         let heads = AuxiliaryHeads::new(&AuxiliaryConfig::default(), 4, params.builder())?;
-        let features = Tensor::ones((2, 4), candle_core::DType::F32, &Device::Cpu)?;
+        let features = Tensor::ones((2, 4), candle_core::DType::F32, &HOST)?;
         let truths = [Some(Truth::Text("abcde".into()))]; // 2 columns of 2 frames
         let losses = heads.losses(&features, &[(1, 2)], &truths, &Names::default())?;
         assert!(losses.ctc.is_none() && losses.names.is_none());
