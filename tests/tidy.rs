@@ -15,7 +15,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("avocet-worker", &["avocet-media"]),
     ("avocet-video", &["avocet-fetch", "avocet-media"]),
     ("avocet-browser", &["avocet-fetch", "avocet-media"]),
-    ("avocet-kernels", &[]),
+    ("avocet-products", &[]),
+    ("avocet-kernels", &["avocet-products"]),
     ("avocet-plan", &["avocet-config"]),
     ("avocet-model", &["avocet-config", "avocet-kernels"]),
     (
@@ -23,6 +24,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "avocet-config",
             "avocet-fetch",
+            "avocet-products",
             "avocet-kernels",
             "avocet-model",
             "avocet-text",
@@ -46,6 +48,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "avocet-config",
             "avocet-data",
             "avocet-model",
+            "avocet-products",
             "avocet-kernels",
             "avocet-checkpoint",
             "avocet-infer",
@@ -121,6 +124,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "avocet-media",
             "avocet-video",
             "avocet-browser",
+            "avocet-products",
             "avocet-kernels",
             "avocet-model",
             "avocet-plan",
@@ -178,7 +182,7 @@ const KEPT_OUT: &[(&str, &[&str])] = &[
     ),
     ("ffmpeg-next", &["avocet-worker"]),
     ("ureq", &["avocet-fetch"]),
-    ("gemm", &["avocet-kernels"]),
+    ("gemm", &["avocet-products"]),
     ("whisper-rs", &["avocet-worker"]),
 ];
 

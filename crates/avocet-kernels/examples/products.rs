@@ -3,10 +3,8 @@
 
 use std::time::Instant;
 
-use avocet_kernels::{
-    Precision, expert_ffn, linear, memory_bandwidth, product_peak, product_speed, route,
-    set_product_precision, swiglu_ffn,
-};
+use avocet_kernels::{expert_ffn, linear, route, set_product_precision, swiglu_ffn};
+use avocet_products::{Precision, memory_bandwidth, product_peak, product_speed};
 use candle_core::{Device, Result, Tensor, Var};
 
 /// Rows, shared dimension and columns of C, and whether A lies column by column.

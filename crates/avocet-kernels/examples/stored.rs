@@ -4,22 +4,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use avocet_kernels::{
-    Precision, StoredFormat, StoredMatrix, StoredRows, Weight, memory_bandwidth, product_peak,
-};
-use candle_core::{Device, Result, Tensor};
+use avocet_kernels::Weight;
+use avocet_products::stored::{StoredFormat, StoredMatrix, StoredRows};
+use avocet_products::{Precision, memory_bandwidth, product_peak};
+use candle_core::{Device, Error, Result, Tensor};
 
-const FORMATS: [StoredFormat; 9] = [
-    StoredFormat::F32,
-    StoredFormat::F16,
-    StoredFormat::Bf16,
-    StoredFormat::Q8_0,
-    StoredFormat::Q4_0,
-    StoredFormat::Q4_1,
-    StoredFormat::Q4K,
-    StoredFormat::Q5K,
-    StoredFormat::Q6K,
-];
 /// Outputs and inputs; a depth that is not whole blocks leaves the K formats out.
 const SHAPES: [(usize, usize); 3] = [(4096, 4096), (1536, 576), (1536, 1536)];
 /// Rows of x.
@@ -42,7 +31,7 @@ fn main() -> Result<()> {
             .map(|t| t.map(Weight::from))
             .collect::<Result<_>>()?;
         println!("{:8}{}", "tensor", speeds(&tensors, inputs, size)?);
-        for format in FORMATS {
+        for format in StoredFormat::ALL {
             if inputs.is_multiple_of(format.block_len()) {
                 let weights = weights(format, outputs, inputs)?;
                 let bytes = outputs * inputs / format.block_len() * format.block_bytes();
@@ -63,8 +52,11 @@ fn weights(format: StoredFormat, outputs: usize, inputs: usize) -> Result<Vec<We
     let bytes: Arc<Vec<u8>> = Arc::new(vec![0x11; copies * size]);
     (0..copies)
         .map(|copy| {
-            let rows = StoredRows::new(bytes.clone(), copy * size, outputs, inputs, format)?;
-            Ok(StoredMatrix::new(&[outputs, inputs], vec![rows])?.into())
+            let rows = StoredRows::new(bytes.clone(), copy * size, outputs, inputs, format)
+                .map_err(Error::wrap)?;
+            Ok(StoredMatrix::new(&[outputs, inputs], vec![rows])
+                .map_err(Error::wrap)?
+                .into())
         })
         .collect()
 }

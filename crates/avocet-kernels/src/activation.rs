@@ -1,9 +1,9 @@
 //! The activation functions of feed-forward layers, each in one pass forwards and backwards.
 
+use avocet_products::simd::{exp, sigmoid, vectorised};
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use crate::simd::{exp, sigmoid, vectorised};
 use crate::slices::{CHUNK_ELEMENTS, f32_slice, with_f32};
 
 /// A function applied to every element of a hidden layer.

@@ -5,12 +5,12 @@
 
 use std::sync::OnceLock;
 
+use avocet_products::simd::{max, softmax_in_place, sum, vectorised};
+use avocet_products::{MatMut, MatRef, Right};
 use candle_core::{CpuStorage, CustomOp2, D, DType, Device, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use crate::precision::product_precision;
-use crate::product::{MatMut, MatRef, Right};
-use crate::simd::{max, softmax_in_place, sum, vectorised};
 use crate::slices::{f32_slice, with_f32};
 
 /// Rows whose logits one task computes; fixed, so that results do not depend on the threads.
@@ -265,7 +265,7 @@ vectorised! {
     fn logsumexp_in_place(row: &mut [f32]) -> f32 {
         let largest = max(row);
         for v in row.iter_mut() {
-            *v = crate::simd::exp(*v - largest);
+            *v = avocet_products::simd::exp(*v - largest);
         }
         largest + sum(row).ln()
     }

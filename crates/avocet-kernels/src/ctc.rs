@@ -5,10 +5,10 @@
 
 use std::sync::OnceLock;
 
+use avocet_products::simd::softmax_in_place;
 use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use crate::simd::softmax_in_place;
 use crate::slices::{f32_slice, with_f32};
 
 /// The sum over sequences of `weights[n] * -log P(targets[n] | logits of sequence n)`, a scalar.

@@ -6,13 +6,13 @@
 
 use std::sync::{Arc, OnceLock};
 
+use avocet_products::simd::{add_scaled, dot_of, scale_into};
+use avocet_products::{MatMut, MatRef, Right, Values, product};
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use crate::precision::product_precision;
-use crate::product::{MatMut, MatRef, Right, Values, product};
 use crate::router::Routing;
-use crate::simd::{add_scaled, dot_of, scale_into};
 use crate::slices::{f32_slice, operand, with_f32};
 use crate::swiglu::{activate, activate_backward, swiglu_composed};
 

@@ -1,12 +1,12 @@
 //! Linear layers: `y = x w^T`, with or without a bias.
 
+use avocet_products::{MatMut, MatRef, Right, product};
 use candle_core::{
     CpuStorage, CustomOp2, CustomOp3, D, DType, Layout, Result, Shape, Tensor, bail,
 };
 use rayon::prelude::*;
 
 use crate::precision::product_precision;
-use crate::product::{MatMut, MatRef, Right, product};
 use crate::slices::{f32_slice, operand, sum_in_order, with_f32};
 
 /// Rows whose bias gradients one task adds up.
@@ -162,7 +162,7 @@ impl CustomOp3 for LinearBias {
             let parts = g.par_chunks((GRADIENT_ROWS * outputs).max(1)).map(|rows| {
                 let mut sum = vec![0.0; outputs];
                 rows.chunks_exact(outputs)
-                    .for_each(|row| crate::simd::add_scaled(&mut sum, row, 1.0));
+                    .for_each(|row| avocet_products::simd::add_scaled(&mut sum, row, 1.0));
                 sum
             });
             Tensor::from_vec(sum_in_order(parts.collect(), outputs), outputs, b.device())

@@ -2,12 +2,12 @@
 //!
 //! The statistics of a row are cheap, so the backward computes them again instead of saving them.
 
+use avocet_products::simd::{dot, sum, vectorised};
 use candle_core::{
     CpuStorage, CustomOp2, CustomOp3, D, DType, Layout, Result, Shape, Tensor, bail,
 };
 use rayon::prelude::*;
 
-use crate::simd::{dot, sum, vectorised};
 use crate::slices::{CHUNK_ELEMENTS, f32_slice, sum_in_order, with_f32};
 
 /// Rows whose weight gradients one task adds up.

@@ -2,14 +2,7 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// Format in which the large products read their operands; sums are always f32.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precision {
-    /// Operands as they are.
-    F32,
-    /// Operands rounded to bfloat16 where the CPU multiplies such numbers faster.
-    Bf16,
-}
+use avocet_products::Precision;
 
 static CURRENT: AtomicU8 = AtomicU8::new(0);
 

@@ -8,10 +8,10 @@ mod frequencies;
 #[cfg(test)]
 mod tests;
 
+use avocet_products::simd::vectorised;
 use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use crate::simd::vectorised;
 use crate::slices::{f32_slice, with_f32};
 pub use angles::{RopeAngles, RopeLayout};
 pub use frequencies::{RopeFrequencies, Yarn};

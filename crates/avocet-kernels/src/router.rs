@@ -5,10 +5,10 @@
 mod kinds;
 mod routing;
 
+use avocet_products::simd::softmax_in_place;
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use crate::simd::softmax_in_place;
 use crate::slices::{f32_slice, with_f32};
 pub use kinds::RouterKind;
 use kinds::{CHUNK_ROWS, softmax_composed};
@@ -184,7 +184,7 @@ impl CustomOp1 for RouterLosses {
                 for logits in rows.chunks_exact(num_experts) {
                     row.copy_from_slice(logits);
                     z += f64::from(softmax_in_place(&mut row)).powi(2);
-                    balance += f64::from(crate::simd::dot(&row, &self.shares));
+                    balance += f64::from(avocet_products::simd::dot(&row, &self.shares));
                 }
                 (balance, z)
             })
@@ -206,7 +206,7 @@ impl CustomOp1 for RouterLosses {
             .for_each(|rows| {
                 for row in rows.chunks_exact_mut(num_experts) {
                     let logsumexp = softmax_in_place(row);
-                    let mean = crate::simd::dot(row, &self.shares);
+                    let mean = avocet_products::simd::dot(row, &self.shares);
                     for (p, share) in row.iter_mut().zip(&self.shares) {
                         *p *= along_balance * (share - mean) + along_z * logsumexp;
                     }

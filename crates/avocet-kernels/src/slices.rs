@@ -1,8 +1,7 @@
 //! Plain slices of tensors: how custom ops read their arguments and hand back gradients.
 
+use avocet_products::Values;
 use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
-
-use crate::product::Values;
 
 /// Elements one task handles; fixed, so that results do not depend on the threads.
 pub(crate) const CHUNK_ELEMENTS: usize = 1 << 14;

@@ -2,14 +2,14 @@
 
 use std::sync::OnceLock;
 
+use avocet_products::simd::{sigmoid, vectorised};
+use avocet_products::{MatMut, MatRef, Right, product};
 use candle_core::{
     CpuStorage, CustomOp1, CustomOp3, D, DType, Layout, Result, Shape, Tensor, bail,
 };
 use rayon::prelude::*;
 
 use crate::precision::product_precision;
-use crate::product::{MatMut, MatRef, Right, product};
-use crate::simd::{sigmoid, vectorised};
 use crate::slices::{f32_slice, operand, with_f32};
 
 /// Rows one task handles; fixed, so that results do not depend on the threads.

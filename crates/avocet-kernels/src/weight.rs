@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use avocet_products::stored::{self, StoredMatrix};
 use candle_core::{
     CpuStorage, CustomOp1, D, DType, Device, Error, Layout, Result, Shape, Tensor, bail,
 };
@@ -9,7 +10,6 @@ use rayon::prelude::*;
 
 use crate::precision::product_precision;
 use crate::slices::{f32_slice, with_f32};
-use crate::stored::{self, StoredMatrix};
 use crate::swiglu::{swiglu, swiglu_ffn};
 
 mod experts;
@@ -145,7 +145,7 @@ impl Weight {
         let mut out = vec![0.0; ids.len() * width];
         out.par_chunks_mut(width.max(1))
             .zip(ids)
-            .try_for_each(|(out, &id)| table.row(id as usize, out))?;
+            .for_each(|(out, &id)| table.row(id as usize, out));
         Tensor::from_vec(out, (ids.len(), width), &Device::Cpu)
     }
 
@@ -165,7 +165,9 @@ impl Weight {
     pub fn to_tensor(&self) -> Result<Tensor> {
         match self {
             Self::Tensor(tensor) => tensor.to_dtype(DType::F32),
-            Self::Stored(matrix) => matrix.to_tensor(&Device::Cpu),
+            Self::Stored(matrix) => {
+                Tensor::from_vec(matrix.numbers(), matrix.shape(), &Device::Cpu)
+            }
             Self::Adapted(adapted) => {
                 let still = adapted.still.to_tensor()?;
                 crate::low_rank_sum(&still, &adapted.a, &adapted.b, adapted.scale)

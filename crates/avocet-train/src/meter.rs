@@ -1,6 +1,7 @@
 //! Sums over the steps between two lines of metrics.
 
-use avocet_kernels::{product_peak, product_precision};
+use avocet_kernels::product_precision;
+use avocet_products::product_peak;
 
 use crate::checkpoint::RunState;
 use crate::feed::StepBatches;

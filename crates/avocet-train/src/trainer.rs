@@ -223,8 +223,8 @@ impl<'a> Session<'a> {
     ) -> Result<Self> {
         let stage = &config.stages[state.stage];
         avocet_kernels::set_product_precision(match stage.precision {
-            Precision::F32 => avocet_kernels::Precision::F32,
-            Precision::Bf16 => avocet_kernels::Precision::Bf16,
+            Precision::F32 => avocet_products::Precision::F32,
+            Precision::Bf16 => avocet_products::Precision::Bf16,
         });
         let mut start = match base {
             Some(base) => StageInit::over(base, &state, previous),

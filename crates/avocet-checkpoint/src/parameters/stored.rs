@@ -4,8 +4,9 @@ use super::adapter::AdapterWeights;
 use super::mapping::{Difference, DifferenceKind, WeightMapping, WeightMappings, cols};
 use crate::error::{CheckpointError, Result};
 use crate::tensors::Store;
-use avocet_kernels::{StoredMatrix, Weight};
+use avocet_kernels::Weight;
 use avocet_model::Parameters;
+use avocet_products::stored::StoredMatrix;
 use candle_core::{DType, Device, Result as CandleResult, Shape, Tensor, bail};
 use candle_nn::Init;
 use std::collections::{BTreeMap, BTreeSet};
@@ -127,7 +128,7 @@ impl StoredParameters {
             let rows = rows.unwrap_or_default();
             parts.extend(self.store.rows(&term.tensor, cols, rows)?);
         }
-        StoredMatrix::new(shape.dims(), parts)
+        StoredMatrix::new(shape.dims(), parts).map_err(candle_core::Error::wrap)
     }
 }
 

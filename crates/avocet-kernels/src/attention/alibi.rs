@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::Attention;
 use super::blocks::Block;
-use crate::simd::vectorised;
+use avocet_products::simd::vectorised;
 
 /// The slopes of `num_heads` heads: powers of two from `2^(-max_bias / n)` to `2^-max_bias`, n
 /// being the heads rounded up to a power of two.

@@ -1,12 +1,12 @@
 //! Convolution of packed grids as a matrix product over gathered windows.
 
+use avocet_products::simd::vectorised;
+use avocet_products::{MatMut, MatRef, Right, product_sequential};
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use super::{Grid, packed, parts, split_by_grids};
 use crate::precision::product_precision;
-use crate::product::{MatMut, MatRef, Right, product_sequential};
-use crate::simd::vectorised;
 use crate::slices::{f32_slice, sum_in_order, with_f32};
 
 /// Output pixels whose windows exist at the same time in a task; fixed, so that results do not

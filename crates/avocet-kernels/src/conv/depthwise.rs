@@ -2,11 +2,11 @@
 //!
 //! It gives attention blocks a sense of neighbourhood cheaply (CvT, arXiv:2103.15808).
 
+use avocet_products::simd::vectorised;
 use candle_core::{CpuStorage, CustomOp2, DType, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use super::{Grid, packed, parts};
-use crate::simd::vectorised;
 use crate::slices::{f32_slice, sum_in_order, with_f32};
 
 /// `y[r, c] = sum over the 3 x 3 neighbours of x * w`, on every grid and channel alone.

@@ -1,9 +1,9 @@
 //! The gated residual with a gate for each component.
 
+use avocet_products::simd::vectorised;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use crate::simd::vectorised;
 use crate::slices::{CHUNK_ELEMENTS, f32_slice, sum_in_order, with_f32};
 
 /// `x + tanh(gate) * y` for rows as wide as the gate.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use avocet_products::simd::softmax_in_place;
 use candle_core::{CpuStorage, CustomOp1, D, DType, Device, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::routing::Routing;
-use crate::simd::softmax_in_place;
 use crate::slices::{f32_slice, with_f32};
 
 /// Rows one task handles; fixed, so that results do not depend on the threads.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use avocet_products::stored::{StoredMatrix, product};
 use candle_core::{CpuStorage, CustomOp2, DType, Layout, Result, Shape, Tensor, Var, bail};
 use rayon::prelude::*;
 
@@ -10,7 +11,6 @@ use crate::experts::{TASK_SLOTS, combine, gather, pieces, tasks};
 use crate::precision::product_precision;
 use crate::router::Routing;
 use crate::slices::f32_slice;
-use crate::stored::{StoredMatrix, product};
 use crate::swiglu::{activate, swiglu};
 
 /// The weighted sum of each row's experts, (S, D), as [`expert_ffn`](crate::expert_ffn).

@@ -10,10 +10,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use avocet_infer::Engine;
-use avocet_kernels::{
-    Precision, memory_bandwidth, product_peak, product_precision, set_product_precision,
-};
+use avocet_kernels::{product_precision, set_product_precision};
 use avocet_model::ParameterCount;
+use avocet_products::{Precision, memory_bandwidth, product_peak};
 use avocet_train::{StepBench, step_bench};
 use serde::Serialize;
 

@@ -1,10 +1,11 @@
 //! `avocet plan train --gpu cpu`: a step of avocet's own trainer on this machine.
 
 use anyhow::{Result, bail};
-use avocet_kernels::{memory_bandwidth, product_peak, product_precision};
+use avocet_kernels::product_precision;
 use avocet_plan::machine::{Batch, Machine, MachineStep, machine_step};
 use avocet_plan::text;
 use avocet_plan::words::{digits, percent, thousands};
+use avocet_products::{memory_bandwidth, product_peak};
 use serde::Serialize;
 
 use super::args::TrainPlanArgs;

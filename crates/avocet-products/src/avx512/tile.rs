@@ -6,27 +6,27 @@
 
 use std::arch::x86_64::*;
 
-use super::matrix::{MatRef, Values};
+use crate::matrix::{MatRef, Values};
 
 /// Lines of a tile.
-pub(super) const LINES: usize = 16;
+pub(crate) const LINES: usize = 16;
 /// Depth of a tile.
-pub(super) const DEPTH: usize = 32;
+pub(crate) const DEPTH: usize = 32;
 
 /// A sixteenth of a tile: what a row of a tile register holds.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-pub(super) struct TileRow(pub(super) [u16; DEPTH]);
+pub(crate) struct TileRow(pub(crate) [u16; DEPTH]);
 
 /// On which side of the product a tile stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
+pub(crate) enum Side {
     Left,
     Right,
 }
 
 /// Whether this CPU has what packing needs.
-pub(super) fn available() -> bool {
+pub(crate) fn available() -> bool {
     is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512vl")
@@ -39,7 +39,7 @@ pub(super) fn available() -> bool {
 /// What lies outside the matrix is filled with zeros. `out` must hold
 /// `blocks * (to - from).div_ceil(32)` tiles.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-pub(super) fn pack(
+pub(crate) fn pack(
     lines: MatRef<'_>,
     (from, to): (usize, usize),
     blocks: std::ops::Range<usize>,
@@ -78,7 +78,7 @@ pub(super) fn pack(
 /// Packs the depths `from..to` of one line, neighbours in memory, into pairs; what lies beyond
 /// `to` is filled with zeros. `out` must hold 16 pairs for each 32 depths begun.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-pub(super) fn pack_line(
+pub(crate) fn pack_line(
     lines: MatRef<'_>,
     line: usize,
     (from, to): (usize, usize),
@@ -274,7 +274,7 @@ fn interleaving() -> __m512i {
 /// Exchanges rows and columns of 16 x 16 pairs.
 #[inline]
 #[target_feature(enable = "avx512f")]
-pub(super) fn transpose(r: [__m512i; LINES]) -> [__m512i; LINES] {
+pub(crate) fn transpose(r: [__m512i; LINES]) -> [__m512i; LINES] {
     let mut t = r;
     for i in (0..LINES).step_by(2) {
         t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);

@@ -4,13 +4,15 @@ use half::bf16;
 
 /// Numbers of a matrix that is read.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Values<'a> {
+pub enum Values<'a> {
+    /// f32 numbers.
     F32(&'a [f32]),
+    /// bfloat16 numbers, the upper halves of f32 ones.
     Bf16(&'a [bf16]),
 }
 
 impl<'a> Values<'a> {
-    pub(super) fn len(self) -> usize {
+    pub(crate) fn len(self) -> usize {
         match self {
             Self::F32(data) => data.len(),
             Self::Bf16(data) => data.len(),
@@ -18,7 +20,7 @@ impl<'a> Values<'a> {
     }
 
     /// The elements `from..to`.
-    pub(crate) fn slice(self, from: usize, to: usize) -> Self {
+    pub fn slice(self, from: usize, to: usize) -> Self {
         match self {
             Self::F32(data) => Self::F32(&data[from..to]),
             Self::Bf16(data) => Self::Bf16(&data[from..to]),
@@ -46,7 +48,7 @@ impl<'a> From<&'a [bf16]> for Values<'a> {
 
 /// A matrix read from a slice: element (i, j) is `data[i * row_stride + j * col_stride]`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct MatRef<'a> {
+pub struct MatRef<'a> {
     pub(crate) data: Values<'a>,
     pub(crate) rows: usize,
     pub(crate) cols: usize,
@@ -58,14 +60,14 @@ impl<'a> MatRef<'a> {
     /// A row-major matrix that fills `data`.
     ///
     /// Panics if `data` is shorter than `rows * cols`.
-    pub(crate) fn new(data: impl Into<Values<'a>>, rows: usize, cols: usize) -> Self {
+    pub fn new(data: impl Into<Values<'a>>, rows: usize, cols: usize) -> Self {
         Self::strided(data, rows, cols, cols, 1)
     }
 
     /// A matrix with any strides.
     ///
     /// Panics if an element would lie outside `data`.
-    pub(crate) fn strided(
+    pub fn strided(
         data: impl Into<Values<'a>>,
         rows: usize,
         cols: usize,
@@ -90,7 +92,7 @@ impl<'a> MatRef<'a> {
     }
 
     /// The same elements with rows and columns exchanged.
-    pub(crate) fn transposed(self) -> Self {
+    pub fn transposed(self) -> Self {
         Self {
             rows: self.cols,
             cols: self.rows,
@@ -101,7 +103,9 @@ impl<'a> MatRef<'a> {
     }
 
     /// Rows `from..to`.
-    pub(crate) fn rows(self, from: usize, to: usize) -> Self {
+    ///
+    /// Panics if there are fewer.
+    pub fn rows(self, from: usize, to: usize) -> Self {
         assert!(
             from <= to && to <= self.rows,
             "rows {from}..{to} of {}",
@@ -116,12 +120,14 @@ impl<'a> MatRef<'a> {
     }
 
     /// Columns `from..to`.
-    pub(crate) fn cols(self, from: usize, to: usize) -> Self {
+    ///
+    /// Panics if there are fewer.
+    pub fn cols(self, from: usize, to: usize) -> Self {
         self.transposed().rows(from, to).transposed()
     }
 
     /// The element (i, j), in f32.
-    pub(super) fn at(&self, i: usize, j: usize) -> f32 {
+    pub(crate) fn at(&self, i: usize, j: usize) -> f32 {
         let at = i * self.row_stride + j * self.col_stride;
         match self.data {
             Values::F32(data) => data[at],
@@ -130,7 +136,7 @@ impl<'a> MatRef<'a> {
     }
 
     /// Calls `f` with the same matrix in f32; only the bf16 form is copied.
-    pub(super) fn with_f32<R>(self, f: impl FnOnce(&[f32], Self) -> R) -> R {
+    pub(crate) fn with_f32<R>(self, f: impl FnOnce(&[f32], Self) -> R) -> R {
         match self.data {
             Values::F32(data) => f(data, self),
             Values::Bf16(data) => {
@@ -143,7 +149,7 @@ impl<'a> MatRef<'a> {
 
 /// A matrix written to a slice: element (i, j) is `data[i * row_stride + j]`.
 #[derive(Debug)]
-pub(crate) struct MatMut<'a> {
+pub struct MatMut<'a> {
     pub(crate) data: &'a mut [f32],
     pub(crate) rows: usize,
     pub(crate) cols: usize,
@@ -154,19 +160,14 @@ impl<'a> MatMut<'a> {
     /// A row-major matrix that fills `data`.
     ///
     /// Panics if `data` is shorter than `rows * cols`.
-    pub(crate) fn new(data: &'a mut [f32], rows: usize, cols: usize) -> Self {
+    pub fn new(data: &'a mut [f32], rows: usize, cols: usize) -> Self {
         Self::strided(data, rows, cols, cols)
     }
 
     /// A matrix whose rows are `row_stride` apart.
     ///
     /// Panics if rows overlap or an element would lie outside `data`.
-    pub(crate) fn strided(
-        data: &'a mut [f32],
-        rows: usize,
-        cols: usize,
-        row_stride: usize,
-    ) -> Self {
+    pub fn strided(data: &'a mut [f32], rows: usize, cols: usize, row_stride: usize) -> Self {
         assert!(
             rows <= 1 || row_stride >= cols,
             "rows of {cols} at stride {row_stride} overlap"

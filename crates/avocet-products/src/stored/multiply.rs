@@ -7,8 +7,11 @@ use rayon::prelude::*;
 use super::format::Run;
 use super::left::Left;
 use super::matrix::{StoredMatrix, TASK_NUMBERS};
+#[cfg(target_arch = "x86_64")]
+use crate::avx512::rows as avx512_rows;
+use crate::dense::{Right, product as dense_product};
+use crate::matrix::{MatMut, MatRef};
 use crate::precision::Precision;
-use crate::product::{MatMut, MatRef, Right, product as dense_product};
 use crate::simd::dot_of;
 
 /// Most rows of x that are multiplied with the stored rows as they lie.
@@ -22,7 +25,7 @@ const GRADIENT_ROWS: usize = 512;
 /// at once: a token's queries, keys and values are too little work to share one by one.
 ///
 /// Panics if `x` has another width than a matrix, or a matrix lacks a row.
-pub(crate) fn row_products(of: &[(&StoredMatrix, Range<usize>)], x: &[f32]) -> Vec<Vec<f32>> {
+pub fn row_products(of: &[(&StoredMatrix, Range<usize>)], x: &[f32]) -> Vec<Vec<f32>> {
     assert!(of.iter().all(|(w, _)| w.cols == x.len()), "the width of x");
     let mut outs: Vec<Vec<f32>> = of.iter().map(|(_, rows)| vec![0.0; rows.len()]).collect();
     if x.is_empty() {
@@ -56,7 +59,7 @@ pub(crate) fn row_products(of: &[(&StoredMatrix, Range<usize>)], x: &[f32]) -> V
 /// Many rows `x` are multiplied with widened rows of `w`, both read in `precision`.
 ///
 /// Panics if `x` has another width or `w` lacks a row.
-pub(crate) fn product(
+pub fn product(
     w: &StoredMatrix,
     rows: Range<usize>,
     x: &[f32],
@@ -131,8 +134,8 @@ fn thin_product(w: &StoredMatrix, rows: Range<usize>, x: &Left<'_>, out: &mut [f
     let (mut first, count) = (0, rows.len());
     for run in w.runs(rows) {
         #[cfg(target_arch = "x86_64")]
-        if super::wide::available() {
-            super::wide::dots(&run, x, (first, count), out);
+        if avx512_rows::available() {
+            avx512_rows::dots(&run, x, (first, count), out);
             first += run.rows;
             continue;
         }
@@ -189,7 +192,7 @@ fn dense_part(
 /// threads.
 ///
 /// Panics if `g` is not as wide as there are rows.
-pub(crate) fn gradient(
+pub fn gradient(
     w: &StoredMatrix,
     rows: Range<usize>,
     g: &[f32],

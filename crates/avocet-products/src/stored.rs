@@ -4,18 +4,21 @@
 //! a whole: products read its rows as they lie, a few at a time.
 
 mod blocks;
-mod format;
-mod left;
+mod error;
+pub(crate) mod format;
+pub(crate) mod left;
 mod matrix;
+mod multiply;
 #[cfg(target_arch = "x86_64")]
-mod order;
-mod product;
-#[cfg(target_arch = "x86_64")]
-mod wide;
+pub(crate) mod order;
+mod random;
+mod rows;
 
+pub use error::StoredError;
 pub use format::StoredFormat;
-pub use matrix::{StoredMatrix, StoredRows};
-pub(crate) use product::{gradient, product, row_products};
+pub use matrix::StoredMatrix;
+pub use multiply::{gradient, product, row_products};
+pub use rows::StoredRows;
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

@@ -3,6 +3,7 @@
 use half::bf16;
 
 use super::*;
+use crate::matrix::Values;
 
 #[test]
 fn a_transposed_operand_gives_the_product_of_its_copy() {

@@ -10,22 +10,22 @@ use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
-use super::matrix::{MatMut, MatRef, Values};
 use super::tile::transpose;
+use crate::matrix::{MatMut, MatRef, Values};
 
 /// Lines of a packed group: rows of A or columns of B.
-pub(super) const LINES: usize = 16;
+pub(crate) const LINES: usize = 16;
 /// Rows of C that the registers hold, times two vectors of columns; with 14 the compiler spills.
-pub(super) const ROWS: usize = 13;
+pub(crate) const ROWS: usize = 13;
 /// Columns of C that the registers hold.
 const COLS: usize = 2 * LINES;
 /// Steps that are multiplied before C is touched again: 32 columns of them fill 32 KiB.
-pub(super) const PANEL: usize = 256;
+pub(crate) const PANEL: usize = 256;
 
 /// What one step of the depth takes from 16 lines: one vector register.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-pub(crate) struct Lanes(pub(super) [u32; LINES]);
+pub(crate) struct Lanes(pub(crate) [u32; LINES]);
 
 /// How numbers are packed and multiplied.
 pub(crate) trait Format: Sync {
@@ -88,7 +88,7 @@ impl<F: Format> Panels<F> {
     /// Packs `b`, on all threads if `parallel`.
     ///
     /// Panics unless the format's instructions are available.
-    pub(super) fn pack(b: MatRef<'_>, parallel: bool) -> Self {
+    pub(crate) fn pack(b: MatRef<'_>, parallel: bool) -> Self {
         assert!(F::available(), "AVX-512 is needed");
         let (depth, cols) = (b.rows, b.cols);
         let lines = b.transposed();
@@ -125,7 +125,7 @@ impl<F: Format> Panels<F> {
     }
 
     /// Sets `c` to `a` times these columns, or adds that to it, on the calling thread.
-    pub(super) fn product(&self, c: MatMut<'_>, a: MatRef<'_>, accumulate: bool) {
+    pub(crate) fn product(&self, c: MatMut<'_>, a: MatRef<'_>, accumulate: bool) {
         thread_local! {
             static LEFT: RefCell<Vec<Lanes>> = const { RefCell::new(Vec::new()) };
         }
@@ -357,7 +357,7 @@ fn pack(
 }
 
 /// A mask of the lowest `count` bits, at most 16.
-pub(super) fn ones(count: usize) -> u16 {
+pub(crate) fn ones(count: usize) -> u16 {
     ((1u32 << count) - 1) as u16
 }
 
@@ -368,7 +368,7 @@ pub(super) fn ones(count: usize) -> u16 {
 /// The elements that the mask names must lie inside `data`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub(super) unsafe fn load(data: Values<'_>, at: usize, mask: u16) -> __m512i {
+pub(crate) unsafe fn load(data: Values<'_>, at: usize, mask: u16) -> __m512i {
     // SAFETY: the caller's.
     unsafe {
         match data {
@@ -383,13 +383,13 @@ pub(super) unsafe fn load(data: Values<'_>, at: usize, mask: u16) -> __m512i {
 
 /// The operands of one block of C.
 pub(crate) struct Block<'a> {
-    pub(super) left: &'a [u32],
-    pub(super) order: Order,
-    pub(super) right: [&'a [Lanes]; 2],
+    pub(crate) left: &'a [u32],
+    pub(crate) order: Order,
+    pub(crate) right: [&'a [Lanes]; 2],
     /// Distance of the rows of C.
-    pub(super) stride: usize,
+    pub(crate) stride: usize,
     /// Columns of C, at most 32.
-    pub(super) cols: usize,
+    pub(crate) cols: usize,
 }
 
 /// Defines `multiply`, as in [`Format::multiply`], from the instructions that it needs and an
@@ -481,7 +481,7 @@ macro_rules! multiply_blocks {
         }
     };
 }
-pub(super) use multiply_blocks;
+pub(crate) use multiply_blocks;
 
 multiply_blocks!("avx512f,avx512bw,avx512vl", |sum, a, b| {
     _mm512_fmadd_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b), sum)

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
+use crate::dense::{Right, product};
+use crate::matrix::{MatMut, MatRef};
 use crate::precision::Precision;
-use crate::product::{MatMut, MatRef, Right, product};
 use crate::simd::vectorised;
 
 /// How long each limit is measured.

@@ -2,11 +2,11 @@
 
 use half::bf16;
 
-use super::matrix::{MatMut, MatRef, Values};
+use crate::matrix::{MatMut, MatRef, Values};
 use crate::simd::{self, vectorised};
 
 /// Most rows that are worth multiplying without packing the right operand.
-pub(super) const MAX_ROWS: usize = 16;
+pub(crate) const MAX_ROWS: usize = 16;
 /// Lanes of a vector.
 #[cfg(target_arch = "x86_64")]
 const LANES: usize = 16;
@@ -14,14 +14,14 @@ const LANES: usize = 16;
 const SIDE: usize = 4;
 
 /// Whether the right operand can be read as it lies.
-pub(super) fn suits(b: &MatRef<'_>) -> bool {
+pub(crate) fn suits(b: &MatRef<'_>) -> bool {
     b.row_stride == 1 || b.col_stride == 1
 }
 
 /// Sets `c` to `a b`, or adds `a b` to it, on the calling thread.
 ///
 /// Panics unless `b` [`suits`] and the shapes agree.
-pub(super) fn product(c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>, accumulate: bool) {
+pub(crate) fn product(c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>, accumulate: bool) {
     assert!(
         suits(&b) && c.rows == a.rows && c.cols == b.cols && a.cols == b.rows,
         "shapes"
@@ -140,9 +140,9 @@ fn lines<W: Copy>(
 mod wide {
     use std::arch::x86_64::*;
 
-    use super::super::matrix::Values;
-    use super::super::panel::{load, ones};
     use super::{LANES, Rows, SIDE};
+    use crate::avx512::panel::{load, ones};
+    use crate::matrix::Values;
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     pub(super) fn add_dots(x: &[f32], depth: usize, b: Values<'_>, stride: usize, c: Rows<'_>) {

@@ -11,8 +11,8 @@ use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
-use super::matrix::{MatMut, MatRef};
-use super::tile::{self, DEPTH, LINES, Side, TileRow};
+use crate::avx512::tile::{self, DEPTH, LINES, Side, TileRow};
+use crate::matrix::{MatMut, MatRef};
 
 /// Tiles along the depth that are multiplied before C is touched again: as many as keep a pair of
 /// right columns in the first cache.
@@ -21,7 +21,7 @@ const PANEL: usize = 16;
 const BLOCK: usize = 2 * LINES;
 
 /// Whether this CPU has AMX, and the system lets this process use it.
-pub(super) fn available() -> bool {
+pub(crate) fn available() -> bool {
     static AVAILABLE: OnceLock<bool> = OnceLock::new();
     *AVAILABLE.get_or_init(|| tile::available() && has_instructions() && permitted())
 }
@@ -72,7 +72,7 @@ impl Tiles {
     /// Packs `b`, on all threads if `parallel`.
     ///
     /// Panics unless [`available`].
-    pub(super) fn pack(b: MatRef<'_>, parallel: bool) -> Self {
+    pub(crate) fn pack(b: MatRef<'_>, parallel: bool) -> Self {
         assert!(available(), "AMX is needed");
         let (depth, cols) = (b.rows, b.cols);
         let lines = b.transposed();
@@ -127,7 +127,7 @@ impl Tiles {
     }
 
     /// Sets `c` to `a` times these tiles, or adds that to it, on the calling thread.
-    pub(super) fn product(&self, c: MatMut<'_>, a: MatRef<'_>, accumulate: bool) {
+    pub(crate) fn product(&self, c: MatMut<'_>, a: MatRef<'_>, accumulate: bool) {
         thread_local! {
             static LEFT: RefCell<Vec<TileRow>> = const { RefCell::new(Vec::new()) };
         }

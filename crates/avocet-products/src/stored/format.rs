@@ -2,7 +2,7 @@
 
 /// Numbers that share a scale, at most.
 #[cfg(target_arch = "x86_64")]
-pub(super) const GROUP: usize = 32;
+pub(crate) const GROUP: usize = 32;
 
 /// How numbers are stored. The block formats are those of ggml-common.h, little-endian.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,19 @@ pub enum StoredFormat {
 }
 
 impl StoredFormat {
+    /// Every format.
+    pub const ALL: [Self; 9] = [
+        Self::F32,
+        Self::F16,
+        Self::Bf16,
+        Self::Q8_0,
+        Self::Q4_0,
+        Self::Q4_1,
+        Self::Q4K,
+        Self::Q5K,
+        Self::Q6K,
+    ];
+
     /// Numbers of a block.
     pub const fn block_len(self) -> usize {
         match self {
@@ -39,7 +52,7 @@ impl StoredFormat {
 
     /// Whether a number is a multiple of a scale less a minimum.
     #[cfg(target_arch = "x86_64")]
-    pub(super) const fn has_minima(self) -> bool {
+    pub(crate) const fn has_minima(self) -> bool {
         matches!(self, Self::Q4_1 | Self::Q4K | Self::Q5K)
     }
 
@@ -60,15 +73,15 @@ impl StoredFormat {
 
 /// One row as it is stored.
 #[derive(Clone, Copy)]
-pub(super) struct Row<'a> {
-    pub format: StoredFormat,
+pub(crate) struct Row<'a> {
+    pub(crate) format: StoredFormat,
     pub bytes: &'a [u8],
 }
 
 /// Rows of one format as they are stored, one after another.
 #[derive(Clone, Copy)]
-pub(super) struct Run<'a> {
-    pub format: StoredFormat,
+pub(crate) struct Run<'a> {
+    pub(crate) format: StoredFormat,
     pub bytes: &'a [u8],
     pub row_bytes: usize,
     pub rows: usize,

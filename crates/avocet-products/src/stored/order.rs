@@ -3,18 +3,18 @@
 use super::format::StoredFormat;
 
 /// Numbers of a vector of bytes.
-pub(super) const VECTOR: usize = 64;
+pub(crate) const VECTOR: usize = 64;
 /// Rows of the left operand, and plain rows of the right one, that are read side by side.
-pub(super) const SIDE: usize = 4;
+pub(crate) const SIDE: usize = 4;
 
 /// 16 numbers that are one vector, and do not straddle lines of the cache.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
-pub(super) struct Aligned([f32; 16]);
+pub(crate) struct Aligned([f32; 16]);
 
 /// Ways in which the numbers of a step lie in its vectors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
+pub(crate) enum Order {
     /// Four blocks of 32: their first halves, then their second.
     Halves,
     /// Groups of 32: 0 and 2, 1 and 3, and so on.
@@ -25,7 +25,7 @@ pub(super) enum Order {
 
 impl Order {
     /// How `format` lies, if it is read in this way.
-    pub(super) fn of(format: StoredFormat) -> Option<Self> {
+    pub(crate) fn of(format: StoredFormat) -> Option<Self> {
         match format {
             StoredFormat::Q4_0 | StoredFormat::Q4_1 => Some(Self::Halves),
             StoredFormat::Q4K | StoredFormat::Q5K => Some(Self::Alternate),
@@ -45,7 +45,7 @@ impl Order {
 
     /// `x` in this order: for each vector the numbers of its lanes' first bytes, then of their
     /// second, and so on. What follows the last 128 numbers of a row of `depth` is left out.
-    pub(super) fn arrange(self, x: &[f32], depth: usize) -> Vec<Aligned> {
+    pub(crate) fn arrange(self, x: &[f32], depth: usize) -> Vec<Aligned> {
         let mut out = Vec::with_capacity(x.len() / 16);
         for row in x.chunks_exact(depth) {
             for numbers in row.chunks_exact(2 * VECTOR) {

@@ -7,13 +7,13 @@ use super::format::StoredFormat;
 use super::order::{Aligned, Order, SIDE};
 
 /// The rows that stored rows are multiplied with.
-pub(super) struct Left<'a> {
-    pub(super) numbers: &'a [f32],
-    pub(super) rows: usize,
-    pub(super) depth: usize,
+pub(crate) struct Left<'a> {
+    pub(crate) numbers: &'a [f32],
+    pub(crate) rows: usize,
+    pub(crate) depth: usize,
     /// The sum of each whole group of 32 numbers, for formats with minima.
     #[cfg(target_arch = "x86_64")]
-    pub(super) group_sums: Vec<f32>,
+    pub(crate) group_sums: Vec<f32>,
     /// The rows in the orders of the formats that they are multiplied with.
     #[cfg(target_arch = "x86_64")]
     arranged: Vec<(Order, Vec<Aligned>)>,
@@ -21,7 +21,7 @@ pub(super) struct Left<'a> {
 
 impl<'a> Left<'a> {
     /// `rows` rows of `depth` numbers, to be multiplied with stored rows of `formats`.
-    pub(super) fn new(
+    pub(crate) fn new(
         numbers: &'a [f32],
         rows: usize,
         depth: usize,
@@ -58,7 +58,7 @@ impl<'a> Left<'a> {
 
     /// The rows in `order`, which must be that of a format they were made for.
     #[cfg(target_arch = "x86_64")]
-    pub(super) fn arranged(&self, order: Order) -> &[Aligned] {
+    pub(crate) fn arranged(&self, order: Order) -> &[Aligned] {
         let mut all = self.arranged.iter();
         let found = all.find(|(other, _)| *other == order);
         found.map_or(&[], |(_, numbers)| numbers)

@@ -4,9 +4,9 @@
 use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 
-use super::matrix::MatRef;
 use super::panel::{Block, Format, LINES, Lanes, Order, PANEL, ROWS, multiply_blocks};
 use super::tile::{self, DEPTH, Side};
+use crate::matrix::MatRef;
 
 /// bfloat16 numbers, two neighbouring depths a lane.
 pub(crate) struct Pairs;

@@ -5,15 +5,12 @@
 
 use std::arch::x86_64::*;
 
-use super::format::{GROUP, Row, Run, StoredFormat};
-use super::left::Left;
-use super::order::SIDE;
+use super::quant_dot::{self, AHEAD, QuantDot};
+use super::unpack::{Block, Q4_0, Q4_1, Q4K, Q5K, Q6K, Q8_0, Unpacked};
 use crate::simd::{self, Level};
-use lanes::{AHEAD, QuantDot};
-use unpack::{Block, Q4_0, Q4_1, Q4K, Q5K, Q6K, Q8_0, Unpacked};
-
-mod lanes;
-mod unpack;
+use crate::stored::format::{GROUP, Row, Run, StoredFormat};
+use crate::stored::left::Left;
+use crate::stored::order::SIDE;
 
 /// Lanes of a vector.
 const LANES: usize = 16;
@@ -23,7 +20,7 @@ const PLAIN_AHEAD: usize = 512;
 const CACHE_LINE: usize = 64;
 
 /// Whether this CPU has the instructions.
-pub(super) fn available() -> bool {
+pub(crate) fn available() -> bool {
     simd::level() == Level::Avx512
 }
 
@@ -31,7 +28,7 @@ pub(super) fn available() -> bool {
 ///
 /// Panics unless the instructions are [`available`], rows are as wide as `x` and `out` has `count`
 /// numbers for each row of `x`, those of `run` among them.
-pub(super) fn dots(run: &Run<'_>, x: &Left<'_>, (first, count): (usize, usize), out: &mut [f32]) {
+pub(crate) fn dots(run: &Run<'_>, x: &Left<'_>, (first, count): (usize, usize), out: &mut [f32]) {
     assert!(available(), "AVX-512 is needed");
     assert!(
         out.len() == count * x.rows && first + run.rows <= count,
@@ -50,7 +47,7 @@ pub(super) fn dots(run: &Run<'_>, x: &Left<'_>, (first, count): (usize, usize), 
 /// Writes the numbers of `row`.
 ///
 /// Panics unless the instructions are [`available`] and `out` is as long as the row.
-pub(super) fn dequantise(row: Row<'_>, out: &mut [f32]) {
+pub(crate) fn dequantise(row: Row<'_>, out: &mut [f32]) {
     assert!(available(), "AVX-512 is needed");
     assert_width(row, out.len());
     // SAFETY: the instructions are available, and the lengths are those asserted.
@@ -366,7 +363,7 @@ fn packed_dots<B: Block + QuantDot, const N: usize>(line: &[u8], x: &Left<'_>) -
         "arranged x"
     );
     // SAFETY: the line is as long as a row of x, of which N are arranged.
-    let mut sums = unsafe { lanes::dots::<B, N>(line, x) };
+    let mut sums = unsafe { quant_dot::dots::<B, N>(line, x) };
     if done * <B as Block>::BYTES < line.len() {
         let rest = block_dots::<B, N>(line, x, done);
         sums.iter_mut()

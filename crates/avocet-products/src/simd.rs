@@ -3,9 +3,9 @@
 //!
 //! Nothing here uses fused multiply-add implicitly, so every instruction set gives the same bytes.
 
-/// Instruction sets that [`vectorised`](crate::simd::vectorised) functions are compiled for.
+/// Instruction sets that [`vectorised`](crate::vectorised) functions are compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Level {
+pub enum Level {
     /// What the target guarantees.
     Baseline,
     /// AVX2 and FMA.
@@ -18,7 +18,7 @@ pub(crate) enum Level {
 
 /// The widest instruction set of this machine; the standard library caches the detection.
 #[inline]
-pub(crate) fn level() -> Level {
+pub fn level() -> Level {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f")
@@ -38,6 +38,7 @@ pub(crate) fn level() -> Level {
 /// Defines a function that is compiled once per [`Level`] and chosen at run time.
 ///
 /// The body must call only functions marked `#[inline(always)]` to be vectorised as a whole.
+#[macro_export]
 macro_rules! vectorised {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
         $(#[$meta])*
@@ -67,11 +68,11 @@ macro_rules! vectorised {
         }
     };
 }
-pub(crate) use vectorised;
+pub use crate::vectorised;
 
 /// e^x to 2 units in the last place; exactly 0 below -87.3, infinite above 88.3, NaN for NaN.
 #[inline(always)]
-pub(crate) fn exp(x: f32) -> f32 {
+pub fn exp(x: f32) -> f32 {
     const LOWEST: f32 = -87.3;
     const HIGHEST: f32 = 88.3;
     // Adding 1.5 * 2^23 rounds to the nearest integer and leaves it in the low bits.
@@ -97,7 +98,7 @@ pub(crate) fn exp(x: f32) -> f32 {
 
 /// 1 / (1 + e^-x).
 #[inline(always)]
-pub(crate) fn sigmoid(x: f32) -> f32 {
+pub fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
@@ -106,7 +107,7 @@ const LANES: usize = 16;
 
 /// The sum of `a[i] * b[i]`, in 16 lanes.
 #[inline(always)]
-pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0.0f32; LANES];
     let mut pairs = a.chunks_exact(LANES).zip(b.chunks_exact(LANES));
     for (a, b) in &mut pairs {
@@ -121,7 +122,7 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
 
 /// The sum of all elements, in 16 lanes.
 #[inline(always)]
-pub(crate) fn sum(a: &[f32]) -> f32 {
+pub fn sum(a: &[f32]) -> f32 {
     let mut lanes = [0.0f32; LANES];
     let chunks = a.chunks_exact(LANES);
     let rest: f32 = chunks.remainder().iter().sum();
@@ -135,7 +136,7 @@ pub(crate) fn sum(a: &[f32]) -> f32 {
 
 /// The largest element, -infinity of none; NaN is passed over.
 #[inline(always)]
-pub(crate) fn max(a: &[f32]) -> f32 {
+pub fn max(a: &[f32]) -> f32 {
     let mut lanes = [f32::NEG_INFINITY; LANES];
     let chunks = a.chunks_exact(LANES);
     let rest = chunks.remainder();
@@ -158,7 +159,7 @@ vectorised! {
     /// Replaces `row` by its softmax and returns the log of the sum of exponentials.
     ///
     /// An empty row is left alone and gives -infinity.
-    pub(crate) fn softmax_in_place(row: &mut [f32]) -> f32 {
+    pub fn softmax_in_place(row: &mut [f32]) -> f32 {
         let largest = max(row);
         if row.is_empty() {
             return largest;
@@ -177,7 +178,7 @@ vectorised! {
 
 vectorised! {
     /// `y += scale * x`, element by element.
-    pub(crate) fn add_scaled(y: &mut [f32], x: &[f32], scale: f32) {
+    pub fn add_scaled(y: &mut [f32], x: &[f32], scale: f32) {
         for (y, x) in y.iter_mut().zip(x) {
             *y += scale * x;
         }
@@ -186,14 +187,14 @@ vectorised! {
 
 vectorised! {
     /// [`dot`], compiled on its own.
-    pub(crate) fn dot_of(a: &[f32], b: &[f32]) -> f32 {
+    pub fn dot_of(a: &[f32], b: &[f32]) -> f32 {
         dot(a, b)
     }
 }
 
 vectorised! {
     /// `y = scale * x`, element by element.
-    pub(crate) fn scale_into(y: &mut [f32], x: &[f32], scale: f32) {
+    pub fn scale_into(y: &mut [f32], x: &[f32], scale: f32) {
         for (y, x) in y.iter_mut().zip(x) {
             *y = scale * x;
         }

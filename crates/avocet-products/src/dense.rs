@@ -1,4 +1,4 @@
-//! Matrix products over plain slices, the work below every operation of this crate.
+//! Products of dense matrices.
 //!
 //! `C = A B` or `C += A B`, where A and B may be strided (so a transposed operand costs no copy)
 //! and C has contiguous rows. A right operand that several products share is prepared once, as a
@@ -6,22 +6,16 @@
 
 use rayon::prelude::*;
 
+#[cfg(target_arch = "x86_64")]
+use crate::amx;
+#[cfg(target_arch = "x86_64")]
+use crate::avx512::{
+    pairs,
+    panel::{self, Format, Panels},
+};
+use crate::matrix::{MatMut, MatRef};
 use crate::precision::Precision;
-#[cfg(target_arch = "x86_64")]
-use panel::{Format, Panels};
-
-#[cfg(target_arch = "x86_64")]
-mod amx;
-mod matrix;
-#[cfg(target_arch = "x86_64")]
-mod pairs;
-#[cfg(target_arch = "x86_64")]
-mod panel;
-mod thin;
-#[cfg(target_arch = "x86_64")]
-mod tile;
-
-pub(crate) use matrix::{MatMut, MatRef, Values};
+use crate::thin;
 
 /// Numbers of a right operand that one task of a thin product reads.
 const THIN_ELEMENTS: usize = 1 << 16;
@@ -29,7 +23,7 @@ const THIN_ELEMENTS: usize = 1 << 16;
 const MIN_BF16_ELEMENTS: usize = 1024;
 
 /// A right operand made ready for several products.
-pub(crate) enum Right<'a> {
+pub enum Right<'a> {
     /// As it is.
     Plain(MatRef<'a>),
     /// As bfloat16 tiles.
@@ -45,12 +39,12 @@ pub(crate) enum Right<'a> {
 
 impl<'a> Right<'a> {
     /// Prepares `b` on the calling thread, for products with about `rows` rows in all.
-    pub(crate) fn prepare(b: MatRef<'a>, rows: usize, precision: Precision) -> Self {
+    pub fn prepare(b: MatRef<'a>, rows: usize, precision: Precision) -> Self {
         Self::prepare_on(b, rows, precision, false)
     }
 
     /// Prepares `b` on all threads, for products with about `rows` rows in all.
-    pub(crate) fn prepare_parallel(b: MatRef<'a>, rows: usize, precision: Precision) -> Self {
+    pub fn prepare_parallel(b: MatRef<'a>, rows: usize, precision: Precision) -> Self {
         Self::prepare_on(b, rows, precision, true)
     }
 
@@ -77,7 +71,7 @@ impl<'a> Right<'a> {
     /// Sets `c` to `a b`, or adds `a b` to it, on the calling thread.
     ///
     /// Panics if the shapes disagree.
-    pub(crate) fn product(&self, c: MatMut<'_>, a: MatRef<'_>, accumulate: bool) {
+    pub fn product(&self, c: MatMut<'_>, a: MatRef<'_>, accumulate: bool) {
         match self {
             Self::Plain(b) => {
                 check_shapes(&c, &a, b);
@@ -107,7 +101,7 @@ fn chunk_rows(rows: usize) -> usize {
 /// Sets `c` to `a b`, or adds `a b` to it, on all threads, with operands read in `precision`.
 ///
 /// Panics if the shapes disagree.
-pub(crate) fn product(
+pub fn product(
     c: MatMut<'_>,
     a: MatRef<'_>,
     b: MatRef<'_>,
@@ -173,7 +167,7 @@ fn thin_product(c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>, accumulate: bool) {
 /// As [`product`], on the calling thread alone: for use inside a loop that is already parallel.
 ///
 /// Panics if the shapes disagree.
-pub(crate) fn product_sequential(
+pub fn product_sequential(
     c: MatMut<'_>,
     a: MatRef<'_>,
     b: MatRef<'_>,

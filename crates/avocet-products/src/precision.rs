@@ -1,0 +1,10 @@
+//! The number format in which products read their operands.
+
+/// Format in which the large products read their operands; sums are always f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// Operands as they are.
+    F32,
+    /// Operands rounded to bfloat16 where the CPU multiplies such numbers faster.
+    Bf16,
+}
