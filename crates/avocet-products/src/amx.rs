@@ -7,11 +7,13 @@ use std::arch::asm;
 use std::cell::RefCell;
 use std::mem::MaybeUninit;
 use std::ops::Range;
-use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
+use crate::avx512;
 use crate::avx512::tile::{self, DEPTH, LINES, Side, TileRow};
+use crate::kernels::{Kernels, Packed};
+use crate::level::Level;
 use crate::matrix::{MatMut, MatRef};
 
 /// Tiles along the depth that are multiplied before C is touched again: as many as keep a pair of
@@ -20,60 +22,34 @@ const PANEL: usize = 16;
 /// Side of the block of C that the tile registers hold: two tiles by two.
 const BLOCK: usize = 2 * LINES;
 
-/// Whether this CPU has AMX, and the system lets this process use it.
-pub(crate) fn available() -> bool {
-    static AVAILABLE: OnceLock<bool> = OnceLock::new();
-    *AVAILABLE.get_or_init(|| tile::available() && has_instructions() && permitted())
-}
-
-fn has_instructions() -> bool {
-    use std::arch::x86_64::{__cpuid, __cpuid_count};
-    const AMX_BF16: u32 = 1 << 22;
-    const AMX_TILE: u32 = 1 << 24;
-    let needed = AMX_BF16 | AMX_TILE;
-    __cpuid(0).eax >= 7 && __cpuid_count(7, 0).edx & needed == needed
-}
-
-/// Asks Linux for the tile registers; it grants them to the whole process.
-#[cfg(target_os = "linux")]
-fn permitted() -> bool {
-    const ARCH_PRCTL: i64 = 158;
-    const REQUEST_PERMISSION: u64 = 0x1023;
-    const TILE_DATA: u64 = 18;
-    let mut result = ARCH_PRCTL;
-    // SAFETY: this system call changes nothing but the permission.
-    unsafe {
-        asm!(
-            "syscall",
-            inout("rax") result,
-            in("rdi") REQUEST_PERMISSION,
-            in("rsi") TILE_DATA,
-            out("rcx") _,
-            out("r11") _,
-            options(nostack),
-        );
-    }
-    result == 0
-}
-
-#[cfg(not(target_os = "linux"))]
-fn permitted() -> bool {
-    false
-}
+/// As AVX-512, with bfloat16 numbers on tiles.
+pub(crate) const KERNELS: Kernels = Kernels {
+    pack_bf16: Some(|b, parallel| Box::new(Tiles::pack(b, parallel))),
+    ..avx512::KERNELS
+};
 
 /// A right operand as tiles: for each panel of the depth, for each 16 columns, the panel's tiles.
-pub(crate) struct Tiles {
+struct Tiles {
     rows: Vec<TileRow>,
     depth: usize,
     cols: usize,
 }
 
+impl Packed for Tiles {
+    fn product(&self, c: MatMut<'_>, a: MatRef<'_>, accumulate: bool) {
+        thread_local! {
+            static LEFT: RefCell<Vec<TileRow>> = const { RefCell::new(Vec::new()) };
+        }
+        LEFT.with_borrow_mut(|left| self.product_with(c, a, accumulate, left));
+    }
+}
+
 impl Tiles {
     /// Packs `b`, on all threads if `parallel`.
     ///
-    /// Panics unless [`available`].
-    pub(crate) fn pack(b: MatRef<'_>, parallel: bool) -> Self {
-        assert!(available(), "AMX is needed");
+    /// Panics if the processor lacks AMX.
+    fn pack(b: MatRef<'_>, parallel: bool) -> Self {
+        assert!(Level::detected() >= Level::Amx, "AMX is needed");
         let (depth, cols) = (b.rows, b.cols);
         let lines = b.transposed();
         let blocks = column_blocks(cols);
@@ -81,7 +57,7 @@ impl Tiles {
         let mut rows = Vec::with_capacity(total);
         let panel_rows = blocks * PANEL * LINES;
         let each = |(panel, out): (usize, &mut [MaybeUninit<TileRow>])| {
-            // SAFETY: `available` includes the instructions that packing needs.
+            // SAFETY: the level includes the instructions that packing needs.
             unsafe {
                 tile::pack(
                     lines,
@@ -126,29 +102,6 @@ impl Tiles {
         &self.rows[start..start + tiles * LINES]
     }
 
-    /// Sets `c` to `a` times these tiles, or adds that to it, on the calling thread.
-    pub(crate) fn product(&self, c: MatMut<'_>, a: MatRef<'_>, accumulate: bool) {
-        thread_local! {
-            static LEFT: RefCell<Vec<TileRow>> = const { RefCell::new(Vec::new()) };
-        }
-        assert!(
-            c.rows == a.rows && c.cols == self.cols && a.cols == self.depth,
-            "shapes"
-        );
-        if c.rows == 0 || c.cols == 0 {
-            return;
-        }
-        if self.depth == 0 {
-            if !accumulate {
-                c.data
-                    .chunks_mut(c.row_stride)
-                    .for_each(|row| row[..c.cols].fill(0.0));
-            }
-            return;
-        }
-        LEFT.with_borrow_mut(|left| self.product_with(c, a, accumulate, left));
-    }
-
     fn product_with(
         &self,
         c: MatMut<'_>,
@@ -165,7 +118,7 @@ impl Tiles {
             left.clear();
             left.reserve(total);
             let out = &mut left.spare_capacity_mut()[..total];
-            // SAFETY: `available` was checked when `self` was made; packing writes every row.
+            // SAFETY: the level was checked when `self` was made; packing writes every row.
             unsafe {
                 tile::pack(a, (from, to), 0..row_blocks, Side::Left, out);
                 left.set_len(total);
@@ -222,7 +175,7 @@ impl Registers {
             config.0[16 + 2 * tile] = 64;
             config.0[48 + tile] = LINES as u8;
         }
-        // SAFETY: only made after `available`; the configuration is a valid palette 1.
+        // SAFETY: only made of tiles, which need the level; the configuration is a valid palette 1.
         unsafe { asm!("ldtilecfg [{}]", in(reg) &config, options(nostack, readonly)) };
         Self
     }

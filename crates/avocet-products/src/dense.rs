@@ -6,13 +6,8 @@
 
 use rayon::prelude::*;
 
-#[cfg(target_arch = "x86_64")]
-use crate::amx;
-#[cfg(target_arch = "x86_64")]
-use crate::avx512::{
-    pairs,
-    panel::{self, Format, Panels},
-};
+use crate::kernels::{Kernels, Packed};
+use crate::level::Level;
 use crate::matrix::{MatMut, MatRef};
 use crate::precision::Precision;
 use crate::thin;
@@ -23,70 +18,80 @@ const THIN_ELEMENTS: usize = 1 << 16;
 const MIN_BF16_ELEMENTS: usize = 1024;
 
 /// A right operand made ready for several products.
-pub enum Right<'a> {
-    /// As it is.
+pub struct Right<'a> {
+    depth: usize,
+    cols: usize,
+    kernels: &'static Kernels,
+    form: Form<'a>,
+}
+
+enum Form<'a> {
     Plain(MatRef<'a>),
-    /// As bfloat16 tiles.
-    #[cfg(target_arch = "x86_64")]
-    Tiles(amx::Tiles),
-    /// As groups of columns in f32 for AVX-512.
-    #[cfg(target_arch = "x86_64")]
-    Panels(panel::Panels<panel::Single>),
-    /// As groups of columns in bfloat16 for AVX-512.
-    #[cfg(target_arch = "x86_64")]
-    Pairs(panel::Panels<pairs::Pairs>),
+    Packed(Box<dyn Packed>),
 }
 
 impl<'a> Right<'a> {
-    /// Prepares `b` on the calling thread, for products with about `rows` rows in all.
+    /// Prepares `b` on the calling thread, for products with about `rows` rows in all that read
+    /// their operands in `precision`.
     pub fn prepare(b: MatRef<'a>, rows: usize, precision: Precision) -> Self {
-        Self::prepare_on(b, rows, precision, false)
+        Self::new(Level::current().kernels(), b, rows, precision, false)
     }
 
-    /// Prepares `b` on all threads, for products with about `rows` rows in all.
+    /// As [`prepare`](Self::prepare), on all threads.
     pub fn prepare_parallel(b: MatRef<'a>, rows: usize, precision: Precision) -> Self {
-        Self::prepare_on(b, rows, precision, true)
+        Self::new(Level::current().kernels(), b, rows, precision, true)
     }
 
-    fn prepare_on(b: MatRef<'a>, rows: usize, precision: Precision, parallel: bool) -> Self {
-        #[cfg(target_arch = "x86_64")]
-        if precision == Precision::Bf16
-            && rows > thin::MAX_ROWS
-            && b.rows.saturating_mul(b.cols) >= MIN_BF16_ELEMENTS
-        {
-            if amx::available() {
-                return Self::Tiles(amx::Tiles::pack(b, parallel));
-            }
-            if pairs::Pairs::available() {
-                return Self::Pairs(Panels::pack(b, parallel));
-            }
+    pub(crate) fn new(
+        kernels: &'static Kernels,
+        b: MatRef<'a>,
+        rows: usize,
+        precision: Precision,
+        parallel: bool,
+    ) -> Self {
+        let many = rows > thin::MAX_ROWS;
+        let large = b.rows.saturating_mul(b.cols) >= MIN_BF16_ELEMENTS;
+        let bf16 = kernels
+            .pack_bf16
+            .filter(|_| precision == Precision::Bf16 && many && large);
+        let pack = bf16.or(kernels.pack_f32.filter(|_| many || !thin::suits(&b)));
+        Self {
+            depth: b.rows,
+            cols: b.cols,
+            kernels,
+            form: match pack {
+                Some(pack) => Form::Packed(pack(b, parallel)),
+                None => Form::Plain(b),
+            },
         }
-        #[cfg(target_arch = "x86_64")]
-        if (rows > thin::MAX_ROWS || !thin::suits(&b)) && panel::Single::available() {
-            return Self::Panels(Panels::pack(b, parallel));
-        }
-        Self::Plain(b)
     }
 
     /// Sets `c` to `a b`, or adds `a b` to it, on the calling thread.
     ///
     /// Panics if the shapes disagree.
     pub fn product(&self, c: MatMut<'_>, a: MatRef<'_>, accumulate: bool) {
-        match self {
-            Self::Plain(b) => {
-                check_shapes(&c, &a, b);
-                if c.rows <= thin::MAX_ROWS && thin::suits(b) {
-                    thin::product(c, a, *b, accumulate);
-                } else {
-                    f32_product(c, a, *b, accumulate);
-                }
+        check_shapes(&c, &a, (self.depth, self.cols));
+        self.multiply(c, a, accumulate);
+    }
+
+    /// As [`product`](Self::product), of shapes that agree.
+    fn multiply(&self, c: MatMut<'_>, a: MatRef<'_>, accumulate: bool) {
+        if c.rows == 0 || c.cols == 0 {
+            return;
+        }
+        if self.depth == 0 {
+            if !accumulate {
+                let rows = c.data.chunks_mut(c.row_stride).take(c.rows);
+                rows.for_each(|row| row[..c.cols].fill(0.0));
             }
-            #[cfg(target_arch = "x86_64")]
-            Self::Tiles(tiles) => tiles.product(c, a, accumulate),
-            #[cfg(target_arch = "x86_64")]
-            Self::Panels(panels) => panels.product(c, a, accumulate),
-            #[cfg(target_arch = "x86_64")]
-            Self::Pairs(pairs) => pairs.product(c, a, accumulate),
+            return;
+        }
+        match &self.form {
+            Form::Packed(b) => b.product(c, a, accumulate),
+            Form::Plain(b) if c.rows <= thin::MAX_ROWS && thin::suits(b) => {
+                thin::product(self.kernels, c, a, *b, accumulate);
+            }
+            Form::Plain(b) => f32_product(c, a, *b, accumulate),
         }
     }
 }
@@ -108,15 +113,27 @@ pub fn product(
     accumulate: bool,
     precision: Precision,
 ) {
-    check_shapes(&c, &a, &b);
+    product_by(Level::current().kernels(), c, a, b, accumulate, precision);
+}
+
+fn product_by(
+    kernels: &'static Kernels,
+    c: MatMut<'_>,
+    a: MatRef<'_>,
+    b: MatRef<'_>,
+    accumulate: bool,
+    precision: Precision,
+) {
+    check_shapes(&c, &a, (b.rows, b.cols));
     let chunk_rows = chunk_rows(c.rows);
     if c.rows <= thin::MAX_ROWS && thin::suits(&b) && b.rows * b.cols > 2 * THIN_ELEMENTS {
-        return thin_product(c, a, b, accumulate);
+        return thin_product(kernels, c, a, b, accumulate);
     }
     if c.rows <= chunk_rows || c.cols == 0 {
-        return product_sequential(c, a, b, accumulate, precision);
+        let right = Right::new(kernels, b, c.rows, precision, false);
+        return right.multiply(c, a, accumulate);
     }
-    let right = Right::prepare_parallel(b, c.rows, precision);
+    let right = Right::new(kernels, b, c.rows, precision, true);
     let MatMut {
         data,
         rows,
@@ -130,13 +147,13 @@ pub fn product(
             if from < rows {
                 let to = rows.min(from + chunk_rows);
                 let c = MatMut::strided(chunk, to - from, cols, row_stride);
-                right.product(c, a.rows(from, to), accumulate);
+                right.multiply(c, a.rows(from, to), accumulate);
             }
         });
 }
 
 /// A product of few rows, cut into runs of columns.
-fn thin_product(c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>, accumulate: bool) {
+fn thin_product(kernels: &Kernels, c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>, accumulate: bool) {
     // Short runs of lines that lie far apart would waste most of what memory delivers.
     let shortest = if b.row_stride == 1 { 16 } else { 512 };
     let cols_each = (THIN_ELEMENTS / b.rows.max(1))
@@ -149,7 +166,7 @@ fn thin_product(c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>, accumulate: bool) {
             let to = c.cols.min(from + cols_each);
             let mut part = vec![0.0; c.rows * (to - from)];
             let out = MatMut::new(&mut part, c.rows, to - from);
-            thin::product(out, a, b.cols(from, to), false);
+            thin::product(kernels, out, a, b.cols(from, to), false);
             part
         })
         .collect();
@@ -209,14 +226,12 @@ fn f32_product(c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>, accumulate: bool) {
     });
 }
 
-fn check_shapes(c: &MatMut<'_>, a: &MatRef<'_>, b: &MatRef<'_>) {
+fn check_shapes(c: &MatMut<'_>, a: &MatRef<'_>, (depth, cols): (usize, usize)) {
     assert!(
-        a.rows == c.rows && b.cols == c.cols && a.cols == b.rows,
-        "product of {} x {} and {} x {} into {} x {}",
+        a.rows == c.rows && cols == c.cols && a.cols == depth,
+        "product of {} x {} and {depth} x {cols} into {} x {}",
         a.rows,
         a.cols,
-        b.rows,
-        b.cols,
         c.rows,
         c.cols
     );

@@ -12,14 +12,19 @@ mod amx;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod dense;
+mod kernels;
+mod level;
 mod limits;
 mod matrix;
+mod portable;
 mod precision;
 pub mod simd;
 pub mod stored;
+mod table;
 mod thin;
 
 pub use dense::{Right, product, product_sequential};
+pub use level::Level;
 pub use limits::{memory_bandwidth, product_peak, product_speed};
 pub use matrix::{MatMut, MatRef, Values};
 pub use precision::Precision;

@@ -1,41 +1,10 @@
-//! Elementwise work that the compiler can vectorise: run-time choice of the instruction set, a
+//! Elementwise work that the compiler vectorises for each level: the macro that does so, a
 //! polynomial exponential, and reductions in a fixed order of lanes.
 //!
 //! Nothing here uses fused multiply-add implicitly, so every instruction set gives the same bytes.
 
-/// Instruction sets that [`vectorised`](crate::vectorised) functions are compiled for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
-    /// What the target guarantees.
-    Baseline,
-    /// AVX2 and FMA.
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    /// AVX-512 F, BW, DQ, VL.
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-}
-
-/// The widest instruction set of this machine; the standard library caches the detection.
-#[inline]
-pub fn level() -> Level {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vl")
-        {
-            return Level::Avx512;
-        }
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            return Level::Avx2;
-        }
-    }
-    Level::Baseline
-}
-
-/// Defines a function that is compiled once per [`Level`] and chosen at run time.
+/// Defines a function that is compiled for AVX-512, for AVX2 and for any processor, and chosen by the
+/// [`Level`](crate::Level) at run time.
 ///
 /// The body must call only functions marked `#[inline(always)]` to be vectorised as a whole.
 #[macro_export]
@@ -56,15 +25,15 @@ macro_rules! vectorised {
             fn avx2($($arg: $ty),*) $(-> $ret)? {
                 body($($arg),*)
             }
-            match $crate::simd::level() {
-                // SAFETY: `level` names this set only where the machine has it.
-                #[cfg(target_arch = "x86_64")]
-                $crate::simd::Level::Avx512 => unsafe { avx512($($arg),*) },
+            #[cfg(target_arch = "x86_64")]
+            match $crate::Level::current() {
+                $crate::Level::Portable => {}
+                // SAFETY: the processor has the level.
+                $crate::Level::Avx2 => return unsafe { avx2($($arg),*) },
                 // SAFETY: as above.
-                #[cfg(target_arch = "x86_64")]
-                $crate::simd::Level::Avx2 => unsafe { avx2($($arg),*) },
-                $crate::simd::Level::Baseline => body($($arg),*),
+                _ => return unsafe { avx512($($arg),*) },
             }
+            body($($arg),*)
         }
     };
 }
@@ -204,6 +173,7 @@ vectorised! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Level;
 
     #[test]
     fn exp_agrees_with_the_exact_exponential() {
@@ -227,5 +197,41 @@ mod tests {
         let got = softmax_in_place(&mut row);
         assert!((got - expected).abs() < 1e-5);
         assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+    }
+
+    /// The bits of every function here, and of what is vectorised by the compiler alone.
+    fn all_bits() -> Vec<u32> {
+        let x: Vec<f32> = (0..101)
+            .map(|i| (i * 37 % 64) as f32 * 0.17 - 5.0)
+            .collect();
+        let mut softmax = x.clone();
+        let log_sum = softmax_in_place(&mut softmax);
+        let mut sums = vec![0.5; x.len()];
+        add_scaled(&mut sums, &x, 0.3);
+        let mut scaled = vec![0.0; x.len()];
+        scale_into(&mut scaled, &sums, 1.7);
+        let others = [log_sum, dot_of(&x, &softmax), max(&x)];
+        let all = [softmax, sums, scaled].concat();
+        all.iter().chain(&others).map(|v| v.to_bits()).collect()
+    }
+
+    #[test]
+    fn every_level_gives_the_same_bits() -> std::io::Result<()> {
+        // This test runs itself at each level, since a process has one.
+        const BITS: &str = "bits of this level: ";
+        println!("{BITS}{:?}", all_bits());
+        if std::env::var_os("AVOCET_CPU").is_some() {
+            return Ok(());
+        }
+        let expected = format!("{BITS}{:?}", all_bits());
+        for level in Level::available() {
+            let mut child = std::process::Command::new(std::env::current_exe()?);
+            child.args(["--exact", "simd::tests::every_level_gives_the_same_bits"]);
+            child.arg("--nocapture").env("AVOCET_CPU", level.name());
+            let output = child.output()?;
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert!(text.contains(&expected), "{level:?}: {text}");
+        }
+        Ok(())
     }
 }

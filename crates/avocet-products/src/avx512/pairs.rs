@@ -4,19 +4,18 @@
 use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 
-use super::panel::{Block, Format, LINES, Lanes, Order, PANEL, ROWS, multiply_blocks};
+use super::panel::{Block, LINES, Lanes, Order, PANEL, Packing, ROWS, multiply_blocks};
 use super::tile::{self, DEPTH, Side};
+use crate::level::Level;
 use crate::matrix::MatRef;
 
 /// bfloat16 numbers, two neighbouring depths a lane.
-pub(crate) struct Pairs;
+pub(super) struct Pairs;
 
-impl Format for Pairs {
+impl Packing for Pairs {
     const DEPTHS: usize = 2;
 
-    fn available() -> bool {
-        tile::available()
-    }
+    const LEVEL: Level = Level::Avx512Bf16;
 
     /// Whole tiles of 16 steps.
     fn steps(depths: usize) -> usize {

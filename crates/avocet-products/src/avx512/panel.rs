@@ -1,6 +1,6 @@
 //! Products with AVX-512: packed operands and a block of C in 26 vector registers.
 //!
-//! How numbers are packed and multiplied is a [`Format`]: [`Single`] here, f32 numbers as they
+//! How numbers are packed and multiplied is a [`Packing`]: [`Single`] here, f32 numbers as they
 //! are; pairs of bfloat16 numbers in the neighbouring file.
 
 use std::arch::x86_64::*;
@@ -11,31 +11,33 @@ use std::mem::MaybeUninit;
 use rayon::prelude::*;
 
 use super::tile::transpose;
+use crate::kernels::Packed;
+use crate::level::Level;
 use crate::matrix::{MatMut, MatRef, Values};
 
 /// Lines of a packed group: rows of A or columns of B.
-pub(crate) const LINES: usize = 16;
+pub(super) const LINES: usize = 16;
 /// Rows of C that the registers hold, times two vectors of columns; with 14 the compiler spills.
-pub(crate) const ROWS: usize = 13;
+pub(super) const ROWS: usize = 13;
 /// Columns of C that the registers hold.
 const COLS: usize = 2 * LINES;
 /// Steps that are multiplied before C is touched again: 32 columns of them fill 32 KiB.
-pub(crate) const PANEL: usize = 256;
+pub(super) const PANEL: usize = 256;
 
 /// What one step of the depth takes from 16 lines: one vector register.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-pub(crate) struct Lanes(pub(crate) [u32; LINES]);
+pub(super) struct Lanes(pub(super) [u32; LINES]);
 
 /// How numbers are packed and multiplied.
-pub(crate) trait Format: Sync {
+pub(super) trait Packing: Send + Sync + 'static {
     /// Numbers of a line that a lane holds.
     const DEPTHS: usize;
 
-    /// Whether this CPU has the instructions.
-    fn available() -> bool;
+    /// The lowest level that has the instructions.
+    const LEVEL: Level;
 
-    /// Steps that `depths` of the depth are packed as, at most [`PANEL`]` * `[`Format::DEPTHS`].
+    /// Steps that `depths` of the depth are packed as, at most [`PANEL`]` * `[`Packing::DEPTHS`].
     fn steps(depths: usize) -> usize;
 
     /// Packs depths `from..to` of `count` lines from `first`, or fewer where the matrix ends, as
@@ -44,7 +46,7 @@ pub(crate) trait Format: Sync {
     ///
     /// # Safety
     ///
-    /// The instructions must be [`available`](Format::available).
+    /// The processor must have the level.
     unsafe fn pack(
         lines: MatRef<'_>,
         first_and_count: (usize, usize),
@@ -57,7 +59,7 @@ pub(crate) trait Format: Sync {
     ///
     /// # Safety
     ///
-    /// The instructions must be [`available`](Format::available).
+    /// The processor must have the level.
     unsafe fn pack_line(
         lines: MatRef<'_>,
         line: usize,
@@ -69,40 +71,56 @@ pub(crate) trait Format: Sync {
     ///
     /// # Safety
     ///
-    /// The instructions must be [`available`](Format::available).
+    /// The processor must have the level.
     unsafe fn multiply(block: &Block<'_>, c: &mut [f32], rows: usize, add: bool);
 }
 
 /// f32 numbers, one a lane.
-pub(crate) struct Single;
+pub(super) struct Single;
 
 /// A right operand: for each panel of the depth, for each 16 columns, step after step.
-pub(crate) struct Panels<F> {
+struct Panels<P> {
     lanes: Vec<Lanes>,
     depth: usize,
     cols: usize,
-    format: PhantomData<F>,
+    format: PhantomData<P>,
 }
 
-impl<F: Format> Panels<F> {
+/// Packs `b` into panels, on all threads if `parallel`.
+///
+/// Panics unless the processor has the level.
+pub(super) fn pack_right<P: Packing>(b: MatRef<'_>, parallel: bool) -> Box<dyn Packed> {
+    Box::new(Panels::<P>::pack(b, parallel))
+}
+
+impl<P: Packing> Packed for Panels<P> {
+    fn product(&self, c: MatMut<'_>, a: MatRef<'_>, accumulate: bool) {
+        thread_local! {
+            static LEFT: RefCell<Vec<Lanes>> = const { RefCell::new(Vec::new()) };
+        }
+        LEFT.with_borrow_mut(|left| self.product_with(c, a, accumulate, left));
+    }
+}
+
+impl<P: Packing> Panels<P> {
     /// Packs `b`, on all threads if `parallel`.
     ///
-    /// Panics unless the format's instructions are available.
-    pub(crate) fn pack(b: MatRef<'_>, parallel: bool) -> Self {
-        assert!(F::available(), "AVX-512 is needed");
+    /// Panics unless the processor has the level.
+    fn pack(b: MatRef<'_>, parallel: bool) -> Self {
+        assert!(Level::detected() >= P::LEVEL, "{:?} is needed", P::LEVEL);
         let (depth, cols) = (b.rows, b.cols);
         let lines = b.transposed();
         let groups = column_groups(cols);
-        let total = groups * all_steps::<F>(depth);
+        let total = groups * all_steps::<P>(depth);
         let mut lanes: Vec<Lanes> = Vec::with_capacity(total);
         if total > 0 {
             let parts = &mut lanes.spare_capacity_mut()[..total];
             let each = |(panel, out): (usize, &mut [MaybeUninit<Lanes>])| {
-                let from = panel * PANEL * F::DEPTHS;
-                let to = depth.min(from + PANEL * F::DEPTHS);
-                for (group, out) in out.chunks_exact_mut(F::steps(to - from)).enumerate() {
-                    // SAFETY: the instructions are available.
-                    unsafe { F::pack(lines, (group * LINES, LINES), (from, to), out) };
+                let from = panel * PANEL * P::DEPTHS;
+                let to = depth.min(from + PANEL * P::DEPTHS);
+                for (group, out) in out.chunks_exact_mut(P::steps(to - from)).enumerate() {
+                    // SAFETY: the processor has the level.
+                    unsafe { P::pack(lines, (group * LINES, LINES), (from, to), out) };
                 }
             };
             if parallel {
@@ -124,38 +142,15 @@ impl<F: Format> Panels<F> {
         }
     }
 
-    /// Sets `c` to `a` times these columns, or adds that to it, on the calling thread.
-    pub(crate) fn product(&self, c: MatMut<'_>, a: MatRef<'_>, accumulate: bool) {
-        thread_local! {
-            static LEFT: RefCell<Vec<Lanes>> = const { RefCell::new(Vec::new()) };
-        }
-        assert!(
-            c.rows == a.rows && c.cols == self.cols && a.cols == self.depth,
-            "shapes"
-        );
-        if c.rows == 0 || c.cols == 0 {
-            return;
-        }
-        if self.depth == 0 {
-            if !accumulate {
-                c.data
-                    .chunks_mut(c.row_stride)
-                    .for_each(|row| row[..c.cols].fill(0.0));
-            }
-            return;
-        }
-        LEFT.with_borrow_mut(|left| self.product_with(c, a, accumulate, left));
-    }
-
     fn product_with(&self, c: MatMut<'_>, a: MatRef<'_>, accumulate: bool, left: &mut Vec<Lanes>) {
         let groups = column_groups(self.cols);
         // Blocks of nearly equal height: 128 rows are 10 blocks of 13 or 12.
         let blocks = c.rows.div_ceil(ROWS);
         let block_rows = |block: usize| block * c.rows / blocks;
         for (panel, right) in self.lanes.chunks(groups * PANEL).enumerate() {
-            let from = panel * PANEL * F::DEPTHS;
-            let to = self.depth.min(from + PANEL * F::DEPTHS);
-            let steps = F::steps(to - from);
+            let from = panel * PANEL * P::DEPTHS;
+            let to = self.depth.min(from + PANEL * P::DEPTHS);
+            let steps = P::steps(to - from);
             let order = Order::of(&a);
             let block_lanes = order.lanes(steps);
             if left.len() < blocks * block_lanes {
@@ -164,7 +159,7 @@ impl<F: Format> Panels<F> {
             let left = &mut left[..blocks * block_lanes];
             for (block, out) in left.chunks_exact_mut(block_lanes).enumerate() {
                 let rows = block_rows(block)..block_rows(block + 1);
-                // SAFETY: the instructions were available when `self` was made; numbers that are
+                // SAFETY: the processor had the level when `self` was made; numbers that are
                 // there may be overwritten without being read.
                 unsafe {
                     match order {
@@ -173,12 +168,12 @@ impl<F: Format> Panels<F> {
                                 out.as_mut_ptr().cast::<MaybeUninit<Lanes>>(),
                                 out.len(),
                             );
-                            F::pack(a, (rows.start, rows.len()), (from, to), out);
+                            P::pack(a, (rows.start, rows.len()), (from, to), out);
                         }
                         Order::ByLines => {
                             let out = numbers_mut(out);
                             for (row, out) in rows.zip(out.chunks_exact_mut(PANEL)) {
-                                F::pack_line(a, row, (from, to), &mut out[..steps]);
+                                P::pack_line(a, row, (from, to), &mut out[..steps]);
                             }
                         }
                     }
@@ -201,7 +196,7 @@ impl<F: Format> Panels<F> {
                         cols,
                     };
                     // SAFETY: as above.
-                    unsafe { F::multiply(&block, out, end - row, add) };
+                    unsafe { P::multiply(&block, out, end - row, add) };
                 }
             }
         }
@@ -210,7 +205,7 @@ impl<F: Format> Panels<F> {
 
 /// How the left operand of a block of C is packed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
+pub(super) enum Order {
     /// Step after step, each [`LINES`] lanes: for lines that are neighbours in memory.
     BySteps,
     /// Line after line, each [`PANEL`] lanes: for depths that are neighbours in memory, which
@@ -252,19 +247,15 @@ fn column_groups(cols: usize) -> usize {
 }
 
 /// Steps of a whole depth.
-fn all_steps<F: Format>(depth: usize) -> usize {
-    let panel = PANEL * F::DEPTHS;
-    depth / panel * PANEL + F::steps(depth % panel)
+fn all_steps<P: Packing>(depth: usize) -> usize {
+    let panel = PANEL * P::DEPTHS;
+    depth / panel * PANEL + P::steps(depth % panel)
 }
 
-impl Format for Single {
+impl Packing for Single {
     const DEPTHS: usize = 1;
 
-    fn available() -> bool {
-        is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512vl")
-    }
+    const LEVEL: Level = Level::Avx512;
 
     fn steps(depths: usize) -> usize {
         depths
@@ -357,7 +348,7 @@ fn pack(
 }
 
 /// A mask of the lowest `count` bits, at most 16.
-pub(crate) fn ones(count: usize) -> u16 {
+pub(super) fn ones(count: usize) -> u16 {
     ((1u32 << count) - 1) as u16
 }
 
@@ -368,7 +359,7 @@ pub(crate) fn ones(count: usize) -> u16 {
 /// The elements that the mask names must lie inside `data`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub(crate) unsafe fn load(data: Values<'_>, at: usize, mask: u16) -> __m512i {
+pub(super) unsafe fn load(data: Values<'_>, at: usize, mask: u16) -> __m512i {
     // SAFETY: the caller's.
     unsafe {
         match data {
@@ -382,17 +373,17 @@ pub(crate) unsafe fn load(data: Values<'_>, at: usize, mask: u16) -> __m512i {
 }
 
 /// The operands of one block of C.
-pub(crate) struct Block<'a> {
-    pub(crate) left: &'a [u32],
-    pub(crate) order: Order,
-    pub(crate) right: [&'a [Lanes]; 2],
+pub(super) struct Block<'a> {
+    pub(super) left: &'a [u32],
+    pub(super) order: Order,
+    pub(super) right: [&'a [Lanes]; 2],
     /// Distance of the rows of C.
-    pub(crate) stride: usize,
+    pub(super) stride: usize,
     /// Columns of C, at most 32.
-    pub(crate) cols: usize,
+    pub(super) cols: usize,
 }
 
-/// Defines `multiply`, as in [`Format::multiply`], from the instructions that it needs and an
+/// Defines `multiply`, as in [`Packing::multiply`], from the instructions that it needs and an
 /// expression for `sum + a b` of vectors of packed numbers `a` and `b`.
 macro_rules! multiply_blocks {
     ($features:literal, |$sum:ident, $a:ident, $b:ident| $step:expr) => {
@@ -481,7 +472,7 @@ macro_rules! multiply_blocks {
         }
     };
 }
-pub(crate) use multiply_blocks;
+pub(super) use multiply_blocks;
 
 multiply_blocks!("avx512f,avx512bw,avx512vl", |sum, a, b| {
     _mm512_fmadd_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b), sum)

@@ -25,14 +25,6 @@ pub(crate) enum Side {
     Right,
 }
 
-/// Whether this CPU has what packing needs.
-pub(crate) fn available() -> bool {
-    is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("avx512bw")
-        && is_x86_feature_detected!("avx512vl")
-        && is_x86_feature_detected!("avx512bf16")
-}
-
 /// Packs the tiles of `lines.rows` lines (rounded up to `blocks` blocks of 16) and the depths
 /// `from..to` into `out`: all tiles of the first 16 lines, then those of the next.
 ///

@@ -10,19 +10,22 @@ fn a_transposed_operand_gives_the_product_of_its_copy() {
     let (m, k, n) = (300, 5, 7);
     let a: Vec<f32> = (0..m * k).map(|i| (i % 13) as f32 - 6.0).collect();
     let b: Vec<f32> = (0..n * k).map(|i| (i % 11) as f32 - 5.0).collect();
-    let mut c = vec![1.0; m * n];
     let transposed = MatRef::new(&b[..], n, k).transposed();
-    product(
-        MatMut::new(&mut c, m, n),
-        MatRef::new(&a[..], m, k),
-        transposed,
-        true,
-        Precision::F32,
-    );
-    for i in 0..m {
-        for j in 0..n {
-            let expected: f32 = (0..k).map(|p| a[i * k + p] * b[j * k + p]).sum::<f32>() + 1.0;
-            assert_eq!(c[i * n + j], expected);
+    for level in Level::available() {
+        let mut c = vec![1.0; m * n];
+        product_by(
+            level.kernels(),
+            MatMut::new(&mut c, m, n),
+            MatRef::new(&a[..], m, k),
+            transposed,
+            true,
+            Precision::F32,
+        );
+        for i in 0..m {
+            for j in 0..n {
+                let expected: f32 = (0..k).map(|p| a[i * k + p] * b[j * k + p]).sum::<f32>() + 1.0;
+                assert_eq!(c[i * n + j], expected, "{level:?}");
+            }
         }
     }
 }
@@ -43,23 +46,25 @@ fn small_integers(len: usize, modulus: usize) -> Vec<f32> {
         .collect()
 }
 
-/// The right operand in every packed format that this machine has.
-#[cfg(target_arch = "x86_64")]
-fn packed(b: MatRef<'_>) -> Vec<(&'static str, Right<'_>)> {
-    let mut all = Vec::new();
-    if amx::available() {
-        all.push(("tiles", Right::Tiles(amx::Tiles::pack(b, true))));
-    }
-    if panel::Single::available() {
-        all.push(("panels", Right::Panels(Panels::pack(b, true))));
-    }
-    if pairs::Pairs::available() {
-        all.push(("pairs", Right::Pairs(Panels::pack(b, true))));
-    }
-    all
+/// The right operand in every packed form of this processor.
+fn packed(b: MatRef<'_>) -> Vec<(String, Right<'_>)> {
+    let packs = Level::available().flat_map(|level| {
+        let kernels = level.kernels();
+        let packs = [("f32", kernels.pack_f32), ("bf16", kernels.pack_bf16)];
+        packs.map(|(form, pack)| (format!("{form} at {level:?}"), kernels, pack))
+    });
+    let rights = packs.filter_map(|(name, kernels, pack)| {
+        let right = Right {
+            depth: b.rows,
+            cols: b.cols,
+            kernels,
+            form: Form::Packed(pack?(b, true)),
+        };
+        Some((name, right))
+    });
+    rights.collect()
 }
 
-#[cfg(target_arch = "x86_64")]
 #[test]
 fn packed_products_of_any_shape_and_strides_are_exact() {
     for (m, k, n) in [
@@ -109,28 +114,34 @@ fn thin_products_are_exact_whole_and_in_runs_of_columns() {
         for a in both_orders(&a, m, k) {
             for b in [both_orders(&b, k, n), both_orders(&b_half[..], k, n)].concat() {
                 for accumulate in [false, true] {
-                    let (mut expected, mut got) = (start.clone(), start.clone());
+                    let mut expected = start.clone();
                     f32_product(
                         MatMut::strided(&mut expected, m, n, n + 3),
                         a,
                         b,
                         accumulate,
                     );
-                    product(
-                        MatMut::strided(&mut got, m, n, n + 3),
-                        a,
-                        b,
-                        accumulate,
-                        Precision::F32,
-                    );
-                    assert!(got == expected, "{m} x {k} x {n}, adding {accumulate}");
+                    for level in Level::available() {
+                        let mut got = start.clone();
+                        product_by(
+                            level.kernels(),
+                            MatMut::strided(&mut got, m, n, n + 3),
+                            a,
+                            b,
+                            accumulate,
+                            Precision::F32,
+                        );
+                        assert!(
+                            got == expected,
+                            "{m} x {k} x {n}, adding {accumulate}, {level:?}"
+                        );
+                    }
                 }
             }
         }
     }
 }
 
-#[cfg(target_arch = "x86_64")]
 #[test]
 fn matrices_whose_elements_are_nowhere_neighbours_are_packed() {
     let (a, b) = (

@@ -1,6 +1,6 @@
 //! What can be wrong with stored rows.
 
-use super::format::StoredFormat;
+use super::formats::StoredFormat;
 
 /// Why rows or a matrix are refused.
 #[derive(Debug, thiserror::Error)]

@@ -1,88 +1,126 @@
-//! How numbers are stored, and rows of them as they lie.
+//! What a product needs of a format: the sizes of a block, and how rows of them are read.
 
-/// Numbers that share a scale, at most.
-#[cfg(target_arch = "x86_64")]
-pub(crate) const GROUP: usize = 32;
+use super::left::{Left, Needs};
+use crate::simd::dot_of;
 
-/// How numbers are stored. The block formats are those of ggml-common.h, little-endian.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StoredFormat {
-    /// IEEE 754 numbers of 32 bits.
-    F32,
-    /// IEEE 754 numbers of 16 bits.
-    F16,
-    /// The upper halves of f32 numbers.
-    Bf16,
-    /// 32 numbers of 8 bits and a scale.
-    Q8_0,
-    /// 32 numbers of 4 bits and a scale; 8 stands for zero.
-    Q4_0,
-    /// 32 numbers of 4 bits, a scale and a minimum.
-    Q4_1,
-    /// 8 times 32 numbers of 4 bits; scales and minima of 6 bits.
-    Q4K,
-    /// 8 times 32 numbers of 5 bits; scales and minima of 6 bits.
-    Q5K,
-    /// 16 times 16 numbers of 6 bits; scales of 8 bits.
-    Q6K,
-}
-
-impl StoredFormat {
-    /// Every format.
-    pub const ALL: [Self; 9] = [
-        Self::F32,
-        Self::F16,
-        Self::Bf16,
-        Self::Q8_0,
-        Self::Q4_0,
-        Self::Q4_1,
-        Self::Q4K,
-        Self::Q5K,
-        Self::Q6K,
-    ];
-
+/// A way to store numbers, in blocks; a file below [`formats`](super::formats) each.
+pub(crate) trait Format: Sized {
     /// Numbers of a block.
-    pub const fn block_len(self) -> usize {
-        match self {
-            Self::F32 | Self::F16 | Self::Bf16 => 1,
-            Self::Q8_0 | Self::Q4_0 | Self::Q4_1 => 32,
-            Self::Q4K | Self::Q5K | Self::Q6K => 256,
-        }
-    }
-
-    /// Whether a number is a multiple of a scale less a minimum.
-    #[cfg(target_arch = "x86_64")]
-    pub(crate) const fn has_minima(self) -> bool {
-        matches!(self, Self::Q4_1 | Self::Q4K | Self::Q5K)
-    }
-
+    const BLOCK_LEN: usize;
     /// Bytes of a block.
-    pub const fn block_bytes(self) -> usize {
-        match self {
-            Self::F32 => 4,
-            Self::F16 | Self::Bf16 => 2,
-            Self::Q8_0 => 34,
-            Self::Q4_0 => 18,
-            Self::Q4_1 => 20,
-            Self::Q4K => 144,
-            Self::Q5K => 176,
-            Self::Q6K => 210,
+    const BLOCK_BYTES: usize;
+    /// How rows are read from AVX-512 on.
+    #[cfg(target_arch = "x86_64")]
+    const AVX512: RowKernels = RowKernels::portable::<Self>();
+
+    /// Writes the numbers that whole blocks stand for, as ggml-quants.c does, in the same order of
+    /// operations.
+    fn widen(blocks: &[u8], out: &mut [f32]);
+
+    /// Turns random bytes into a block whose numbers are of the order of 1, by random numbers
+    /// between -1 and 1.
+    fn tame(block: &mut [u8], random: impl FnMut() -> f32);
+
+    /// Number `i` of a block, as ggml-quants.c defines it.
+    #[cfg(test)]
+    fn number(block: &[u8], i: usize) -> f32;
+}
+
+/// A [`Format`] as values.
+pub(crate) struct FormatKernels {
+    pub(crate) block_len: usize,
+    pub(crate) block_bytes: usize,
+    pub(crate) portable: RowKernels,
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) avx512: RowKernels,
+    pub(crate) tame: fn(&mut [u8], &mut dyn FnMut() -> f32),
+    #[cfg(test)]
+    pub(crate) number: fn(&[u8], usize) -> f32,
+}
+
+impl FormatKernels {
+    pub(crate) const fn of<F: Format>() -> Self {
+        Self {
+            block_len: F::BLOCK_LEN,
+            block_bytes: F::BLOCK_BYTES,
+            portable: RowKernels::portable::<F>(),
+            #[cfg(target_arch = "x86_64")]
+            avx512: F::AVX512,
+            tame: |block, random| F::tame(block, random),
+            #[cfg(test)]
+            number: F::number,
         }
     }
 }
 
-/// One row as it is stored.
+/// How a level reads the rows of a format.
 #[derive(Clone, Copy)]
-pub(crate) struct Row<'a> {
-    pub(crate) format: StoredFormat,
-    pub bytes: &'a [u8],
+pub(crate) struct RowKernels {
+    /// What the products read of x beside its numbers.
+    pub(crate) needs: Needs,
+    /// Writes the numbers of a row.
+    pub(crate) widen: fn(row: &[u8], out: &mut [f32]),
+    /// Writes the dot product of row i of x and row j of the run to `out[i * count + first + j]`,
+    /// given `(first, count)`.
+    pub(crate) dots: fn(&Run<'_>, x: &Left<'_>, (usize, usize), out: &mut [f32]),
+}
+
+impl RowKernels {
+    /// Row by row: widened, then multiplied.
+    pub(crate) const fn portable<F: Format>() -> Self {
+        Self {
+            needs: Needs::NOTHING,
+            widen: F::widen,
+            dots: widened_dots::<F>,
+        }
+    }
 }
 
 /// Rows of one format as they are stored, one after another.
 #[derive(Clone, Copy)]
 pub(crate) struct Run<'a> {
-    pub(crate) format: StoredFormat,
-    pub bytes: &'a [u8],
-    pub row_bytes: usize,
-    pub rows: usize,
+    pub(crate) format: &'static FormatKernels,
+    pub(crate) bytes: &'a [u8],
+    pub(crate) row_bytes: usize,
+    pub(crate) rows: usize,
+}
+
+fn widened_dots<F: Format>(
+    run: &Run<'_>,
+    x: &Left<'_>,
+    (first, count): (usize, usize),
+    out: &mut [f32],
+) {
+    let mut numbers = vec![0.0; x.depth];
+    for (j, row) in run.bytes.chunks_exact(run.row_bytes).enumerate() {
+        F::widen(row, &mut numbers);
+        let rows = x.numbers.chunks_exact(x.depth);
+        for (x, out) in rows.zip(out.chunks_exact_mut(count)) {
+            out[first + j] = dot_of(x, &numbers);
+        }
+    }
+}
+
+/// Calls `block` with each block and its numbers.
+#[inline(always)]
+pub(crate) fn each_block<const BYTES: usize, const LEN: usize>(
+    blocks: &[u8],
+    out: &mut [f32],
+    block: impl Fn(&[u8; BYTES], &mut [f32; LEN]),
+) {
+    let ((blocks, _), (out, _)) = (blocks.as_chunks::<BYTES>(), out.as_chunks_mut::<LEN>());
+    for (bytes, numbers) in blocks.iter().zip(out) {
+        block(bytes, numbers);
+    }
+}
+
+/// The half-precision number at `place` of a block.
+#[inline(always)]
+pub(crate) fn half_at(block: &[u8], place: usize) -> f32 {
+    half::f16::from_le_bytes([block[place], block[place + 1]]).to_f32()
+}
+
+/// Writes `value` in half precision to `place` of a block.
+pub(crate) fn put_half(block: &mut [u8], place: usize, value: f32) {
+    block[place..place + 2].copy_from_slice(&half::f16::from_f32(value).to_le_bytes());
 }

@@ -1,41 +1,52 @@
 //! The rows that stored rows are multiplied with, in the orders that the formats need.
 
-#[cfg(target_arch = "x86_64")]
-use super::format::GROUP;
-use super::format::StoredFormat;
-#[cfg(target_arch = "x86_64")]
-use super::order::{Aligned, Order, SIDE};
+use super::order::{Aligned, Order};
+
+/// Numbers that share a scale, at most.
+pub(crate) const GROUP: usize = 32;
+/// Most rows that are put in an order: more are multiplied with widened rows.
+pub(crate) const SIDE: usize = 4;
+
+/// What products with rows of a format read of x beside its numbers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Needs {
+    /// The rows in this order as well.
+    pub(crate) order: Option<Order>,
+    /// The sum of each group, for formats with minima.
+    pub(crate) group_sums: bool,
+}
+
+impl Needs {
+    /// The numbers alone.
+    pub(crate) const NOTHING: Self = Self {
+        order: None,
+        group_sums: false,
+    };
+}
 
 /// The rows that stored rows are multiplied with.
 pub(crate) struct Left<'a> {
     pub(crate) numbers: &'a [f32],
     pub(crate) rows: usize,
     pub(crate) depth: usize,
-    /// The sum of each whole group of 32 numbers, for formats with minima.
-    #[cfg(target_arch = "x86_64")]
+    /// The sum of each whole group of 32 numbers, where it is needed.
     pub(crate) group_sums: Vec<f32>,
-    /// The rows in the orders of the formats that they are multiplied with.
-    #[cfg(target_arch = "x86_64")]
+    /// The rows in the orders that are needed.
     arranged: Vec<(Order, Vec<Aligned>)>,
 }
 
 impl<'a> Left<'a> {
-    /// `rows` rows of `depth` numbers, to be multiplied with stored rows of `formats`.
+    /// `rows` rows of `depth` numbers, with all that is needed.
     pub(crate) fn new(
         numbers: &'a [f32],
         rows: usize,
         depth: usize,
-        formats: impl Iterator<Item = StoredFormat>,
+        all_needs: impl Iterator<Item = Needs>,
     ) -> Self {
-        #[cfg(target_arch = "x86_64")]
-        let (mut arranged, mut minima) = (Vec::<(Order, Vec<Aligned>)>::new(), false);
-        for format in formats {
-            #[cfg(target_arch = "x86_64")]
-            {
-                minima |= format.has_minima();
-            }
-            #[cfg(target_arch = "x86_64")]
-            if let Some(order) = Order::of(format)
+        let (mut arranged, mut sums) = (Vec::<(Order, Vec<Aligned>)>::new(), false);
+        for needs in all_needs {
+            sums |= needs.group_sums;
+            if let Some(order) = needs.order
                 && rows <= SIDE
                 && arranged.iter().all(|(other, _)| *other != order)
             {
@@ -46,18 +57,16 @@ impl<'a> Left<'a> {
             numbers,
             rows,
             depth,
-            #[cfg(target_arch = "x86_64")]
-            group_sums: match minima {
-                true => group_sums(numbers, depth),
-                false => Vec::new(),
+            group_sums: if sums {
+                group_sums(numbers, depth)
+            } else {
+                Vec::new()
             },
-            #[cfg(target_arch = "x86_64")]
             arranged,
         }
     }
 
-    /// The rows in `order`, which must be that of a format they were made for.
-    #[cfg(target_arch = "x86_64")]
+    /// The rows in `order`, which must have been needed.
     pub(crate) fn arranged(&self, order: Order) -> &[Aligned] {
         let mut all = self.arranged.iter();
         let found = all.find(|(other, _)| *other == order);
@@ -65,7 +74,6 @@ impl<'a> Left<'a> {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
 fn group_sums(numbers: &[f32], depth: usize) -> Vec<f32> {
     let rows = numbers.chunks_exact(depth.max(1));
     let mut sums = Vec::with_capacity(numbers.len() / GROUP);

@@ -6,10 +6,13 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::error::StoredError;
-use super::format::{Row, Run, StoredFormat};
+use super::format::Run;
+use super::left::Needs;
 use super::rows::StoredRows;
+use crate::kernels::Kernels;
+use crate::level::Level;
 
-/// Numbers that one task dequantises, in whole rows.
+/// Numbers that one task widens, in whole rows.
 pub(super) const TASK_NUMBERS: usize = 1 << 16;
 
 /// A matrix made of runs of rows put one below another, maybe of several formats, seen under a
@@ -85,18 +88,19 @@ impl StoredMatrix {
     /// Panics if there is no such row or `out` has another width.
     pub fn row(&self, index: usize, out: &mut [f32]) {
         assert!(index < self.rows, "row {index} of {}", self.rows);
-        self.stored_row(index).dequantise(out);
+        assert_eq!(out.len(), self.cols, "the width of a row");
+        self.widen_here(Level::current().kernels(), index..index + 1, out);
     }
 
     /// All numbers, row after row.
     pub fn numbers(&self) -> Vec<f32> {
         let mut numbers = vec![0.0; self.rows * self.cols];
-        self.dequantise(0..self.rows, &mut numbers);
+        self.widen(Level::current().kernels(), 0..self.rows, &mut numbers);
         numbers
     }
 
     /// Writes the numbers of some rows, on all threads.
-    pub(super) fn dequantise(&self, rows: Range<usize>, out: &mut [f32]) {
+    pub(super) fn widen(&self, kernels: &Kernels, rows: Range<usize>, out: &mut [f32]) {
         if self.cols == 0 {
             return;
         }
@@ -105,18 +109,28 @@ impl StoredMatrix {
             .enumerate()
             .for_each(|(i, out)| {
                 let from = rows.start + i * each;
-                for (i, out) in out.chunks_exact_mut(self.cols).enumerate() {
-                    self.stored_row(from + i).dequantise(out);
-                }
+                self.widen_here(kernels, from..from + out.len() / self.cols, out);
             });
     }
 
-    /// The format of each part that holds some of the rows.
-    pub(super) fn formats(&self, rows: &Range<usize>) -> impl Iterator<Item = StoredFormat> {
-        let parts = self.parts.iter().zip(&self.starts);
-        parts
-            .filter(|(part, start)| **start < rows.end && rows.start < **start + part.rows)
-            .map(|(part, _)| part.format)
+    /// Writes the numbers of some rows, on the calling thread.
+    pub(super) fn widen_here(&self, kernels: &Kernels, rows: Range<usize>, out: &mut [f32]) {
+        let mut outs = out.chunks_exact_mut(self.cols.max(1));
+        for run in self.runs(rows) {
+            let widen = (kernels.rows)(run.format).widen;
+            let rows = run.bytes.chunks_exact(run.row_bytes.max(1));
+            rows.zip(&mut outs).for_each(|(row, out)| widen(row, out));
+        }
+    }
+
+    /// What products with some rows need of x.
+    pub(super) fn needs(
+        &self,
+        kernels: &Kernels,
+        rows: &Range<usize>,
+    ) -> impl Iterator<Item = Needs> {
+        self.runs(rows.clone())
+            .map(|run| (kernels.rows)(run.format).needs)
     }
 
     /// The stored rows of a range, run by run.
@@ -130,21 +144,8 @@ impl StoredMatrix {
         parts
             .take_while(move |(_, start)| **start < end)
             .map(move |(part, start)| {
-                let from = top.saturating_sub(*start);
-                let to = part.rows.min(end - start);
-                let all = part.offset + from * part.row_bytes..part.offset + to * part.row_bytes;
-                Run {
-                    format: part.format,
-                    bytes: &(*part.bytes).as_ref()[all],
-                    row_bytes: part.row_bytes,
-                    rows: to - from,
-                }
+                part.run(top.saturating_sub(*start), part.rows.min(end - start))
             })
-    }
-
-    pub(super) fn stored_row(&self, row: usize) -> Row<'_> {
-        let part = self.starts.partition_point(|&start| start <= row) - 1;
-        self.parts[part].row(row - self.starts[part])
     }
 }
 

@@ -4,21 +4,19 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::format::Run;
 use super::left::Left;
 use super::matrix::{StoredMatrix, TASK_NUMBERS};
-#[cfg(target_arch = "x86_64")]
-use crate::avx512::rows as avx512_rows;
 use crate::dense::{Right, product as dense_product};
+use crate::kernels::Kernels;
+use crate::level::Level;
 use crate::matrix::{MatMut, MatRef};
 use crate::precision::Precision;
-use crate::simd::dot_of;
 
 /// Most rows of x that are multiplied with the stored rows as they lie.
 const MAX_THIN_ROWS: usize = 16;
 /// Rows of x that one product takes, so that they stay in the cache.
 const LEFT_ROWS: usize = 256;
-/// Stored rows that a gradient dequantises at a time.
+/// Stored rows that a gradient widens at a time.
 const GRADIENT_ROWS: usize = 512;
 
 /// `x w^T` for one row `x` and some rows of each of several matrices of its width, on all threads
@@ -26,17 +24,21 @@ const GRADIENT_ROWS: usize = 512;
 ///
 /// Panics if `x` has another width than a matrix, or a matrix lacks a row.
 pub fn row_products(of: &[(&StoredMatrix, Range<usize>)], x: &[f32]) -> Vec<Vec<f32>> {
+    row_products_by(Level::current().kernels(), of, x)
+}
+
+fn row_products_by(
+    kernels: &'static Kernels,
+    of: &[(&StoredMatrix, Range<usize>)],
+    x: &[f32],
+) -> Vec<Vec<f32>> {
     assert!(of.iter().all(|(w, _)| w.cols == x.len()), "the width of x");
     let mut outs: Vec<Vec<f32>> = of.iter().map(|(_, rows)| vec![0.0; rows.len()]).collect();
     if x.is_empty() {
         return outs;
     }
-    let left = Left::new(
-        x,
-        1,
-        x.len(),
-        of.iter().flat_map(|(w, rows)| w.formats(rows)),
-    );
+    let needs = of.iter().flat_map(|(w, rows)| w.needs(kernels, rows));
+    let left = Left::new(x, 1, x.len(), needs);
     let each = task_rows(x.len(), 1);
     let mut tasks = Vec::new();
     for ((w, rows), out) in of.iter().zip(&mut outs) {
@@ -46,7 +48,7 @@ pub fn row_products(of: &[(&StoredMatrix, Range<usize>)], x: &[f32]) -> Vec<Vec<
         }
     }
     let run = |(w, rows, out): (&StoredMatrix, Range<usize>, &mut [f32])| {
-        thin_product(w, rows, &left, out);
+        thin_product(kernels, w, rows, &left, out);
     };
     match tasks.len() {
         1 => tasks.into_iter().for_each(run),
@@ -66,10 +68,21 @@ pub fn product(
     num_rows: usize,
     precision: Precision,
 ) -> Vec<f32> {
+    product_by(Level::current().kernels(), w, rows, x, num_rows, precision)
+}
+
+pub(super) fn product_by(
+    kernels: &'static Kernels,
+    w: &StoredMatrix,
+    rows: Range<usize>,
+    x: &[f32],
+    num_rows: usize,
+    precision: Precision,
+) -> Vec<f32> {
     let (depth, outputs) = (w.cols, rows.len());
     assert!(x.len() == num_rows * depth, "the width of x");
     if num_rows == 1 {
-        return row_products(&[(w, rows)], x).swap_remove(0);
+        return row_products_by(kernels, &[(w, rows)], x).swap_remove(0);
     }
     let mut out = vec![0.0; num_rows * outputs];
     if out.is_empty() || depth == 0 {
@@ -79,20 +92,20 @@ pub fn product(
     let starts: Vec<usize> = (0..outputs).step_by(each).collect();
     let task = |from: usize| rows.start + from..rows.end.min(rows.start + from + each);
     if num_rows > MAX_THIN_ROWS {
-        let part = |from: &usize| dense_part(w, task(*from), x, num_rows, precision);
+        let part = |from: &usize| dense_part(kernels, w, task(*from), x, num_rows, precision);
         let parts: Vec<Vec<f32>> = starts.par_iter().map(part).collect();
         let chunks = out.par_chunks_mut(LEFT_ROWS * outputs).enumerate();
         chunks.for_each(|(i, out)| join(&parts, i * LEFT_ROWS, out, outputs));
         return out;
     }
-    let left = Left::new(x, num_rows, depth, w.formats(&rows));
+    let left = Left::new(x, num_rows, depth, w.needs(kernels, &rows));
     if starts.len() == 1 {
-        thin_product(w, rows, &left, &mut out);
+        thin_product(kernels, w, rows, &left, &mut out);
     } else {
         let part = |from: &usize| {
             let task = task(*from);
             let mut out = vec![0.0; num_rows * task.len()];
-            thin_product(w, task, &left, &mut out);
+            thin_product(kernels, w, task, &left, &mut out);
             out
         };
         let parts: Vec<Vec<f32>> = starts.par_iter().map(part).collect();
@@ -130,38 +143,22 @@ fn task_rows(depth: usize, num_rows: usize) -> usize {
     }
 }
 
-fn thin_product(w: &StoredMatrix, rows: Range<usize>, x: &Left<'_>, out: &mut [f32]) {
+fn thin_product(
+    kernels: &Kernels,
+    w: &StoredMatrix,
+    rows: Range<usize>,
+    x: &Left<'_>,
+    out: &mut [f32],
+) {
     let (mut first, count) = (0, rows.len());
     for run in w.runs(rows) {
-        #[cfg(target_arch = "x86_64")]
-        if avx512_rows::available() {
-            avx512_rows::dots(&run, x, (first, count), out);
-            first += run.rows;
-            continue;
-        }
-        portable_dots(&run, x, (first, count), out);
+        ((kernels.rows)(run.format).dots)(&run, x, (first, count), out);
         first += run.rows;
     }
 }
 
-/// Writes the dot product of row i of `x` and row j of `run` to `out[i * count + first + j]`.
-pub(super) fn portable_dots(
-    run: &Run<'_>,
-    x: &Left<'_>,
-    (first, count): (usize, usize),
-    out: &mut [f32],
-) {
-    let mut numbers = vec![0.0; x.depth];
-    for (j, line) in run.bytes.chunks_exact(run.row_bytes).enumerate() {
-        super::blocks::dequantise(run.format, line, &mut numbers);
-        let rows = x.numbers.chunks_exact(x.depth);
-        for (x, out) in rows.zip(out.chunks_exact_mut(count)) {
-            out[first + j] = dot_of(x, &numbers);
-        }
-    }
-}
-
 fn dense_part(
+    kernels: &'static Kernels,
     w: &StoredMatrix,
     rows: Range<usize>,
     x: &[f32],
@@ -170,14 +167,9 @@ fn dense_part(
 ) -> Vec<f32> {
     let (depth, width) = (w.cols, rows.len());
     let mut numbers = vec![0.0; width * depth];
-    for (row, out) in rows.zip(numbers.chunks_exact_mut(depth)) {
-        w.stored_row(row).dequantise(out);
-    }
-    let right = Right::prepare(
-        MatRef::new(&numbers, width, depth).transposed(),
-        num_rows,
-        precision,
-    );
+    w.widen_here(kernels, rows, &mut numbers);
+    let numbers = MatRef::new(&numbers, width, depth).transposed();
+    let right = Right::new(kernels, numbers, num_rows, precision, false);
     let mut out = vec![0.0; num_rows * width];
     let chunks = out.chunks_mut(LEFT_ROWS * width);
     for (out, x) in chunks.zip(x.chunks(LEFT_ROWS * depth)) {
@@ -205,7 +197,7 @@ pub fn gradient(
     for from in rows.clone().step_by(GRADIENT_ROWS) {
         let to = rows.end.min(from + GRADIENT_ROWS);
         let numbers = &mut numbers[..(to - from) * w.cols];
-        w.dequantise(from..to, numbers);
+        w.widen(Level::current().kernels(), from..to, numbers);
         dense_product(
             MatMut::new(&mut dx, num_rows, w.cols),
             g.cols(from - rows.start, to - rows.start),

@@ -1,11 +1,7 @@
 //! The orders in which packed blocks hold their numbers, in which the rows of x are put as well.
 
-use super::format::StoredFormat;
-
 /// Numbers of a vector of bytes.
 pub(crate) const VECTOR: usize = 64;
-/// Rows of the left operand, and plain rows of the right one, that are read side by side.
-pub(crate) const SIDE: usize = 4;
 
 /// 16 numbers that are one vector, and do not straddle lines of the cache.
 #[derive(Debug, Clone, Copy)]
@@ -14,6 +10,10 @@ pub(crate) struct Aligned([f32; 16]);
 
 /// Ways in which the numbers of a step lie in its vectors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(dead_code, reason = "levels elsewhere have none")
+)]
 pub(crate) enum Order {
     /// Four blocks of 32: their first halves, then their second.
     Halves,
@@ -24,16 +24,6 @@ pub(crate) enum Order {
 }
 
 impl Order {
-    /// How `format` lies, if it is read in this way.
-    pub(crate) fn of(format: StoredFormat) -> Option<Self> {
-        match format {
-            StoredFormat::Q4_0 | StoredFormat::Q4_1 => Some(Self::Halves),
-            StoredFormat::Q4K | StoredFormat::Q5K => Some(Self::Alternate),
-            StoredFormat::Q6K => Some(Self::Plain),
-            _ => None,
-        }
-    }
-
     /// Which of 128 numbers byte `b` of vector `v`, of two, is.
     fn number(self, v: usize, b: usize) -> usize {
         match self {

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use half::f16;
-
 use super::error::StoredError;
-use super::format::StoredFormat;
+use super::formats::StoredFormat;
 use super::rows::StoredRows;
 
 impl StoredRows {
@@ -30,21 +28,7 @@ impl StoredRows {
         for _ in 0..rows * cols / format.block_len() {
             let mut block: Vec<u8> = (0..format.block_bytes()).map(|_| next() as u8).collect();
             let mut uniform = || (next() % 2001) as f32 / 1000.0 - 1.0;
-            let mut put = |at: usize, largest: f32| {
-                let half = f16::from_f32(uniform() / largest);
-                block[at..at + 2].copy_from_slice(&half.to_le_bytes());
-            };
-            match format {
-                StoredFormat::F32 => block.copy_from_slice(&uniform().to_le_bytes()),
-                StoredFormat::F16 => put(0, 1.0),
-                StoredFormat::Bf16 => block.copy_from_slice(&uniform().to_le_bytes()[2..]),
-                StoredFormat::Q8_0 => put(0, 128.0),
-                StoredFormat::Q4_0 => put(0, 8.0),
-                StoredFormat::Q4_1 => [(0, 16.0), (2, 1.0)].iter().for_each(|p| put(p.0, p.1)),
-                StoredFormat::Q4K => [(0, 1000.0), (2, 64.0)].iter().for_each(|p| put(p.0, p.1)),
-                StoredFormat::Q5K => [(0, 2000.0), (2, 64.0)].iter().for_each(|p| put(p.0, p.1)),
-                StoredFormat::Q6K => put(208, 4000.0),
-            }
+            (format.kernels().tame)(&mut block, &mut uniform);
             bytes.extend_from_slice(&block);
         }
         bytes.push(0xa5);

@@ -3,11 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::blocks;
 use super::error::StoredError;
-use super::format::{Row, StoredFormat};
-#[cfg(target_arch = "x86_64")]
-use crate::avx512::rows;
+use super::format::Run;
+use super::formats::StoredFormat;
 
 /// Rows of a matrix that lie one after another in some bytes, at any alignment.
 #[derive(Clone)]
@@ -72,11 +70,14 @@ impl StoredRows {
         })
     }
 
-    pub(super) fn row(&self, row: usize) -> Row<'_> {
-        let from = self.offset + row * self.row_bytes;
-        Row {
-            format: self.format,
-            bytes: &(*self.bytes).as_ref()[from..from + self.row_bytes],
+    /// Rows `from..to` as they lie.
+    pub(super) fn run(&self, from: usize, to: usize) -> Run<'_> {
+        let bytes = self.offset + from * self.row_bytes..self.offset + to * self.row_bytes;
+        Run {
+            format: self.format.kernels(),
+            bytes: &(*self.bytes).as_ref()[bytes],
+            row_bytes: self.row_bytes,
+            rows: to - from,
         }
     }
 }
@@ -89,16 +90,5 @@ impl fmt::Debug for StoredRows {
             .field("cols", &self.cols)
             .field("format", &self.format)
             .finish_non_exhaustive()
-    }
-}
-
-impl Row<'_> {
-    /// Writes the row's numbers. Panics unless `out` is as long as the row.
-    pub(super) fn dequantise(self, out: &mut [f32]) {
-        #[cfg(target_arch = "x86_64")]
-        if rows::available() {
-            return rows::dequantise(self, out);
-        }
-        blocks::dequantise(self.format, self.bytes, out);
     }
 }

@@ -2,68 +2,20 @@
 
 use std::sync::Arc;
 
-use half::f16;
-
-use super::left::Left;
+use super::multiply::product_by;
 use super::*;
+use crate::level::Level;
 use crate::precision::Precision;
 
 type Result<T> = std::result::Result<T, StoredError>;
 
-/// Number `i` of a block, element by element as ggml-quants.c defines it.
-fn reference(format: StoredFormat, block: &[u8], i: usize) -> f32 {
-    let half = |at: usize| f16::from_le_bytes([block[at], block[at + 1]]).to_f32();
-    // In the K formats nibbles are stored for two groups of 32 in 32 bytes.
-    let nibble = |from: usize| {
-        let byte = block[from + i / 64 * 32 + i % 32];
-        if i % 64 < 32 { byte & 15 } else { byte >> 4 }
-    };
-    let small = |from: usize| {
-        let byte = block[from + i % 16];
-        if i < 16 { byte & 15 } else { byte >> 4 }
-    };
-    let group = i / 32;
-    let scale_and_min = || {
-        let packed = &block[4..16];
-        if group < 4 {
-            (packed[group] & 63, packed[group + 4] & 63)
-        } else {
-            (
-                (packed[group + 4] & 15) | ((packed[group - 4] >> 6) << 4),
-                (packed[group + 4] >> 4) | ((packed[group] >> 6) << 4),
-            )
-        }
-    };
-    let with_min = |quant: u8| {
-        let (scale, min) = scale_and_min();
-        half(0) * f32::from(scale) * f32::from(quant) - half(2) * f32::from(min)
-    };
-    match format {
-        StoredFormat::F32 => f32::from_le_bytes([block[0], block[1], block[2], block[3]]),
-        StoredFormat::F16 => half(0),
-        StoredFormat::Bf16 => f32::from_le_bytes([0, 0, block[0], block[1]]),
-        StoredFormat::Q8_0 => f32::from(block[2 + i] as i8) * half(0),
-        StoredFormat::Q4_0 => (f32::from(small(2)) - 8.0) * half(0),
-        StoredFormat::Q4_1 => f32::from(small(4)) * half(0) + half(2),
-        StoredFormat::Q4K => with_min(nibble(16)),
-        StoredFormat::Q5K => with_min(nibble(48) | (((block[16 + i % 32] >> group) & 1) << 4)),
-        StoredFormat::Q6K => {
-            let (part, within) = (i / 128, i % 128);
-            let byte = block[64 * part + within % 64];
-            let low = if within < 64 { byte & 15 } else { byte >> 4 };
-            let upper = (block[128 + 32 * part + within % 32] >> (2 * (within / 32))) & 3;
-            let scale = f32::from(block[192 + i / 16] as i8);
-            half(208) * scale * (f32::from(low | (upper << 4)) - 32.0)
-        }
-    }
-}
-
 /// All numbers of `rows` by the reference.
 fn reference_numbers(rows: &StoredRows) -> Vec<f32> {
     let bytes = &(*rows.bytes).as_ref()[rows.offset..][..rows.rows * rows.row_bytes];
-    let blocks = bytes.chunks_exact(rows.format.block_bytes());
+    let format = rows.format.kernels();
+    let blocks = bytes.chunks_exact(format.block_bytes);
     blocks
-        .flat_map(|block| (0..rows.format.block_len()).map(|i| reference(rows.format, block, i)))
+        .flat_map(|block| (0..format.block_len).map(|i| (format.number)(block, i)))
         .collect()
 }
 
@@ -85,19 +37,21 @@ fn bits(numbers: &[f32]) -> Vec<u32> {
 }
 
 #[test]
-fn dequantised_rows_have_the_bits_of_the_reference() -> Result<()> {
+fn widened_rows_have_the_bits_of_the_reference_at_every_level() -> Result<()> {
     for (i, format) in StoredFormat::ALL.into_iter().enumerate() {
         let cols = if format.block_len() == 1 { 277 } else { 768 };
         let rows = StoredRows::random(format, 5, cols, i as u64)?;
         let expected = reference_numbers(&rows);
-        let mut portable = vec![0.0; cols];
         let matrix = StoredMatrix::new(&[5, cols], vec![rows])?;
+        for level in Level::available() {
+            let mut numbers = vec![0.0; 5 * cols];
+            matrix.widen(level.kernels(), 0..5, &mut numbers);
+            assert_eq!(bits(&numbers), bits(&expected), "{format:?}, {level:?}");
+        }
         let mut row = vec![0.0; cols];
         for (at, expected) in expected.chunks_exact(cols).enumerate() {
             matrix.row(at, &mut row);
             assert_eq!(bits(&row), bits(expected), "{format:?}");
-            blocks::dequantise(format, matrix.stored_row(at).bytes, &mut portable);
-            assert_eq!(bits(&portable), bits(expected), "{format:?}, portable");
         }
         assert_eq!(bits(&matrix.numbers()), bits(&expected), "{format:?}");
     }
@@ -105,7 +59,7 @@ fn dequantised_rows_have_the_bits_of_the_reference() -> Result<()> {
 }
 
 #[test]
-fn products_of_any_number_of_rows_are_those_of_the_numbers() -> Result<()> {
+fn products_of_any_number_of_rows_are_those_of_the_numbers_at_every_level() -> Result<()> {
     let outputs = 203;
     for (i, format) in StoredFormat::ALL.into_iter().enumerate() {
         // Not whole vectors of 16 numbers, or not whole steps of four blocks.
@@ -121,7 +75,6 @@ fn products_of_any_number_of_rows_are_those_of_the_numbers() -> Result<()> {
             let x: Vec<f32> = (0..num_rows * depth)
                 .map(|i| (i * 7919 % 201) as f32 / 100.0 - 1.0)
                 .collect();
-            let got = product(&w, 1..outputs - 1, &x, num_rows, Precision::F32);
             let expected: Vec<f32> = (0..num_rows * (outputs - 2))
                 .map(|at| {
                     let (i, j) = (at / (outputs - 2), at % (outputs - 2) + 1);
@@ -130,7 +83,12 @@ fn products_of_any_number_of_rows_are_those_of_the_numbers() -> Result<()> {
                     products.sum::<f64>() as f32
                 })
                 .collect();
-            assert_close(&got, &expected, 1e-5, &format!("{format:?} by {num_rows}"));
+            for level in Level::available() {
+                let (kernels, rows) = (level.kernels(), 1..outputs - 1);
+                let got = product_by(kernels, &w, rows, &x, num_rows, Precision::F32);
+                let what = format!("{format:?} by {num_rows}, {level:?}");
+                assert_close(&got, &expected, 1e-5, &what);
+            }
         }
     }
     Ok(())
@@ -138,7 +96,6 @@ fn products_of_any_number_of_rows_are_those_of_the_numbers() -> Result<()> {
 
 /// The sum of products in 16 lanes, the lanes added half by half: what vectors of any kind of load
 /// give.
-#[cfg(target_arch = "x86_64")]
 fn sum_by_lanes(x: &[f32], w: &[f32]) -> f32 {
     let mut lanes = [0.0f32; 16];
     for (x, w) in x.chunks(16).zip(w.chunks(16)) {
@@ -156,11 +113,9 @@ fn sum_by_lanes(x: &[f32], w: &[f32]) -> f32 {
 }
 
 #[test]
-#[cfg(target_arch = "x86_64")]
-fn plain_rows_of_any_width_have_the_bits_of_their_lanes() -> Result<()> {
-    if !crate::avx512::rows::available() {
-        return Ok(());
-    }
+fn plain_rows_of_any_width_have_the_bits_of_their_lanes_with_avx512() -> Result<()> {
+    let levels = Level::available().filter(|level| *level >= Level::Avx512);
+    let levels: Vec<Level> = levels.collect();
     for format in [StoredFormat::F32, StoredFormat::F16, StoredFormat::Bf16] {
         for depth in [
             1, 15, 16, 17, 31, 32, 33, 47, 48, 63, 64, 65, 501, 512, 1040,
@@ -177,39 +132,17 @@ fn plain_rows_of_any_width_have_the_bits_of_their_lanes() -> Result<()> {
                     .flat_map(|i| numbers.chunks_exact(depth).map(move |w| (i, w)))
                     .map(|(i, w)| sum_by_lanes(&lines(i), w))
                     .collect();
-                let got = product(&w, 0..7, &x, num_rows, Precision::F32);
-                assert_eq!(
-                    bits(&got),
-                    bits(&expected),
-                    "{format:?}: {num_rows} x {depth}"
-                );
+                for level in &levels {
+                    let kernels = level.kernels();
+                    let got = product_by(kernels, &w, 0..7, &x, num_rows, Precision::F32);
+                    assert_eq!(
+                        bits(&got),
+                        bits(&expected),
+                        "{format:?}: {num_rows} x {depth}, {level:?}"
+                    );
+                }
             }
         }
-    }
-    Ok(())
-}
-
-#[test]
-fn portable_dot_products_are_those_of_this_cpu() -> Result<()> {
-    for (i, format) in StoredFormat::ALL.into_iter().enumerate() {
-        let w = StoredMatrix::new(
-            &[9, 256],
-            vec![StoredRows::random(format, 9, 256, i as u64)?],
-        )?;
-        let x: Vec<f32> = (0..3 * 256)
-            .map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0)
-            .collect();
-        let mut portable = vec![0.0; 3 * 9];
-        let left = Left::new(&x, 3, 256, std::iter::empty());
-        for run in w.runs(0..9) {
-            multiply::portable_dots(&run, &left, (0, 9), &mut portable);
-        }
-        assert_close(
-            &product(&w, 0..9, &x, 3, Precision::F32),
-            &portable,
-            1e-5,
-            &format!("{format:?}"),
-        );
     }
     Ok(())
 }

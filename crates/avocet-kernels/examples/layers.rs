@@ -1,46 +1,24 @@
-//! Prints the speed of matrix products, and of the operations built on them, beside what this
-//! machine can do: `cargo run --release -p avocet-kernels --example products`.
+//! Prints the speed of the layers that hold most products, beside that of products alone:
+//! `cargo run --release -p avocet-kernels --example layers`.
 
 use std::time::Instant;
 
 use avocet_kernels::{expert_ffn, linear, route, set_product_precision, swiglu_ffn};
-use avocet_products::{Precision, memory_bandwidth, product_peak, product_speed};
+use avocet_products::{Precision, product_peak};
 use candle_core::{Device, Result, Tensor, Var};
 
-/// Rows, shared dimension and columns of C, and whether A lies column by column.
-const SHAPES: [(usize, usize, usize, bool); 12] = [
-    (8192, 256, 256, false),
-    (8192, 256, 1024, false),
-    (8192, 512, 256, false),
-    (4096, 192, 576, false),
-    (2048, 1024, 1024, false),
-    (256, 8192, 256, true),
-    (512, 8192, 256, true),
-    (1024, 2048, 1024, true),
-    (256, 256, 256, false),
-    (256, 128, 256, false),
-    (1, 2048, 2048, false),
-    (16, 2048, 2048, false),
-];
-
 fn main() -> Result<()> {
-    println!("memory {:.1} GB/s", memory_bandwidth());
     for precision in [Precision::F32, Precision::Bf16] {
         set_product_precision(precision);
         let peak = product_peak(precision);
         println!("\n{precision:?}: peak {peak:.0} GFLOP/s");
-        for (rows, depth, cols, transposed) in SHAPES {
-            let speed = product_speed(rows, depth, cols, transposed, precision);
-            let side = if transposed { "A^T B" } else { "A B^T" };
-            report(&format!("{side} {rows} x {depth} x {cols}"), speed, peak);
-        }
-        operations(peak)?;
+        layers(peak)?;
     }
     Ok(())
 }
 
 /// Forward and backward of the layers that hold most products.
-fn operations(peak: f64) -> Result<()> {
+fn layers(peak: f64) -> Result<()> {
     let (rows, width, hidden, experts) = (4096, 256, 512, 16);
     let random = |shape: &[usize]| Var::randn(0f32, 0.05, shape, &Device::Cpu);
     let x = random(&[rows, width])?;
