@@ -65,6 +65,9 @@ quick: ## the tests that take less than a minute: of libraries, rules of the hou
 	$(CARGO) test --workspace --locked --lib --exclude avocet-worker --exclude avocet-video --exclude avocet-browser --exclude pages --exclude video
 	$(CARGO) test --workspace --locked --test tests -- tidy circles golden
 
+levels: ## the quick tests as processors without AVX-512, and without AVX2, run them
+	for level in portable avx2; do AVOCET_CPU=$$level $(MAKE) quick || exit 1; done
+
 fresh: ## what setup says on bare Debian 12 and 13 machines, made with debootstrap; needs root
 	.ci/fresh
 
@@ -88,4 +91,4 @@ docs: ## the documentation of all libraries, under target/doc; a link that leads
 tidy:
 	$(CARGO) test --workspace --locked --test tests -- tidy circles
 
-.PHONY: help setup setup-build build demo data mini test quick fresh resume-25 check fmt clippy docs tidy
+.PHONY: help setup setup-build build demo data mini test quick fresh resume-25 levels check fmt clippy docs tidy

@@ -13,6 +13,7 @@ use std::time::Duration;
 use avocet_data::shard::{Recipe, Writer};
 use avocet_data::{Sample, Truth};
 use avocet_media::Picture;
+use avocet_products::Level;
 use avocet_text::Turn;
 use avocet_train::checkpoint;
 use avocet_train::config::{
@@ -273,8 +274,7 @@ fn a_run_in_bf16_does_not_depend_on_the_threads() {
         "one thread and two"
     );
     let exact = trained("exact", Precision::F32, 1);
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx512bf16") {
+    if Level::current() >= Level::Avx512Bf16 {
         assert!(one != exact, "bf16 is used where the CPU has it");
     }
 }

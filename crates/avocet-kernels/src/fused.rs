@@ -5,13 +5,13 @@
 
 use std::sync::OnceLock;
 
+use avocet_products::Values;
 use candle_core::{
     CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Error, Layout, Result, Shape, Storage,
     Tensor, bail,
 };
 
 use crate::placement::HOST;
-use crate::product::Values;
 use crate::slices::{f32_slice, operand};
 
 /// A differentiable operation on N tensors: over plain slices on the CPU, composed of candle's

@@ -1,8 +1,7 @@
 //! Where a network computes, and in which number format.
 
+use avocet_products::Precision;
 use candle_core::Device;
-
-use crate::precision::Precision;
 
 /// The processor's own memory: where files are read, and where fused forms compute.
 pub const HOST: Device = Device::Cpu;

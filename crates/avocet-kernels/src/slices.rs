@@ -2,9 +2,8 @@
 
 use std::cell::Cell;
 
+use avocet_products::Values;
 use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Storage, Tensor, bail};
-
-use crate::product::Values;
 
 /// Elements one task handles; fixed, so that results do not depend on the threads.
 pub(crate) const CHUNK_ELEMENTS: usize = 1 << 14;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use avocet_products::Precision;
+use avocet_products::stored::{self, StoredMatrix};
 use candle_core::{D, DType, Device, Error, Result, Tensor, bail};
 use rayon::prelude::*;
 
@@ -10,9 +12,7 @@ use crate::fused::is_fused;
 use crate::linear::{check_bias, linear, linear_bias, stored_linear};
 use crate::low_rank::low_rank_sum;
 use crate::placement::HOST;
-use crate::precision::Precision;
 use crate::slices::with_f32;
-use crate::stored::{self, StoredMatrix};
 
 /// A matrix of a network, and the precision in which its products are computed.
 ///
@@ -194,7 +194,7 @@ impl Weight {
         let mut out = vec![0.0; ids.len() * width];
         out.par_chunks_mut(width.max(1))
             .zip(ids)
-            .try_for_each(|(out, &id)| table.row(id as usize, out))?;
+            .for_each(|(out, &id)| table.row(id as usize, out));
         Tensor::from_vec(out, (ids.len(), width), &HOST)
     }
 
@@ -214,7 +214,7 @@ impl Weight {
     pub fn to_tensor(&self) -> Result<Tensor> {
         match &self.numbers {
             Numbers::Tensor(tensor) => tensor.to_dtype(DType::F32),
-            Numbers::Stored(matrix) => matrix.to_tensor(&HOST),
+            Numbers::Stored(matrix) => Tensor::from_vec(matrix.numbers(), matrix.shape(), &HOST),
             Numbers::Adapted(adapted) => {
                 let frozen = adapted.frozen.to_tensor()?;
                 low_rank_sum(&frozen, &adapted.a, &adapted.b, adapted.scale)

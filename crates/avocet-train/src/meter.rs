@@ -1,6 +1,6 @@
 //! Sums over the steps between two lines of metrics.
 
-use avocet_kernels::{Precision, product_peak};
+use avocet_products::{Precision, product_peak};
 
 use crate::checkpoint::RunState;
 use crate::feed::StepBatches;

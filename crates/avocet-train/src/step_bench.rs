@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use avocet_config::ModelConfig;
 use avocet_data::{Batch, Truth};
-use avocet_kernels::{Placement, Precision, product_peak};
+use avocet_kernels::Placement;
+use avocet_products::{Precision, product_peak};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;

@@ -161,7 +161,8 @@ fn matrix(files: &ModelFiles, mapping: &WeightMapping, shape: &Shape) -> (u64, u
 /// Bytes of a copied matrix: BF16 stays as it is.
 fn kept(files: &ModelFiles, mapping: &WeightMapping, name: &str, whole: u64) -> u64 {
     let stored = files.stored.store.get(name).map(|tensor| tensor.dtype);
-    let is_bf16 = stored.and_then(NumberType::format) == Some(avocet_kernels::StoredFormat::Bf16);
+    let is_bf16 =
+        stored.and_then(NumberType::format) == Some(avocet_products::stored::StoredFormat::Bf16);
     match is_bf16 && *mapping == WeightMapping::same(name) {
         true => whole / 2,
         false => whole,

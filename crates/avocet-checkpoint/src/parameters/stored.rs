@@ -4,8 +4,9 @@ use super::adapter::AdapterWeights;
 use super::mapping::{Difference, DifferenceKind, WeightMapping, WeightMappings, cols};
 use crate::error::{CheckpointError, Result};
 use crate::tensors::Store;
-use avocet_kernels::{HOST, Placement, StoredMatrix, Weight};
+use avocet_kernels::{HOST, Placement, Weight};
 use avocet_model::{Builder, ParameterSpec, Parameters};
+use avocet_products::stored::StoredMatrix;
 use candle_core::{DType, Result as CandleResult, Shape, Tensor, bail};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -134,7 +135,7 @@ impl StoredParameters {
             let rows = rows.unwrap_or_default();
             parts.extend(self.store.rows(&term.tensor, cols, rows)?);
         }
-        StoredMatrix::new(shape.dims(), parts)
+        StoredMatrix::new(shape.dims(), parts).map_err(candle_core::Error::wrap)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::formats::gguf::GgmlType;
 use crate::formats::pickle::ElementType;
 use crate::formats::safetensors::StoredType;
-use avocet_kernels::StoredFormat;
+use avocet_products::stored::StoredFormat;
 use std::fmt;
 
 /// What a file says of one tensor.

@@ -7,7 +7,8 @@ use crate::formats::pickle::Pickle;
 use crate::formats::safetensors::Safetensors;
 use crate::io::{self, Bytes};
 use crate::layout::{INDEX, MAX_INDEX, PICKLED, QUANTISED, WEIGHTS};
-use avocet_kernels::{HOST, StoredFormat, StoredRows};
+use avocet_kernels::HOST;
+use avocet_products::stored::{StoredFormat, StoredRows};
 use candle_core::{DType, Device, Result as CandleResult, Tensor, bail};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -380,5 +381,5 @@ fn mapped(
     else {
         bail!("rows {rows:?} of {cols} numbers overflow");
     };
-    StoredRows::new(bytes, offset, rows.len(), cols, format)
+    StoredRows::new(bytes, offset, rows.len(), cols, format).map_err(candle_core::Error::wrap)
 }

@@ -1,9 +1,9 @@
 //! The activation functions in one pass over slices, forwards and backwards.
 
+use avocet_products::simd::{exp, sigmoid, vectorised};
 use rayon::prelude::*;
 
 use super::Activation;
-use crate::simd::{exp, sigmoid, vectorised};
 use crate::slices::CHUNK_ELEMENTS;
 
 impl Activation {

@@ -1,11 +1,12 @@
 //! Attention with linear biases: scores fall with the distance of the key (ALiBi,
 //! arXiv:2108.12409).
 
+use avocet_products::simd::vectorised;
+
 use std::ops::Range;
 
 use super::Attention;
 use super::blocks::Block;
-use crate::simd::vectorised;
 
 /// The slopes of `num_heads` heads: powers of two from `2^(-max_bias / n)` to `2^-max_bias`, n
 /// being the heads rounded up to a power of two.

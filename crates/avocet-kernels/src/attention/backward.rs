@@ -1,13 +1,13 @@
 //! The backward of attention: probabilities again from the log-sum-exp, gradients of keys and
 //! values straight into place, or in one buffer a piece and added up in a fixed order.
 
+use avocet_products::simd::{dot, exp, vectorised};
+use avocet_products::{MatMut, MatRef, product_sequential};
 use rayon::prelude::*;
 
 use super::blocks::{Block, Piece, are_disjoint, pieces};
 use super::forward::{split_by_queries, tiles};
 use super::{Attention, AttentionShape};
-use crate::product::{MatMut, MatRef, product_sequential};
-use crate::simd::{dot, exp, vectorised};
 
 /// Keys whose partial gradients one task adds up; fixed, so that results do not depend on the
 /// threads.

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
+use avocet_products::simd::{exp, max, sum, vectorised};
+use avocet_products::{MatMut, MatRef, product_sequential};
 use rayon::prelude::*;
 
 use super::blocks::Block;
 use super::{Attention, AttentionShape};
-use crate::product::{MatMut, MatRef, product_sequential};
-use crate::simd::{exp, max, sum, vectorised};
 
 /// Keys whose scores exist at the same time, at most.
 pub(super) const TILE_KEYS: usize = 512;

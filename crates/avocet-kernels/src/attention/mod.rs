@@ -16,10 +16,10 @@ mod tests;
 
 use std::sync::Arc;
 
+use avocet_products::Precision;
 use candle_core::{Result, Tensor, bail};
 
 use crate::fused::{FusedOp, Gradients, Inputs, Outcome, apply, f32s};
-use crate::precision::Precision;
 pub use alibi::alibi_slopes;
 use blocks::{Block, blocks};
 pub use ranges::KeyRanges;

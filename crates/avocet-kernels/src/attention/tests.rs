@@ -1,10 +1,10 @@
 //! Attention against its composed form, difference quotients, and itself on other packings.
 
+use avocet_products::Precision::F32;
 use candle_core::{Result, Tensor, Var};
 
 use super::{KeyRanges, alibi_slopes, attention, attention_alibi};
 use crate::gradient_check::{assert_close, assert_finite_differences, assert_fused, random, run};
-use crate::precision::Precision::F32;
 
 fn inputs(queries: (usize, usize), keys: (usize, usize), head_dim: usize) -> [Var; 3] {
     [

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
+use avocet_products::simd::vectorised;
+use avocet_products::{MatMut, MatRef, Right, product_sequential};
 use rayon::prelude::*;
 
 use super::Conv;
 use crate::grids::{Grid, parts, split_by_grids};
-use crate::product::{MatMut, MatRef, Right, product_sequential};
-use crate::simd::vectorised;
 use crate::slices::sum_in_order;
 
 /// Output pixels whose windows exist at the same time in a task; fixed, so that results do not

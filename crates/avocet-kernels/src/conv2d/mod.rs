@@ -5,11 +5,11 @@ mod cpu;
 #[cfg(test)]
 mod tests;
 
+use avocet_products::Precision;
 use candle_core::{Result, Shape, Tensor, bail};
 
 use crate::fused::{FusedOp, Gradient, Gradients, Inputs, Outcome, apply, f32s};
 use crate::grids::{Grid, packed};
-use crate::precision::Precision;
 use crate::weight::Weight;
 
 /// A convolution with zero padding of `kernel / 2` on packed grids.

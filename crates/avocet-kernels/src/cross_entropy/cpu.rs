@@ -1,10 +1,9 @@
 //! The loss and its gradients over slices, group of rows by group of rows.
 
+use avocet_products::Precision;
+use avocet_products::simd::{max, softmax_in_place, sum, vectorised};
+use avocet_products::{MatMut, MatRef, Right};
 use rayon::prelude::*;
-
-use crate::precision::Precision;
-use crate::product::{MatMut, MatRef, Right};
-use crate::simd::{max, softmax_in_place, sum, vectorised};
 
 /// Rows whose logits one task computes; fixed, so that results do not depend on the threads.
 const CHUNK_ROWS: usize = 64;
@@ -136,7 +135,7 @@ vectorised! {
     fn logsumexp_in_place(row: &mut [f32]) -> f32 {
         let largest = max(row);
         for v in row.iter_mut() {
-            *v = crate::simd::exp(*v - largest);
+            *v = avocet_products::simd::exp(*v - largest);
         }
         largest + sum(row).ln()
     }

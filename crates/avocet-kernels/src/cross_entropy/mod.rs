@@ -8,11 +8,11 @@ mod cpu;
 #[cfg(test)]
 mod tests;
 
+use avocet_products::Precision;
 use candle_core::{D, Result, Shape, Tensor, bail};
 
 use crate::fused::{FusedOp, Gradient, Gradients, Input, Inputs, Outcome, apply};
 use crate::placement::HOST;
-use crate::precision::Precision;
 use crate::weight::Weight;
 use cpu::Kept;
 

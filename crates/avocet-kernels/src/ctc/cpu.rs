@@ -1,6 +1,6 @@
 //! The recursions over the states of one sequence, in f64 and in log space.
 
-use crate::simd::softmax_in_place;
+use avocet_products::simd::softmax_in_place;
 
 /// The fewest frames that can spell `target`: one a label, and a blank between equal neighbours.
 pub fn ctc_frames(target: &[u32]) -> usize {

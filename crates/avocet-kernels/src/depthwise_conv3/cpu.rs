@@ -1,10 +1,10 @@
 //! The depthwise convolution over slices, line by line.
 
+use avocet_products::simd::vectorised;
 use rayon::prelude::*;
 
 use super::Depthwise;
 use crate::grids::parts;
-use crate::simd::vectorised;
 use crate::slices::sum_in_order;
 
 /// The row of a grid at `row + step - 1`, if there is one, for steps 0, 1, 2.

@@ -1,14 +1,14 @@
 //! Experts whose matrices are tensors, in two operations: up to the activated slots, and down.
 
+use avocet_products::Precision;
+use avocet_products::simd::{dot_of, scale_into};
+use avocet_products::{MatMut, MatRef, Right, Values, product};
 use candle_core::{Result, Shape};
 use rayon::prelude::*;
 
 use super::slots::{TASK_SLOTS, Task, combine, gather, pieces, tasks};
 use crate::fused::{FusedOp, Gradients, Inputs, Outcome, f32s};
-use crate::precision::Precision;
-use crate::product::{MatMut, MatRef, Right, Values, product};
 use crate::router::Routing;
-use crate::simd::{dot_of, scale_into};
 use crate::swiglu::{activate, activate_backward};
 
 /// From rows (S, D) and `w_gate_up` (E, 2F, D) to the activated slots (slots, F).

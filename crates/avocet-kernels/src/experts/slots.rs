@@ -1,9 +1,9 @@
 //! The slots in which experts take rows, cut into tasks that no two threads share.
 
+use avocet_products::simd::add_scaled;
 use rayon::prelude::*;
 
 use crate::router::Plan;
-use crate::simd::add_scaled;
 
 /// Slots one task of the forward computes; fixed, so that results do not depend on the threads.
 pub(super) const TASK_SLOTS: usize = 512;

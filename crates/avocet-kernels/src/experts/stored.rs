@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use avocet_products::Precision;
+use avocet_products::stored::{StoredMatrix, product};
 use candle_core::{Result, Var};
 use rayon::prelude::*;
 
@@ -9,9 +11,7 @@ use super::by_expert::by_expert;
 use super::slots::{TASK_SLOTS, combine, gather, pieces, tasks};
 use crate::fused::{FusedOp, Gradient, Gradients, Inputs, Outcome};
 use crate::placement::HOST;
-use crate::precision::Precision;
 use crate::router::Routing;
-use crate::stored::{StoredMatrix, product};
 use crate::swiglu::activate;
 use crate::weight::{Numbers, Weight};
 

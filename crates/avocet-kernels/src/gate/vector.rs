@@ -1,8 +1,8 @@
 //! A gate for each component.
 
+use avocet_products::simd::vectorised;
 use rayon::prelude::*;
 
-use crate::simd::vectorised;
 use crate::slices::{CHUNK_ELEMENTS, sum_in_order};
 
 /// `x + tanh(gates) * y` for rows as wide as there are gates.

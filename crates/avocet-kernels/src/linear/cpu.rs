@@ -1,12 +1,12 @@
 //! Linear layers over slices.
 
+use avocet_products::Precision;
+use avocet_products::simd::add_scaled;
+use avocet_products::{MatMut, MatRef, Right, product};
 use candle_core::Result;
 use rayon::prelude::*;
 
 use crate::fused::{Gradient, Gradients, Input};
-use crate::precision::Precision;
-use crate::product::{MatMut, MatRef, Right, product};
-use crate::simd::add_scaled;
 use crate::slices::sum_in_order;
 
 /// Rows whose bias gradients one task adds up.

@@ -6,10 +6,10 @@ mod stored;
 #[cfg(test)]
 mod tests;
 
+use avocet_products::Precision;
 use candle_core::{D, Result, Shape, Tensor, bail};
 
 use crate::fused::{FusedOp, Gradients, Inputs, Outcome, apply};
-use crate::precision::Precision;
 pub(crate) use stored::stored_linear;
 
 /// `x w^T`, for `x` (.., I) and `w` (O, I), giving (.., O).

@@ -3,11 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use avocet_products::Precision;
+use avocet_products::stored::{self, StoredMatrix};
 use candle_core::{DType, Result, Shape, Tensor};
 
 use crate::fused::{FusedOp, Gradients, Inputs, Outcome, apply};
-use crate::precision::Precision;
-use crate::stored::{self, StoredMatrix};
 
 /// `x w^T` for the rows `rows` of `w`, which must be there, in the type of `x`.
 ///

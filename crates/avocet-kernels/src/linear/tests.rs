@@ -1,10 +1,10 @@
 //! Linear layers against their composed form, and what is refused.
 
+use avocet_products::Precision::F32;
 use candle_core::{DType, Device, Result, Tensor};
 
 use super::{linear, linear_bias};
 use crate::gradient_check::{assert_finite_differences, assert_fused, random};
-use crate::precision::Precision::F32;
 
 #[test]
 fn linear_is_its_composed_form() -> Result<()> {

@@ -2,10 +2,10 @@
 //!
 //! The statistics of a row are cheap, so the backward computes them again instead of saving them.
 
+use avocet_products::simd::{dot, sum, vectorised};
 use rayon::prelude::*;
 
 use super::Norm;
-use crate::simd::{dot, sum, vectorised};
 use crate::slices::{CHUNK_ELEMENTS, sum_in_order};
 
 /// Rows whose weight gradients one task adds up.

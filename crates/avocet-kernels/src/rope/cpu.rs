@@ -1,10 +1,10 @@
 //! Rotation over slices.
 
+use avocet_products::simd::vectorised;
 use rayon::prelude::*;
 
 use super::Rope;
 use super::angles::{RopeAngles, RopeLayout};
-use crate::simd::vectorised;
 
 /// Rows one task rotates; fixed, so that results do not depend on the threads.
 const CHUNK_ROWS: usize = 64;

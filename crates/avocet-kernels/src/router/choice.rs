@@ -1,10 +1,10 @@
 //! The experts with the largest scores.
 
-use candle_core::{DType, Result, Tensor};
+use avocet_products::simd::softmax_in_place;
+use candle_core::{D, DType, Result, Tensor};
 use rayon::prelude::*;
 
-use super::weights::{CHUNK_ROWS, softmax_composed};
-use crate::simd::softmax_in_place;
+use super::weights::CHUNK_ROWS;
 use crate::slices::with_f32;
 
 /// The `top_k` experts of each row of `logits` (S, E), which are on the CPU, row-major, by the
@@ -51,7 +51,7 @@ pub(super) fn on_device(
 ) -> Result<Tensor> {
     let mut scores = logits.detach().to_dtype(DType::F32)?;
     if softmax {
-        scores = softmax_composed(&scores)?;
+        scores = candle_nn::ops::softmax(&scores, D::Minus1)?;
     }
     if let Some(bias) = bias {
         scores = scores.broadcast_add(&bias.to_dtype(DType::F32)?)?;

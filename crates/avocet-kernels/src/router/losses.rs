@@ -1,12 +1,12 @@
 //! Two losses that keep the choice of experts healthy.
 
-use candle_core::{DType, Result, Shape, Tensor, bail};
+use avocet_products::simd::{dot, softmax_in_place};
+use candle_core::{D, DType, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use super::routing::Routing;
-use super::weights::{CHUNK_ROWS, softmax_composed};
+use super::weights::CHUNK_ROWS;
 use crate::fused::{FusedOp, Gradients, Inputs, Outcome, apply};
-use crate::simd::{dot, softmax_in_place};
 
 /// The load-balancing loss and the z-loss of `logits` (S, E), two scalars.
 ///
@@ -111,7 +111,7 @@ impl FusedOp<1> for RouterLosses {
             .flatten_all()?
             .unsqueeze(1)?;
         let chosen = chosen.broadcast_eq(&experts)?.to_dtype(DType::F32)?; // (S * k, E)
-        let mean = softmax_composed(&logits)?.mean(0)?;
+        let mean = candle_nn::ops::softmax(&logits, D::Minus1)?.mean(0)?;
         let balance = ((mean * chosen.mean(0)?)?.sum_all()? * num_experts as f64)?;
         Tensor::stack(&[balance, logits.log_sum_exp(1)?.sqr()?.mean_all()?], 0)
     }

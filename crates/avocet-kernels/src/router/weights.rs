@@ -1,11 +1,12 @@
 //! How a router weighs the experts that a row chose.
 
+use avocet_products::simd::softmax_in_place;
 use candle_core::{D, Result, Shape, Tensor};
+use candle_nn::ops::softmax;
 use rayon::prelude::*;
 
 use super::routing::Routing;
 use crate::fused::{FusedOp, Gradients, Inputs, Outcome};
-use crate::simd::softmax_in_place;
 
 /// Rows one task handles; fixed, so that results do not depend on the threads.
 pub(super) const CHUNK_ROWS: usize = 512;
@@ -90,21 +91,21 @@ impl FusedOp<1> for Weights {
         let chosen = self.routing.tensor(logits.device())?;
         match self.kind {
             RouterKind::Renormalized => {
-                let chosen = softmax_composed(logits)?.gather(&chosen, 1)?;
+                let chosen = softmax(logits, D::Minus1)?.gather(&chosen, 1)?;
                 chosen.broadcast_div(&chosen.sum_keepdim(1)?)
             }
-            RouterKind::Plain => softmax_composed(logits)?.gather(&chosen, 1),
+            RouterKind::Plain => softmax(logits, D::Minus1)?.gather(&chosen, 1),
             RouterKind::SparseMixer { jitter } => {
                 let chosen = |place| chosen.narrow(1, place, 1)?.contiguous(); // (S, 1)
                 let (first, second) = (chosen(0)?, chosen(1)?);
                 let near = near_composed(logits, &first, jitter)?;
-                let mut weights = vec![softmax_composed(&near)?.gather(&first, 1)?];
+                let mut weights = vec![softmax(&near, D::Minus1)?.gather(&first, 1)?];
                 let near = near_composed(logits, &second, jitter)?;
                 let experts =
                     Tensor::arange(0, self.routing.num_experts() as u32, logits.device())?;
                 let is_first = first.broadcast_eq(&experts)?; // (S, E)
                 let near = is_first.where_cond(&minus_infinity(&near)?, &near)?;
-                weights.push(softmax_composed(&near)?.gather(&second, 1)?);
+                weights.push(softmax(&near, D::Minus1)?.gather(&second, 1)?);
                 Tensor::cat(&weights, 1)
             }
         }
@@ -200,12 +201,4 @@ fn near_composed(logits: &Tensor, chosen: &Tensor, jitter: f64) -> Result<Tensor
 
 fn minus_infinity(like: &Tensor) -> Result<Tensor> {
     Tensor::full(f32::NEG_INFINITY, like.shape(), like.device())?.to_dtype(like.dtype())
-}
-
-/// The softmax of each row.
-pub(super) fn softmax_composed(logits: &Tensor) -> Result<Tensor> {
-    let shifted = logits
-        .broadcast_sub(&logits.max_keepdim(D::Minus1)?.detach())?
-        .exp()?;
-    shifted.broadcast_div(&shifted.sum_keepdim(D::Minus1)?)
 }

@@ -1,8 +1,7 @@
 //! SwiGLU over slices.
 
+use avocet_products::simd::{sigmoid, vectorised};
 use rayon::prelude::*;
-
-use crate::simd::{sigmoid, vectorised};
 
 /// Rows one task handles; fixed, so that results do not depend on the threads.
 pub(crate) const CHUNK_ROWS: usize = 128;

@@ -1,9 +1,9 @@
 //! The gated feed-forward layer over slices.
 
+use avocet_products::Precision;
+use avocet_products::{MatMut, MatRef, Right, Values, product};
 use rayon::prelude::*;
 
-use crate::precision::Precision;
-use crate::product::{MatMut, MatRef, Right, Values, product};
 use crate::swiglu::{CHUNK_ROWS, activate, activate_backward};
 
 /// The rows of the result, and those between the two products.

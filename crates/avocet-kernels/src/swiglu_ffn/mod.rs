@@ -5,11 +5,11 @@ mod cpu;
 #[cfg(test)]
 mod tests;
 
+use avocet_products::Precision;
 use candle_core::{D, Result, Tensor, bail};
 
 use crate::fused::{FusedOp, Gradient, Gradients, Inputs, Outcome, apply, f32s};
 use crate::linear::linear;
-use crate::precision::Precision;
 use crate::swiglu::swiglu;
 use crate::weight::{Numbers, Weight};
 

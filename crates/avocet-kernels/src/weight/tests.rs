@@ -6,9 +6,8 @@ use crate::gradient_check::{
     assert_finite_differences, assert_matches, assert_same_on_one_and_two_threads, random,
 };
 use crate::router::route;
-use crate::stored::tests::{FORMATS, random_rows};
-use crate::stored::{StoredFormat, StoredRows};
 use crate::swiglu_ffn::swiglu_ffn;
+use avocet_products::stored::{StoredFormat, StoredRows};
 use candle_core::Var;
 
 /// Parts of all formats, one after another, with an odd number of rows each but the last.
@@ -17,15 +16,15 @@ fn mixed(shape: &[usize]) -> Result<Weight> {
     let rows: usize = outer.iter().product();
     let mut parts: Vec<StoredRows> = Vec::new();
     let mut done = 0;
-    for (i, format) in FORMATS.into_iter().cycle().enumerate() {
+    for (i, format) in StoredFormat::ALL.into_iter().cycle().enumerate() {
         if done == rows {
             break;
         }
         let next = (rows - done).min(2 * (i % 4) + 1);
-        parts.push(random_rows(format, next, *cols, i as u64)?);
+        parts.push(StoredRows::random(format, next, *cols, i as u64).map_err(Error::wrap)?);
         done += next;
     }
-    Ok(StoredMatrix::new(shape, parts)?.into())
+    Ok(StoredMatrix::new(shape, parts).map_err(Error::wrap)?.into())
 }
 
 #[test]
@@ -120,8 +119,8 @@ fn a_weight_keeps_its_precision_whatever_others_have() -> Result<()> {
 
 #[test]
 fn gradients_flow_through_a_stored_layer() -> Result<()> {
-    let rows = random_rows(StoredFormat::Q8_0, 3, 32, 1)?;
-    let w = Weight::from(StoredMatrix::new(&[3, 32], vec![rows])?);
+    let rows = StoredRows::random(StoredFormat::Q8_0, 3, 32, 1).map_err(Error::wrap)?;
+    let w = Weight::from(StoredMatrix::new(&[3, 32], vec![rows]).map_err(Error::wrap)?);
     assert_finite_differences(&[random((2, 32), 1)], &|t| w.linear(&t[0]))?;
     // More rows than a gradient dequantises at a time.
     let w = mixed(&[1100, 256])?;

@@ -1,9 +1,9 @@
 //! `avocet plan train --gpu cpu`: a step of avocet's own trainer on this machine.
 
 use anyhow::{Result, bail};
-use avocet_kernels::{Precision, memory_bandwidth, product_peak};
 use avocet_plan::machine::{Batch, Machine, MachineStep, machine_step};
 use avocet_plan::text;
+use avocet_products::{Precision, memory_bandwidth, product_peak};
 use avocet_report::numbers::{digits, percent, thousands};
 use serde::Serialize;
 

@@ -1,0 +1,25 @@
+//! Matrices that stay as a checkpoint stores them: f32, f16, bf16, or blocks of ggml.
+//!
+//! A [`StoredMatrix`] only borrows bytes, such as those of a memory map, and is never expanded as
+//! a whole: products read its rows as they lie, a few at a time.
+//!
+//! A format is a file below `formats/`; a new one is named in [`StoredFormat`] besides.
+
+mod error;
+pub(crate) mod format;
+pub(crate) mod formats;
+pub(crate) mod left;
+mod matrix;
+mod multiply;
+pub(crate) mod order;
+mod random;
+mod rows;
+
+pub use error::StoredError;
+pub use formats::StoredFormat;
+pub use matrix::StoredMatrix;
+pub use multiply::{gradient, product, row_products};
+pub use rows::StoredRows;
+
+#[cfg(test)]
+mod tests;
