@@ -87,7 +87,7 @@ fn train_step(args: &BenchArgs) -> Result<StepBench> {
         Ok(config) => config,
         Err(_) => model::open(&args.model)?.config().clone(),
     };
-    Ok(step_bench(&config, args.steps, &placement(args))?)
+    Ok(step_bench(&config, args.steps, &args.placement())?)
 }
 
 fn measure(args: &BenchArgs) -> Result<Report> {
