@@ -113,6 +113,19 @@ const EDGES: &[(&str, &[&str])] = &[
         &["avocet-text", "avocet-data", "pipeline", "reading"],
     ),
     (
+        "other-hands",
+        &[
+            "avocet-text",
+            "avocet-fetch",
+            "avocet-browser",
+            "avocet-data",
+            "pipeline",
+            "drawing",
+            "reading",
+            "formulas",
+        ],
+    ),
+    (
         "avocet",
         &[
             "avocet-config",
@@ -135,6 +148,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "video",
             "formulas",
             "textbooks",
+            "other-hands",
         ],
     ),
 ];
@@ -152,6 +166,7 @@ const KEPT_OUT: &[(&str, &[&str])] = &[
             "pages",
             "formulas",
             "textbooks",
+            "other-hands",
         ],
     ),
     ("anyhow", &["avocet", "named-pictures", "avocet-tests"]),

@@ -34,6 +34,9 @@ pub struct Asked {
     pub turns: Vec<Turn>,
     /// What should be answered, one at least.
     pub references: Vec<String>,
+    /// The answer is read off letter by letter: how many letters are wrong says more of it than
+    /// whether all are right.
+    pub spelled: bool,
 }
 
 /// What a task holds, one after another.
@@ -183,6 +186,7 @@ fn asked_in<'a>(
             images: images.iter().take(seen).cloned().collect(),
             turns: before,
             references: vec![answer.text()],
+            spelled: answer.spelled,
         }
     })
 }
@@ -192,7 +196,11 @@ fn asked_of(sample: Sample) -> Vec<Asked> {
     let Content::Turns(turns) = &sample.content else {
         return Vec::new();
     };
-    asked_in(&sample.id, &sample.kind, turns, &sample.images).collect()
+    let mut asked: Vec<Asked> = asked_in(&sample.id, &sample.kind, turns, &sample.images).collect();
+    if let Some(last) = asked.last_mut() {
+        last.references.extend(sample.also_right);
+    }
+    asked
 }
 
 fn asked_of_row(row: &Row, name: &str) -> Result<Vec<Asked>> {
