@@ -30,7 +30,13 @@ impl Asked {
     ///
     /// Errors if a field is empty.
     pub fn sample(self) -> Result<Sample, SampleError> {
-        let mut answers = self.answers.into_iter();
+        let mut answers = Vec::new();
+        for answer in self.answers {
+            if !answers.contains(&answer) {
+                answers.push(answer);
+            }
+        }
+        let mut answers = answers.into_iter();
         let answer = answers.next().unwrap_or_default();
         let answer = if self.spelled {
             Turn::transcription(answer)

@@ -43,7 +43,7 @@ struct Entry {
     has_img_google: bool,
 }
 
-/// Its names: that which training uses first.
+/// Its names: that which training uses first, without a number behind it.
 ///
 /// None for flags, parts of others, and signs without a name of words.
 fn names(entry: &Entry) -> Option<Vec<String>> {
@@ -56,9 +56,11 @@ fn names(entry: &Entry) -> Option<Vec<String>> {
         let letters = name.chars().filter(char::is_ascii_alphabetic).count();
         letters >= 3 && name.starts_with(|c: char| c.is_ascii_alphabetic()) && !is_code
     };
-    let short = entry.short_names.iter().filter(|name| of_words(name));
-    let mut names: Vec<String> = short.map(words).collect();
-    names.first()?;
+    let first = entry.short_names.iter().find(|name| of_words(name))?;
+    // `pig2` is training's name of a second pig, which nobody would say.
+    let first = words(first);
+    let said = first.trim_end_matches(|c: char| c.is_ascii_digit());
+    let mut names = vec![said.to_owned()];
     for name in entry.short_names.iter().chain(&entry.name).map(words) {
         if !names.contains(&name) {
             names.push(name);
@@ -257,6 +259,8 @@ mod tests {
             names(&entry("smiley_cat", "Smileys")).unwrap(),
             ["smiley cat"]
         );
+        let second = entry("pig2", "Animals");
+        assert_eq!(names(&second).unwrap(), ["pig", "pig2"]);
         assert_eq!(slug("Father Christmas!"), "father-christmas");
     }
 }

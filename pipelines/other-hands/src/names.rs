@@ -7,6 +7,7 @@ pub(crate) enum Sort {
     Animal,
     Tool,
     Building,
+    /// Something else, which may be taken for a tool or a building.
     Other,
 }
 
@@ -88,6 +89,12 @@ const NAMES: &[(&str, &[&str], Sort)] = &[
 
 /// Folders of buildings, whose names are asked of nobody.
 const BUILDINGS: [&str; 2] = ["/monuments/", "/explore_monuments/"];
+/// What is in them and not clearly a building: by parts of the files' names.
+#[rustfmt::skip]
+const NO_BUILDINGS: [&str; 16] = [
+    "statue", "rushmore", "Rushmore", "redeemer", "Redeemer", "Wall", "Cave", "Canyon", "canyon",
+    "cabrillo", "navajo", "rocamadour", "pontdu", "machu", "petra", "monument",
+];
 
 /// What the photograph at `path` shows, if that is known.
 pub(crate) fn name(path: &str) -> Option<Name> {
@@ -95,7 +102,8 @@ pub(crate) fn name(path: &str) -> Option<Name> {
     let stem = file.split('.').next()?;
     let stem = stem.trim_end_matches(|c: char| c.is_ascii_digit());
     if BUILDINGS.iter().any(|folder| path.contains(folder)) {
-        return Some((&[], Sort::Building));
+        let is_building = !NO_BUILDINGS.iter().any(|part| file.contains(part));
+        return is_building.then_some((&[], Sort::Building));
     }
     let found = NAMES.iter().find(|(name, ..)| *name == stem);
     found.map(|&(_, names, sort)| (names, sort))
@@ -110,6 +118,7 @@ mod tests {
         let (names, sort) = name("a/tools/hammer12.webp").unwrap();
         assert_eq!((names[0], sort), ("hammer", Sort::Tool));
         assert_eq!(name("a/others/unheardOf.webp"), None);
+        assert_eq!(name("x/monuments/statueOfLiberty.webp"), None);
         assert_eq!(
             name("x/monuments/burj.webp"),
             Some((&[][..], Sort::Building))

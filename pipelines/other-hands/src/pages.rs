@@ -53,6 +53,8 @@ const ELSEWHERE: [&str; 8] = [
     "Careers",
     "Subscribe",
 ];
+/// Headings of a column begin within so many pixels.
+const COLUMN: f64 = 48.0;
 /// Characters of what is asked for.
 const ANSWER: std::ops::RangeInclusive<usize> = 2..=60;
 /// The windows: small, telephone, tablet, laptop.
@@ -212,7 +214,7 @@ fn questions(seen: &PageSnapshot, rng: &mut ChaCha8Rng) -> Vec<Question> {
     let names = |text: &str| headings.iter().filter(|(_, other)| other == text).count();
     let pairs: Vec<_> = headings
         .windows(2)
-        .filter(|pair| names(&pair[0].1) == 1)
+        .filter(|pair| names(&pair[0].1) == 1 && is_below(pair[1].0, pair[0].0))
         .collect();
     if let Some([(_, before), (_, after)]) = pairs.choose(rng) {
         ask("page-heading", &NEXT, before, vec![after.clone()], rng);
@@ -230,7 +232,13 @@ fn questions(seen: &PageSnapshot, rng: &mut ChaCha8Rng) -> Vec<Question> {
     let says = |text: &str| seen.lines.iter().any(|line| line.text.contains(text));
     let absent: Vec<&str> = ELSEWHERE.into_iter().filter(|text| !says(text)).collect();
     let yes = rng.random_bool(0.5);
-    let there = links.choose(rng).map(|(_, text)| text.as_str());
+    let of_words = |text: &&str| text.chars().filter(|c| c.is_alphabetic()).count() >= 3;
+    let there: Vec<&str> = links
+        .iter()
+        .map(|(_, text)| text.as_str())
+        .filter(of_words)
+        .collect();
+    let there = there.choose(rng).copied();
     let named = if yes {
         there
     } else {
@@ -240,6 +248,12 @@ fn questions(seen: &PageSnapshot, rng: &mut ChaCha8Rng) -> Vec<Question> {
         ask("page-yes-no", &WHETHER, name, yes_or_no(yes), rng);
     }
     all
+}
+
+/// Whether one element is the next in the other's column: what comes next in the document may stand
+/// beside it.
+fn is_below(one: &Element, other: &Element) -> bool {
+    one.place[1] >= other.place[3] && (one.place[0] - other.place[0]).abs() < COLUMN
 }
 
 /// What an element says, without the sign that many manuals put behind headings.
@@ -283,7 +297,12 @@ mod tests {
             text: text.into(),
             label: String::new(),
             href: String::new(),
-            place: [0.0; 4],
+            place: [
+                0.0,
+                20.0 * f64::from(level),
+                9.0,
+                20.0 * f64::from(level) + 9.0,
+            ],
             whole: true,
         }
     }

@@ -144,8 +144,13 @@ impl Photographs {
         let (sort, wordings) = SORTS.choose(rng).expect("there are sorts");
         let start = rng.random_range(0..self.sorted.len());
         let mut turned = (self.sorted[start..].iter()).chain(&self.sorted[..start]);
-        let fits =
-            |one: &&Photograph| name(&one.path).is_some_and(|(_, other)| (other == *sort) == yes);
+        let fits = |one: &&Photograph| {
+            name(&one.path).is_some_and(|(_, other)| match yes {
+                true => other == *sort,
+                // A dam may be a building and a pan a tool; neither is an animal.
+                false => other != *sort && (*sort == Sort::Animal || other != Sort::Other),
+            })
+        };
         let question = wordings.choose(rng).expect("there are wordings");
         match turned.find(fits) {
             Some(one) => self.asked(one, "photograph-yes-no", question, yes_or_no(yes)),

@@ -113,7 +113,12 @@ pub(crate) fn open(
     sources: &Sources,
 ) -> Result<Box<dyn Maker>, OtherHandsError> {
     let package = |name: &str| Package::open(sources, name);
-    let mut rng = rng_of(seed, set.name());
+    // The same formulas and lines by every program that sets them.
+    let order = match set.name().split_once('-') {
+        Some((kind @ ("formulas" | "text"), _)) => kind,
+        _ => set.name(),
+    };
+    let mut rng = rng_of(seed, order);
     let rng = &mut rng;
     Ok(match set {
         Set::Photographs => Box::new(Photographs::load(&package("gcompris")?, rng)?),

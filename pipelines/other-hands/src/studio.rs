@@ -88,8 +88,9 @@ impl Studio {
             return Ok(Err("wider than the window"));
         }
         let [left, top, right, bottom] = fact.place;
-        let low = |side: f64| (side - margin).floor().max(0.0) as usize;
-        let high = |side: f64, end: usize| ((side + margin).ceil() as usize).min(end);
+        // Never half a pixel more, which would be of the page behind.
+        let low = |side: f64| (side - margin).ceil().max(0.0) as usize;
+        let high = |side: f64, end: usize| ((side + margin).floor() as usize).min(end);
         let (right, bottom) = (high(right, picture.width), high(bottom, picture.height));
         let part = picture.part([low(left), low(top), right, bottom]);
         let part = part.and_then(|part| {

@@ -149,6 +149,10 @@ impl Maker for Text {
         let Some(line) = self.line(index, face) else {
             return Ok(Made::Unfit("the face lacks characters of every line"));
         };
+        let line = &match face.is_of_one_case() {
+            true => line.to_uppercase(),
+            false => line.to_owned(),
+        };
         let size = rng.random_range(SIZES);
         let set = match &self.setter {
             Set::Browser(studio) => {

@@ -66,8 +66,10 @@ impl Magick {
                 "-font",
             ])
             .arg(face)
-            .args(["-pointsize", &points.to_string(), "label:@-", "PNG32:-"]);
-        let output = fed(&mut command, line.as_bytes())?;
+            .args(["-pointsize", &points.to_string()])
+            // No line has a sign that means something in a label.
+            .args([&format!("label:{line}"), "PNG32:-"]);
+        let output = run(&mut command)?;
         let picture = image::load_from_memory(&output.stdout).ok();
         let picture = picture.filter(|_| output.status.success());
         Ok(picture.map(|picture| picture.to_rgba8()))
