@@ -89,3 +89,137 @@ fn outcome(made: Made, input: String) -> Result<Outcome, OtherHandsError> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emoji::Emoji;
+    use crate::fixture::{self, Fixture};
+    use crate::flags::Flags;
+    use crate::photographs::Photographs;
+    use crate::unknowable::Unknowable;
+    use avocet_data::Sample;
+    use avocet_data::shard::Reader;
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::path::Path;
+
+    /// Every set that is made of packages alone.
+    fn makers(fixture: &Fixture, seed: u64) -> Vec<(Set, Box<dyn Maker>)> {
+        let rng = &mut rng(seed, "order");
+        let (emoji, names) = (&fixture.emoji, &fixture.countries);
+        let flags = [fixture.flags.clone()];
+        let photographs = Photographs::load(&fixture.gcompris, rng).unwrap();
+        let unknowable = Unknowable::load(&fixture.gcompris, &fixture.manual, rng).unwrap();
+        vec![
+            (Set::Photographs, Box::new(photographs)),
+            (
+                Set::EmojiOpenmoji,
+                Box::new(Emoji::of_icons(&fixture.icons, emoji, rng).unwrap()),
+            ),
+            (
+                Set::EmojiNoto,
+                Box::new(Emoji::of_files(emoji, rng).unwrap()),
+            ),
+            (
+                Set::Flags,
+                Box::new(Flags::of_files(&flags, names, rng).unwrap()),
+            ),
+            (
+                Set::FlagsWaving,
+                Box::new(Flags::waving(emoji, names, rng).unwrap()),
+            ),
+            (Set::Unknowable, Box::new(unknowable)),
+        ]
+    }
+
+    fn run(output: &Path, (rank, world): (usize, usize)) -> RunArgs {
+        RunArgs {
+            output: output.to_owned(),
+            seed: 3,
+            rank,
+            world,
+            shard_bytes: 64 << 20,
+        }
+    }
+
+    fn made(set: Set, maker: &dyn Maker, run: &RunArgs, jobs: usize) -> Manifest {
+        let sources = Sources::open(None).unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs);
+        write(set, maker, 9, (run, &sources), &pool.build().unwrap()).unwrap()
+    }
+
+    fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+        let entries = fs::read_dir(folder).unwrap().flatten();
+        let file = |entry: fs::DirEntry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            entry
+                .path()
+                .is_file()
+                .then(|| (name, fs::read(entry.path()).unwrap()))
+        };
+        entries.filter_map(file).collect()
+    }
+
+    /// The ids of all samples, each once: what repeats another is dropped where parts are joined.
+    fn ids(samples: impl IntoIterator<Item = Sample>) -> Vec<String> {
+        let mut ids = Vec::new();
+        for sample in samples {
+            if !ids.contains(&sample.id) {
+                ids.push(sample.id);
+            }
+        }
+        ids
+    }
+
+    fn samples(folder: &Path) -> Vec<Sample> {
+        let reader = Reader::open(folder).unwrap();
+        (0..reader.len())
+            .map(|index| reader.get(index).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_bytes_on_any_number_of_threads() {
+        let fixture = fixture::packages();
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (makers(&fixture, 3), makers(&fixture, 3));
+        for ((set, maker), (_, again)) in one.iter().zip(&other) {
+            let at = |name: &str| folder.path().join(set.name()).join(name);
+            let manifest = made(*set, maker.as_ref(), &run(&at("a"), (0, 1)), 1);
+            let rejected: u64 = manifest.rejected.values().sum();
+            assert_eq!(manifest.inputs, manifest.kept + rejected);
+            assert_eq!(manifest.inputs as usize, maker.len().min(9));
+            assert!(manifest.kept > 0, "{}", set.name());
+            made(*set, again.as_ref(), &run(&at("b"), (0, 1)), 2);
+            assert!(files(&at("a")) == files(&at("b")), "{}", set.name());
+        }
+    }
+
+    #[test]
+    fn ranks_laid_one_after_another_are_the_single_run() {
+        let fixture = fixture::packages();
+        let folder = tempfile::tempdir().unwrap();
+        for (set, maker) in makers(&fixture, 3) {
+            let (whole, shared) = (folder.path().join("whole"), folder.path().join("shared"));
+            let (whole, shared) = (whole.join(set.name()), shared.join(set.name()));
+            made(set, maker.as_ref(), &run(&whole, (0, 1)), 1);
+            let mut parts = Vec::new();
+            for rank in 0..2 {
+                made(set, maker.as_ref(), &run(&shared, (rank, 2)), 1);
+                parts.extend(samples(&shared.join(format!("part-{rank}-of-2"))));
+            }
+            assert_eq!(ids(parts), ids(samples(&whole)), "{}", set.name());
+        }
+    }
+
+    #[test]
+    fn synonyms_reach_the_samples() {
+        let fixture = fixture::packages();
+        let folder = tempfile::tempdir().unwrap();
+        let (set, maker) = makers(&fixture, 3).swap_remove(0);
+        made(set, maker.as_ref(), &run(folder.path(), (0, 1)), 1);
+        let also = |sample: &Sample| sample.also_right.contains(&"sledgehammer".to_owned());
+        assert!(samples(folder.path()).iter().any(also));
+    }
+}

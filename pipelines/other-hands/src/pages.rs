@@ -358,6 +358,23 @@ mod tests {
     }
 
     #[test]
+    fn a_page_of_a_folder_is_shown_and_asked_about() {
+        let fixture = crate::fixture::packages();
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let set = Pages::of(vec![(fixture.manual.clone(), "")], &mut rng).unwrap();
+        assert_eq!(set.len(), WINDOWS.len());
+        let Made::Asked(asked) = set.make(0, &mut rng).unwrap() else {
+            panic!("the page has a title")
+        };
+        assert_eq!(
+            (asked[0].kind, asked[0].answers[0].as_str()),
+            ("page-title", "Building")
+        );
+        assert_eq!(asked[0].source, "manual");
+        assert!(image::load_from_memory(&asked[0].picture).is_ok());
+    }
+
+    #[test]
     fn a_link_is_there_as_often_as_not() {
         let seen = PageSnapshot {
             elements: vec![element(ElementKind::Link, 0, "index")],

@@ -130,3 +130,45 @@ pub(crate) fn script_string(text: &str) -> String {
         .to_string()
         .replace('<', "\\u003c")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_marked_is_cut_out_and_what_is_not_there_is_said() {
+        let studio = Studio::open().unwrap();
+        assert!(studio.version.contains("Chrome"), "{}", studio.version);
+        let red = "<body style='margin:30px'><div data-fact=shown style='width:50px;height:20px;\
+                   background:rgb(200,10,10)'></div>";
+        let picture = studio.picture(&[], red, 0.0).unwrap().unwrap();
+        assert_eq!(picture.dimensions(), (50, 20));
+        assert!(picture.pixels().all(|pixel| pixel.0 == [200, 10, 10]));
+        let wide = studio.picture(&[], red, 5.0).unwrap().unwrap();
+        assert_eq!(
+            (wide.dimensions(), wide.get_pixel(0, 0).0),
+            ((60, 30), [255; 3])
+        );
+
+        let nothing = studio.picture(&[], "<p>unmarked", 0.0).unwrap();
+        assert_eq!(nothing.unwrap_err(), "the browser does not show it");
+        let broad = red.replace("50px", "5000px");
+        let broad = studio.picture(&[], &broad, 0.0).unwrap();
+        assert_eq!(broad.unwrap_err(), "wider than the window");
+    }
+
+    #[test]
+    fn a_typeface_that_the_browser_refuses_marks_nothing() {
+        let studio = Studio::open().unwrap();
+        let page = "<style>@font-face{font-family:F;src:url(face)}</style><div id=t>a</div><script>\
+                    document.fonts.load('20px F').then(found=>{\
+                    if(found.length)t.setAttribute('data-fact','shown')},()=>0)</script>";
+        let shown = studio.picture(&[("face", b"no font")], page, 0.0).unwrap();
+        assert_eq!(shown.unwrap_err(), "the browser does not show it");
+    }
+
+    #[test]
+    fn no_text_ends_the_script_it_stands_in() {
+        assert_eq!(script_string("a</script>\""), "\"a\\u003c/script>\\\"\"");
+    }
+}

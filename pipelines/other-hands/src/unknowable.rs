@@ -82,7 +82,7 @@ impl Unknowable {
     }
 
     fn plot(&self, number: usize) -> Result<Vec<u8>, PackageError> {
-        self.manual.read(&self.plots[number % self.plots.len()])
+        self.manual.read(&self.plots[number])
     }
 }
 
@@ -113,7 +113,8 @@ fn noise(rng: &mut ChaCha8Rng) -> RgbImage {
 
 impl Maker for Unknowable {
     fn len(&self) -> usize {
-        4 * self.photographs.len()
+        // No plot and no photograph is shown twice.
+        4 * self.photographs.len().min(self.plots.len())
     }
 
     fn make(&self, index: usize, rng: &mut ChaCha8Rng) -> Result<Made, OtherHandsError> {
@@ -131,7 +132,7 @@ impl Maker for Unknowable {
                 ("plot", (self.plot(number)?, from.0, from.1), &OF_WHAT[..])
             }
             _ => {
-                let one = &self.photographs[number % self.photographs.len()];
+                let one = &self.photographs[number];
                 let from = (self.source.clone(), one.licence.clone());
                 ("untold", (one.bytes.clone(), from.0, from.1), &UNTOLD[..])
             }
