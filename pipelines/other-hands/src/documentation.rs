@@ -6,7 +6,7 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::error::OtherHandsError;
-use crate::sets::shuffled;
+use crate::order::shuffled;
 
 /// Manuals of several projects and looks: the row of the manifest and the folder of pages.
 pub(crate) const MANUALS: [(&str, &str); 9] = [

@@ -14,7 +14,7 @@ use crate::asked::{Asked, Made, Maker, yes_or_no};
 use crate::error::OtherHandsError;
 use crate::files::Manner;
 use crate::icons::Icons;
-use crate::sets::shuffled;
+use crate::order::shuffled;
 
 const LIST: &str = "package/emoji.json";
 const WHAT: [&str; 7] = [

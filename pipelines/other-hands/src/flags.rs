@@ -14,7 +14,7 @@ use crate::emoji;
 use crate::error::OtherHandsError;
 use crate::files::Manner;
 use crate::icons::{Icons, RASTER};
-use crate::sets::shuffled;
+use crate::order::shuffled;
 use crate::svg::raster;
 
 /// The names of countries, in training's own package.

@@ -28,6 +28,7 @@ mod icons;
 mod licences;
 mod make;
 mod names;
+mod order;
 mod pages;
 mod photographs;
 mod rcc;

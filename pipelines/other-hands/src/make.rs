@@ -6,15 +6,13 @@ use std::path::PathBuf;
 use avocet_data::shard::Manifest;
 use avocet_fetch::Sources;
 use pipeline::{Outcome, RunArgs, Split, in_order};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 use rayon::ThreadPool;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use crate::args::Args;
 use crate::asked::{Made, Maker};
 use crate::error::OtherHandsError;
+use crate::order::random;
 use crate::sets::{self, Set};
 
 /// Inputs made at once before they are written.
@@ -68,15 +66,10 @@ fn write(
     let name = |index: &usize| format!("{}/{index:05}", set.name());
     let make = |index: &usize| {
         let input = name(index);
-        let mut rng = rng(run.seed, &input);
+        let mut rng = random(run.seed, &input);
         outcome(maker.make(*index, &mut rng)?, input)
     };
     in_order(writer, mine, (pool, AT_ONCE), name, make)
-}
-
-/// The random state of one input, from the run's seed, the set and the number.
-fn rng(seed: u64, input: &str) -> ChaCha8Rng {
-    ChaCha8Rng::from_seed(Sha256::digest(format!("{seed}/other-hands/{input}")).into())
 }
 
 fn outcome(made: Made, input: String) -> Result<Outcome, OtherHandsError> {
@@ -106,7 +99,7 @@ mod tests {
 
     /// Every set that is made of packages alone.
     fn makers(fixture: &Fixture, seed: u64) -> Vec<(Set, Box<dyn Maker>)> {
-        let rng = &mut rng(seed, "order");
+        let rng = &mut random(seed, "order");
         let (emoji, names) = (&fixture.emoji, &fixture.countries);
         let flags = [fixture.flags.clone()];
         let photographs = Photographs::load(&fixture.gcompris, rng).unwrap();

@@ -15,7 +15,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::asked::{Asked, Made, Maker, yes_or_no};
 use crate::documentation::MANUALS;
 use crate::error::OtherHandsError;
-use crate::sets::shuffled;
+use crate::order::shuffled;
 
 const TITLE: [&str; 4] = [
     "What is the title of the page?",

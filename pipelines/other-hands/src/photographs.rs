@@ -10,8 +10,8 @@ use crate::asked::{Asked, Made, Maker, yes_or_no};
 use crate::error::OtherHandsError;
 use crate::licences::free_files;
 use crate::names::{Sort, name};
+use crate::order::shuffled;
 use crate::rcc::Resources;
-use crate::sets::shuffled;
 
 const WHAT: [&str; 6] = [
     "What is this?",

@@ -2,10 +2,6 @@
 
 use avocet_fetch::Sources;
 use drawing::Package;
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
-use sha2::{Digest, Sha256};
 
 use crate::asked::Maker;
 use crate::emoji::Emoji;
@@ -13,6 +9,7 @@ use crate::error::OtherHandsError;
 use crate::faces::Faces;
 use crate::flags::Flags;
 use crate::formulas::Formulas;
+use crate::order::random;
 use crate::pages::Pages;
 use crate::photographs::Photographs;
 use crate::text::Text;
@@ -118,7 +115,7 @@ pub(crate) fn open(
         Some((kind @ ("formulas" | "text"), _)) => kind,
         _ => set.name(),
     };
-    let mut rng = rng_of(seed, order);
+    let mut rng = random(seed, order);
     let rng = &mut rng;
     Ok(match set {
         Set::Photographs => Box::new(Photographs::load(&package("gcompris")?, rng)?),
@@ -164,14 +161,4 @@ pub(crate) fn open(
             Box::new(Unknowable::load(&package("gcompris")?, &plots, rng)?)
         }
     })
-}
-
-fn rng_of(seed: u64, name: &str) -> ChaCha8Rng {
-    ChaCha8Rng::from_seed(Sha256::digest(format!("{seed}/other-hands/{name}")).into())
-}
-
-/// `things` in an order of the seed's own, from one that does not depend on the machine.
-pub(crate) fn shuffled<T>(mut things: Vec<T>, rng: &mut ChaCha8Rng) -> Vec<T> {
-    things.shuffle(rng);
-    things
 }

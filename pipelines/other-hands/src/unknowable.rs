@@ -11,8 +11,8 @@ use rand_chacha::ChaCha8Rng;
 use crate::asked::{Asked, Made, Maker};
 use crate::error::OtherHandsError;
 use crate::files::png;
+use crate::order::shuffled;
 use crate::photographs::{Photograph, free_photographs};
-use crate::sets::shuffled;
 
 /// Asked of what shows nothing.
 const WHAT: [&str; 5] = [
