@@ -18,6 +18,7 @@ pub(crate) struct Fixture {
     pub flags: Package,
     pub countries: Package,
     pub manual: Package,
+    pub font: Package,
 }
 
 /// Writes them.
@@ -117,6 +118,10 @@ pub(crate) fn packages() -> Fixture {
                 ("html/_images/bessel.png", &png),
             ],
         ),
+        font: {
+            let letters = ratex_katex_fonts::ttf_bytes("KaTeX_Main-Regular.ttf").unwrap();
+            package("font", &[("Main.ttf", &letters)])
+        },
         _folder: folder,
     }
 }

@@ -184,6 +184,7 @@ impl Maker for Formulas {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rand::SeedableRng;
 
     #[test]
     fn no_formula_ends_the_script_it_stands_in() {
@@ -193,6 +194,31 @@ mod tests {
         ] {
             assert!(!page.contains("</script><b>"), "{page}");
         }
+    }
+
+    #[test]
+    fn what_a_press_sets_is_asked_for_in_normal_form_and_what_it_does_not_is_said() {
+        let fixture = crate::fixture::packages();
+        let studio = Studio::open().unwrap();
+        // Stands in for KaTeX: shows the source, and refuses what is spoilt.
+        let katex = b"katex={render(t,e){if(t.includes('spoilt'))throw 1;e.textContent=t}}";
+        studio.put("katex.min.js", katex).unwrap();
+        let set = Formulas {
+            formulas: vec!["\\dfrac 12 + x^{2}".into(), "\\spoilt".into()],
+            manual: fixture.manual,
+            press: Press::Katex(studio),
+        };
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let Made::Asked(asked) = set.make(0, &mut rng).unwrap() else {
+            panic!("it is set")
+        };
+        assert_eq!(asked[0].answers, ["\\frac{1}{2}+x^2"]);
+        assert!(image::load_from_memory(&asked[0].picture).is_ok());
+        let spoilt = set.make(1, &mut rng).unwrap();
+        assert!(matches!(
+            spoilt,
+            Made::Unfit("the browser does not show it")
+        ));
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub(crate) struct Text {
 }
 
 enum Set {
-    Browser(Studio),
+    Browser(Box<Studio>),
     Magick(Magick),
 }
 
@@ -59,7 +59,7 @@ impl Text {
         rng: &mut ChaCha8Rng,
     ) -> Result<Self, OtherHandsError> {
         let setter = match setter {
-            Setter::Browser => Set::Browser(Studio::open()?),
+            Setter::Browser => Set::Browser(Box::new(Studio::open()?)),
             Setter::Magick => Set::Magick(Magick::find(match faces {
                 Faces::Common => "text-common-magick",
                 Faces::Unseen => "text-unseen-magick",
@@ -175,5 +175,53 @@ impl Maker for Text {
             answers: vec![line.to_owned()],
             spelled: true,
         }]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faces::face;
+    use crate::fixture;
+    use rand::SeedableRng;
+
+    #[test]
+    fn a_browser_sets_a_line_of_a_manual_in_the_face_that_is_given() {
+        let fixture = fixture::packages();
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let set = Text {
+            kind: "text-common",
+            faces: vec![face(&fixture.font, "Main").unwrap()],
+            lines: vec!["a line".into(), "a longer line of it".into(), "Ω".into()],
+            photographs: free_photographs(&fixture.gcompris).unwrap(),
+            setter: Set::Browser(Box::new(Studio::open().unwrap())),
+        };
+        let mut made = |index| {
+            let Made::Asked(mut asked) = set.make(index, &mut rng.clone()).unwrap() else {
+                panic!("the face has the letters")
+            };
+            // Another size and ground for the next.
+            let _: u32 = rng.random();
+            asked.remove(0)
+        };
+        let (short, long) = (made(0), made(1));
+        assert_eq!((short.answers[0].as_str(), short.spelled), ("a line", true));
+        let wide = |asked: &Asked| {
+            let picture = image::load_from_memory(&asked.picture).unwrap().to_rgb8();
+            f64::from(picture.width()) / f64::from(picture.height())
+        };
+        assert!(
+            wide(&long) > 2.0 * wide(&short),
+            "{} {}",
+            wide(&long),
+            wide(&short)
+        );
+        // What the face cannot show is passed over.
+        assert_eq!(set.line(2, &set.faces[0]), Some("a longer line of it"));
+        let again = || set.make(1, &mut ChaCha8Rng::seed_from_u64(9)).unwrap();
+        let (Made::Asked(one), Made::Asked(other)) = (again(), again()) else {
+            panic!("the same line twice")
+        };
+        assert!(one == other);
     }
 }
