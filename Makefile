@@ -62,7 +62,7 @@ test: setup ## every test; offline once the dependencies are fetched
 
 # No browser, no FFmpeg and no network; what crosses crates by the rules of the house and golden data alone.
 quick: ## the tests that take less than a minute: of libraries, rules of the house, golden data
-	$(CARGO) test --workspace --locked --lib --exclude avocet-worker --exclude avocet-video --exclude avocet-browser --exclude pages --exclude video
+	$(CARGO) test --workspace --locked --lib --exclude avocet-worker --exclude avocet-video --exclude avocet-browser --exclude pages --exclude other-hands --exclude video
 	$(CARGO) test --workspace --locked --test tests -- tidy circles golden
 
 levels: ## the quick tests as processors without AVX-512, and without AVX2, run them

@@ -28,6 +28,7 @@ mod hostile_input;
 mod hostile_video;
 mod metrics;
 mod names;
+mod other_hands;
 mod overfit;
 mod pages;
 mod picture_files;

@@ -138,6 +138,19 @@ const EDGES: &[(&str, &[&str])] = &[
         &["avocet-text", "avocet-data", "pipeline", "reading"],
     ),
     (
+        "other-hands",
+        &[
+            "avocet-text",
+            "avocet-fetch",
+            "avocet-browser",
+            "avocet-data",
+            "pipeline",
+            "drawing",
+            "reading",
+            "formulas",
+        ],
+    ),
+    (
         "avocet",
         &[
             "avocet-config",
@@ -163,6 +176,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "video",
             "formulas",
             "textbooks",
+            "other-hands",
         ],
     ),
 ];
@@ -180,6 +194,7 @@ const KEPT_OUT: &[(&str, &[&str])] = &[
             "pages",
             "formulas",
             "textbooks",
+            "other-hands",
         ],
     ),
     ("anyhow", &["avocet", "named-pictures", "avocet-tests"]),

@@ -44,6 +44,8 @@ pub struct Sample {
     pub truths: Vec<Option<Truth>>,
     /// What is said.
     pub content: Content,
+    /// Other answers that are as right as the last one: synonyms, for tests.
+    pub also_right: Vec<String>,
 }
 
 /// The stored description: everything but the bytes of the images.
@@ -56,6 +58,8 @@ struct Description {
     content: StoredContent,
     truths: Vec<Option<Truth>>,
     image_sha256: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    also_right: Vec<String>,
 }
 
 impl Sample {
@@ -79,10 +83,18 @@ impl Sample {
             images,
             truths,
             content,
+            also_right: Vec::new(),
         };
         sample.check()?;
         sample.id = id_of(&sample.description());
         Ok(sample)
+    }
+
+    /// The same sample, with other answers that are as right as the last one.
+    pub fn accepting(mut self, also_right: Vec<String>) -> Self {
+        self.also_right = also_right;
+        self.id = id_of(&self.description());
+        self
     }
 
     /// One picture, one question about it, one answer.
@@ -181,6 +193,7 @@ impl Sample {
                 .iter()
                 .map(|image| hex(&sha256(image)))
                 .collect(),
+            also_right: self.also_right.clone(),
         })
         .expect("strings and lists always serialise")
     }
@@ -275,6 +288,7 @@ impl Sample {
             licence,
             content,
             truths,
+            also_right,
             ..
         } = description;
         let content = content.read(images.len());
@@ -286,6 +300,7 @@ impl Sample {
             images,
             truths,
             content,
+            also_right,
         };
         sample.check()?;
         Ok(sample)
@@ -323,9 +338,11 @@ mod tests {
 
     #[test]
     fn members_round_trip() {
-        let mut bytes = Vec::new();
-        sample().to_members(&mut bytes).unwrap();
-        assert_eq!(Sample::from_members(&bytes).unwrap(), sample());
+        for sample in [sample(), sample().accepting(vec!["a kitten".into()])] {
+            let mut bytes = Vec::new();
+            sample.to_members(&mut bytes).unwrap();
+            assert_eq!(Sample::from_members(&bytes).unwrap(), sample);
+        }
         let mut bytes = Vec::new();
         let text = Sample::document(FROM, "Once.\u{1F600}").unwrap();
         text.to_members(&mut bytes).unwrap();

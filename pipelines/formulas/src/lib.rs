@@ -36,4 +36,5 @@ mod wording;
 pub use args::Args;
 pub use error::FormulasError;
 pub use kinds::Kind;
+pub use normal::normalise;
 pub use run::make;

@@ -34,6 +34,9 @@ pub struct Asked {
     pub turns: Vec<Turn>,
     /// What should be answered, one at least.
     pub references: Vec<String>,
+    /// The answer is read off letter by letter: how many letters are wrong says more of it than
+    /// whether all are right.
+    pub spelled: bool,
 }
 
 /// What a task holds, one after another.
@@ -51,6 +54,28 @@ impl Task {
             }
         }
         None
+    }
+
+    /// The datasets that a folder of datasets, or one of that name under `datasets`, holds for the
+    /// test, by their names; none if it is no such folder.
+    pub fn group(name: &Path) -> Option<Vec<(String, Self)>> {
+        let places = [name.to_owned(), Path::new(DATASETS).join(name)];
+        let place = places.iter().find(|path| path.exists())?;
+        if rows::table(place).is_some() {
+            return None;
+        }
+        let sets = std::fs::read_dir(place)
+            .ok()?
+            .flatten()
+            .filter_map(|entry| {
+                let test = entry.path().join("test");
+                let is_dataset = test.join("manifest.json").is_file();
+                let name = entry.file_name().to_string_lossy().into_owned();
+                is_dataset.then_some((name, Self::Dataset(test)))
+            });
+        let mut sets: Vec<_> = sets.collect();
+        sets.sort_by(|a, b| a.0.cmp(&b.0));
+        (!sets.is_empty()).then_some(sets)
     }
 
     /// Where the answers of a model called `model` are kept: beside the task.
@@ -183,6 +208,7 @@ fn asked_in<'a>(
             images: images.iter().take(seen).cloned().collect(),
             turns: before,
             references: vec![answer.text()],
+            spelled: answer.spelled,
         }
     })
 }
@@ -192,7 +218,11 @@ fn asked_of(sample: Sample) -> Vec<Asked> {
     let Content::Turns(turns) = &sample.content else {
         return Vec::new();
     };
-    asked_in(&sample.id, &sample.kind, turns, &sample.images).collect()
+    let mut asked: Vec<Asked> = asked_in(&sample.id, &sample.kind, turns, &sample.images).collect();
+    if let Some(last) = asked.last_mut() {
+        last.references.extend(sample.also_right);
+    }
+    asked
 }
 
 fn asked_of_row(row: &Row, name: &str) -> Result<Vec<Asked>> {
@@ -237,6 +267,22 @@ mod tests {
             .map(|a| (a.images.len(), a.turns.len(), a.references[0].as_str()))
             .collect();
         assert_eq!(seen, [(1, 1, "a cat"), (2, 3, "a dog")]);
+    }
+
+    #[test]
+    fn a_folder_of_datasets_is_a_group_and_a_dataset_is_none() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for set in ["b", "a", "unfinished"] {
+            std::fs::create_dir_all(folder.path().join(set).join("test")).expect("made");
+        }
+        for set in ["b", "a"] {
+            let manifest = folder.path().join(set).join("test/manifest.json");
+            std::fs::write(manifest, "{}").expect("written");
+        }
+        let names = |path: &Path| Task::group(path).map(|sets| sets.into_iter().map(|one| one.0));
+        let sets: Vec<String> = names(folder.path()).expect("a group").collect();
+        assert_eq!(sets, ["a", "b"]);
+        assert!(Task::group(&folder.path().join("a/test")).is_none());
     }
 
     #[test]

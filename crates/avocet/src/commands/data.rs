@@ -27,6 +27,8 @@ pub enum DataCommand {
     Text(plain_text::Args),
     /// Questions and answers about long texts, written by a language model and held against them.
     Textbooks(::textbooks::Args),
+    /// Small test sets of what others drew, photographed, set in type and wrote; never for training.
+    OtherHands(other_hands::Args),
     /// Pictures of videos and the words spoken around them.
     Video(video::Args),
     /// What a dataset holds.
@@ -48,6 +50,7 @@ impl DataCommand {
             Self::Pages(args) => &args.run.output,
             Self::Text(args) => &args.run.output,
             Self::Textbooks(args) => &args.run.output,
+            Self::OtherHands(args) => &args.run.output,
             Self::Video(args) => &args.run.output,
             Self::Merge(args) => &args.layout.output,
             Self::Split(args) => &args.layout.output,
@@ -69,6 +72,13 @@ pub fn run(mut command: DataCommand) -> Result<()> {
         DataCommand::Pages(args) => pages::make(&args)?,
         DataCommand::Text(args) => plain_text::make(&args)?,
         DataCommand::Textbooks(args) => textbooks::make(&args)?,
+        DataCommand::OtherHands(args) => {
+            let made = other_hands::make(&args)?;
+            let summaries = made
+                .iter()
+                .map(|(folder, manifest)| manifest.summary(folder));
+            return output::print(&summaries.collect::<String>());
+        }
         DataCommand::Video(args) => of_videos(&args)?,
         DataCommand::Inspect(args) => return inspect::run(&args),
         DataCommand::Merge(args) => return combine::merge(&args),

@@ -2,10 +2,12 @@
 
 mod answers;
 mod args;
+mod group;
 mod page;
 mod texts;
 
 use anyhow::Result;
+use avocet_train::eval::Task;
 
 pub use args::EvalArgs;
 
@@ -17,6 +19,9 @@ pub fn run(args: &EvalArgs) -> Result<()> {
     match args.task.to_str() {
         Some("loss") => texts::losses(args, &load()?),
         Some("memorisation") => texts::memorisation(args, &load()?),
-        _ => answers::run(args),
+        _ => match Task::group(&args.task) {
+            Some(sets) => group::run(args, &sets, &load()?),
+            None => answers::run(args),
+        },
     }
 }

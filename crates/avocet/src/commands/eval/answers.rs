@@ -22,7 +22,7 @@ use crate::ui::output;
 use crate::ui::progress::{Stage, counted};
 
 /// Questions answered together: enough to fill the products, few enough to stay in the caches.
-const TOGETHER: usize = 32;
+pub(super) const TOGETHER: usize = 32;
 /// Examples that are looked at, the first of their dataset.
 const MOST_EXAMPLES: usize = 4000;
 
@@ -198,7 +198,7 @@ fn examples(args: &EvalArgs, engine: &Engine) -> Result<Option<Shots>> {
 /// cannot be written to.
 ///
 /// Errors if neither can be made.
-fn make_answers(beside: &Path, here: &Path) -> Result<(PathBuf, File)> {
+pub(super) fn make_answers(beside: &Path, here: &Path) -> Result<(PathBuf, File)> {
     let error = match File::create(beside) {
         Ok(file) => return Ok((beside.to_owned(), file)),
         Err(error) => error,
@@ -228,7 +228,7 @@ fn is_right(one: &Answered) -> bool {
 }
 
 /// Writes a line of the answers file.
-fn keep(one: &Answered, asked: &Asked, file: &mut impl Write) -> Result<()> {
+pub(super) fn keep(one: &Answered, asked: &Asked, file: &mut impl Write) -> Result<()> {
     let answer = one.answer.trim();
     let edits = one.references.iter();
     let edits = edits.map(|reference| edit_distance(answer, reference.trim()));

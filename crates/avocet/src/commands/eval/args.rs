@@ -21,7 +21,7 @@ pub struct EvalArgs {
     pub settings: Vec<String>,
     /// A dataset folder, a name under datasets/, a folder of pictures with metadata.jsonl or .csv,
     /// or a file of {"images","question","answer"} lines or of conversations: its questions are
-    /// answered. Or `loss` or `memorisation`: the texts of --data are read.
+    /// answered. A folder of datasets, each with a `test` in it, gives a row for each. Or `loss` or `memorisation`: the texts of --data are read.
     #[arg(long, value_name = "TASK", value_parser = input())]
     pub task: PathBuf,
     /// What `loss` and `memorisation` read: a dataset folder, or any other task's.

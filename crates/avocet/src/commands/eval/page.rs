@@ -138,6 +138,7 @@ mod tests {
             images: vec![picture.to_png().expect("a file")],
             turns: vec![Turn::about(1, "What <b>fruit</b>?")],
             references: vec!["pear".into(), "pear".into(), "a pear".into()],
+            spelled: false,
         };
         let mut wrong = WrongAnswers::default();
         wrong.add(&asked("first-one"), "pear", false);

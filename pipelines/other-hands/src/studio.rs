@@ -1,0 +1,174 @@
+//! A browser that shows small pages of ours around what others wrote: a line, a formula.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use avocet_browser::request_policy::RequestPolicy;
+use avocet_browser::{Extent, RenderLimits, Rendered, Renderer, View};
+use image::RgbImage;
+use tempfile::TempDir;
+
+use crate::error::OtherHandsError;
+
+/// The mark of what is cut out of the page.
+pub(crate) const SHOWN: &str = "shown";
+const PAGE: &str = "page.html";
+const WINDOW: View = View {
+    width: 1280,
+    height: 480,
+    scale: 1.0,
+    mobile: false,
+};
+
+/// A browser and a folder that its pages may use.
+pub(crate) struct Studio {
+    renderer: Mutex<Renderer>,
+    // Removed with the studio.
+    _folder: TempDir,
+    root: PathBuf,
+    /// What the browser calls itself.
+    pub version: String,
+}
+
+impl Studio {
+    /// Starts a browser.
+    ///
+    /// Errors if there is none, or no folder can be made.
+    pub fn open() -> Result<Self, OtherHandsError> {
+        let renderer = Renderer::new(RenderLimits::default())?;
+        let place = std::env::temp_dir();
+        let folder = tempfile::tempdir().map_err(OtherHandsError::io(&place))?;
+        let root = folder.path().canonicalize();
+        let root = root.map_err(OtherHandsError::io(folder.path()))?;
+        let mut studio = Self {
+            renderer: Mutex::new(renderer),
+            _folder: folder,
+            root,
+            version: String::new(),
+        };
+        let page = "<p id=v></p><script>v.textContent=navigator.userAgent;\
+                    v.setAttribute('data-fact','shown')</script>";
+        let rendered = studio.rendered(&[], page)?;
+        let seen = rendered.map(|rendered| rendered.seen);
+        let fact = seen.ok().and_then(|seen| seen.facts.into_iter().next());
+        studio.version = fact.map(|fact| fact.text).unwrap_or_default();
+        Ok(studio)
+    }
+
+    /// Puts a file where pages find it.
+    ///
+    /// Errors if it cannot be written.
+    pub fn put(&self, name: &str, bytes: &[u8]) -> Result<(), OtherHandsError> {
+        let path = self.root.join(name);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(OtherHandsError::io(folder))?;
+        }
+        fs::write(&path, bytes).map_err(OtherHandsError::io(&path))
+    }
+
+    /// The part of a page that carries the mark [`SHOWN`], with `margin` pixels around it, or why
+    /// there is none.
+    ///
+    /// Errors if a file cannot be written, or the browser fails for good.
+    pub fn picture(
+        &self,
+        files: &[(&str, &[u8])],
+        page: &str,
+        margin: f64,
+    ) -> Result<Result<RgbImage, &'static str>, OtherHandsError> {
+        let Rendered { picture, seen } = match self.rendered(files, page)? {
+            Ok(rendered) => rendered,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let Some(fact) = seen.facts.iter().find(|fact| fact.name == SHOWN) else {
+            return Ok(Err("the browser does not show it"));
+        };
+        if !fact.whole {
+            return Ok(Err("wider than the window"));
+        }
+        let [left, top, right, bottom] = fact.place;
+        // Never half a pixel more, which would be of the page behind.
+        let low = |side: f64| (side - margin).ceil().max(0.0) as usize;
+        let high = |side: f64, end: usize| ((side + margin).floor() as usize).min(end);
+        let (right, bottom) = (high(right, picture.width), high(bottom, picture.height));
+        let part = picture.part([low(left), low(top), right, bottom]);
+        let part = part.and_then(|part| {
+            let (width, height) = (part.width as u32, part.height as u32);
+            RgbImage::from_raw(width, height, part.rgb)
+        });
+        Ok(part.ok_or("nothing is to be seen of it"))
+    }
+
+    fn rendered(
+        &self,
+        files: &[(&str, &[u8])],
+        page: &str,
+    ) -> Result<Result<Rendered, &'static str>, OtherHandsError> {
+        // The folder's files are those of one page at a time.
+        let renderer = self.renderer.lock();
+        let mut renderer = renderer.unwrap_or_else(PoisonError::into_inner);
+        for (name, bytes) in files {
+            self.put(name, bytes)?;
+        }
+        self.put(
+            PAGE,
+            format!("<!DOCTYPE html><meta charset=utf-8>{page}").as_bytes(),
+        )?;
+        let policy = Arc::new(RequestPolicy::Folder {
+            root: self.root.clone(),
+            page: PAGE.into(),
+        });
+        let rendered = renderer.render(&policy, WINDOW, Extent::Screen);
+        Ok(rendered.map_err(|error| error.reason()))
+    }
+}
+
+/// `text` as a string of JavaScript inside a page.
+pub(crate) fn script_string(text: &str) -> String {
+    serde_json::Value::from(text)
+        .to_string()
+        .replace('<', "\\u003c")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_marked_is_cut_out_and_what_is_not_there_is_said() {
+        let studio = Studio::open().unwrap();
+        assert!(studio.version.contains("Chrome"), "{}", studio.version);
+        let red = "<body style='margin:30px'><div data-fact=shown style='width:50px;height:20px;\
+                   background:rgb(200,10,10)'></div>";
+        let picture = studio.picture(&[], red, 0.0).unwrap().unwrap();
+        assert_eq!(picture.dimensions(), (50, 20));
+        assert!(picture.pixels().all(|pixel| pixel.0 == [200, 10, 10]));
+        let wide = studio.picture(&[], red, 5.0).unwrap().unwrap();
+        assert_eq!(
+            (wide.dimensions(), wide.get_pixel(0, 0).0),
+            ((60, 30), [255; 3])
+        );
+
+        let nothing = studio.picture(&[], "<p>unmarked", 0.0).unwrap();
+        assert_eq!(nothing.unwrap_err(), "the browser does not show it");
+        let broad = red.replace("50px", "5000px");
+        let broad = studio.picture(&[], &broad, 0.0).unwrap();
+        assert_eq!(broad.unwrap_err(), "wider than the window");
+    }
+
+    #[test]
+    fn a_typeface_that_the_browser_refuses_marks_nothing() {
+        let studio = Studio::open().unwrap();
+        let page = "<style>@font-face{font-family:F;src:url(face)}</style><div id=t>a</div><script>\
+                    document.fonts.load('20px F').then(found=>{\
+                    if(found.length)t.setAttribute('data-fact','shown')},()=>0)</script>";
+        let shown = studio.picture(&[("face", b"no font")], page, 0.0).unwrap();
+        assert_eq!(shown.unwrap_err(), "the browser does not show it");
+    }
+
+    #[test]
+    fn no_text_ends_the_script_it_stands_in() {
+        assert_eq!(script_string("a</script>\""), "\"a\\u003c/script>\\\"\"");
+    }
+}
