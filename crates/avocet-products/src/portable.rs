@@ -13,15 +13,19 @@ pub(crate) const KERNELS: Kernels = Kernels {
 
 fn add_dots(x: &[f32], b: MatRef<'_>, c: MatMut<'_>) {
     let (depth, stride) = (b.rows, b.col_stride);
-    for (x, out) in x.chunks_exact(depth).zip(c.data.chunks_mut(c.row_stride)) {
-        for (j, out) in out[..c.cols].iter_mut().enumerate() {
-            *out += match b.data {
-                Values::F32(b) => dot_of(x, &b[j * stride..][..depth]),
-                Values::Bf16(b) => {
-                    let line = &b[j * stride..][..depth];
-                    x.iter().zip(line).map(|(x, &w)| x * widen(w)).sum()
-                }
-            };
+    let mut widened = vec![0.0; depth];
+    for j in 0..c.cols {
+        let column = match b.data {
+            Values::F32(b) => &b[j * stride..][..depth],
+            Values::Bf16(b) => {
+                let column = &b[j * stride..][..depth];
+                let numbers = widened.iter_mut().zip(column);
+                numbers.for_each(|(out, &v)| *out = widen(v));
+                &widened
+            }
+        };
+        for (x, out) in x.chunks_exact(depth).zip(c.data.chunks_mut(c.row_stride)) {
+            out[j] += dot_of(x, column);
         }
     }
 }

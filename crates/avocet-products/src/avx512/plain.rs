@@ -11,6 +11,26 @@ const AHEAD: usize = 512;
 /// Bytes that are fetched at once.
 const CACHE_LINE: usize = 64;
 
+/// Where the dot products of up to four neighbouring rows with each row of x belong.
+pub(super) struct Products<'a> {
+    /// The products of all rows, `count` for each row of x.
+    pub(super) out: &'a mut [f32],
+    pub(super) count: usize,
+    /// The first of the neighbouring rows.
+    pub(super) at: usize,
+    /// How many of them are there; the products of others are dropped.
+    pub(super) taken: usize,
+}
+
+impl Products<'_> {
+    /// Writes the products with row `i` of x.
+    #[inline(always)]
+    pub(super) fn put(&mut self, i: usize, sums: [f32; SIDE]) {
+        let out = &mut self.out[i * self.count + self.at..][..self.taken];
+        out.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum);
+    }
+}
+
 /// A format without blocks.
 pub(crate) trait Plain {
     /// Bytes of a number.
@@ -100,22 +120,18 @@ fn mask_of(left: usize) -> u16 {
     ((1u32 << left.min(LANES)) - 1) as u16
 }
 
-/// Hands the dot products of four lines with each row of x to `put`, row by row; the lines must be
+/// Hands the dot products of four lines with each row of x to `out`; the lines must be
 /// as long as a row of x.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-pub(super) fn dots<P: Plain>(
-    lines: [*const u8; SIDE],
-    x: &Left<'_>,
-    put: &mut impl FnMut(usize, [f32; SIDE]),
-) {
+pub(super) fn dots<P: Plain>(lines: [*const u8; SIDE], x: &Left<'_>, out: &mut Products<'_>) {
     for row in (0..x.rows).step_by(SIDE) {
         // SAFETY: the lines are as long as a row of x, and `row` and those after it are rows of x.
         unsafe {
             match x.rows - row {
-                1 => dots_of::<P, 1>(lines, x, row, put),
-                2 => dots_of::<P, 2>(lines, x, row, put),
-                3 => dots_of::<P, 3>(lines, x, row, put),
-                _ => dots_of::<P, SIDE>(lines, x, row, put),
+                1 => dots_of::<P, 1>(lines, x, row, out),
+                2 => dots_of::<P, 2>(lines, x, row, out),
+                3 => dots_of::<P, 3>(lines, x, row, out),
+                _ => dots_of::<P, SIDE>(lines, x, row, out),
             }
         }
     }
@@ -130,7 +146,7 @@ unsafe fn dots_of<P: Plain, const N: usize>(
     lines: [*const u8; SIDE],
     x: &Left<'_>,
     row: usize,
-    put: &mut impl FnMut(usize, [f32; SIDE]),
+    out: &mut Products<'_>,
 ) {
     let left = x.numbers[row * x.depth..].as_ptr();
     let mut sums = [[_mm512_setzero_ps(); SIDE]; N];
@@ -163,7 +179,7 @@ unsafe fn dots_of<P: Plain, const N: usize>(
         }
     }
     for (i, sums) in sums.into_iter().enumerate() {
-        put(row + i, sums.map(|sum| _mm512_reduce_add_ps(sum)));
+        out.put(row + i, sums.map(|sum| _mm512_reduce_add_ps(sum)));
     }
 }
 

@@ -6,7 +6,7 @@
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
 
-use super::plain::{self, F32, Plain};
+use super::plain::{self, F32, Plain, Products};
 use super::quant_dot::{self, AHEAD, QuantDot};
 use super::unpack::{Unpack, Unpacked};
 use crate::level::Level;
@@ -56,18 +56,16 @@ trait Rows {
     /// AVX-512 must be available, and the row as long as `out`.
     unsafe fn numbers(row: &[u8], out: &mut [f32]);
 
-    /// Hands the dot products of the first `taken` rows with each row of x to `put`, row by row
-    /// of x.
+    /// Hands the dot products of the rows with each row of x to `out`.
     ///
     /// # Safety
     ///
     /// AVX-512 must be available, and the rows as long as those of x.
     unsafe fn dots(
         rows: [&[u8]; SIDE],
-        taken: usize,
         x: &Left<'_>,
         scratch: &mut Vec<f32>,
-        put: &mut impl FnMut(usize, [f32; SIDE]),
+        out: &mut Products<'_>,
     );
 }
 
@@ -88,12 +86,11 @@ impl<P: Plain> Rows for PlainRows<P> {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
     unsafe fn dots(
         rows: [&[u8]; SIDE],
-        _taken: usize,
         x: &Left<'_>,
         _scratch: &mut Vec<f32>,
-        put: &mut impl FnMut(usize, [f32; SIDE]),
+        out: &mut Products<'_>,
     ) {
-        plain::dots::<P>(rows.map(<[u8]>::as_ptr), x, put);
+        plain::dots::<P>(rows.map(<[u8]>::as_ptr), x, out);
     }
 }
 
@@ -114,21 +111,20 @@ impl<L: Line> Rows for BlockRows<L> {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
     unsafe fn dots(
         rows: [&[u8]; SIDE],
-        taken: usize,
         x: &Left<'_>,
         scratch: &mut Vec<f32>,
-        put: &mut impl FnMut(usize, [f32; SIDE]),
+        out: &mut Products<'_>,
     ) {
-        let lines = &rows[..taken];
+        let lines = &rows[..out.taken];
         // SAFETY: the rows are as long as those of x, as the caller's are.
         unsafe {
             match x.rows {
                 0 => {}
-                1 => each_line::<1>(lines, put, |line| L::dots::<1>(line, x)),
-                2 => each_line::<2>(lines, put, |line| L::dots::<2>(line, x)),
-                3 => each_line::<3>(lines, put, |line| L::dots::<3>(line, x)),
-                SIDE => each_line::<SIDE>(lines, put, |line| L::dots::<SIDE>(line, x)),
-                _ => many_dots::<L::Block>(rows, x, scratch, put),
+                1 => each_line::<1>(lines, out, |line| L::dots::<1>(line, x)),
+                2 => each_line::<2>(lines, out, |line| L::dots::<2>(line, x)),
+                3 => each_line::<3>(lines, out, |line| L::dots::<3>(line, x)),
+                SIDE => each_line::<SIDE>(lines, out, |line| L::dots::<SIDE>(line, x)),
+                _ => many_dots::<L::Block>(rows, x, scratch, out),
             }
         }
     }
@@ -174,12 +170,14 @@ fn all_dots<R: Rows>(run: &Run<'_>, x: &Left<'_>, (first, count): (usize, usize)
             &bytes[from..from + run.row_bytes]
         });
         let at = first + step * SIDE;
-        let mut put = |i: usize, sums: [f32; SIDE]| {
-            let out = &mut out[i * count + at..][..taken];
-            out.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum);
+        let mut out = Products {
+            out,
+            count,
+            at,
+            taken,
         };
         // SAFETY: the rows are as long as those of x, as the caller asserted.
-        unsafe { R::dots(rows, taken, x, &mut scratch, &mut put) };
+        unsafe { R::dots(rows, x, &mut scratch, &mut out) };
     }
 }
 
@@ -189,22 +187,22 @@ fn many_dots<B: Unpack>(
     rows: [&[u8]; SIDE],
     x: &Left<'_>,
     scratch: &mut Vec<f32>,
-    put: &mut impl FnMut(usize, [f32; SIDE]),
+    out: &mut Products<'_>,
 ) {
     scratch.resize(SIDE * x.depth, 0.0);
     for (row, out) in rows.iter().zip(scratch.chunks_exact_mut(x.depth)) {
         block_numbers::<B>(row, out);
     }
     let lines = std::array::from_fn(|j| scratch[j * x.depth..].as_ptr().cast());
-    plain::dots::<F32>(lines, x, put);
+    plain::dots::<F32>(lines, x, out);
 }
 
-/// Hands the dot products of each line with N rows of x to `put`, row by row.
+/// Hands the dot products of each line with N rows of x to `out`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 fn each_line<const N: usize>(
     lines: &[&[u8]],
-    put: &mut impl FnMut(usize, [f32; SIDE]),
+    out: &mut Products<'_>,
     dots: impl Fn(&[u8]) -> [f32; N],
 ) {
     let mut all = [[0.0; SIDE]; N];
@@ -214,7 +212,7 @@ fn each_line<const N: usize>(
         }
     }
     for (i, sums) in all.into_iter().enumerate() {
-        put(i, sums);
+        out.put(i, sums);
     }
 }
 
