@@ -93,12 +93,11 @@ vectorised! {
             let along = if centres { dot(g, w) } else { 0.0 };
             let projection = (dot3(g, w, x) - along * mean) * scale * scale / n as f32;
             let along = along / n as f32;
-            for (i, dx) in dx.iter_mut().enumerate() {
-                let centred = x[i] - mean;
-                *dx = (g[i] * w[i] - along - centred * projection) * scale;
-            }
-            for ((dw, x), g) in dw.iter_mut().zip(x).zip(g) {
-                *dw += g * (x - mean) * scale;
+            let each = dx.iter_mut().zip(dw.iter_mut()).zip(x).zip(g).zip(w);
+            for ((((dx, dw), x), g), w) in each {
+                let centred = x - mean;
+                *dw += g * centred * scale;
+                *dx = (g * w - along - centred * projection) * scale;
             }
             for (db, g) in db.iter_mut().zip(g) {
                 *db += g;
