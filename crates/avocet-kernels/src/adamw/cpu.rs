@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::AdamWStep;
+use super::step::AdamWStep;
 
 /// Elements that one task handles; fixed, so that results do not depend on the threads.
 const CHUNK: usize = 1 << 15;

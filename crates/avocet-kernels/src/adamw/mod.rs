@@ -3,6 +3,7 @@
 //! Decoupled weight decay, arXiv:1711.05101, with the arithmetic of PyTorch's `AdamW`.
 
 mod cpu;
+mod step;
 
 #[cfg(test)]
 mod tests;
@@ -12,24 +13,7 @@ use candle_core::{Result, Tensor, Var, bail};
 use crate::fused::is_fused;
 use crate::slices::{with_f32, with_f32_mut};
 
-/// The numbers of one step for one parameter.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct AdamWStep {
-    /// What weight decay leaves of the parameter: `1 - rate * decay`.
-    pub kept: f32,
-    /// What the gradient is multiplied by, when it is clipped.
-    pub scale: f32,
-    /// How much of the first moment stays.
-    pub beta1: f32,
-    /// How much of the second moment stays.
-    pub beta2: f32,
-    /// The learning rate over the bias correction of the first moment.
-    pub step_size: f32,
-    /// Root of the bias correction of the second moment.
-    pub correction2: f32,
-    /// Added to the root of the second moment.
-    pub eps: f32,
-}
+pub use step::AdamWStep;
 
 /// Moves `values` (..) by its `gradient` (..), and `moments` (2, ..), the mean gradient and the
 /// mean square, with it; in place.
