@@ -11,7 +11,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use avocet_infer::Engine;
 use avocet_model::ParameterCount;
-use avocet_products::{Precision, memory_bandwidth, product_peak};
+use avocet_products::{memory_bandwidth, product_peak};
 use avocet_train::{StepBench, step_bench};
 use serde::Serialize;
 
