@@ -9,6 +9,8 @@ mod backward;
 mod blocks;
 mod composed;
 mod forward;
+mod paged;
+mod pages;
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +23,8 @@ use crate::ranges::KeyRanges;
 use crate::slices::{f32_slice, with_f32};
 pub use alibi::alibi_slopes;
 use blocks::{Block, blocks};
+pub use paged::{PagedText, paged_attention};
+pub use pages::KvPages;
 
 /// `softmax(scale * q k^T) v` where query i sees only the keys of `ranges[i]`.
 ///

@@ -35,7 +35,9 @@ mod swiglu;
 mod weight;
 
 pub use activation::{Activation, activate};
-pub use attention::{alibi_slopes, attention, attention_alibi};
+pub use attention::{
+    KvPages, PagedText, alibi_slopes, attention, attention_alibi, paged_attention,
+};
 pub use conv::{conv2d, depthwise_conv3, patches_to_pixels};
 pub use cross_entropy::cross_entropy;
 pub use ctc::{ctc_frames, ctc_loss};

@@ -1,0 +1,477 @@
+//! Attention over keys and values in pages, for inference alone.
+//!
+//! What a query gets depends on its own row and on the pages it sees. Queries beside it, how a
+//! text was cut into steps, and the number of threads change no bit: a score is a sum over the
+//! channels in order, an output a sum over the pages in order, and runs of pages begin at fixed
+//! places. (Processors with AVX-512 round once a product and sum, others twice.)
+
+use std::ops::Range;
+
+use candle_core::{Result, Tensor, bail};
+use rayon::prelude::*;
+
+use super::forward::{Running, TILE_KEYS, online_softmax};
+use super::pages::{KvPages, PAGE_ROWS, Page, padded};
+use crate::simd::vectorised;
+use crate::slices::with_f32;
+
+/// Rows (queries times the heads that share a key head) that one task computes, at most.
+const TASK_ROWS: usize = 64;
+/// Multiplications below which one thread is faster than several.
+const PARALLEL: usize = 1 << 17;
+
+/// What some consecutive queries see.
+#[derive(Debug, Clone)]
+pub struct PagedText<'a> {
+    /// What may be seen, one after another: a text's own pages, or those of its images.
+    pub pages: Vec<&'a KvPages>,
+    /// For each query the first slot that it sees of all the pages, and the one after the last;
+    /// see [`KvPages::num_slots`]. Slots that hold no row are not seen.
+    pub ranges: &'a [(u32, u32)],
+}
+
+/// `softmax(scale * q k^T) v`, where the queries of each of `texts` see slots of its pages.
+///
+/// `q` is (S, H, K), the queries of the texts one after another; the result has its shape. With
+/// `slopes`, one a query head, scores fall with the distance from the last slot of the range, as
+/// in [`attention_alibi`](crate::attention_alibi). A query that sees nothing gets zero.
+///
+/// Errors if the shapes disagree, or a range ends behind the pages.
+pub fn paged_attention(
+    q: &Tensor,
+    texts: &[PagedText<'_>],
+    scale: f32,
+    slopes: Option<&[f32]>,
+) -> Result<Tensor> {
+    let (num_queries, num_heads, head_dim) = q.dims3()?;
+    let all: usize = texts.iter().map(|text| text.ranges.len()).sum();
+    if all != num_queries {
+        bail!("paged attention: {num_queries} queries but {all} ranges");
+    }
+    if let Some(slopes) = slopes.filter(|slopes| slopes.len() != num_heads) {
+        bail!(
+            "paged attention: {num_heads} heads but {} slopes",
+            slopes.len()
+        );
+    }
+    let mut pages = Vec::with_capacity(texts.len());
+    for text in texts {
+        pages.push(text.checked((num_heads, head_dim))?);
+    }
+    let (mut tasks, mut first, mut work) = (Vec::new(), 0, 0);
+    for (text, pages) in texts.iter().zip(&pages) {
+        let num_kv_heads = text.pages.first().map_or(0, |pages| pages.heads().0);
+        let group = num_heads / num_kv_heads.max(1);
+        let most = (TASK_ROWS / group.max(1)).max(1);
+        for from in (0..text.ranges.len()).step_by(most) {
+            let to = text.ranges.len().min(from + most);
+            let slots = union(&text.ranges[from..to]);
+            work += (to - from) * num_heads * head_dim * slots.len();
+            tasks.extend((0..num_kv_heads).map(|kv_head| Task {
+                pages,
+                ranges: &text.ranges[from..to],
+                slots: slots.clone(),
+                first: first + from,
+                kv_head,
+                group,
+            }));
+        }
+        first += text.ranges.len();
+    }
+    let heads = (num_heads, head_dim);
+    let out = with_f32(q, "paged attention", |q| {
+        let run = |task: &Task<'_>| task.run(q, heads, scale, slopes);
+        let parts: Vec<Vec<f32>> = if work < PARALLEL {
+            tasks.iter().map(run).collect()
+        } else {
+            tasks.par_iter().map(run).collect()
+        };
+        let mut out = vec![0.0; q.len()];
+        for (task, part) in tasks.iter().zip(parts) {
+            let width = task.group * head_dim;
+            for (i, row) in part.chunks_exact(width).enumerate() {
+                let at = (task.first + i) * num_heads * head_dim + task.kv_head * width;
+                out[at..at + width].copy_from_slice(row);
+            }
+        }
+        Ok(out)
+    })?;
+    Tensor::from_vec(out, q.shape(), q.device())
+}
+
+impl<'a> PagedText<'a> {
+    /// All pages with their numbers of rows.
+    ///
+    /// Errors if they are of other heads, or there are fewer than the queries see.
+    fn checked(&self, (num_heads, head_dim): (usize, usize)) -> Result<Vec<(&'a Page, usize)>> {
+        for pages in &self.pages {
+            let (num_kv_heads, width) = pages.heads();
+            let fits = num_kv_heads > 0 && num_heads.is_multiple_of(num_kv_heads);
+            if width != head_dim || !fits || pages.heads() != self.pages[0].heads() {
+                bail!(
+                    "paged attention: {num_heads} heads of width {head_dim} over {num_kv_heads} \
+                     key heads of width {width}"
+                );
+            }
+        }
+        let pages: Vec<_> = self.pages.iter().flat_map(|pages| pages.pages()).collect();
+        let slots = pages.len() * PAGE_ROWS;
+        let beyond = |&&(lo, hi): &&(u32, u32)| lo < hi && hi as usize > slots;
+        if let Some((lo, hi)) = self.ranges.iter().find(beyond) {
+            bail!("paged attention: a query sees slots {lo} to {hi}, but there are {slots}");
+        }
+        Ok(pages)
+    }
+}
+
+/// The slots that at least one query sees, and those between.
+fn union(ranges: &[(u32, u32)]) -> Range<usize> {
+    let seen = ranges.iter().filter(|(lo, hi)| lo < hi);
+    let lo = seen.clone().map(|range| range.0).min().unwrap_or(0);
+    let hi = seen.map(|range| range.1).max().unwrap_or(0);
+    lo as usize..hi as usize
+}
+
+/// Some queries of a text, for the heads that share a key head.
+struct Task<'a> {
+    pages: &'a [(&'a Page, usize)],
+    ranges: &'a [(u32, u32)],
+    slots: Range<usize>,
+    /// The first query.
+    first: usize,
+    kv_head: usize,
+    group: usize,
+}
+
+impl Task<'_> {
+    /// Outputs (queries * group, K).
+    fn run(
+        &self,
+        q: &[f32],
+        (num_heads, head_dim): (usize, usize),
+        scale: f32,
+        slopes: Option<&[f32]>,
+    ) -> Vec<f32> {
+        let (group, width) = (self.group, padded(head_dim));
+        let rows = self.ranges.len() * group;
+        let mut queries = Vec::with_capacity(rows * head_dim);
+        for query in self.first..self.first + self.ranges.len() {
+            let at = (query * num_heads + self.kv_head * group) * head_dim;
+            queries.extend(q[at..at + group * head_dim].iter().map(|v| v * scale));
+        }
+        let slopes = slopes.map(|slopes| &slopes[self.kv_head * group..][..group]);
+        let mut sums = vec![0.0; rows * width];
+        let mut running = vec![Running::default(); rows];
+        let mut scores = Vec::new();
+        let start = self.slots.start / TILE_KEYS * TILE_KEYS;
+        for tile in (start..self.slots.end).step_by(TILE_KEYS) {
+            let first = tile.max(self.slots.start) / PAGE_ROWS;
+            let end = (tile + TILE_KEYS).min(self.slots.end).div_ceil(PAGE_ROWS);
+            let (pages, base) = (&self.pages[first..end], first * PAGE_ROWS);
+            let n = pages.len() * PAGE_ROWS;
+            scores.clear();
+            scores.resize(rows * n, 0.0);
+            for (i, (page, held)) in pages.iter().enumerate() {
+                let (to, keys) = (i * PAGE_ROWS, page.keys(self.kv_head, head_dim));
+                add_lanes(&mut scores[to..], n, &queries, head_dim, rows, keys);
+                if *held < PAGE_ROWS {
+                    let empty = to + held..to + PAGE_ROWS;
+                    for row in scores.chunks_exact_mut(n) {
+                        row[empty.clone()].fill(f32::NEG_INFINITY);
+                    }
+                }
+            }
+            for (r, state) in running.iter_mut().enumerate() {
+                let (lo, hi) = self.ranges[r / group];
+                let row = &mut scores[r * n..(r + 1) * n];
+                if let Some(slopes) = slopes {
+                    add_distances(row, base as i32 + 1 - hi as i32, slopes[r % group]);
+                }
+                let clamp = |slot: u32| (slot as usize).clamp(base, base + n) - base;
+                let largest = state.largest;
+                online_softmax(row, clamp(lo), clamp(hi), state);
+                if largest > f32::NEG_INFINITY && state.largest > largest {
+                    let factor = (largest - state.largest).exp();
+                    for sum in &mut sums[r * width..(r + 1) * width] {
+                        *sum *= factor;
+                    }
+                }
+            }
+            for (i, (page, _)) in pages.iter().enumerate() {
+                let values = page.values(self.kv_head, head_dim);
+                for (group, values) in values.chunks_exact(PAGE_ROWS * PAGE_ROWS).enumerate() {
+                    let to = &mut sums[group * PAGE_ROWS..];
+                    add_lanes(to, width, &scores[i * PAGE_ROWS..], n, rows, values);
+                }
+            }
+        }
+        let mut out = Vec::with_capacity(rows * head_dim);
+        for (state, sums) in running.iter().zip(sums.chunks_exact(width)) {
+            let scale = if state.total == 0.0 {
+                0.0
+            } else {
+                1.0 / state.total
+            };
+            out.extend(sums[..head_dim].iter().map(|sum| sum * scale));
+        }
+        out
+    }
+}
+
+vectorised! {
+    /// Adds `slope * (first + i)` to element i.
+    fn add_distances(row: &mut [f32], first: i32, slope: f32) {
+        for (i, score) in row.iter_mut().enumerate() {
+            *score += slope * (first + i as i32) as f32;
+        }
+    }
+}
+
+/// Adds the product of A, `rows` rows that lie `a_stride` apart, and B (depth, 16) to rows of 16
+/// numbers that lie `c_stride` apart: each sum over the depth in order.
+fn add_lanes(c: &mut [f32], c_stride: usize, a: &[f32], a_stride: usize, rows: usize, b: &[f32]) {
+    #[cfg(target_arch = "x86_64")]
+    if crate::simd::level() == crate::simd::Level::Avx512 {
+        let mut row = 0;
+        while row < rows {
+            let (c, a) = (&mut c[row * c_stride..], &a[row * a_stride..]);
+            // SAFETY: the level says that this CPU has the instructions.
+            row += unsafe {
+                match rows - row {
+                    8.. => wide::add_lanes::<8>(c, c_stride, a, a_stride, b),
+                    4.. => wide::add_lanes::<4>(c, c_stride, a, a_stride, b),
+                    2.. => wide::add_lanes::<2>(c, c_stride, a, a_stride, b),
+                    _ => wide::add_lanes::<1>(c, c_stride, a, a_stride, b),
+                }
+            };
+        }
+        return;
+    }
+    for row in 0..rows {
+        let a = &a[row * a_stride..][..b.len() / PAGE_ROWS];
+        add_row(&mut c[row * c_stride..][..PAGE_ROWS], a, b);
+    }
+}
+
+vectorised! {
+    fn add_row(c: &mut [f32], a: &[f32], b: &[f32]) {
+        let mut sums = [0.0f32; PAGE_ROWS];
+        sums.copy_from_slice(c);
+        for (x, line) in a.iter().zip(b.chunks_exact(PAGE_ROWS)) {
+            for i in 0..PAGE_ROWS {
+                sums[i] += x * line[i];
+            }
+        }
+        c.copy_from_slice(&sums);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod wide {
+    use std::arch::x86_64::*;
+
+    use super::PAGE_ROWS;
+
+    /// [`add_lanes`](super::add_lanes) for N rows, whose sums stay in registers; gives back N.
+    #[target_feature(enable = "avx512f")]
+    pub(super) fn add_lanes<const N: usize>(
+        c: &mut [f32],
+        c_stride: usize,
+        a: &[f32],
+        a_stride: usize,
+        b: &[f32],
+    ) -> usize {
+        let depth = b.len() / PAGE_ROWS;
+        assert!(
+            c.len() >= (N - 1) * c_stride + PAGE_ROWS && a.len() >= (N - 1) * a_stride + depth,
+            "rows of C and A"
+        );
+        let mut sums = [_mm512_setzero_ps(); N];
+        // SAFETY: N rows of 16 numbers lie inside `c` and N of `depth` inside `a`, as asserted;
+        // `b` has `depth` lines of 16.
+        unsafe {
+            for (i, sum) in sums.iter_mut().enumerate() {
+                *sum = _mm512_loadu_ps(c.as_ptr().add(i * c_stride));
+            }
+            for k in 0..depth {
+                let line = _mm512_loadu_ps(b.as_ptr().add(k * PAGE_ROWS));
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    let x = _mm512_set1_ps(*a.get_unchecked(i * a_stride + k));
+                    *sum = _mm512_fmadd_ps(x, line, *sum);
+                }
+            }
+            for (i, sum) in sums.iter().enumerate() {
+                _mm512_storeu_ps(c.as_mut_ptr().add(i * c_stride), *sum);
+            }
+        }
+        N
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gradient_check::random;
+    use crate::ranges::KeyRanges;
+    use crate::{attention, attention_alibi};
+
+    const SCALE: f32 = 0.3;
+
+    fn pages_of(key: &Tensor, value: &Tensor) -> Result<KvPages> {
+        let (rows, num_kv_heads, head_dim) = key.dims3()?;
+        let mut pages = KvPages::new(num_kv_heads, head_dim);
+        pages.append(key, value, 0..rows)?;
+        Ok(pages)
+    }
+
+    fn bits(t: &Tensor) -> Result<Vec<u32>> {
+        let numbers = t.flatten_all()?.to_vec1::<f32>()?;
+        Ok(numbers.into_iter().map(f32::to_bits).collect())
+    }
+
+    fn assert_near(a: &Tensor, b: &Tensor) -> Result<()> {
+        let apart = (a - b)?.abs()?.flatten_all()?.max(0)?;
+        assert!(apart.to_scalar::<f32>()? < 1e-5, "{apart}");
+        Ok(())
+    }
+
+    /// Causal ranges of the queries from `first` on, of at most `window` keys.
+    fn causal(first: usize, count: usize, window: usize) -> Vec<(u32, u32)> {
+        let range = |row: usize| ((row + 1).saturating_sub(window) as u32, row as u32 + 1);
+        (first..first + count).map(range).collect()
+    }
+
+    #[test]
+    fn keys_in_pages_are_attended_to_as_keys_in_a_row() -> Result<()> {
+        for (rows, heads, kv_heads, width) in [(5, 4, 2, 8), (40, 6, 1, 20), (700, 2, 2, 16)] {
+            let q = random((rows, heads, width), 1).detach();
+            let key = random((rows, kv_heads, width), 2).detach();
+            let value = random((rows, kv_heads, width), 3).detach();
+            let pages = pages_of(&key, &value)?;
+            let slopes: Vec<f32> = (1..=heads).map(|head| 0.1 * head as f32).collect();
+            for window in [3, 530, 1000] {
+                let mut ranges = causal(0, rows, window);
+                ranges[1] = (0, 0);
+                let text = PagedText {
+                    pages: vec![&pages],
+                    ranges: &ranges,
+                };
+                let paged = paged_attention(&q, &[text.clone()], SCALE, None)?;
+                let keys = KeyRanges::new(ranges.clone());
+                assert_near(&paged, &attention(&q, &key, &value, &keys, SCALE)?)?;
+                let biased = paged_attention(&q, &[text], SCALE, Some(&slopes))?;
+                let expected = attention_alibi(&q, &key, &value, &keys, SCALE, &slopes)?;
+                assert_near(&biased, &expected)?;
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_query_gets_the_same_bits_alone_and_among_any_others() -> Result<()> {
+        let (rows, width) = (600, 12);
+        let q = random((2 * rows, 4, width), 1).detach();
+        let texts = [2u64, 4].map(|seed| {
+            let key = random((rows, 2, width), seed).detach();
+            pages_of(&key, &random((rows, 2, width), seed + 1).detach())
+        });
+        let [one, other] = texts;
+        let (one, other) = (one?, other?);
+        fn text<'a>(pages: &'a KvPages, ranges: &'a [(u32, u32)]) -> PagedText<'a> {
+            PagedText {
+                pages: vec![pages],
+                ranges,
+            }
+        }
+        for window in [20, 1000] {
+            let ranges = causal(0, rows, window);
+            let both = [text(&one, &ranges), text(&other, &ranges)];
+            let all = paged_attention(&q, &both, SCALE, None)?;
+            for threads in [1, 2] {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+                let run = || paged_attention(&q, &both, SCALE, None);
+                let out = pool.expect("threads start").install(run)?;
+                assert!(bits(&out)? == bits(&all)?, "{threads} threads");
+            }
+            for (from, count) in [(0, 1), (599, 1), (511, 3), (100, 90)] {
+                let ranges = causal(from, count, window);
+                for (first, pages) in [(0, &one), (rows, &other)] {
+                    let q = q.narrow(0, first + from, count)?;
+                    let some = paged_attention(&q, &[text(pages, &ranges)], SCALE, None)?;
+                    assert_eq!(bits(&some)?, bits(&all.narrow(0, first + from, count)?)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn slots_without_rows_are_not_seen() -> Result<()> {
+        let (q, key) = (
+            random((2, 2, 8), 1).detach(),
+            random((30, 2, 8), 2).detach(),
+        );
+        let (first, second) = (key.narrow(0, 0, 10)?, key.narrow(0, 10, 20)?);
+        let (one, two) = (pages_of(&first, &first)?, pages_of(&second, &second)?);
+        let slots = (one.num_slots() + two.num_slots()) as u32;
+        let ranges = [(0, slots), (one.num_slots() as u32, slots)];
+        let text = PagedText {
+            pages: vec![&one, &two],
+            ranges: &ranges,
+        };
+        let paged = paged_attention(&q, &[text], SCALE, None)?;
+        let expected = KeyRanges::new(vec![(0, 30), (10, 30)]);
+        assert_near(&paged, &attention(&q, &key, &key, &expected, SCALE)?)
+    }
+
+    #[test]
+    fn truncated_pages_go_on_as_if_the_rest_had_never_been() -> Result<()> {
+        let key = random((40, 2, 8), 2).detach();
+        let mut pages = pages_of(&key, &key)?;
+        let bytes = pages.num_bytes();
+        pages.truncate(17);
+        pages.truncate(30);
+        assert_eq!((pages.len(), pages.num_slots()), (17, 32));
+        assert!(pages.num_bytes() < bytes);
+        pages.append(&key, &key, 17..40)?;
+        let q = random((1, 2, 8), 1).detach();
+        let seen = |pages| {
+            let text = PagedText {
+                pages: vec![pages],
+                ranges: &[(0, 40)],
+            };
+            bits(&paged_attention(&q, &[text], SCALE, None)?)
+        };
+        assert_eq!(seen(&pages)?, seen(&pages_of(&key, &key)?)?);
+        Ok(())
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_and_nothing_gives_nothing() -> Result<()> {
+        let key = random((3, 2, 8), 2).detach();
+        let mut pages = pages_of(&key, &key)?;
+        let refused = |q: &Tensor, ranges: &[(u32, u32)]| {
+            let text = PagedText {
+                pages: vec![&pages],
+                ranges,
+            };
+            paged_attention(q, &[text], SCALE, None).is_err()
+        };
+        let q = random((1, 4, 8), 1).detach();
+        assert!(!refused(&q, &[(0, 3)]));
+        assert!(refused(&q, &[(0, 17)]), "slots behind the pages");
+        assert!(refused(&q, &[(0, 3), (0, 3)]), "a range without a query");
+        assert!(refused(&random((1, 3, 8), 1).detach(), &[(0, 3)]), "heads");
+        assert!(refused(&random((1, 4, 7), 1).detach(), &[(0, 3)]), "widths");
+        assert!(pages.append(&key, &key, 2..4).is_err(), "no such rows");
+        let none = paged_attention(&q.narrow(0, 0, 0)?, &[], SCALE, None)?;
+        assert_eq!(none.dims(), [0, 4, 8]);
+        let blind = PagedText {
+            pages: Vec::new(),
+            ranges: &[(0, 0)],
+        };
+        let blind = paged_attention(&q, &[blind], SCALE, None)?;
+        assert_eq!(blind.flatten_all()?.to_vec1::<f32>()?, [0.0; 32]);
+        Ok(())
+    }
+}
