@@ -54,4 +54,7 @@ pub use rope::{RopeAngles, RopeFrequencies, RopeLayout, Yarn, rope};
 pub use router::{RouterKind, Routing, route, route_by, router_losses};
 pub use stored::{StoredFormat, StoredMatrix, StoredRows};
 pub use swiglu::{swiglu, swiglu_ffn};
-pub use weight::{AdaptedWeight, Weight, linear_each, weighted_expert_ffn, weighted_swiglu_ffn};
+pub use weight::{
+    AdaptedWeight, StepRows, Weight, infer_each, infer_experts, weighted_expert_ffn,
+    weighted_swiglu_ffn,
+};

@@ -171,6 +171,26 @@ pub(crate) fn product_sequential(c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>, ac
     Right::prepare(b, c.rows).product(c, a, accumulate);
 }
 
+/// Sets `c` to `a b` on the calling thread by the kernel of many rows, however many there are:
+/// every row has the same sums. `b` must have contiguous rows or columns.
+///
+/// Panics if the shapes disagree.
+pub(crate) fn product_of_many(c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>) {
+    check_shapes(&c, &a, &b);
+    #[cfg(target_arch = "x86_64")]
+    if panel::Single::available() {
+        return Panels::<panel::Single>::pack(b, false).product(c, a, false);
+    }
+    // Others choose among kernels by the number of rows; this one does not.
+    thin::product(c, a, b, false);
+}
+
+/// As [`product_of_many`], by the kernel of few rows.
+pub(crate) fn product_of_few(c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>) {
+    check_shapes(&c, &a, &b);
+    thin::product(c, a, b, false);
+}
+
 fn f32_product(c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>, accumulate: bool) {
     a.with_f32(|a_data, a| {
         b.with_f32(|b_data, b| {

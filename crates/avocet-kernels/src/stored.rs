@@ -15,7 +15,7 @@ mod wide;
 
 pub use format::StoredFormat;
 pub use matrix::{StoredMatrix, StoredRows};
-pub(crate) use product::{gradient, product, row_products};
+pub(crate) use product::{gradient, product, products_of_few};
 
 #[cfg(test)]
 pub(crate) mod tests;

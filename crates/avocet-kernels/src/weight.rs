@@ -12,8 +12,10 @@ use crate::stored::{self, StoredMatrix};
 use crate::swiglu::{swiglu, swiglu_ffn};
 
 mod experts;
+mod infer;
 
 pub use experts::weighted_expert_ffn;
+pub use infer::{StepRows, infer_each, infer_experts};
 
 /// A large matrix of a network: a tensor, or stored rows that are only read.
 ///
@@ -183,38 +185,9 @@ impl Weight {
     }
 }
 
-/// `x w^T` for `x` (.., I) and each of some weights (O, I), giving (.., O) each: what
-/// [`Weight::linear`] gives, but one row is multiplied with several stored matrices at once.
-///
-/// Errors as [`Weight::linear`] does.
-pub fn linear_each<const N: usize>(x: &Tensor, weights: [&Weight; N]) -> Result<[Tensor; N]> {
-    let width = x.dim(D::Minus1)?;
-    let fits = |w: &Weight| {
-        matches!(w, Weight::Stored(w) if w.shape().get(1) == Some(&width)) && w.dims().len() == 2
-    };
-    let plain = x.device().is_cpu() && x.dtype() == DType::F32 && !x.track_op();
-    if x.elem_count() != width || !plain || !weights.iter().all(|w| fits(w)) {
-        let each = weights.iter().map(|w| w.linear(x));
-        return array(each.collect::<Result<Vec<_>>>()?);
-    }
-    let matrices = weights.iter().filter_map(|w| match w {
-        Weight::Stored(w) => Some((&**w, 0..w.shape()[0])),
-        Weight::Tensor(_) | Weight::Adapted(_) => None,
-    });
-    let matrices: Vec<_> = matrices.collect();
-    let outs = with_f32(x, "linear_each", |x| Ok(stored::row_products(&matrices, x)))?;
-    let mut dims = x.dims().to_vec();
-    let outs = outs.into_iter().map(|out| {
-        let last = dims.len() - 1;
-        dims[last] = out.len();
-        Tensor::from_vec(out, dims.as_slice(), x.device())
-    });
-    array(outs.collect::<Result<Vec<_>>>()?)
-}
-
 fn array<const N: usize>(tensors: Vec<Tensor>) -> Result<[Tensor; N]> {
     let found = tensors.len();
-    let wrong = |_| Error::msg(format!("linear_each: {found} products, not {N}"));
+    let wrong = |_| Error::msg(format!("infer: {found} products, not {N}"));
     tensors.try_into().map_err(wrong)
 }
 

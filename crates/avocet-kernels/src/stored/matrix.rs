@@ -185,7 +185,7 @@ impl StoredMatrix {
     }
 
     /// Writes the numbers of some rows, on all threads.
-    pub(super) fn dequantise(&self, rows: Range<usize>, out: &mut [f32]) {
+    pub(crate) fn dequantise(&self, rows: Range<usize>, out: &mut [f32]) {
         if self.cols == 0 {
             return;
         }

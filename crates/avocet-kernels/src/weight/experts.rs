@@ -44,7 +44,7 @@ pub fn weighted_expert_ffn(
     }
 }
 
-fn check_shapes(
+pub(super) fn check_shapes(
     x: &Tensor,
     weights: &Tensor,
     gate_up: &Weight,
