@@ -75,6 +75,9 @@ fn alone(engine: &Engine, asked: &Question, seed: u64) -> Result<Vec<u32>> {
 
 #[test]
 fn sequences_that_join_and_leave_say_what_they_say_alone() -> Result<()> {
+    fn movable<T: Send>(sequence: T) -> T {
+        sequence
+    }
     let engine = tiny_model::engine()?;
     let image = engine.read_image(&png(40, 12)?)?;
     let image = std::slice::from_ref(&image);
@@ -84,7 +87,7 @@ fn sequences_that_join_and_leave_say_what_they_say_alone() -> Result<()> {
         question("what does it say? <image> what colour is it?", image),
     ];
     let [mut one, mut two, mut three] = [
-        begun(&engine, &asked[0], 1)?,
+        movable(begun(&engine, &asked[0], 1)?),
         begun(&engine, &asked[1], 2)?,
         begun(&engine, &asked[2], 3)?,
     ];
