@@ -38,6 +38,11 @@ impl CachedText {
         self.visible_images.push(last.unwrap_or((0, 0)));
     }
 
+    /// Makes the token that was read last one that is still to be read.
+    pub fn unread_last(&mut self) {
+        self.cache.truncate(self.cache.len().saturating_sub(1));
+    }
+
     /// Bytes of the keys and values that are kept.
     pub fn cache_bytes(&self) -> usize {
         self.cache.num_bytes()

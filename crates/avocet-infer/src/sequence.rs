@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use avocet_model::StepRows;
 use avocet_text::{TextStream, Turn};
-use candle_core::{IndexOp, Tensor};
+use candle_core::Tensor;
 
 use crate::answer::{Answer, FinishReason, Timing, Usage};
 use crate::cached_text::CachedText;
@@ -159,7 +159,7 @@ impl Engine {
     /// a token of its answer, or by a part of its prompt if that is long.
     ///
     /// A sequence gets the same tokens whatever others are in its steps. Errors if the network
-    /// fails; then no sequence has moved.
+    /// fails; then no token is chosen, and the step may be tried again.
     pub fn step(&self, sequences: &mut [&mut Sequence<'_>]) -> Result<(), InferError> {
         let (mut going, mut left) = (Vec::new(), STEP_TOKENS);
         for sequence in sequences.iter_mut() {
@@ -186,9 +186,16 @@ impl Engine {
             return Ok(());
         }
         let (last, rows) = (Tensor::cat(&last, 0)?, StepRows::answer(last.len()));
-        let logits = self.model().infer_logits(&last, rows)?; // (B, V)
-        for (row, sequence) in speaking.into_iter().enumerate() {
-            let mut logits = logits.i(row)?.to_vec1::<f32>()?; // (V)
+        let logits = self.model().infer_logits(&last, rows); // (B, V)
+        let logits = match logits.and_then(|logits| logits.to_vec2::<f32>()) {
+            Ok(logits) => logits,
+            Err(error) => {
+                let texts = speaking.into_iter().map(|sequence| &mut sequence.text);
+                texts.for_each(CachedText::unread_last);
+                return Err(error.into());
+            }
+        };
+        for (mut logits, sequence) in logits.into_iter().zip(speaking) {
             let id = self.choose(&mut sequence.sampler, &mut logits);
             sequence.take(id, self.tokenizer().is_stop(id));
         }

@@ -46,7 +46,7 @@ fn keys_in_pages_are_attended_to_as_keys_in_a_row() -> Result<()> {
                 pages: vec![&pages],
                 ranges: &ranges,
             };
-            let paged = paged_attention(&q, &[text.clone()], SCALE, None)?;
+            let paged = paged_attention(&q, std::slice::from_ref(&text), SCALE, None)?;
             let keys = KeyRanges::new(ranges.clone());
             assert_near(
                 &paged,
