@@ -4,7 +4,9 @@ use std::io::Cursor;
 use std::ops::ControlFlow;
 
 use anyhow::{Context, Result};
-use avocet_infer::{Image, InferError, Question, SamplingOptions, ScoreOptions};
+use avocet_infer::{
+    Engine, FinishReason, Image, InferError, Question, SamplingOptions, ScoreOptions, Sequence,
+};
 use avocet_media::Limits;
 use avocet_model::TextBatch;
 use avocet_text::Turn;
@@ -49,6 +51,109 @@ fn questions_answered_together_get_the_answers_they_get_alone() -> Result<()> {
         })?;
         assert_eq!(answer?, alone.text, "{:?}", question.turns);
     }
+    Ok(())
+}
+
+/// Drawn at random, so that a last bit of a logit would soon show.
+fn drawn(seed: u64, max_tokens: usize) -> SamplingOptions {
+    SamplingOptions {
+        temperature: 1.0,
+        seed,
+        ..SamplingOptions::greedy(max_tokens)
+    }
+}
+
+fn begun<'a>(engine: &'a Engine, asked: &Question, seed: u64) -> Result<Sequence<'a>> {
+    Ok(engine.sequence(&asked.images, &asked.turns, &drawn(seed, 12))?)
+}
+
+fn alone(engine: &Engine, asked: &Question, seed: u64) -> Result<Vec<u32>> {
+    let go_on = |_: &str| ControlFlow::Continue(());
+    let answer = engine.answer(&asked.images, &asked.turns, &drawn(seed, 12), go_on)?;
+    Ok(answer.token_ids)
+}
+
+#[test]
+fn sequences_that_join_and_leave_say_what_they_say_alone() -> Result<()> {
+    fn movable<T: Send>(sequence: T) -> T {
+        sequence
+    }
+    let engine = tiny_model::engine()?;
+    let image = engine.read_image(&png(40, 12)?)?;
+    let image = std::slice::from_ref(&image);
+    let asked = [
+        question("<image>what is this?", image),
+        question("why?", &[]),
+        question("what does it say? <image> what colour is it?", image),
+    ];
+    let [mut one, mut two, mut three] = [
+        movable(begun(&engine, &asked[0], 1)?),
+        begun(&engine, &asked[1], 2)?,
+        begun(&engine, &asked[2], 3)?,
+    ];
+    engine.step(&mut [&mut one])?;
+    engine.step(&mut [&mut two, &mut one])?;
+    engine.step(&mut [&mut three, &mut two])?;
+    while [&one, &two, &three].iter().any(|s| !s.is_finished()) {
+        engine.step(&mut [&mut one, &mut three])?;
+        engine.step(&mut [&mut two, &mut three, &mut one])?;
+    }
+    for (seed, (sequence, asked)) in (1..).zip([one, two, three].iter().zip(&asked)) {
+        assert_eq!(sequence.answer().token_ids, alone(&engine, asked, seed)?);
+        assert_eq!(sequence.cache_bytes(), 0, "a finished one keeps nothing");
+    }
+    Ok(())
+}
+
+#[test]
+fn long_prompts_are_read_in_parts_and_may_be_cancelled_between_them() -> Result<()> {
+    let engine = tiny_model::engine()?;
+    let asked = question(&"why? what? ".repeat(6), &[]);
+    let begin = |seed| begun(&engine, &asked, seed);
+    let mut sequences: Vec<_> = (0..20).map(begin).collect::<Result<_>>()?;
+    let mut all: Vec<_> = sequences.iter_mut().collect();
+    engine.step(&mut all)?;
+    assert!(
+        !all[0].answer().token_ids.is_empty(),
+        "the first prompt was read"
+    );
+    let last = all.len() - 1;
+    assert!(
+        all[last].answer().token_ids.is_empty(),
+        "too many for a step"
+    );
+    assert!(all[last].cache_bytes() > 0, "but a part was read");
+    all[last].cancel().cancel();
+    while all.iter().any(|sequence| !sequence.is_finished()) {
+        engine.step(&mut all)?;
+    }
+    let cancelled = &sequences[last];
+    assert_eq!(cancelled.answer().finish_reason, FinishReason::Cancelled);
+    assert_eq!(
+        (cancelled.answer().token_ids.len(), cancelled.cache_bytes()),
+        (0, 0)
+    );
+    for (seed, sequence) in (0..).zip(&sequences[..last]) {
+        assert_eq!(sequence.answer().token_ids, alone(&engine, &asked, seed)?);
+    }
+    Ok(())
+}
+
+#[test]
+fn steps_of_nothing_do_nothing() -> Result<()> {
+    let engine = tiny_model::engine()?;
+    engine.step(&mut [])?;
+    let turns = [Turn::user("why?")];
+    let mut silent = engine.sequence(&[], &turns, &SamplingOptions::greedy(0))?;
+    assert!(silent.is_finished());
+    engine.step(&mut [&mut silent])?;
+    assert!(silent.answer().token_ids.is_empty());
+    assert_eq!(silent.answer().finish_reason, FinishReason::Length);
+    assert!(
+        engine
+            .answer_together(&[], &SamplingOptions::greedy(4))?
+            .is_empty()
+    );
     Ok(())
 }
 
@@ -151,7 +256,7 @@ fn of_several_questions_the_surest_answer_stands() -> Result<()> {
         let turns = [Turn::about(1, question.as_str())];
         let answer = engine.answer(images, &turns, &options, |_| ControlFlow::Continue(()))?;
         assert_eq!(surest(std::slice::from_ref(question))?, answer.text);
-        let mut ids = engine.language().question(&turns)?.ids;
+        let mut ids = engine.tokenizer().question(&turns)?.ids;
         let asked = ids.len();
         ids.extend(&answer.token_ids);
         let scored = engine
@@ -227,7 +332,7 @@ fn greedy_tokens_of_a_score_are_those_of_an_answer() -> Result<()> {
     let answer = engine.answer(&[], &turns, &SamplingOptions::greedy(6), |_| {
         ControlFlow::Continue(())
     })?;
-    let ids = engine.language().question(&turns)?.ids;
+    let ids = engine.tokenizer().question(&turns)?.ids;
     let greedy = engine
         .score(
             &ids,
@@ -252,6 +357,10 @@ fn the_context_is_never_left() -> Result<()> {
         ControlFlow::Continue(())
     })?;
     assert!(answer.usage.prompt_tokens + answer.usage.completion_tokens <= context);
+    let both = [question("why?", &[]), question("how? what?", &[])];
+    for said in engine.answer_together(&both, &SamplingOptions::greedy(10_000))? {
+        said?;
+    }
     let long = [Turn::user("why? ".repeat(context))];
     let refused = engine.answer(&[], &long, &SamplingOptions::greedy(4), |_| {
         ControlFlow::Continue(())

@@ -121,7 +121,7 @@ fn a_picture_matters_once_gates_are_open_and_not_before() -> Result<()> {
     for (vision, latents) in [(golden("clip_vision"), Some(2)), (mini(), None)] {
         grafted(&golden("llama"), &vision, latents, &output)?;
         let closed = engine(&output)?;
-        let image_token = closed.language().image_token().context("it sees")?;
+        let image_token = closed.tokenizer().image_token().context("it sees")?;
         ensure!(image_token as usize == closed.config().decoder.vocab_size - 1);
         let (a, b) = (
             score(&closed, &text, &[&one])?,

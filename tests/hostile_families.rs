@@ -76,7 +76,7 @@ impl Tally {
 /// What comes of it is of no matter: it must end.
 fn use_it(engine: &Engine) {
     let turns = [Turn::user("a bird")];
-    drop(engine.language().question(&turns));
+    drop(engine.tokenizer().question(&turns));
     let options = ScoreOptions {
         greedy: 2,
         ..ScoreOptions::default()

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use avocet_media::{Blank, Damage, Patches, Picture};
-use avocet_model::CrossAttentionCache;
+use avocet_model::ImageKeys;
 
 /// Digest of an image file's bytes, or of a picture's pixels.
 pub(crate) type ContentHash = [u8; 32];
@@ -23,7 +23,7 @@ pub(crate) struct CachedImage {
     pub(crate) blank: Option<Blank>,
     pub(crate) damage: Option<Damage>,
     pub(crate) patches: Patches,
-    pub(crate) keys: OnceLock<CrossAttentionCache>,
+    pub(crate) keys: OnceLock<ImageKeys>,
 }
 
 impl Image {
@@ -52,14 +52,14 @@ impl Image {
         (self.0.patches.rows, self.0.patches.cols)
     }
 
-    /// Whether both are the same remembered image.
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+    /// What the decoder attends to of it, once it is encoded.
+    pub(crate) fn keys(&self) -> Option<&ImageKeys> {
+        self.0.keys.get()
     }
 
     /// Whether the vision tower has already seen it.
     pub fn is_encoded(&self) -> bool {
-        self.0.keys.get().is_some()
+        self.keys().is_some()
     }
 }
 
@@ -81,20 +81,9 @@ impl CachedImage {
     }
 
     fn bytes(&self) -> usize {
-        let keys = self.keys.get().map_or(0, CrossAttentionCache::num_bytes);
+        let keys = self.keys.get().map_or(0, ImageKeys::num_bytes);
         self.patches.data.len() * size_of::<f32>() + keys
     }
-}
-
-/// `images` without repeats, in order of first appearance.
-pub(crate) fn distinct<'a>(images: impl Iterator<Item = &'a Image>) -> Vec<&'a Image> {
-    let mut seen: Vec<&Image> = Vec::new();
-    for image in images {
-        if !seen.iter().any(|other| other.is(image)) {
-            seen.push(image);
-        }
-    }
-    seen
 }
 
 /// The images used last, at most so many bytes of them.

@@ -3,20 +3,27 @@
 //! - [`Engine`]: a model with its tokenizer and the images it remembers.
 //! - [`Image`]: a picture or an image file, encoded once and found again by its content.
 //! - [`Answer`], [`SamplingOptions`]: one answer, streamed as whole pieces of text.
+//! - [`Sequence`]: an answer on its way, taken further beside others by [`Engine::step`].
 //! - [`Question`]: one of many to be answered together.
 //! - [`Score`]: log-probabilities of given tokens.
 
+mod answer;
+mod cached_text;
 mod engine;
 mod error;
+mod generate;
 mod images;
 mod sampler;
 mod score;
+mod sequence;
 mod surest;
 mod together;
 
-pub use engine::{Answer, Engine, FinishReason, Timing, Usage};
+pub use answer::{Answer, FinishReason, Timing, Usage};
+pub use engine::Engine;
 pub use error::InferError;
 pub use images::Image;
 pub use sampler::{Sampler, SamplingOptions};
 pub use score::{Score, ScoreOptions};
+pub use sequence::{Cancel, Sequence};
 pub use together::Question;

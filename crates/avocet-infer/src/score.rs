@@ -1,5 +1,6 @@
 //! Log-probabilities of given tokens, for evaluation and parity.
 
+use avocet_model::StepRows;
 use candle_core::{IndexOp, Tensor};
 
 use crate::engine::Engine;
@@ -7,7 +8,7 @@ use crate::error::InferError;
 use crate::images::Image;
 use crate::sampler::{likeliest, log_probability};
 
-/// Rows of logits held at once.
+/// Rows of logits computed at once.
 const ROWS_AT_ONCE: usize = 256;
 
 /// What a model thinks of a row of tokens.
@@ -35,7 +36,7 @@ impl Engine {
     /// Ids of a text as written, refused before encoding if it cannot fit into the context.
     pub fn encode_as_written(&self, text: &str) -> Result<Vec<u32>, InferError> {
         self.check_text_length(text.len())?;
-        Ok(self.language().encode_raw(text)?)
+        Ok(self.tokenizer().encode_raw(text)?)
     }
 
     /// Scores `ids` (T); its image tokens stand for `images`, in order.
@@ -52,7 +53,7 @@ impl Engine {
             return Err(InferError::EmptyQuestion);
         }
         self.check_ids(ids)?;
-        let markers = self.language().num_images(ids);
+        let markers = self.tokenizer().num_images(ids);
         if markers != images.len() {
             return Err(InferError::MarkerCount {
                 markers,
@@ -61,53 +62,42 @@ impl Engine {
         }
         self.check_length(ids.len() + options.greedy)?;
 
-        let keys = self.keys(images)?;
-        let mut cache = self.model().new_cache(ids.len() + options.greedy)?;
-        let seen = self.language().visible_images(ids);
-        let hidden = self.model().forward_cached(ids, &seen, &keys, &mut cache)?; // (T, D)
-
-        let mut logprobs = vec![None];
-        let mut kept = Vec::new();
-        let mut last = Vec::new();
-        for start in (0..ids.len()).step_by(ROWS_AT_ONCE) {
-            let rows = ROWS_AT_ONCE.min(ids.len() - start);
-            let logits = self.model().logits(&hidden.narrow(0, start, rows)?)?; // (rows, V)
-            for row in 0..rows {
-                last = logits.i(row)?.to_vec1::<f32>()?;
-                if let Some(&next) = ids.get(start + row + 1) {
-                    logprobs.push(log_probability(&last, next));
+        let mut text = self.text(ids.to_vec(), images)?;
+        let (mut logprobs, mut kept) = (vec![None], Vec::new());
+        let (mut last, mut greedy_ids) = (Vec::new(), Vec::new());
+        loop {
+            while text.num_pending() > 0 {
+                let (start, rows) = (text.num_read(), text.num_pending().min(ROWS_AT_ONCE));
+                let kind = if start < ids.len() {
+                    StepRows::prompt(rows)
+                } else {
+                    StepRows::answer(rows)
+                };
+                let hidden = self.read([(&mut text, rows)])?.swap_remove(0); // (rows, D)
+                let logits = self.model().infer_logits(&hidden, kind)?; // (rows, V)
+                for row in 0..rows {
+                    last = logits.i(row)?.to_vec1::<f32>()?;
+                    if let Some(&next) = ids.get(start + row + 1) {
+                        logprobs.push(log_probability(&last, next));
+                    }
+                }
+                if options.logits && start < ids.len() {
+                    kept.push(logits);
                 }
             }
-            if options.logits {
-                kept.push(logits);
-            }
-        }
-        let logits = if options.logits {
-            Some(Tensor::cat(&kept, 0)?)
-        } else {
-            None
-        }; // (T, V)
-
-        let images = seen.last().copied().unwrap_or((0, 0));
-        let mut greedy_ids = Vec::new();
-        while greedy_ids.len() < options.greedy {
-            let id = likeliest(&last);
-            greedy_ids.push(id);
             if greedy_ids.len() == options.greedy {
                 break;
             }
-            let hidden = self
-                .model()
-                .forward_cached(&[id], &[images], &keys, &mut cache)?; // (1, D)
-            last = self
-                .model()
-                .logits(&hidden)?
-                .flatten_all()?
-                .to_vec1::<f32>()?;
+            let id = likeliest(&last);
+            greedy_ids.push(id);
+            if greedy_ids.len() < options.greedy {
+                text.push(id);
+            }
         }
+        let keep = || Tensor::cat(&kept, 0); // (T, V)
         Ok(Score {
             logprobs,
-            logits,
+            logits: options.logits.then(keep).transpose()?,
             greedy_ids,
         })
     }

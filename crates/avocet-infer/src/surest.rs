@@ -1,10 +1,9 @@
 //! Several questions about the same images, of whose answers one stands.
 
-use std::ops::ControlFlow;
-
 use avocet_text::Turn;
 
-use crate::engine::{Answer, Engine};
+use crate::answer::Answer;
+use crate::engine::Engine;
 use crate::error::InferError;
 use crate::images::Image;
 use crate::sampler::SamplingOptions;
@@ -21,13 +20,16 @@ impl Engine {
         questions: &[String],
         options: &SamplingOptions,
     ) -> Result<Option<Answer>, InferError> {
+        let turns = |question: &String| [Turn::about(images.len(), question.as_str())];
+        let begin = |question| self.sequence(images, &turns(question), options);
+        let mut begun: Vec<_> = questions.iter().map(begin).collect::<Result<_, _>>()?;
+        self.finish(&mut begun.iter_mut().collect::<Vec<_>>())?;
         let mut best: Option<(f64, Answer)> = None;
-        for question in questions {
-            let turns = [Turn::about(images.len(), question.as_str())];
-            let answer = self.answer(images, &turns, options, |_| ControlFlow::Continue(()))?;
+        for (question, sequence) in questions.iter().zip(begun) {
+            let answer = sequence.into_answer();
             let sureness = match questions.len() {
                 1 => 0.0,
-                _ => self.sureness(images, &turns, &answer)?,
+                _ => self.sureness(images, &turns(question), &answer)?,
             };
             if best.as_ref().is_none_or(|(surest, _)| sureness > *surest) {
                 best = Some((sureness, answer));
@@ -43,7 +45,7 @@ impl Engine {
         turns: &[Turn],
         answer: &Answer,
     ) -> Result<f64, InferError> {
-        let mut ids = self.language().question(turns)?.ids;
+        let mut ids = self.tokenizer().question(turns)?.ids;
         let asked = ids.len();
         ids.extend(&answer.token_ids);
         let score = self.score(&ids, images, ScoreOptions::default())?;

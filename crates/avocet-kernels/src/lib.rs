@@ -42,14 +42,16 @@ mod weight;
 pub use accumulate::{add_into, square_sum};
 pub use activation::{Activation, activate};
 pub use adamw::{AdamWStep, adamw};
-pub use attention::{KeyRanges, alibi_slopes, attention, attention_alibi};
+pub use attention::{
+    KeyRanges, KvPages, PagedText, alibi_slopes, attention, attention_alibi, paged_attention,
+};
 pub use avocet_products::Precision;
 pub use conv2d::conv2d;
 pub use cross_entropy::cross_entropy;
 pub use ctc::{ctc_frames, ctc_loss};
 pub use depthwise_conv3::depthwise_conv3;
 pub use embedding::embedding;
-pub use experts::expert_ffn;
+pub use experts::{expert_ffn, infer_experts};
 pub use gate::gated_add;
 pub use group_means::{RowGroups, group_means};
 pub use low_rank::low_rank_sum;
@@ -60,4 +62,4 @@ pub use rope::{RopeAngles, RopeFrequencies, RopeLayout, Yarn, rope};
 pub use router::{RouterKind, Routing, route, route_by, router_losses};
 pub use swiglu::swiglu;
 pub use swiglu_ffn::swiglu_ffn;
-pub use weight::{AdaptedWeight, Weight, linear_each};
+pub use weight::{AdaptedWeight, StepRows, Weight, infer_each};

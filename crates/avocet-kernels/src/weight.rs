@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use avocet_products::Precision;
-use avocet_products::stored::{self, StoredMatrix};
-use candle_core::{D, DType, Device, Error, Result, Tensor, bail};
+use avocet_products::stored::StoredMatrix;
+use candle_core::{DType, Device, Result, Tensor, bail};
 use rayon::prelude::*;
 
 use crate::embedding::{check_ids, embedding};
-use crate::fused::is_fused;
 use crate::linear::{check_bias, linear, linear_bias, stored_linear};
 use crate::low_rank::low_rank_sum;
 use crate::placement::HOST;
-use crate::slices::with_f32;
+
+mod infer;
+
+pub(crate) use infer::with_lines;
+pub use infer::{StepRows, infer_each};
 
 /// A matrix of a network, and the precision in which its products are computed.
 ///
@@ -234,39 +237,6 @@ impl Weight {
             ),
         }
     }
-}
-
-/// `x w^T` for `x` (.., I) and each of some weights (O, I), giving (.., O) each: what
-/// [`Weight::linear`] gives, but one row is multiplied with several stored matrices at once.
-///
-/// Errors as [`Weight::linear`] does.
-pub fn linear_each<const N: usize>(x: &Tensor, weights: [&Weight; N]) -> Result<[Tensor; N]> {
-    let width = x.dim(D::Minus1)?;
-    let fits = |w: &Weight| w.is_stored() && matches!(w.dims(), [_, inputs] if *inputs == width);
-    let plain = is_fused(x) && !x.track_op();
-    if x.elem_count() != width || !plain || !weights.iter().all(|w| fits(w)) {
-        let each = weights.iter().map(|w| w.linear(x));
-        return array(each.collect::<Result<Vec<_>>>()?);
-    }
-    let matrices = weights.iter().filter_map(|w| match &w.numbers {
-        Numbers::Stored(w) => Some((&**w, 0..w.shape()[0])),
-        Numbers::Tensor(_) | Numbers::Adapted(_) => None,
-    });
-    let matrices: Vec<_> = matrices.collect();
-    let outs = with_f32(x, "linear_each", |x| Ok(stored::row_products(&matrices, x)))?;
-    let mut dims = x.dims().to_vec();
-    let outs = outs.into_iter().map(|out| {
-        let last = dims.len() - 1;
-        dims[last] = out.len();
-        Tensor::from_vec(out, dims.as_slice(), x.device())
-    });
-    array(outs.collect::<Result<Vec<_>>>()?)
-}
-
-fn array<const N: usize>(tensors: Vec<Tensor>) -> Result<[Tensor; N]> {
-    let found = tensors.len();
-    let wrong = |_| Error::msg(format!("linear_each: {found} products, not {N}"));
-    tensors.try_into().map_err(wrong)
 }
 
 #[cfg(test)]

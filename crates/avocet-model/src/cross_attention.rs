@@ -1,12 +1,13 @@
 //! The gated layers through which text sees images.
 
-use avocet_kernels::{KeyRanges, Precision, attention, gated_add};
-use candle_core::{Result, Tensor, bail};
+use avocet_kernels::{KeyRanges, Precision, StepRows, attention, gated_add, paged_attention};
+use candle_core::{Result, Tensor};
 
 use crate::builder::Builder;
 use crate::feed_forward::FeedForward;
+use crate::image_keys::Sight;
 use crate::init;
-use crate::input::{Latents, check_images, joined_offsets};
+use crate::input::{Latents, check_images};
 use crate::norm::Norm;
 use crate::projection::Projection;
 use avocet_config::{CrossAttentionConfig, NormKind, WithoutImage};
@@ -18,8 +19,8 @@ pub struct CrossKv {
     value: Tensor,
 }
 
-/// The latents' keys and values for every cross-attention layer: computed once, and shared by
-/// every step and text that sees the images. The default holds no image.
+/// The latents' keys and values for every cross-attention layer, as training reads them. The
+/// default holds no image.
 #[derive(Debug, Clone, Default)]
 pub struct CrossAttentionCache {
     pub(crate) layers: Vec<CrossKv>,
@@ -72,68 +73,6 @@ impl CrossAttentionCache {
     /// Number of images.
     pub fn num_images(&self) -> usize {
         self.offsets.len().saturating_sub(1)
-    }
-
-    /// Puts the images of several sets one after another; sets without images are skipped.
-    ///
-    /// Errors if the sets come from models of different shape.
-    pub fn concat(parts: &[&Self]) -> Result<Self> {
-        let parts: Vec<&Self> = parts
-            .iter()
-            .copied()
-            .filter(|p| p.num_images() > 0)
-            .collect();
-        let Some(first) = parts.first() else {
-            return Ok(Self::default());
-        };
-        if let [one] = parts[..] {
-            return Ok(one.clone());
-        }
-        if let Some(other) = parts.iter().find(|p| p.layers.len() != first.layers.len()) {
-            bail!(
-                "keys of {} layers beside keys of {}",
-                first.layers.len(),
-                other.layers.len()
-            );
-        }
-        let joined = |index: usize, part_of: fn(&CrossKv) -> &Tensor| {
-            let mut seen = Vec::with_capacity(parts.len());
-            let mut padding = Vec::new();
-            for part in &parts {
-                let rows = part_of(&part.layers[index]);
-                let (all, end) = (rows.dim(0)?, part.end());
-                seen.push(rows.narrow(0, 0, end)?);
-                if all > end {
-                    padding.push(rows.narrow(0, end, all - end)?);
-                }
-            }
-            seen.append(&mut padding);
-            Tensor::cat(&seen, 0)
-        };
-        let layer = |index| {
-            Ok(CrossKv {
-                key: joined(index, |k| &k.key)?,
-                value: joined(index, |k| &k.value)?,
-            })
-        };
-        Ok(Self {
-            layers: (0..first.layers.len()).map(layer).collect::<Result<_>>()?,
-            offsets: joined_offsets(parts.iter().map(|p| p.offsets.as_slice())),
-        })
-    }
-
-    /// Bytes the keys and values occupy.
-    pub fn num_bytes(&self) -> usize {
-        let bytes = |t: &Tensor| t.elem_count() * t.dtype().size_in_bytes();
-        self.layers
-            .iter()
-            .map(|layer| bytes(&layer.key) + bytes(&layer.value))
-            .sum()
-    }
-
-    /// Rows of the images, padding left out.
-    fn end(&self) -> usize {
-        self.offsets.last().copied().unwrap_or(0)
     }
 
     /// What tokens that see `visible_images` see of the rows.
@@ -255,6 +194,12 @@ impl GatedCrossAttention {
 
     /// Keys and values of `latents` (rows, D_v).
     pub fn keys(&self, latents: &Tensor) -> Result<CrossKv> {
+        let (key, value) = self.key_value(latents)?;
+        Ok(CrossKv { key, value })
+    }
+
+    /// As [`GatedCrossAttention::keys`], each (rows, KV, K).
+    pub(crate) fn key_value(&self, latents: &Tensor) -> Result<(Tensor, Tensor)> {
         let (rows, _) = latents.dims2()?;
         let shape = (rows, self.num_kv_heads, self.head_dim);
         let normed = match &self.latent_norm {
@@ -266,7 +211,7 @@ impl GatedCrossAttention {
             key = norm.forward(&key)?;
         }
         let value = self.value.forward(&normed)?.reshape(shape)?;
-        Ok(CrossKv { key, value })
+        Ok((key, value))
     }
 
     /// Maps packed `x` (T, D) to (T, D). Without keys, no token sees any.
@@ -293,6 +238,32 @@ impl GatedCrossAttention {
         gated_add(x, &fed, &self.ff_gate)
     }
 
+    /// Maps `x` (T, D), rows of several texts, to (T, D): this is cross-attention layer `which`.
+    pub(crate) fn step(
+        &self,
+        x: &Tensor,
+        which: usize,
+        sight: &Sight<'_>,
+        rows: StepRows,
+    ) -> Result<Tensor> {
+        let attended = |x: &Tensor| {
+            let query = self.query.infer(&self.norm.forward(x)?, sight.rows)?;
+            let mixed =
+                paged_attention(&self.heads(query)?, &sight.texts(which), self.scale(), None)?;
+            let attended = self.output.infer(&mixed.flatten_from(1)?, sight.rows)?; // (T, D)
+            gated_add(x, &attended, &self.attention_gate)
+        };
+        let fed = |x: &Tensor, rows| {
+            let fed = sight.masked(self.ff.infer(&self.ff_norm.forward(x)?, rows)?)?;
+            gated_add(x, &fed, &self.ff_gate)
+        };
+        if sight.feeds_all {
+            fed(&sight.on_seeing(x, attended)?, rows)
+        } else {
+            sight.on_seeing(x, |x| fed(&attended(x)?, sight.rows))
+        }
+    }
+
     /// Current openings of the attention gate and the feed-forward gate, after tanh; the mean
     /// magnitude of gates that have one a channel.
     pub fn gates(&self) -> Result<(f32, f32)> {
@@ -307,22 +278,23 @@ impl GatedCrossAttention {
     }
 
     fn attend(&self, x: &Tensor, keys: &CrossKv, ranges: &KeyRanges) -> Result<Tensor> {
-        let (rows, _) = x.dims2()?;
-        let normed = self.norm.forward(x)?;
-        let shape = (rows, self.num_heads, self.head_dim);
-        let mut query = self.query.forward(&normed)?.reshape(shape)?; // (T, H, K)
-        if let Some((norm, _)) = &self.qk_norm {
-            query = norm.forward(&query)?;
-        }
-        let scale = (self.head_dim as f32).sqrt().recip();
-        let mixed = attention(
-            &query,
-            &keys.key,
-            &keys.value,
-            ranges,
-            scale,
-            self.precision,
-        )?; // (T, H, K)
+        let query = self.heads(self.query.forward(&self.norm.forward(x)?)?)?;
+        let (key, value) = (&keys.key, &keys.value);
+        let mixed = attention(&query, key, value, ranges, self.scale(), self.precision)?; // (T, H, K)
         self.output.forward(&mixed.flatten_from(1)?) // (T, D)
+    }
+
+    /// Projected queries (T, H * K) by heads (T, H, K).
+    fn heads(&self, query: Tensor) -> Result<Tensor> {
+        let (rows, _) = query.dims2()?;
+        let query = query.reshape((rows, self.num_heads, self.head_dim))?;
+        match &self.qk_norm {
+            Some((norm, _)) => norm.forward(&query),
+            None => Ok(query),
+        }
+    }
+
+    fn scale(&self) -> f32 {
+        (self.head_dim as f32).sqrt().recip()
     }
 }

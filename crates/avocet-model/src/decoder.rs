@@ -1,10 +1,11 @@
 //! The text tower: embedding, layers, final norm and head.
 
-use avocet_kernels::{KeyRanges, Weight};
+use std::ops::Range;
+
+use avocet_kernels::{KeyRanges, KvPages, StepRows, Weight};
 use candle_core::{Result, Tensor};
 
 use crate::builder::Builder;
-use crate::cache::LayerCache;
 use crate::feed_forward::FeedForward;
 use crate::init;
 use crate::moe::{MixtureOfExperts, RouterStats};
@@ -93,29 +94,21 @@ impl DecoderLayer {
         })
     }
 
-    /// Maps the rows `x` (n, D) that follow `past` cached ones to (n, D).
-    pub(crate) fn forward_cached(
+    /// Maps the rows `x` (n, D) of several texts to (n, D), as [`SelfAttention::step`] does.
+    pub(crate) fn step(
         &self,
         x: &Tensor,
         positions: Positions<'_>,
-        ranges: &KeyRanges,
-        cache: &mut LayerCache,
-        past: usize,
+        ranges: &[(u32, u32)],
+        pages: &mut [(&mut KvPages, &Range<usize>)],
+        rows: StepRows,
     ) -> Result<Tensor> {
         let normed = self.attention_norm.forward(x)?;
-        let attended = self
-            .attention
-            .forward_cached(&normed, positions, ranges, cache, past)?;
-        let (x, load) = self.finish(x, &attended, |normed| match &self.ff {
-            LayerFeedForward::Dense(dense) => Ok((dense.forward(normed)?, None)),
-            LayerFeedForward::Experts(experts) => {
-                let (fed, load) = experts.infer(normed)?;
-                Ok((fed, Some(load)))
-            }
+        let attended = (self.attention).step(&normed, positions, ranges, pages, rows)?;
+        let (x, ()) = self.finish(x, &attended, |normed| match &self.ff {
+            LayerFeedForward::Dense(dense) => Ok((dense.infer(normed, rows)?, ())),
+            LayerFeedForward::Experts(experts) => Ok((experts.infer(normed, rows)?, ())),
         })?;
-        if let Some(load) = load {
-            cache.count(&load);
-        }
         Ok(x)
     }
 
@@ -204,10 +197,21 @@ impl Decoder {
 
     /// Logits (T, V) of `hidden` (T, D).
     pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
-        let logits = match &self.head_bias {
+        self.divided(match &self.head_bias {
             Some(bias) => self.head().linear_bias(hidden, bias)?,
             None => self.head().linear(hidden)?,
-        };
+        })
+    }
+
+    /// As [`Decoder::logits`], for inference.
+    pub fn infer_logits(&self, hidden: &Tensor, rows: StepRows) -> Result<Tensor> {
+        self.divided(match &self.head_bias {
+            Some(bias) => self.head().infer_bias(hidden, bias, rows)?,
+            None => self.head().infer(hidden, rows)?,
+        })
+    }
+
+    fn divided(&self, logits: Tensor) -> Result<Tensor> {
         if self.logits_divisor == 1.0 {
             Ok(logits)
         } else {

@@ -1,6 +1,6 @@
 //! The dense feed-forward block of every tower.
 
-use avocet_kernels::{Activation, Weight, activate, swiglu_ffn};
+use avocet_kernels::{Activation, StepRows, Weight, activate, swiglu, swiglu_ffn};
 use candle_core::{Result, Tensor};
 
 use crate::builder::Builder;
@@ -73,6 +73,18 @@ impl FeedForward {
                 activation,
                 down,
             } => down.forward(&activate(&up.forward(x)?, *activation)?),
+        }
+    }
+
+    /// As [`FeedForward::forward`], for inference.
+    pub fn infer(&self, x: &Tensor, rows: StepRows) -> Result<Tensor> {
+        match self {
+            Self::SwiGlu { gate_up, down } => down.infer(&swiglu(&gate_up.infer(x, rows)?)?, rows),
+            Self::Mlp {
+                up,
+                activation,
+                down,
+            } => down.infer(&activate(&up.infer(x, rows)?, *activation)?, rows),
         }
     }
 }

@@ -7,9 +7,12 @@ use avocet_kernels::Weight;
 use candle_core::{DType, Device, Result, Tensor, Var};
 
 use crate::builder::{Builder, Parameters};
-use crate::input::{Images, TextBatch, only};
+use crate::cache::KvCache;
+use crate::image_keys::ImageKeys;
+use crate::input::{Images, Latents, TextBatch, only};
 use crate::model::VisionLanguageModel;
 use crate::parameter::{Init, ParameterSpec};
+use crate::step::TextStep;
 use avocet_config::ModelConfig;
 use avocet_config::preset;
 
@@ -84,6 +87,31 @@ pub fn texts(latest_images: &[&[Option<u32>]]) -> TextBatch {
         batch.offsets.push(batch.ids.len());
     }
     batch
+}
+
+/// The latents of several images as the keys and values of each.
+pub fn keys_of(f: &Fixture, latents: &Latents) -> Vec<ImageKeys> {
+    let key = |index| f.model.image_keys(&latents.image(index).unwrap());
+    (0..latents.num_images()).map(|i| key(i).unwrap()).collect()
+}
+
+/// The rows (n, D) of the next `count` tokens of the text `text`, all of which are its prompt.
+pub fn read(
+    f: &Fixture,
+    text: &TextBatch,
+    count: usize,
+    images: &[ImageKeys],
+    cache: &mut KvCache,
+) -> Result<Tensor> {
+    let new = cache.len()..cache.len() + count;
+    let mut steps = [TextStep {
+        ids: &text.ids[new.clone()],
+        visible_images: &text.visible_images[new],
+        images: images.iter().collect(),
+        cache,
+        prompt: text.ids.len(),
+    }];
+    Ok(f.model.step(&mut steps)?.swap_remove(0))
 }
 
 /// Largest difference between the elements of two tensors of one shape.

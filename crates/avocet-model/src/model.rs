@@ -1,14 +1,15 @@
 //! The whole model: both towers, joined.
 
-use avocet_kernels::Weight;
+use avocet_kernels::{StepRows, Weight};
 use candle_core::{Device, Error, Result, Tensor, bail};
 
 use crate::builder::Builder;
-use crate::cache::Cache;
+use crate::cache::KvCache;
 use crate::cross_attention::{CrossAttentionCache, CrossAttentionMask, GatedCrossAttention};
 use crate::decoder::Decoder;
+use crate::image_keys::ImageKeys;
 use crate::input::{Images, Latents};
-use crate::position::{PositionEncoding, PositionInfo};
+use crate::position::PositionEncoding;
 use crate::resampler::PerceiverResampler;
 use crate::tower::Tower;
 use avocet_config::{ModelConfig, WithoutImage};
@@ -112,36 +113,15 @@ impl VisionLanguageModel {
         }
     }
 
-    /// Runs the decoder over the tokens `ids` that follow those in `cache`, and adds them to it;
-    /// gives rows (n, D) after the final norm. Experts drop no token here, whatever the capacity
-    /// factor.
-    ///
-    /// Errors as [`VisionLanguageModel::forward`] does; the cache then holds what it held before.
-    pub fn forward_cached(
-        &self,
-        ids: &[u32],
-        visible_images: &[(u32, u32)],
-        keys: &CrossAttentionCache,
-        cache: &mut Cache,
-    ) -> Result<Tensor> {
-        let (past, n) = (cache.len(), ids.len());
-        let mask = keys.mask(visible_images, n, self.without_image)?;
-        cache.reserve(n)?;
-        let at: PositionInfo = self.position_encoding.following(past, n)?;
-        let mut x = self.decoder.embed(ids)?; // (n, D)
-        for (index, layer) in self.decoder.layers.iter().enumerate() {
-            x = self.apply_cross_attention(index, x, keys, &mask)?;
-            let cache = &mut cache.layers[index];
-            x = layer.forward_cached(&x, at.positions(), &at.ranges, cache, past)?;
-        }
-        x = self.apply_cross_attention(self.decoder.layers.len(), x, keys, &mask)?;
-        cache.advance(n);
-        self.decoder.finish(&x)
+    /// Keys and values of `latents`, which are those of one image, as inference reads them.
+    pub fn image_keys(&self, latents: &Latents) -> Result<ImageKeys> {
+        let layers = self.cross_attention.iter();
+        ImageKeys::new(latents, layers.map(|layer| layer.key_value(&latents.rows)))
     }
 
-    /// An empty cache with room for `capacity` tokens before it first grows.
-    pub fn new_cache(&self, capacity: usize) -> Result<Cache> {
-        Cache::new(&self.config.decoder, capacity, &self.device())
+    /// An empty cache for a text.
+    pub fn new_cache(&self) -> KvCache {
+        KvCache::new(&self.config.decoder)
     }
 
     /// The output head (V, D).
@@ -157,6 +137,12 @@ impl VisionLanguageModel {
     /// Logits (T, V) of rows `hidden` (T, D).
     pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
         self.decoder.logits(hidden)
+    }
+
+    /// As [`VisionLanguageModel::logits`], for inference: a row has the same bits alone and among
+    /// any others.
+    pub fn infer_logits(&self, hidden: &Tensor, rows: StepRows) -> Result<Tensor> {
+        self.decoder.infer_logits(hidden, rows)
     }
 
     /// Openings, after tanh, of each cross-attention layer's attention and feed-forward gates.
@@ -176,17 +162,20 @@ impl VisionLanguageModel {
         keys: &CrossAttentionCache,
         mask: &CrossAttentionMask,
     ) -> Result<Tensor> {
-        let Ok(which) = self.cross_attention_layers.binary_search(&index) else {
-            return Ok(x);
-        };
-        match self.cross_attention.get(which) {
-            Some(cross) => cross.forward(&x, keys.layers.get(which), mask),
+        match self.cross_layer(index) {
+            Some((which, cross)) => cross.forward(&x, keys.layers.get(which), mask),
             None => Ok(x),
         }
+    }
+
+    /// The cross-attention layer before decoder layer `index`, and which one it is.
+    pub(crate) fn cross_layer(&self, index: usize) -> Option<(usize, &GatedCrossAttention)> {
+        let which = self.cross_attention_layers.binary_search(&index).ok()?;
+        Some((which, self.cross_attention.get(which)?))
     }
 }
 
 #[cfg(test)]
-mod family_tests;
+pub(crate) mod family_tests;
 #[cfg(test)]
 mod tests;

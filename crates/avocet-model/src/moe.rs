@@ -1,6 +1,8 @@
 //! The mixture of experts: a router that picks, and experts that compute.
 
-use avocet_kernels::{RouterKind, Routing, Weight, expert_ffn, route_by, router_losses};
+use avocet_kernels::{
+    RouterKind, Routing, StepRows, Weight, expert_ffn, infer_experts, route_by, router_losses,
+};
 use candle_core::{Result, Tensor};
 
 use crate::builder::Builder;
@@ -61,10 +63,10 @@ impl Router {
         self.route_within(logits, self.capacity_factor)
     }
 
-    /// As [`Router::route`], but never drops a token, so that a text's outputs do not depend on
-    /// how it is split into steps.
-    pub(crate) fn route_all(&self, logits: &Tensor) -> Result<(Tensor, Routing)> {
-        self.route_within(logits, None)
+    /// As [`Router::route`] of the scores of `x` (S, D), for inference: no token is dropped, so
+    /// that a text's outputs do not depend on how it is split into steps.
+    fn infer(&self, x: &Tensor, rows: StepRows) -> Result<(Tensor, Routing)> {
+        self.route_within(&self.weight.infer(x, rows)?, None)
     }
 
     fn route_within(&self, logits: &Tensor, capacity: Option<f64>) -> Result<(Tensor, Routing)> {
@@ -100,6 +102,17 @@ impl Experts {
     pub fn forward(&self, x: &Tensor, weights: &Tensor, routing: &Routing) -> Result<Tensor> {
         expert_ffn(x, weights, &self.gate_up, &self.down, routing)
     }
+
+    /// As [`Experts::forward`], for inference.
+    fn infer(
+        &self,
+        x: &Tensor,
+        weights: &Tensor,
+        routing: &Routing,
+        rows: StepRows,
+    ) -> Result<Tensor> {
+        infer_experts(x, weights, (&self.gate_up, &self.down), routing, rows)
+    }
 }
 
 /// An expert that every token visits, weighed by the sigmoid of a score of its own.
@@ -127,10 +140,18 @@ impl SharedExpert {
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let score = self.score.linear(x)?; // (S, 1)
-        let opening = (score.neg()?.exp()? + 1.0)?.recip()?;
-        self.ff.forward(x)?.broadcast_mul(&opening)
+        weighed(self.ff.forward(x)?, &self.score.linear(x)?)
     }
+
+    fn infer(&self, x: &Tensor, rows: StepRows) -> Result<Tensor> {
+        weighed(self.ff.infer(x, rows)?, &self.score.infer(x, rows)?)
+    }
+}
+
+/// Rows (S, D) times the sigmoid of their scores (S, 1).
+fn weighed(rows: Tensor, scores: &Tensor) -> Result<Tensor> {
+    let opening = (scores.neg()?.exp()? + 1.0)?.recip()?;
+    rows.broadcast_mul(&opening)
 }
 
 /// A router and its experts.
@@ -164,21 +185,19 @@ impl MixtureOfExperts {
         let (weights, routing) = self.router.route(&logits)?; // (S, top_k)
         let (balance, z) = router_losses(&logits, &routing)?;
         let load = routing.load()?.to_vec();
-        let mixed = self.mix(x, &weights, &routing)?; // (S, D)
+        let mut mixed = self.experts.forward(x, &weights, &routing)?; // (S, D)
+        if let Some(shared) = &self.shared {
+            mixed = (mixed + shared.forward(x)?)?;
+        }
         Ok((mixed, RouterStats { balance, z, load }))
     }
 
-    /// Maps `x` (S, D) to (S, D) and the experts' load, without losses and without dropping.
-    pub fn infer(&self, x: &Tensor) -> Result<(Tensor, Vec<u32>)> {
-        let (weights, routing) = self.router.route_all(&self.router.logits(x)?)?;
-        let load = routing.load()?.to_vec();
-        Ok((self.mix(x, &weights, &routing)?, load))
-    }
-
-    fn mix(&self, x: &Tensor, weights: &Tensor, routing: &Routing) -> Result<Tensor> {
-        let mixed = self.experts.forward(x, weights, routing)?;
+    /// Maps `x` (S, D) to (S, D), without losses and without dropping.
+    pub fn infer(&self, x: &Tensor, rows: StepRows) -> Result<Tensor> {
+        let (weights, routing) = self.router.infer(x, rows)?;
+        let mixed = self.experts.infer(x, &weights, &routing, rows)?;
         match &self.shared {
-            Some(shared) => mixed + shared.forward(x)?,
+            Some(shared) => mixed + shared.infer(x, rows)?,
             None => Ok(mixed),
         }
     }

@@ -66,6 +66,13 @@ pub(crate) struct PositionEncoding {
     window: Option<usize>,
 }
 
+/// New tokens of a text that follow `past` ones, where `known` tokens of it are known.
+pub(crate) struct Stretch {
+    pub past: usize,
+    pub new: usize,
+    pub known: usize,
+}
+
 /// Positions and ranges of the tokens of one pass.
 pub(crate) struct PositionInfo<'a> {
     pub ranges: KeyRanges,
@@ -117,20 +124,30 @@ impl PositionEncoding {
         })
     }
 
-    /// Of `n` tokens that follow `past` ones.
-    pub fn following(&self, past: usize, n: usize) -> Result<PositionInfo<'_>> {
-        let ranges = match self.window {
-            None => KeyRanges::causal_after(past, n),
-            Some(window) => KeyRanges::new(
-                (past..past + n)
-                    .map(|row| windowed(0, row, window))
-                    .collect(),
-            ),
+    /// Of the new tokens of several texts, one text after another. Ranges count a text's own
+    /// tokens.
+    pub fn of_stretches(
+        &self,
+        stretches: impl Iterator<Item = Stretch>,
+    ) -> Result<PositionInfo<'_>> {
+        let (mut ranges, mut angles) = (Vec::new(), Vec::new());
+        for Stretch { past, new, known } in stretches {
+            let window = self.window.unwrap_or(usize::MAX);
+            ranges.extend((past..past + new).map(|row| windowed(0, row, window)));
+            let positions: Vec<u32> = (past as u32..(past + new) as u32).collect();
+            match self.marks(&positions, known.max(past + new))? {
+                Marks::Angles(own) => angles.push(own),
+                Marks::Slopes(_) => {}
+            }
+        }
+        let marks = match &self.scheme {
+            Scheme::Slopes(slopes) => Marks::Slopes(slopes),
+            Scheme::Rotary { .. } if angles.is_empty() => self.marks(&[], 0)?,
+            Scheme::Rotary { .. } => Marks::Angles(RopeAngles::concat(&angles)?),
         };
-        let positions: Vec<u32> = (past as u32..(past + n) as u32).collect();
         Ok(PositionInfo {
-            ranges,
-            marks: self.marks(&positions, past + n)?,
+            ranges: KeyRanges::new(ranges),
+            marks,
         })
     }
 

@@ -1,6 +1,6 @@
 //! Linear maps, with or without a bias.
 
-use avocet_kernels::{Weight, linear_each};
+use avocet_kernels::{StepRows, Weight, infer_each};
 use candle_core::{Result, Tensor};
 
 use crate::builder::Builder;
@@ -48,10 +48,21 @@ impl Projection {
         }
     }
 
-    /// Maps `x` (.., I) through each of several maps, as [`Projection::forward`] does; one row
-    /// through all of them at once.
-    pub fn each<const N: usize>(x: &Tensor, maps: [&Self; N]) -> Result<[Tensor; N]> {
-        let mut outs = linear_each(x, maps.map(|map| &map.weight))?;
+    /// As [`Projection::forward`], for inference.
+    pub fn infer(&self, x: &Tensor, rows: StepRows) -> Result<Tensor> {
+        match &self.bias {
+            Some(bias) => self.weight.infer_bias(x, bias, rows),
+            None => self.weight.infer(x, rows),
+        }
+    }
+
+    /// Maps `x` (.., I) through each of several maps, as [`Projection::infer`] does.
+    pub fn infer_each<const N: usize>(
+        x: &Tensor,
+        maps: [&Self; N],
+        rows: StepRows,
+    ) -> Result<[Tensor; N]> {
+        let mut outs = infer_each(x, maps.map(|map| &map.weight), rows)?;
         for (out, map) in outs.iter_mut().zip(maps) {
             if let Some(bias) = &map.bias {
                 *out = out.broadcast_add(bias)?;

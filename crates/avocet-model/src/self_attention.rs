@@ -1,10 +1,14 @@
 //! Self-attention of every tower.
 
-use avocet_kernels::{KeyRanges, Precision, RopeAngles, attention, attention_alibi, rope};
+use std::ops::Range;
+
+use avocet_kernels::{
+    KeyRanges, KvPages, PagedText, Precision, RopeAngles, StepRows, attention, attention_alibi,
+    paged_attention, rope,
+};
 use candle_core::{Result, Tensor};
 
 use crate::builder::Builder;
-use crate::cache::LayerCache;
 use crate::norm::Norm;
 use crate::projection::Projection;
 use avocet_config::{NormKind, QkNorm};
@@ -128,34 +132,57 @@ impl SelfAttention {
         positions: Positions<'_>,
         ranges: &KeyRanges,
     ) -> Result<Tensor> {
-        let (query, key, value) = self.project(x, positions)?;
-        self.attend(&query, &key, &value, positions, ranges)
+        let projected = [&self.query, &self.key, &self.value].map(|map| map.forward(x));
+        let [query, key, value] = projected;
+        let (query, key, value) = self.place([query?, key?, value?], positions)?;
+        let (scale, precision) = (self.scale, self.precision);
+        let mixed = match positions {
+            Positions::Slopes(slopes) => {
+                attention_alibi(&query, &key, &value, ranges, scale, slopes, precision)?
+            }
+            Positions::Rotary(_) | Positions::Learned => {
+                attention(&query, &key, &value, ranges, scale, precision)?
+            }
+        }; // (S, H, K)
+        self.output.forward(&mixed.flatten_from(1)?) // (S, D)
     }
 
-    /// Maps the rows `x` (n, D) that follow the cached ones to (n, D), and adds their keys and
-    /// values to the cache. `ranges` counts cached rows first.
-    pub(crate) fn forward_cached(
+    /// Maps the rows `x` (n, D) of several texts, those of the spans beside their pages, to
+    /// (n, D), and adds their keys and values to the pages. `ranges` count the rows of a text.
+    pub(crate) fn step(
         &self,
         x: &Tensor,
         positions: Positions<'_>,
-        ranges: &KeyRanges,
-        cache: &mut LayerCache,
-        past: usize,
+        ranges: &[(u32, u32)],
+        pages: &mut [(&mut KvPages, &Range<usize>)],
+        rows: StepRows,
     ) -> Result<Tensor> {
-        let (query, key, value) = self.project(x, positions)?;
-        let (key, value) = cache.append(&key, &value, past)?; // (past + n, KV, K)
-        self.attend(&query, &key, &value, positions, ranges)
+        let maps = [&self.query, &self.key, &self.value];
+        let projected = Projection::infer_each(x, maps, rows)?;
+        let (query, key, value) = self.place(projected, positions)?;
+        for (pages, span) in &mut *pages {
+            pages.append(&key, &value, span.clone())?;
+        }
+        let texts = pages.iter().map(|(pages, span)| PagedText {
+            pages: vec![&**pages],
+            ranges: &ranges[(*span).clone()],
+        });
+        let texts: Vec<PagedText<'_>> = texts.collect();
+        let slopes = match positions {
+            Positions::Slopes(slopes) => Some(slopes),
+            Positions::Rotary(_) | Positions::Learned => None,
+        };
+        let mixed = paged_attention(&query, &texts, self.scale, slopes)?; // (n, H, K)
+        self.output.infer(&mixed.flatten_from(1)?, rows) // (n, D)
     }
 
-    fn project(&self, x: &Tensor, positions: Positions<'_>) -> Result<(Tensor, Tensor, Tensor)> {
-        let (rows, _) = x.dims2()?;
-        let (mut query, mut key, mut value); // (S, H * K), (S, KV * K) twice
-        if rows == 1 {
-            [query, key, value] = Projection::each(x, [&self.query, &self.key, &self.value])?;
-        } else {
-            (query, key) = (self.query.forward(x)?, self.key.forward(x)?);
-            value = self.value.forward(x)?;
-        }
+    /// Queries (S, H, K), keys and values (S, KV, K) of projected rows, turned to their positions.
+    fn place(
+        &self,
+        [mut query, mut key, mut value]: [Tensor; 3], // (S, H * K), (S, KV * K) twice
+        positions: Positions<'_>,
+    ) -> Result<(Tensor, Tensor, Tensor)> {
+        let (rows, _) = query.dims2()?;
         if let Some((QkNorm::Full, query_norm, key_norm)) = &self.qk_norm {
             (query, key) = (query_norm.forward(&query)?, key_norm.forward(&key)?);
         }
@@ -175,30 +202,5 @@ impl SelfAttention {
             Positions::Rotary(angles) => Ok((rope(&query, angles)?, rope(&key, angles)?, value)),
             Positions::Slopes(_) | Positions::Learned => Ok((query, key, value)),
         }
-    }
-
-    fn attend(
-        &self,
-        query: &Tensor,
-        key: &Tensor,
-        value: &Tensor,
-        positions: Positions<'_>,
-        ranges: &KeyRanges,
-    ) -> Result<Tensor> {
-        let mixed = match positions {
-            Positions::Slopes(slopes) => attention_alibi(
-                query,
-                key,
-                value,
-                ranges,
-                self.scale,
-                slopes,
-                self.precision,
-            )?,
-            Positions::Rotary(_) | Positions::Learned => {
-                attention(query, key, value, ranges, self.scale, self.precision)?
-            }
-        }; // (S, H, K)
-        self.output.forward(&mixed.flatten_from(1)?) // (S, D)
     }
 }

@@ -1,5 +1,6 @@
 //! Functions of the levels with AVX-512.
 
+mod lanes;
 mod pairs;
 mod panel;
 pub(crate) mod plain;
@@ -18,6 +19,7 @@ pub(crate) const KERNELS: Kernels = Kernels {
     pack_f32: Some(pack_right::<Single>),
     pack_bf16: None,
     add_dots: thin::add_dots,
+    add_lanes: lanes::add_lanes,
     rows: |format| &format.avx512,
 };
 

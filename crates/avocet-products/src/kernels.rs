@@ -12,6 +12,9 @@ pub(crate) struct Kernels {
     /// Adds to element (i, j) of C the dot product of row i of `x` and column j of B, whose
     /// elements are neighbours in memory; nothing is empty.
     pub(crate) add_dots: fn(x: &[f32], b: MatRef<'_>, c: MatMut<'_>),
+    /// Adds to C, of [`LANES`](crate::LANES) columns, the product of A, whose rows lie `a_stride`
+    /// apart, and `b` (depth, LANES): each sum over the depth in order.
+    pub(crate) add_lanes: fn(c: MatMut<'_>, a: &[f32], a_stride: usize, b: &[f32]),
     /// Which functions read the stored rows of a format.
     pub(crate) rows: fn(&'static FormatKernels) -> &'static RowKernels,
 }

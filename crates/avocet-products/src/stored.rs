@@ -18,7 +18,8 @@ mod rows;
 pub use error::StoredError;
 pub use formats::StoredFormat;
 pub use matrix::StoredMatrix;
-pub use multiply::{gradient, product, row_products};
+pub(crate) use multiply::products_of_few_by;
+pub use multiply::{gradient, product, products_of_few};
 pub use rows::StoredRows;
 
 #[cfg(test)]

@@ -6,8 +6,9 @@ use crate::error::Result;
 use crate::files::ModelFiles;
 use crate::parameters::{WeightMapping, cols};
 use crate::tensors::NumberType;
-use avocet_config::{FeedForwardKind, ModelConfig, StemConfig};
-use avocet_model::parameter_specs;
+use avocet_config::{CrossAttentionConfig, FeedForwardKind, ModelConfig, StemConfig};
+use avocet_kernels::KvPages;
+use avocet_model::{KvCache, parameter_specs};
 use candle_core::Shape;
 use serde::Serialize;
 
@@ -30,7 +31,7 @@ pub struct Memory {
     pub images: usize,
     /// Rows that text attends to of one picture, at most.
     pub picture_rows: u64,
-    /// The pictures' keys and values; of several pictures once for each and once joined.
+    /// The pictures' keys and values.
     pub picture_bytes: u64,
     /// What the vision tower works with while it looks at the pictures, roughly.
     pub vision_bytes: u64,
@@ -98,8 +99,6 @@ pub fn memory(files: &ModelFiles, use_for: Use) -> Result<Memory> {
     let (mapped_bytes, copied_bytes) = weights(files)?;
     let picture_rows = picture_rows(config);
     let images = use_for.images as u64;
-    // A set of one picture is shared, that of several is joined from copies.
-    let copies = if images > 1 { 2 * images } else { images };
     Ok(Memory {
         mapped_bytes,
         copied_bytes,
@@ -107,7 +106,7 @@ pub fn memory(files: &ModelFiles, use_for: Use) -> Result<Memory> {
         cache_bytes: cache_bytes(config, use_for.context),
         images: use_for.images,
         picture_rows,
-        picture_bytes: product(&[copies, picture_bytes(config, picture_rows)]),
+        picture_bytes: product(&[images, picture_bytes(config, picture_rows)]),
         vision_bytes: vision_bytes(config, images),
         available_bytes: available_bytes(),
     })
@@ -171,10 +170,8 @@ fn kept(files: &ModelFiles, mapping: &WeightMapping, name: &str, whole: u64) -> 
 
 /// What a cache of `context` tokens allocates.
 fn cache_bytes(config: &ModelConfig, context: usize) -> u64 {
-    let decoder = &config.decoder;
-    let tokens = context.clamp(1, decoder.max_context) as u64;
-    let row = product(&[decoder.num_kv_heads as u64, decoder.head_dim as u64]);
-    product(&[2, decoder.num_layers as u64, tokens, row, F32])
+    let tokens = context.min(config.decoder.max_context);
+    KvCache::bytes(&config.decoder, tokens) as u64
 }
 
 /// Rows of a picture that text attends to, at most: its latents, or what the tower hands on.
@@ -190,12 +187,13 @@ fn picture_rows(config: &ModelConfig) -> u64 {
     own.or(clip).or(tiled).unwrap_or(0) as u64
 }
 
-/// What the keys and values of one picture of `rows` rows occupy.
+/// What the keys and values of one picture of `rows` rows occupy, at most.
 fn picture_bytes(config: &ModelConfig, rows: u64) -> u64 {
-    let row = config.cross_attention.as_ref().map_or(0, |cross| {
-        product(&[cross.num_kv_heads as u64, cross.head_dim as u64])
-    });
-    product(&[2, config.num_cross_layers() as u64, rows, row, F32])
+    let bytes = |cross: &CrossAttentionConfig| {
+        KvPages::bytes(cross.num_kv_heads, cross.head_dim, rows as usize) as u64
+    };
+    let layer = config.cross_attention.as_ref().map_or(0, bytes);
+    product(&[config.num_cross_layers() as u64, layer])
 }
 
 /// Numbers a row of a block at its widest: the row, its norm, and either query, key, value and
@@ -209,7 +207,7 @@ fn block_numbers(dim: u64, ff_dim: u64, ff: FeedForwardKind) -> u64 {
 }
 
 /// What a vision tower works with, roughly: its pictures' pixels twice and the rows of its widest
-/// block. Square pictures are looked at together, those of tiles one after another.
+/// block. Pictures are looked at one after another.
 fn vision_bytes(config: &ModelConfig, images: u64) -> u64 {
     let numbers = if let Some(own) = &config.vision {
         let (dim, ff_dim, patch) = (own.dim as u64, own.ff_dim as u64, own.patch_size as u64);
@@ -223,13 +221,13 @@ fn vision_bytes(config: &ModelConfig, images: u64) -> u64 {
             }),
         };
         let row = product(&[2, RGB, patch, patch]).saturating_add(block.max(stem));
-        product(&[images, own.max_patches as u64, row])
+        product(&[images.min(1), own.max_patches as u64, row])
     } else if let Some(clip) = &config.clip {
         let patch = clip.patch_size as u64;
         let rows = (clip.num_patches() + usize::from(clip.class_token)) as u64;
         let block = block_numbers(clip.dim as u64, clip.ff_dim as u64, clip.ff);
         let row = product(&[2, RGB, patch, patch]).saturating_add(block);
-        product(&[images, rows, row])
+        product(&[images.min(1), rows, row])
     } else if let Some(tiled) = &config.tiled_vision {
         let (dim, patch) = (tiled.dim as u64, tiled.patch_size as u64);
         let rows = (tiled.num_patches() + 1).next_multiple_of(8) * tiled.max_tiles;

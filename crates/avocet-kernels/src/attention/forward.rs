@@ -191,8 +191,8 @@ struct Scratch {
 /// Largest score of a row so far, and the sum of exponentials relative to it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Running {
-    largest: f32,
-    total: f32,
+    pub(super) largest: f32,
+    pub(super) total: f32,
 }
 
 impl Default for Running {
@@ -207,7 +207,7 @@ impl Default for Running {
 vectorised! {
     /// Replaces the scores in `lo..hi` by exponentials relative to the largest so far, the others
     /// by zero, and brings `state` up to date.
-    fn online_softmax(row: &mut [f32], lo: usize, hi: usize, state: &mut Running) {
+    pub(super) fn online_softmax(row: &mut [f32], lo: usize, hi: usize, state: &mut Running) {
         row[..lo].fill(0.0);
         row[hi.max(lo)..].fill(0.0);
         if lo >= hi {

@@ -9,6 +9,8 @@ mod backward;
 mod blocks;
 mod composed;
 mod forward;
+mod paged;
+mod pages;
 mod ranges;
 
 #[cfg(test)]
@@ -22,6 +24,8 @@ use candle_core::{Result, Tensor, bail};
 use crate::fused::{FusedOp, Gradients, Inputs, Outcome, apply, f32s};
 pub use alibi::alibi_slopes;
 use blocks::{Block, blocks};
+pub use paged::{PagedText, paged_attention};
+pub use pages::KvPages;
 pub use ranges::KeyRanges;
 
 /// `softmax(scale * q k^T) v` where query i sees only the keys of `ranges[i]`, with products in

@@ -6,6 +6,7 @@
 
 mod by_expert;
 mod dense;
+mod infer;
 mod slots;
 mod stored;
 
@@ -19,6 +20,7 @@ use crate::router::Routing;
 use crate::weight::{Numbers, Weight};
 pub(crate) use by_expert::by_expert;
 use dense::{ExpertDown, ExpertGateUp};
+pub use infer::infer_experts;
 use stored::StoredExperts;
 
 /// The weighted sum of each row's experts, (S, D).

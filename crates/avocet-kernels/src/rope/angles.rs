@@ -79,6 +79,26 @@ impl RopeAngles {
         }
     }
 
+    /// The angles of rows of several texts, one after another.
+    ///
+    /// Errors if they turn other pairs.
+    pub fn concat(parts: &[Self]) -> Result<Self> {
+        let [first, others @ ..] = parts else {
+            bail!("rope: angles of no text");
+        };
+        let pairs = |angles: &Self| (angles.pairs, angles.layout);
+        if others.iter().any(|other| pairs(other) != pairs(first)) {
+            bail!("rope: angles of unlike pairs");
+        }
+        let joined = |of: fn(&Self) -> &[f32]| parts.iter().flat_map(of).copied().collect();
+        Ok(Self {
+            cos: joined(|angles| &angles.cos),
+            sin: joined(|angles| &angles.sin),
+            rows: parts.iter().map(|angles| angles.rows).sum(),
+            ..*first
+        })
+    }
+
     /// Components of a head that turn: the whole width K, or less where the embedding is partial.
     pub fn head_dim(&self) -> usize {
         self.pairs * 2

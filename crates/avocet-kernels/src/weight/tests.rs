@@ -1,14 +1,14 @@
 //! Facts about layers on stored weights.
 
 use super::*;
-use crate::experts::{by_expert, expert_ffn};
+use crate::experts::{by_expert, expert_ffn, infer_experts};
 use crate::gradient_check::{
     assert_finite_differences, assert_matches, assert_same_on_one_and_two_threads, random,
 };
 use crate::router::route;
 use crate::swiglu_ffn::swiglu_ffn;
 use avocet_products::stored::{StoredFormat, StoredRows};
-use candle_core::Var;
+use candle_core::{Error, Var};
 
 /// Parts of all formats, one after another, with an odd number of rows each but the last.
 fn mixed(shape: &[usize]) -> Result<Weight> {
@@ -47,20 +47,117 @@ fn a_stored_linear_layer_is_that_of_its_numbers() -> Result<()> {
     Ok(())
 }
 
+fn bits(t: &Tensor) -> Result<Vec<u32>> {
+    let numbers = t.flatten_all()?.to_vec1::<f32>()?;
+    Ok(numbers.into_iter().map(f32::to_bits).collect())
+}
+
+/// Matrices (131, 512): dense ones, stored ones of every format and of several, an adapted one.
+fn every_kind_of_matrix() -> Result<Vec<Weight>> {
+    let dense = random((131, 512), 3).detach();
+    let mut all = vec![dense.to_dtype(DType::BF16)?.into(), mixed(&[131, 512])?];
+    for format in StoredFormat::ALL {
+        let rows = StoredRows::random(format, 131, 512, 5).map_err(Error::wrap)?;
+        let matrix = StoredMatrix::new(&[131, 512], vec![rows]).map_err(Error::wrap)?;
+        all.push(matrix.into());
+    }
+    let (a, b) = (random((3, 512), 1).detach(), random((131, 3), 2).detach());
+    let adapted = AdaptedWeight::new(all[1].clone(), a, b, 0.5)?;
+    all.extend([adapted.into(), dense.into()]);
+    let halved = all.clone().into_iter();
+    all.extend(halved.map(|w| w.with_precision(Precision::Bf16)));
+    Ok(all)
+}
+
+/// Of 70 rows, 40 of them of a prompt, some that follow one another, and how many of each kind.
+const SOME_ROWS: [(usize, usize, usize); 9] = [
+    (0, 1, 0),
+    (3, 2, 0),
+    (5, 17, 0),
+    (0, 40, 0),
+    (39, 1, 1),
+    (40, 0, 1),
+    (44, 0, 5),
+    (53, 0, 17),
+    (20, 20, 30),
+];
+const ALL_ROWS: StepRows = StepRows {
+    prompt: 40,
+    answer: 30,
+};
+
 #[test]
-fn one_row_gives_the_same_through_several_matrices_at_once() -> Result<()> {
-    let stored = [mixed(&[131, 512])?, mixed(&[64, 512])?];
-    let dense = Weight::from(random((70, 512), 3).detach());
-    for (rows, third) in [(1, &stored[1]), (1, &dense), (5, &stored[1])] {
-        let all = [&stored[0], &stored[1], third];
-        let x = random((rows, 512), 1).detach();
-        for (out, w) in linear_each(&x, all)?.iter().zip(all) {
-            let alone = w.linear(&x)?;
-            assert_eq!(out.dims(), alone.dims());
-            assert_eq!(out.to_vec2::<f32>()?, alone.to_vec2::<f32>()?);
+fn a_row_has_the_same_bits_alone_and_among_any_others() -> Result<()> {
+    let x = random((70, 512), 1).detach();
+    for w in every_kind_of_matrix()? {
+        let all = w.infer(&x, ALL_ROWS)?;
+        let apart = (&all - w.linear(&x)?)?.abs()?.flatten_all()?.max(0)?;
+        assert!(apart.to_scalar::<f32>()? < 1e-3, "{w:?}");
+        for (from, prompt, answer) in SOME_ROWS {
+            let (count, rows) = (prompt + answer, StepRows { prompt, answer });
+            let some = w.infer(&x.narrow(0, from, count)?, rows)?;
+            let same = bits(&some)? == bits(&all.narrow(0, from, count)?)?;
+            assert!(same, "{rows:?} from {from} of {w:?}");
+        }
+        for threads in [1, 2] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            let out = pool
+                .expect("threads start")
+                .install(|| w.infer(&x, ALL_ROWS))?;
+            assert!(bits(&out)? == bits(&all)?, "{threads} threads: {w:?}");
         }
     }
-    assert!(linear_each(&random((1, 500), 1).detach(), [&dense, &stored[0]]).is_err());
+    Ok(())
+}
+
+#[test]
+fn several_matrices_at_once_give_what_each_gives_alone() -> Result<()> {
+    let stored = [mixed(&[131, 512])?, mixed(&[64, 512])?];
+    let dense = Weight::from(random((70, 512), 3).detach());
+    let one = StepRows::answer(1);
+    for (rows, third) in [
+        (one, &stored[1]),
+        (one, &dense),
+        (StepRows::answer(5), &stored[1]),
+        (StepRows::prompt(5), &stored[1]),
+        (StepRows::answer(0), &stored[1]),
+    ] {
+        let all = [&stored[0], &stored[1], third];
+        let x = random((rows.all(), 512), 1).detach();
+        for (out, w) in infer_each(&x, all, rows)?.iter().zip(all) {
+            assert_eq!(out.dims(), [rows.all(), w.dims()[0]]);
+            assert_eq!(bits(out)?, bits(&w.infer(&x, rows)?)?);
+        }
+    }
+    let narrow = random((1, 500), 1).detach();
+    assert!(infer_each(&narrow, [&dense, &stored[0]], one).is_err());
+    assert!(dense.infer(&random((2, 512), 1).detach(), one).is_err());
+    Ok(())
+}
+
+#[test]
+fn a_row_gets_the_same_from_its_experts_whoever_else_chose_them() -> Result<()> {
+    let (up, down) = (mixed(&[5, 512, 256])?, mixed(&[5, 256, 256])?);
+    let dense: [Weight; 2] = [up.to_tensor()?.into(), down.to_tensor()?.into()];
+    let (x, logits) = (random((70, 256), 1).detach(), random((70, 5), 9).detach());
+    let (all_weights, all_routing) = route(&logits, 2, None, None)?;
+    for (up, down) in [(&up, &down), (&dense[0], &dense[1]), (&up, &dense[1])] {
+        let all = infer_experts(&x, &all_weights, (up, down), &all_routing, ALL_ROWS)?;
+        let plain = expert_ffn(&x, &all_weights, up, down, &all_routing)?;
+        let apart = (&all - plain)?.abs()?.flatten_all()?.max(0)?;
+        assert!(apart.to_scalar::<f32>()? < 1e-3);
+        for (from, prompt, answer) in SOME_ROWS {
+            let (count, rows) = (prompt + answer, StepRows { prompt, answer });
+            let (weights, routing) = route(&logits.narrow(0, from, count)?, 2, None, None)?;
+            let x = x.narrow(0, from, count)?;
+            let some = infer_experts(&x, &weights, (up, down), &routing, rows)?;
+            assert_eq!(
+                bits(&some)?,
+                bits(&all.narrow(0, from, count)?)?,
+                "{rows:?}"
+            );
+        }
+    }
     Ok(())
 }
 

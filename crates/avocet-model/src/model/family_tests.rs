@@ -6,7 +6,7 @@
 use candle_core::{DType, Result, Tensor};
 
 use super::*;
-use crate::fixture::{Fixture, difference, elements, images, noise, texts, tiny};
+use crate::fixture::{Fixture, difference, elements, images, keys_of, noise, read, texts, tiny};
 use crate::input::TextBatch;
 use avocet_config::{
     ClipConfig, FeedForwardKind, NormKind, QkNorm, RopeScaling, Routing, TiledVisionConfig,
@@ -14,7 +14,7 @@ use avocet_config::{
 
 const A: Option<u32> = Some(0);
 
-type Change = fn(&mut ModelConfig);
+pub(crate) type Change = fn(&mut ModelConfig);
 
 fn cross(config: &mut ModelConfig) -> &mut avocet_config::CrossAttentionConfig {
     config.cross_attention.as_mut().unwrap()
@@ -60,7 +60,7 @@ fn tiled(config: &mut ModelConfig) {
 }
 
 /// Every option at least once, in groups as families have them.
-const CHANGES: [(&str, Change); 10] = [
+pub(crate) const CHANGES: [(&str, Change); 10] = [
     ("alibi, as MPT", |c| {
         c.decoder.alibi_max_bias = Some(8.0);
         (c.decoder.norm, c.decoder.ff) = (NormKind::LayerUnbiased, FeedForwardKind::Gelu);
@@ -169,13 +169,10 @@ fn decoding_in_steps_equals_the_full_forward() -> Result<()> {
         let text = texts(&[&[None, None, A, A, A, A, A, A, A, A, A]]);
         let seen = image(&f)?;
         let full = f.model.forward(&text, Some(&seen))?.hidden;
-        let keys = f.model.cross_keys(Some(&seen))?;
-        let mut cache = f.model.new_cache(2)?;
+        let (keys, mut cache) = (keys_of(&f, &seen), f.model.new_cache());
         let mut rows = Vec::new();
         for n in [3, 1, 5, 1, 1] {
-            let (from, to) = (cache.len(), cache.len() + n);
-            let (ids, images) = (&text.ids[from..to], &text.visible_images[from..to]);
-            rows.push(f.model.forward_cached(ids, images, &keys, &mut cache)?);
+            rows.push(read(&f, &text, n, &keys, &mut cache)?);
         }
         let apart = difference(&Tensor::cat(&rows, 0)?, &full);
         assert!(apart < 2e-5, "{name}: {apart}");

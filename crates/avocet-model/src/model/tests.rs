@@ -4,7 +4,9 @@ use candle_core::{DType, Result, Tensor};
 
 use super::*;
 use crate::blockwise::Decoded;
-use crate::fixture::{Fixture, difference, elements, images, noise, texts, tiny, tiny_in};
+use crate::fixture::{
+    Fixture, difference, elements, images, keys_of, noise, read, texts, tiny, tiny_in,
+};
 use crate::input::TextBatch;
 use avocet_config::{MoeConfig, StemConfig};
 
@@ -189,24 +191,14 @@ fn cached_decoding_equals_the_full_forward() -> Result<()> {
     let text = texts(&[&[None, None, A, A, A, B, B, B, B, B, B]]);
     let seen = f.model.encode_images(&images(4, &[(2, 3), (1, 2)]))?;
     let full = f.model.forward(&text, Some(&seen))?.hidden;
-    let keys = f.model.cross_keys(Some(&seen))?;
+    let keys = keys_of(&f, &seen);
     for steps in [vec![11], vec![4, 1, 1, 1, 1, 1, 1, 1], vec![1, 7, 3]] {
-        let mut cache = f.model.new_cache(2)?;
+        let mut cache = f.model.new_cache();
         let mut rows = Vec::new();
         for n in steps {
-            let (from, to) = (cache.len(), cache.len() + n);
-            let (ids, images) = (&text.ids[from..to], &text.visible_images[from..to]);
-            rows.push(f.model.forward_cached(ids, images, &keys, &mut cache)?);
+            rows.push(read(&f, &text, n, &keys, &mut cache)?);
         }
         assert_eq!(cache.len(), 11);
-        assert_eq!(
-            cache
-                .expert_load()
-                .iter()
-                .map(|l| l.iter().sum::<u64>())
-                .max(),
-            Some(22)
-        );
         assert!(difference(&Tensor::cat(&rows, 0)?, &full) < 2e-5);
     }
     Ok(())
@@ -231,14 +223,14 @@ fn a_dense_decoder_is_one_whose_only_expert_takes_every_token() -> Result<()> {
     let seen = images(3, &[(2, 3)]);
     let ours = hidden(&f, &text, Some(&seen))?;
     assert!(difference(&ours, &hidden(&one_expert, &text, Some(&seen))?) < 2e-5);
-    let (keys, mut cache) = (f.model.cross_keys(None)?, f.model.new_cache(4)?);
-    let ids = &text.ids[4..];
-    let first = f
-        .model
-        .forward_cached(&ids[..4], &[BLIND; 4], &keys, &mut cache)?;
-    let then = f
-        .model
-        .forward_cached(&ids[4..], &[BLIND; 2], &keys, &mut cache)?;
+    let alone = TextBatch {
+        ids: text.ids[4..].to_vec(),
+        offsets: vec![0, 6],
+        visible_images: vec![BLIND; 6],
+    };
+    let mut cache = f.model.new_cache();
+    let first = read(&f, &alone, 4, &[], &mut cache)?;
+    let then = read(&f, &alone, 2, &[], &mut cache)?;
     let full = ours.narrow(0, 4, 6)?;
     assert!(difference(&Tensor::cat(&[first, then], 0)?, &full) < 2e-5);
     Ok(())
@@ -247,42 +239,25 @@ fn a_dense_decoder_is_one_whose_only_expert_takes_every_token() -> Result<()> {
 #[test]
 fn a_truncated_cache_continues_as_if_the_rest_had_never_been() -> Result<()> {
     let f = tiny(|_| {});
-    let keys = f.model.cross_keys(None)?;
-    let mut cache = f.model.new_cache(1)?;
-    f.model
-        .forward_cached(&[1, 2, 3], &[BLIND; 3], &keys, &mut cache)?;
-    let straight = f
-        .model
-        .forward_cached(&[4, 5], &[BLIND; 2], &keys, &mut cache)?;
+    let (text, other) = (texts(&[&[None; 40]]), texts(&[&[None], &[None; 40]]));
+    let other = TextBatch {
+        ids: other.ids[1..].to_vec(),
+        ..text.clone()
+    };
+    let mut cache = f.model.new_cache();
+    read(&f, &text, 3, &[], &mut cache)?;
+    let bytes = cache.num_bytes();
+    let straight = read(&f, &text, 37, &[], &mut cache)?;
     cache.truncate(3);
-    f.model
-        .forward_cached(&[9, 9, 9, 9], &[BLIND; 4], &keys, &mut cache)?;
+    assert_eq!(
+        (cache.len(), cache.num_bytes()),
+        (3, bytes),
+        "pages are given back"
+    );
+    read(&f, &other, 30, &[], &mut cache)?;
     cache.truncate(3);
-    let again = f
-        .model
-        .forward_cached(&[4, 5], &[BLIND; 2], &keys, &mut cache)?;
+    let again = read(&f, &text, 37, &[], &mut cache)?;
     assert_eq!(elements(&straight), elements(&again));
-    Ok(())
-}
-
-#[test]
-fn keys_computed_once_and_joined_equal_recomputed_ones() -> Result<()> {
-    let f = tiny(|_| {});
-    let text = texts(&[&[A, A, B, B]]);
-    let first = f.model.encode_images(&images(1, &[(2, 2)]))?;
-    let second = f.model.encode_images(&images(2, &[(1, 3)]))?;
-    let both = Latents::concat(&[&first, &second])?;
-    let recomputed = f.model.forward(&text, Some(&both))?.hidden;
-    let parts = [
-        f.model.cross_keys(None)?,
-        f.model.cross_keys(Some(&first))?,
-        f.model.cross_keys(Some(&second))?,
-    ];
-    let joined = CrossAttentionCache::concat(&parts.iter().collect::<Vec<_>>())?;
-    assert_eq!(joined.num_images(), 2);
-    assert_eq!(joined.num_bytes(), 2 * 2 * 6 * 2 * 8 * 4);
-    let once = f.model.forward_with_keys(&text, &joined)?.hidden;
-    assert!(difference(&once, &recomputed) < 1e-5);
     Ok(())
 }
 
@@ -408,14 +383,9 @@ fn wrong_inputs_are_refused_with_both_numbers() -> Result<()> {
             .contains("hold 0 patches, but there are 1")
     );
 
-    let keys = CrossAttentionCache::default();
-    let mut cache = f.model.new_cache(64)?;
-    f.model
-        .forward_cached(&[1; 60], &[BLIND; 60], &keys, &mut cache)?;
-    let full = f
-        .model
-        .forward_cached(&[1; 5], &[BLIND; 5], &keys, &mut cache)
-        .unwrap_err();
+    let (long, mut cache) = (texts(&[&[None; 65]]), f.model.new_cache());
+    read(&f, &long, 60, &[], &mut cache)?;
+    let full = read(&f, &long, 5, &[], &mut cache).unwrap_err();
     assert!(
         full.to_string().contains("5 tokens after 60 do not fit"),
         "{full}"
@@ -442,14 +412,10 @@ fn matrices_in_bfloat16_give_nearly_the_same_and_decode_alike() -> Result<()> {
     // bfloat16 keeps 8 bits of a weight; a dozen layers' rounding adds up to a few per cent.
     assert!(difference(&full, &hidden(&exact, &text, Some(&seen))?) < 0.2);
     let latents = rounded.model.encode_images(&seen)?;
-    let keys = rounded.model.cross_keys(Some(&latents))?;
-    let mut cache = rounded.model.new_cache(7)?;
+    let (keys, mut cache) = (keys_of(&rounded, &latents), rounded.model.new_cache());
     let mut rows = Vec::new();
-    for (&id, &image) in text.ids.iter().zip(&text.visible_images) {
-        let row = rounded
-            .model
-            .forward_cached(&[id], &[image], &keys, &mut cache)?;
-        rows.push(row);
+    for _ in &text.ids {
+        rows.push(read(&rounded, &text, 1, &keys, &mut cache)?);
     }
     assert!(difference(&Tensor::cat(&rows, 0)?, &full) < 2e-5);
     let logits = rounded.model.logits(&full)?;
@@ -464,12 +430,7 @@ fn a_capacity_bounds_what_an_expert_takes_in_training_only() -> Result<()> {
     let text = texts(&[&[None; 12]]);
     let (cut, whole) = (hidden(&bounded, &text, None)?, hidden(&free, &text, None)?);
     assert!(difference(&cut, &whole) > 1e-3);
-    let mut cache = bounded.model.new_cache(12)?;
-    let keys = CrossAttentionCache::default();
-    let decoded =
-        bounded
-            .model
-            .forward_cached(&text.ids, &text.visible_images, &keys, &mut cache)?;
+    let decoded = read(&bounded, &text, 12, &[], &mut bounded.model.new_cache())?;
     assert!(difference(&decoded, &whole) < 2e-5);
     Ok(())
 }

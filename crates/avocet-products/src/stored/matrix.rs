@@ -24,7 +24,7 @@ pub struct StoredMatrix {
     /// The first row of each part.
     starts: Vec<usize>,
     rows: usize,
-    pub(super) cols: usize,
+    pub(crate) cols: usize,
 }
 
 impl StoredMatrix {
@@ -114,7 +114,7 @@ impl StoredMatrix {
     }
 
     /// Writes the numbers of some rows, on the calling thread.
-    pub(super) fn widen_here(&self, kernels: &Kernels, rows: Range<usize>, out: &mut [f32]) {
+    pub(crate) fn widen_here(&self, kernels: &Kernels, rows: Range<usize>, out: &mut [f32]) {
         let mut outs = out.chunks_exact_mut(self.cols.max(1));
         for run in self.runs(rows) {
             let widen = (kernels.rows)(run.format).widen;

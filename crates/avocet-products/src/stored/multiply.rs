@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::left::Left;
+use super::left::{Left, SIDE};
 use super::matrix::{StoredMatrix, TASK_NUMBERS};
 use crate::dense::{Right, product as dense_product};
 use crate::kernels::Kernels;
@@ -16,43 +16,65 @@ use crate::precision::Precision;
 const MAX_THIN_ROWS: usize = 16;
 /// Rows of x that one product takes, so that they stay in the cache.
 const LEFT_ROWS: usize = 256;
+/// Rows of x that are multiplied at once where their number may change no bit: of more, stored rows
+/// are widened first, which gives other sums.
+const FEW_ROWS: usize = SIDE;
 /// Stored rows that a gradient widens at a time.
 const GRADIENT_ROWS: usize = 512;
 
-/// `x w^T` for one row `x` and some rows of each of several matrices of its width, on all threads
-/// at once: a token's queries, keys and values are too little work to share one by one.
+/// `x w^T` for `num_rows` rows `x` and some rows of each of several matrices of its width, on all
+/// threads at once, as the stored rows lie: every row has the same sums however many there are.
 ///
 /// Panics if `x` has another width than a matrix, or a matrix lacks a row.
-pub fn row_products(of: &[(&StoredMatrix, Range<usize>)], x: &[f32]) -> Vec<Vec<f32>> {
-    row_products_by(Level::current().kernels(), of, x)
+pub fn products_of_few(
+    of: &[(&StoredMatrix, Range<usize>)],
+    x: &[f32],
+    num_rows: usize,
+) -> Vec<Vec<f32>> {
+    products_of_few_by(Level::current().kernels(), of, x, num_rows)
 }
 
-fn row_products_by(
+pub(crate) fn products_of_few_by(
     kernels: &'static Kernels,
     of: &[(&StoredMatrix, Range<usize>)],
     x: &[f32],
+    num_rows: usize,
 ) -> Vec<Vec<f32>> {
-    assert!(of.iter().all(|(w, _)| w.cols == x.len()), "the width of x");
-    let mut outs: Vec<Vec<f32>> = of.iter().map(|(_, rows)| vec![0.0; rows.len()]).collect();
+    let depth = x.len() / num_rows.max(1);
+    let fits = |(w, _): &(&StoredMatrix, Range<usize>)| w.cols * num_rows == x.len();
+    assert!(of.iter().all(fits), "the width of x");
+    let outs = of.iter().map(|(_, rows)| vec![0.0; num_rows * rows.len()]);
+    let mut outs: Vec<Vec<f32>> = outs.collect();
     if x.is_empty() {
         return outs;
     }
-    let needs = of.iter().flat_map(|(w, rows)| w.needs(kernels, rows));
-    let left = Left::new(x, 1, x.len(), needs);
-    let each = task_rows(x.len(), 1);
+    let lefts = x.chunks(FEW_ROWS * depth);
+    let needs = || of.iter().flat_map(|(w, rows)| w.needs(kernels, rows));
+    let lefts = lefts.map(|x| Left::new(x, x.len() / depth, depth, needs()));
+    let lefts: Vec<Left<'_>> = lefts.collect();
+    let each = task_rows(depth, 1);
     let mut tasks = Vec::new();
-    for ((w, rows), out) in of.iter().zip(&mut outs) {
-        for (i, out) in out.chunks_mut(each).enumerate() {
-            let from = rows.start + i * each;
-            tasks.push((*w, from..from + out.len(), out));
-        }
+    for (w, rows) in of {
+        let starts = rows.clone().step_by(each);
+        tasks.extend(starts.map(|from| (*w, from..rows.end.min(from + each))));
     }
-    let run = |(w, rows, out): (&StoredMatrix, Range<usize>, &mut [f32])| {
-        thin_product(kernels, w, rows, &left, out);
+    let run = |(w, rows): (&StoredMatrix, Range<usize>)| {
+        let mut out = vec![0.0; num_rows * rows.len()];
+        let outs = out.chunks_mut(FEW_ROWS * rows.len());
+        for (left, out) in lefts.iter().zip(outs) {
+            thin_product(kernels, w, rows.clone(), left, out);
+        }
+        out
     };
-    match tasks.len() {
-        1 => tasks.into_iter().for_each(run),
-        _ => tasks.into_par_iter().for_each(run),
+    let parts: Vec<Vec<f32>> = match tasks.len() {
+        1 => tasks.into_iter().map(run).collect(),
+        _ => tasks.into_par_iter().map(run).collect(),
+    };
+    let mut parts = parts.as_slice();
+    for (out, (_, rows)) in outs.iter_mut().zip(of) {
+        let (own, others) = parts.split_at(rows.len().div_ceil(each));
+        join(own, 0, out, rows.len().max(1));
+        parts = others;
     }
     outs
 }
@@ -82,7 +104,7 @@ pub(super) fn product_by(
     let (depth, outputs) = (w.cols, rows.len());
     assert!(x.len() == num_rows * depth, "the width of x");
     if num_rows == 1 {
-        return row_products_by(kernels, &[(w, rows)], x).swap_remove(0);
+        return products_of_few_by(kernels, &[(w, rows)], x, 1).swap_remove(0);
     }
     let mut out = vec![0.0; num_rows * outputs];
     if out.is_empty() || depth == 0 {

@@ -27,7 +27,7 @@ pub struct Divergence {
 /// Errors if the text has too few tokens to score.
 pub fn divergence(before: &Engine, after: &Engine, text: &str) -> Result<Divergence> {
     let ids = before
-        .language()
+        .tokenizer()
         .encode_raw(text)
         .map_err(InferError::from)?;
     if ids.len() < 2 {

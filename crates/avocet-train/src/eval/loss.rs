@@ -135,7 +135,7 @@ impl<'a> Reader<'a> {
     }
 
     pub fn prepared(&self, sample: &Sample) -> Result<Prepared> {
-        let prepared = Prepared::new(sample, self.engine.language(), &self.shape);
+        let prepared = Prepared::new(sample, self.engine.tokenizer(), &self.shape);
         prepared.map_err(|error| TrainError::Data(format!("sample {}: {error}", sample.id)))
     }
 

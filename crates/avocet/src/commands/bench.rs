@@ -1,6 +1,7 @@
 //! `avocet bench`: what this machine can do, and how near the model comes to it.
 
 mod args;
+mod decoding;
 mod families;
 mod rates;
 
@@ -16,7 +17,7 @@ use avocet_train::{StepBench, step_bench};
 use serde::Serialize;
 
 pub use args::BenchArgs;
-use rates::{DECODED, Rate, add, best_of, head};
+use rates::{Rate, add, best_of, head};
 
 use crate::granted;
 use crate::input::model;
@@ -99,6 +100,7 @@ fn measure(args: &BenchArgs) -> Result<Report> {
     let bandwidth_gb_per_s = memory_bandwidth();
     let flops_per_s = product_peak_gflops * 1e9;
     let context = config.decoder.max_context;
+    let ids: Vec<u32> = (0..context as u32).map(|i| 6 + i % 250).collect();
     let prompt_flops = avocet_config::text_flops(config, context, 0);
     let count = ParameterCount::of(config)?;
     // What one token reads: the active share of the weights, as they are stored.
@@ -114,11 +116,11 @@ fn measure(args: &BenchArgs) -> Result<Report> {
             None
         },
         prefill: Rate {
-            tokens_per_s: prefill(&engine, context)?,
+            tokens_per_s: decoding::prefill(engine.model(), &[], &ids)?,
             limit_tokens_per_s: flops_per_s * context as f64 / prompt_flops,
         },
         decode: Rate {
-            tokens_per_s: decode(&engine)?,
+            tokens_per_s: decoding::decode(engine.model(), &[], |step| 6 + step as u32)?,
             limit_tokens_per_s: bandwidth_gb_per_s * 1e9 / bytes_per_token,
         },
         cold_start_ms: if sees {
@@ -155,42 +157,6 @@ fn vision(engine: &Engine, flops_per_s: f64) -> Result<Vision> {
         limit_images_per_s: flops_per_s / flops,
         remembered_speedup: first / again.max(1e-9),
     })
-}
-
-fn prefill(engine: &Engine, tokens: usize) -> Result<f64> {
-    let ids: Vec<u32> = (0..tokens as u32).map(|i| 6 + i % 250).collect();
-    let seen = vec![(0, 0); tokens];
-    let seconds = best_of(|| {
-        let mut cache = engine.model().new_cache(tokens)?;
-        let keys = engine.model().cross_keys(None)?;
-        let hidden = engine
-            .model()
-            .forward_cached(&ids, &seen, &keys, &mut cache)?;
-        engine.model().logits(&hidden.narrow(0, tokens - 1, 1)?)?;
-        Ok(())
-    })?;
-    Ok(tokens as f64 / seconds)
-}
-
-fn decode(engine: &Engine) -> Result<f64> {
-    let steps = DECODED.min(engine.config().decoder.max_context);
-    let seconds = best_of(|| {
-        let mut cache = engine.model().new_cache(steps)?;
-        let keys = engine.model().cross_keys(None)?;
-        for step in 0..steps as u32 {
-            let hidden =
-                engine
-                    .model()
-                    .forward_cached(&[6 + step], &[(0, 0)], &keys, &mut cache)?;
-            engine
-                .model()
-                .logits(&hidden)?
-                .flatten_all()?
-                .to_vec1::<f32>()?;
-        }
-        Ok(())
-    })?;
-    Ok(steps as f64 / seconds)
 }
 
 /// Starts this program anew and waits for the first byte of its answer, in milliseconds.

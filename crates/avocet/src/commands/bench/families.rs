@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use avocet_checkpoint::{ModelFiles, save_random};
 use avocet_config::ModelConfig;
 use avocet_kernels::{HOST, Placement};
-use avocet_model::{CrossAttentionCache, Images, ParameterCount, VisionLanguageModel};
+use avocet_model::{ImageKeys, Images, ParameterCount, VisionLanguageModel};
 use avocet_products::{memory_bandwidth, product_peak};
 use avocet_train::step_bench::peak_rss_mib;
 use candle_core::Tensor;
@@ -19,7 +19,8 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::args::BenchArgs;
-use super::rates::{DECODED, Rate, add, best_of, head};
+use super::decoding;
+use super::rates::{Rate, add, best_of, head};
 use crate::input::{embedded, model};
 use crate::ui::output::{self, Table};
 
@@ -93,10 +94,8 @@ pub fn decoder(args: &BenchArgs) -> Result<()> {
     let files = model::open(&args.model)?.placed(args.placement());
     let config = files.config();
     let model = VisionLanguageModel::new(config, files.builder()?)?;
-    let keys = model.cross_keys(None)?;
     let prompt_tokens = PROMPT.min(config.decoder.max_context);
-    let prefill_per_s = read(&model, &keys, prompt_tokens)?;
-    let decode_per_s = write(&model, &keys)?;
+    let (prefill_per_s, decode_per_s) = speeds(&model, &[], prompt_tokens)?;
     let limits = Limits::of(&files, prompt_tokens, 0)?;
     let report = Decoder {
         prompt_tokens,
@@ -155,13 +154,10 @@ fn measure(config: &ModelConfig, placement: &Placement) -> Result<Family> {
     let count = ParameterCount::of(config)?;
 
     let sight = config.sees().then(|| see(&model)).transpose()?;
-    let (keys, num_latents) = match &sight {
-        Some(sight) => (sight.keys.clone(), sight.num_latents),
-        None => (model.cross_keys(None)?, 0),
-    };
+    let num_latents = sight.as_ref().map_or(0, |sight| sight.num_latents);
+    let keys: Vec<&ImageKeys> = sight.iter().map(|sight| &sight.keys).collect();
     let prompt_tokens = PROMPT.min(config.decoder.max_context);
-    let prefill_per_s = read(&model, &keys, prompt_tokens)?;
-    let decode_per_s = write(&model, &keys)?;
+    let (prefill_per_s, decode_per_s) = speeds(&model, &keys, prompt_tokens)?;
     let peak_rss_mib = peak_rss_mib();
 
     // After the peak was read: measuring the limits takes memory of its own.
@@ -248,7 +244,7 @@ fn met(config: &ModelConfig, count: &ParameterCount) -> u64 {
 struct Sight {
     images_per_s: f64,
     grid: (usize, usize),
-    keys: CrossAttentionCache,
+    keys: ImageKeys,
     num_latents: usize,
 }
 
@@ -263,7 +259,7 @@ fn see(model: &VisionLanguageModel) -> Result<Sight> {
     Ok(Sight {
         images_per_s: PICTURES as f64 / seconds,
         grid: images.grids[0],
-        keys: model.cross_keys(Some(&latents))?,
+        keys: model.image_keys(&latents)?,
         num_latents: latents.offsets[1],
     })
 }
@@ -296,32 +292,14 @@ fn pictures(config: &ModelConfig) -> Result<Images> {
     })
 }
 
-/// Tokens a second of a text that sees a picture, if there is one, up to the logits of its last.
-fn read(model: &VisionLanguageModel, keys: &CrossAttentionCache, tokens: usize) -> Result<f64> {
-    let ids: Vec<u32> = (0..tokens).map(|i| id(model, i)).collect();
-    let seen = vec![(0, keys.num_images() as u32); tokens];
-    let seconds = best_of(|| {
-        let mut cache = model.new_cache(tokens)?;
-        let hidden = model.forward_cached(&ids, &seen, keys, &mut cache)?;
-        model.logits(&hidden.narrow(0, tokens - 1, 1)?)?;
-        Ok(())
-    })?;
-    Ok(tokens as f64 / seconds)
-}
-
-/// Tokens a second of a text that is written one by one.
-fn write(model: &VisionLanguageModel, keys: &CrossAttentionCache) -> Result<f64> {
-    let steps = DECODED.min(model.config().decoder.max_context);
-    let seen = [(0, keys.num_images() as u32)];
-    let seconds = best_of(|| {
-        let mut cache = model.new_cache(steps)?;
-        for step in 0..steps {
-            let hidden = model.forward_cached(&[id(model, step)], &seen, keys, &mut cache)?;
-            model.logits(&hidden)?.flatten_all()?.to_vec1::<f32>()?;
-        }
-        Ok(())
-    })?;
-    Ok(steps as f64 / seconds)
+/// Tokens a second of a prompt, and of a text that is written.
+fn speeds(model: &VisionLanguageModel, images: &[&ImageKeys], prompt: usize) -> Result<(f64, f64)> {
+    let ids: Vec<u32> = (0..prompt).map(|place| id(model, place)).collect();
+    let prefill = decoding::prefill(model, images, &ids)?;
+    Ok((
+        prefill,
+        decoding::decode(model, images, |step| id(model, step))?,
+    ))
 }
 
 /// Ids that are unlike, so that experts share the work as they do over text.
