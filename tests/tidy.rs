@@ -179,6 +179,8 @@ const KEPT_OUT: &[(&str, &[&str])] = &[
     ("ffmpeg-next", &["avocet-worker"]),
     ("ureq", &["avocet-fetch"]),
     ("gemm", &["avocet-kernels"]),
+    // Libraries tell of events; the binary alone listens.
+    ("tracing-subscriber", &["avocet"]),
     ("whisper-rs", &["avocet-worker"]),
 ];
 

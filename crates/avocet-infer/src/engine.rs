@@ -12,6 +12,7 @@ use avocet_model::{CrossAttentionCache, Images, VisionLanguageModel};
 use avocet_text::{ChatTokenizer, Prompt, Role, Turn};
 use candle_core::{Device, Tensor};
 use sha2::{Digest, Sha256};
+use tracing::info;
 
 use crate::error::InferError;
 use crate::images::{CachedImage, Image, ImageCache, distinct};
@@ -212,12 +213,15 @@ impl Engine {
         if fresh.is_empty() {
             return Ok(());
         }
+        let began = Instant::now();
         let latents = self.model.encode_images(&packed(&fresh)?)?;
         for (index, image) in fresh.iter().enumerate() {
             let keys = self.model.cross_keys(Some(&latents.image(index)?))?;
             // Another thread may have been faster; what it computed is the same.
             let _ = image.0.keys.set(keys);
         }
+        let seconds = began.elapsed().as_secs_f64();
+        info!(images = fresh.len(), seconds, "images encoded");
         Ok(())
     }
 
@@ -399,6 +403,13 @@ impl Engine {
             seen = vec![seen.last().copied().unwrap_or((0, 0))];
             ids = vec![id];
         }
+        info!(
+            prompt_tokens = answer.usage.prompt_tokens,
+            prefill_s = (answer.timing.first_token - vision).as_secs_f64(),
+            tokens = answer.usage.completion_tokens,
+            tokens_per_s = answer.decode_tokens_per_s(),
+            "answered"
+        );
         Ok(answer)
     }
 }

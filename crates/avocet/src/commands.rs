@@ -22,6 +22,8 @@ use std::path::Path;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use crate::ui::log::LogArgs;
+
 /// Asks questions about pictures, and trains the model that answers them.
 #[derive(Debug, Parser)]
 #[command(
@@ -34,6 +36,9 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// What is told of the work.
+    #[command(flatten)]
+    pub log: LogArgs,
 }
 
 /// The commands of `avocet`.
@@ -142,6 +147,7 @@ mod tests {
         let cli = Cli::try_parse_from(["avocet", "ask", "a.png", "b.png", "Which?"]);
         let Ok(Cli {
             command: Command::Ask(ask),
+            ..
         }) = cli
         else {
             panic!("{cli:?}")

@@ -7,6 +7,8 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use tracing::info;
+
 use super::index::IndexWriter;
 use super::manifest::{INDEX, LEDGER, MANIFEST, Manifest, Recipe, ShardInfo};
 use super::part::{LedgerLine, Outcome, PARTS, Part, Row, part_name};
@@ -284,6 +286,7 @@ impl Writer {
             let file = format!("{split}-{:05}.tar", self.manifest.shards.len());
             let hash = atomic::write(&self.folder.join(&file), &tar)?;
             let (bytes, samples) = (tar.len() as u64, part.rows.len() as u64);
+            info!(file, samples, bytes, "shard written");
             part.shard = Some(ShardInfo {
                 file,
                 bytes,
@@ -338,6 +341,8 @@ impl Writer {
             serde_json::to_vec_pretty(&self.manifest).map_err(|e| DataError::broken(&path, e))?;
         json.push(b'\n');
         atomic::write(&path, &json)?;
+        let (inputs, samples) = (self.manifest.inputs, self.manifest.samples);
+        info!(folder = %self.folder.display(), inputs, samples, "dataset finished");
         self.remove_scaffolding()?;
         Ok(self.manifest)
     }
