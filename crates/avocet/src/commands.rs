@@ -5,6 +5,7 @@ mod bench;
 mod caption;
 mod chat;
 mod data;
+mod describe;
 mod doctor;
 mod eval;
 mod finetune;
@@ -20,7 +21,7 @@ mod transcribe;
 use std::path::Path;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::ui::log::LogArgs;
 
@@ -82,6 +83,10 @@ pub enum Command {
     Plan(plan::PlanCommand),
     /// Measure this machine: products, bandwidth, vision, prefill, decode, cold start.
     Bench(bench::BenchArgs),
+    /// Print a script by which a shell completes commands and flags.
+    Completions(describe::CompletionsArgs),
+    /// Write manual pages.
+    Man(describe::ManArgs),
 }
 
 impl Command {
@@ -105,6 +110,8 @@ impl Command {
             Self::Upcycle(args) => graft::upcycle(&args),
             Self::Plan(command) => plan::run(&command),
             Self::Bench(args) => bench::run(&args),
+            Self::Completions(args) => describe::completions(&args, Cli::command()),
+            Self::Man(args) => describe::man(&args, Cli::command()),
         }
     }
 
@@ -119,6 +126,7 @@ impl Command {
             Self::Quantise(args) => Some(&args.output),
             Self::Graft(args) => Some(&args.output),
             Self::Upcycle(args) => Some(&args.output),
+            Self::Man(args) => Some(&args.output),
             Self::Ask(_)
             | Self::Chat(_)
             | Self::Score(_)
@@ -127,7 +135,8 @@ impl Command {
             | Self::Doctor(_)
             | Self::Train(_)
             | Self::Plan(_)
-            | Self::Bench(_) => None,
+            | Self::Bench(_)
+            | Self::Completions(_) => None,
         }
     }
 }
@@ -135,7 +144,6 @@ impl Command {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_well_formed() {
