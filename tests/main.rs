@@ -36,6 +36,7 @@ mod pipelines;
 mod plan;
 mod public_models;
 mod quantised;
+mod recipes;
 mod resume;
 mod sound_files;
 mod sources;

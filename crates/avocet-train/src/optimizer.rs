@@ -19,7 +19,7 @@ use crate::params::Param;
 const CHUNK: usize = 1 << 15;
 
 /// The constants of AdamW.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AdamWConfig {
     /// How much of the first moment stays each step.
