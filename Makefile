@@ -68,8 +68,8 @@ quick: ## the tests that take less than a minute: of libraries, rules of the hou
 fresh: ## what setup says on bare Debian 12 and 13 machines, made with debootstrap; needs root
 	.ci/fresh
 
-resume-25: setup ## kills a training run at 25 random points and compares it with an unbroken one
-	AVOCET_RESUME_KILLS=25 $(CARGO) test --workspace --locked --test tests resume
+resume-25: setup ## kills training runs and pipelines at 25 random times each, beside the chosen places
+	AVOCET_KILLS=25 $(CARGO) test --workspace --locked --test tests kill
 
 check: fmt clippy docs tidy ## formatting, lints, documentation and the rules of the house
 

@@ -25,6 +25,7 @@ mod hostile_families;
 mod hostile_gguf;
 mod hostile_input;
 mod hostile_video;
+mod kills;
 mod log;
 mod metrics;
 mod names;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::DataError;
+use crate::{DataError, kill_point};
 
 /// Ending of files not yet finished; such files may be deleted at any time.
 pub(crate) const PARTIAL: &str = ".partial";
@@ -64,6 +64,7 @@ impl AtomicFile {
             .into_inner()
             .map_err(|e| DataError::io(&partial)(e.into_error()))?;
         file.sync_all().map_err(DataError::io(&partial))?;
+        kill_point("file complete");
         fs::rename(&partial, &path).map_err(DataError::io(&path))?;
         sync_folder(&path)?;
         Ok(hash.finalize().into())

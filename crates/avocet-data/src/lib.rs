@@ -21,6 +21,7 @@ mod error;
 #[cfg(test)]
 mod fixture;
 pub mod inspect;
+mod kill_point;
 mod loader;
 mod merge;
 mod mix;
@@ -35,6 +36,7 @@ pub use batch::{Batch, BatchShape, Prepared};
 pub use content::Content;
 pub use dedup::{DedupOptions, Match, OptOut, dedup};
 pub use error::{DataError, SampleError};
+pub use kill_point::kill_point;
 pub use loader::{BatchSize, Loader, LoaderSource};
 pub use merge::merge;
 pub use mix::{Draw, Mixture, MixtureError, MixtureSource, Position, Progress, SourceReport};

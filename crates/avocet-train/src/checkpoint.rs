@@ -11,6 +11,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use avocet_checkpoint::ADAPTER;
+use avocet_data::kill_point;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -137,9 +138,11 @@ pub fn save(run: &Path, snapshot: &Snapshot) -> Result<PathBuf> {
     }
     write(&temp.join(STATE), &sealed(&state, &temp.join(STATE))?)?;
     sync_folder(&temp)?;
+    kill_point("checkpoint complete");
     // A checkpoint of the same step exists only if it was found damaged.
     remove(&target)?;
     std::fs::rename(&temp, &target).map_err(TrainError::io(&target))?;
+    kill_point("checkpoint named");
     sync_folder(run)?;
     Ok(target)
 }
@@ -148,6 +151,7 @@ pub fn save(run: &Path, snapshot: &Snapshot) -> Result<PathBuf> {
 fn write(path: &Path, bytes: &[u8]) -> Result<String> {
     let mut file = File::create(path).map_err(TrainError::io(path))?;
     file.write_all(bytes).map_err(TrainError::io(path))?;
+    kill_point("checkpoint file written");
     file.sync_all().map_err(TrainError::io(path))?;
     Ok(hex(&Sha256::digest(bytes)))
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use avocet_checkpoint::{ADAPTER, Adapter};
+use avocet_data::kill_point;
 use tracing::{debug, info};
 
 use crate::base_model::BaseModel;
@@ -303,6 +304,7 @@ impl<'a> Session<'a> {
             let due = last || (done + 1).is_multiple_of(self.stage.log_every);
             let report = self.learner.step(&fed.batches, rate.at(done), due)?;
             self.advance(&fed, &report)?;
+            kill_point("step done");
             let step_s = waiting.elapsed().as_secs_f64();
             self.state.seconds += step_s;
             debug!(step = self.state.step, step_s, data_s, "step done");
@@ -318,6 +320,7 @@ impl<'a> Session<'a> {
                     line.data = Some(DataSeen::new(&fed.sources, &self.start.model)?);
                 }
                 log.write(&line)?;
+                kill_point("metrics written");
             }
             progress.step(done + 1, || Meter::message(&report, meter.samples_per_s()));
             let stopping = stop.load(Ordering::SeqCst);

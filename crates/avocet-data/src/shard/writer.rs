@@ -15,7 +15,7 @@ use super::part::{LedgerLine, Outcome, PARTS, Part, Row, part_name};
 use super::reader::Stored;
 use crate::atomic::{self, AtomicFile, PARTIAL};
 use crate::digest::{hex, sha256, unhex};
-use crate::{DataError, Sample, SampleError, ustar};
+use crate::{DataError, Sample, SampleError, kill_point, ustar};
 
 const RECIPE: &str = ".recipe.json";
 const LOCK: &str = ".lock";
@@ -272,6 +272,7 @@ impl Writer {
 
     fn account(&mut self, line: LedgerLine) -> Result<(), DataError> {
         self.part.ledger.push(line);
+        kill_point("input accounted");
         let full = self.tar.len() as u64 >= self.manifest.recipe.shard_bytes
             || self.part.ledger.len() >= MAX_PART_INPUTS;
         if full { self.close_part() } else { Ok(()) }
@@ -287,6 +288,7 @@ impl Writer {
             let hash = atomic::write(&self.folder.join(&file), &tar)?;
             let (bytes, samples) = (tar.len() as u64, part.rows.len() as u64);
             info!(file, samples, bytes, "shard written");
+            kill_point("shard written");
             part.shard = Some(ShardInfo {
                 file,
                 bytes,
@@ -297,6 +299,7 @@ impl Writer {
         let path = self.folder.join(PARTS).join(part_name(self.num_parts));
         let json = serde_json::to_vec(&part).map_err(|e| DataError::broken(&path, e))?;
         atomic::write(&path, &json)?;
+        kill_point("part closed");
         self.num_parts += 1;
         self.count(&part);
         tar.clear();
@@ -336,6 +339,7 @@ impl Writer {
         let index = index.finish().map_err(unreadable)?;
         self.manifest.ledger_sha256 = hex(&ledger.commit()?);
         self.manifest.index_sha256 = hex(&index.commit()?);
+        kill_point("index complete");
         let path = self.folder.join(MANIFEST);
         let mut json =
             serde_json::to_vec_pretty(&self.manifest).map_err(|e| DataError::broken(&path, e))?;
@@ -343,6 +347,7 @@ impl Writer {
         atomic::write(&path, &json)?;
         let (inputs, samples) = (self.manifest.inputs, self.manifest.samples);
         info!(folder = %self.folder.display(), inputs, samples, "dataset finished");
+        kill_point("manifest written");
         self.remove_scaffolding()?;
         Ok(self.manifest)
     }
