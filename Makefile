@@ -71,6 +71,14 @@ fresh: ## what setup says on bare Debian 12 and 13 machines, made with debootstr
 resume-25: setup ## kills training runs and pipelines at 25 random times each, beside the chosen places
 	AVOCET_KILLS=25 $(CARGO) test --workspace --locked --test tests kill
 
+pictures: setup build ## the pictures of README.md, made anew
+	docs/pictures/make.sh $(AVOCET)
+
+man: build ## manual pages and completions for shells, under target/man and target/completions
+	@mkdir -p target/completions
+	$(AVOCET) man -o target/man
+	for shell in bash elvish fish powershell zsh; do $(AVOCET) completions $$shell >target/completions/avocet.$$shell || exit 1; done
+
 check: fmt clippy docs tidy ## formatting, lints, documentation and the rules of the house
 
 fmt:
@@ -88,4 +96,4 @@ docs: ## the documentation of all libraries, under target/doc; a link that leads
 tidy:
 	$(CARGO) test --workspace --locked --test tests -- tidy circles
 
-.PHONY: help setup setup-build build demo data mini test quick fresh resume-25 check fmt clippy docs tidy
+.PHONY: help setup setup-build build demo data mini test quick fresh resume-25 pictures man check fmt clippy docs tidy
