@@ -2,6 +2,7 @@
 .POSIX:
 CARGO = cargo
 AVOCET = target/release/avocet
+SECONDS = 60
 DRAW = $(AVOCET) data named-pictures
 CAPTION = $(AVOCET) caption assets/samples/clip.mp4 --format txt,html -o target/demo >/dev/null
 
@@ -71,6 +72,9 @@ fresh: ## what setup says on bare Debian 12 and 13 machines, made with debootstr
 resume-25: setup ## kills training runs and pipelines at 25 random times each, beside the chosen places
 	AVOCET_KILLS=25 $(CARGO) test --workspace --locked --test tests kill
 
+fuzz: setup-build ## runs every fuzz target for SECONDS (60) from the golden data; `make fuzz SECONDS=600`
+	@tests/fuzz/run $(SECONDS)
+
 pictures: setup build ## the pictures of README.md, made anew
 	docs/pictures/make.sh $(AVOCET)
 
@@ -96,4 +100,4 @@ docs: ## the documentation of all libraries, under target/doc; a link that leads
 tidy:
 	$(CARGO) test --workspace --locked --test tests -- tidy circles
 
-.PHONY: help setup setup-build build demo data mini test quick fresh resume-25 pictures man check fmt clippy docs tidy
+.PHONY: help setup setup-build build demo data mini test quick fresh resume-25 fuzz pictures man check fmt clippy docs tidy

@@ -35,5 +35,6 @@ mod wording;
 
 pub use args::Args;
 pub use error::FormulasError;
+pub use extract::{Markup, find as find_formulas};
 pub use kinds::Kind;
 pub use run::make;
