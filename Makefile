@@ -2,6 +2,7 @@
 .POSIX:
 CARGO = cargo
 AVOCET = target/release/avocet
+SECONDS = 60
 DRAW = $(AVOCET) data named-pictures
 CAPTION = $(AVOCET) caption assets/samples/clip.mp4 --format txt,html -o target/demo >/dev/null
 
@@ -71,8 +72,19 @@ levels: ## the quick tests as processors without AVX-512, and without AVX2, run 
 fresh: ## what setup says on bare Debian 12 and 13 machines, made with debootstrap; needs root
 	.ci/fresh
 
-resume-25: setup ## kills a training run at 25 random points and compares it with an unbroken one
-	AVOCET_RESUME_KILLS=25 $(CARGO) test --workspace --locked --test tests resume
+resume-25: setup ## kills training runs and pipelines at 25 random times each, beside the chosen places
+	AVOCET_KILLS=25 $(CARGO) test --workspace --locked --test tests kill
+
+fuzz: setup-build ## runs every fuzz target for SECONDS (60) from the golden data; `make fuzz SECONDS=600`
+	@tests/fuzz/run $(SECONDS)
+
+pictures: setup build ## the pictures of README.md, made anew
+	docs/pictures/make.sh $(AVOCET)
+
+man: build ## manual pages and completions for shells, under target/man and target/completions
+	@mkdir -p target/completions
+	$(AVOCET) man -o target/man
+	for shell in bash elvish fish powershell zsh; do $(AVOCET) completions $$shell >target/completions/avocet.$$shell || exit 1; done
 
 check: fmt clippy docs tidy ## formatting, lints, documentation and the rules of the house
 
@@ -91,4 +103,4 @@ docs: ## the documentation of all libraries, under target/doc; a link that leads
 tidy:
 	$(CARGO) test --workspace --locked --test tests -- tidy circles
 
-.PHONY: help setup setup-build build demo data mini test quick fresh resume-25 levels check fmt clippy docs tidy
+.PHONY: help setup setup-build build demo data mini test quick fresh resume-25 levels fuzz pictures man check fmt clippy docs tidy

@@ -1,14 +1,10 @@
 //! Datasets made from datasets, as whole programs: killed at any point they end with the same
 //! bytes, and what is wrong is said in one line.
-//!
-//! `AVOCET_DATASET_KILLS` raises the number of kills of each command from 3.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use avocet_data::Sample;
@@ -18,11 +14,7 @@ use avocet_text::Turn;
 use tempfile::TempDir;
 
 use crate::command::{binary, fails, path, succeeds};
-
-fn kills() -> usize {
-    let asked = std::env::var("AVOCET_DATASET_KILLS").ok();
-    asked.and_then(|text| text.parse().ok()).unwrap_or(3)
-}
+use crate::kills::{WRITING, files, lose_nothing};
 
 /// Twelve MB of pictures that barely compress, some of them twice, and some texts.
 fn dataset(folder: &Path, numbers: std::ops::Range<u64>) -> Result<()> {
@@ -54,34 +46,6 @@ fn dataset(folder: &Path, numbers: std::ops::Range<u64>) -> Result<()> {
     Ok(())
 }
 
-/// Every file below a folder.
-fn files(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
-    let mut files = BTreeMap::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(&next)? {
-            let at = entry?.path();
-            if at.is_dir() {
-                folders.push(at);
-            } else {
-                let bytes = fs::read(&at).with_context(|| at.display().to_string())?;
-                files.insert(at.strip_prefix(folder)?.display().to_string(), bytes);
-            }
-        }
-    }
-    Ok(files)
-}
-
-/// Shards below a folder that is being written.
-fn num_shards(folder: &Path) -> usize {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let count = |at: std::path::PathBuf| match at.is_dir() {
-        true => num_shards(&at),
-        false => usize::from(at.extension().is_some_and(|ending| ending == "tar")),
-    };
-    entries.map(|entry| count(entry.path())).sum()
-}
-
 #[test]
 fn merge_split_and_dedup_killed_at_any_point_end_with_the_same_bytes() -> Result<()> {
     let folder = TempDir::new()?;
@@ -90,46 +54,23 @@ fn merge_split_and_dedup_killed_at_any_point_end_with_the_same_bytes() -> Result
         dataset(&part, rank * 200..(rank + 1) * 200)?;
     }
     let made = path(&folder, "made");
-    for (command, more) in [
+    let commands = [
         ("merge", &[][..]),
         ("split", &["--test", "0.3"][..]),
         ("dedup", &[][..]),
-    ] {
-        let run = |output: &Path, jobs: &str| -> Result<Command> {
+    ];
+    for (command, more) in commands {
+        lose_nothing(&folder.path().join(command), &WRITING, |output, jobs| {
             let mut run = Command::new(binary());
             run.args(["data", command, &made, "--jobs", jobs, "-o"]);
             run.arg(output).args(more);
-            run.stdin(Stdio::null()).stdout(Stdio::null());
-            Ok(run)
-        };
-        let whole = folder.path().join(format!("{command}-whole"));
-        anyhow::ensure!(run(&whole, "1")?.status()?.success(), "{command}");
-        let shards = num_shards(&whole);
-        assert!(shards >= 5, "{command}: {shards}");
-        let broken = folder.path().join(format!("{command}-broken"));
-        let mut killed = 0;
-        for kill in 0..kills() {
-            let mut child = run(&broken, ["1", "2"][kill % 2])?.spawn()?;
-            // Every second kill meets the run before its first new shard.
-            let wanted = num_shards(&broken) + kill % 2;
-            while child.try_wait()?.is_none() && num_shards(&broken) < wanted {
-                sleep(Duration::from_micros(200));
-            }
-            sleep(Duration::from_millis(kill as u64 * 7 % 23));
-            killed += usize::from(child.try_wait()?.is_none());
-            child.kill()?;
-            child.wait()?;
-        }
-        assert!(killed > 0, "{command}: no kill met a running command");
-        anyhow::ensure!(run(&broken, "2")?.status()?.success(), "{command}");
-        assert!(files(&broken)? == files(&whole)?, "{command}");
+            run
+        })?;
     }
-    let (merged, dedup) = (
-        folder.path().join("merge-whole"),
-        folder.path().join("dedup-whole"),
-    );
-    let count = |at: &Path| Ok::<_, anyhow::Error>(Reader::open(at)?.len());
-    assert!(count(&dedup)? < count(&merged)?);
+    let count = |command: &str| -> Result<usize> {
+        Ok(Reader::open(&folder.path().join(command).join("clean"))?.len())
+    };
+    assert!(count("dedup")? < count("merge")?);
     Ok(())
 }
 

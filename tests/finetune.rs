@@ -2,8 +2,6 @@
 //! it had not been killed, and the result answers as any model.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use avocet_checkpoint::{GraftOptions, ModelFiles, PartSource, graft};
@@ -12,6 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::command::{fails, offline, succeeds};
+use crate::kills::dies_at;
 
 /// Twelve squares of four colours, with a table beside them.
 fn pictures(folder: &Path) -> Result<PathBuf> {
@@ -310,15 +309,6 @@ fn what_cannot_be_done_is_refused_before_anything_is_learned() -> Result<()> {
     )
 }
 
-fn spawn(arguments: &[&str]) -> Result<Child> {
-    let mut command = offline();
-    command
-        .args(arguments)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    Ok(command.spawn()?)
-}
-
 #[test]
 fn a_killed_run_goes_on_bit_for_bit() -> Result<()> {
     let folder = TempDir::new()?;
@@ -345,21 +335,11 @@ fn a_killed_run_goes_on_bit_for_bit() -> Result<()> {
         let unbroken = run("unbroken");
         succeeds(command(&text(&unbroken), &[]))?;
         let broken = run("broken");
-        for kill in 0..2 {
-            let arguments = command(&text(&broken), &["--resume"]);
-            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-            let mut child = spawn(&arguments)?;
-            // Once a further checkpoint is there, which is before the end.
-            let have = || {
-                avocet_train::checkpoint::list(&broken).map_or(0, |l| l.last().map_or(0, |c| c.0))
-            };
-            let before = have();
-            while have() <= before && child.try_wait()?.is_none() {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            child.kill()?;
-            child.wait()?;
-            ensure!(have() < 60, "kill {kill} of {name} came too late");
+        // In a checkpoint that is then not there, and between two.
+        for place in ["checkpoint file written 9", "step done 25"] {
+            let mut child = offline();
+            child.args(command(&text(&broken), &["--resume"]));
+            dies_at(child, place)?;
         }
         succeeds(command(&text(&broken), &["--resume"]))?;
         ensure!(

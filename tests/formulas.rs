@@ -1,21 +1,17 @@
 //! Formulas and texts as a whole program: killed at any point it loses and doubles nothing,
 //! threads and ranks change nothing, and what does not render stands in the ledger.
-//!
-//! `AVOCET_FORMULAS_KILLS` raises the number of kills from 4.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use avocet_data::Sample;
 use avocet_data::shard::Reader;
 use tempfile::TempDir;
 
 use crate::command::{binary, fails, path};
+use crate::kills::{WRITING, lose_nothing};
 
 const NOTES: &str = r"\newcommand{\R}{\mathbb{R}}
 Let $x \in \R^n$ and \[ \sum_{i=1}^n x_i^2 = 1 \] but $\undefinedthing{x}$ and
@@ -49,17 +45,6 @@ fn finished(output: &Path, count: usize, more: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn files(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
-    let mut files = BTreeMap::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().context("a file has a name")?;
-        let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
-        files.insert(name.to_string_lossy().into_owned(), bytes);
-    }
-    Ok(files)
-}
-
 fn samples(dataset: &Path) -> Result<Vec<Sample>> {
     let reader = Reader::open(dataset)?;
     let all = (0..reader.len()).map(|index| Ok(reader.get(index)?));
@@ -68,23 +53,10 @@ fn samples(dataset: &Path) -> Result<Vec<Sample>> {
 
 #[test]
 fn formulas_killed_again_and_again_end_with_the_bytes_of_a_clean_run() -> Result<()> {
-    let asked = std::env::var("AVOCET_FORMULAS_KILLS").ok();
-    let kills: u32 = asked.and_then(|text| text.parse().ok()).unwrap_or(4);
     let folder = TempDir::new()?;
-    let count = 160;
-    let (clean, broken) = (folder.path().join("clean"), folder.path().join("broken"));
-    let begun = Instant::now();
-    finished(&clean, count, &["--jobs", "1"])?;
-    let whole = begun.elapsed();
-    for kill in 0..kills {
-        let mut run = command(&broken, count, &["--jobs", "2"]).spawn()?;
-        sleep(Duration::from_millis(2) + whole * (kill + 1) / (kills + 4));
-        run.kill()?; // SIGKILL: no clean-up runs
-        run.wait()?;
-    }
-    finished(&broken, count, &["--jobs", "2"])?;
-    ensure!(files(&broken)? == files(&clean)?, "the bytes differ");
-    Ok(())
+    lose_nothing(folder.path(), &WRITING, |output, jobs| {
+        command(output, 160, &["--jobs", jobs])
+    })
 }
 
 #[test]

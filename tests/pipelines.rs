@@ -1,19 +1,16 @@
 //! Pipelines as whole programs: killed at any point they lose and double nothing, and
 //! ranks share the work out.
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use avocet_data::Sample;
 use avocet_data::shard::Reader;
 use tempfile::TempDir;
 
 use crate::command::{binary, fails, path};
+use crate::kills::{WRITING, lose_nothing};
 
 /// Samples of a run: about ten shards of a MiB.
 const COUNT: &str = "2000";
@@ -48,53 +45,14 @@ fn finished(output: &Path, more: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Every file of a dataset.
-fn files(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
-    let mut files = BTreeMap::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path
-            .file_name()
-            .context("a file has a name")?
-            .to_string_lossy()
-            .into_owned();
-        files.insert(
-            name,
-            fs::read(&path).with_context(|| path.display().to_string())?,
-        );
-    }
-    Ok(files)
-}
-
-fn num_shards(folder: &Path) -> usize {
-    let names = fs::read_dir(folder).into_iter().flatten().flatten();
-    names
-        .filter(|entry| entry.file_name().to_string_lossy().ends_with(".tar"))
-        .count()
-}
-
-/// Lets a run go on until it has closed `shards` shards or ended, then kills it.
-fn killed_after(mut run: Child, folder: &Path, shards: usize) -> Result<()> {
-    while num_shards(folder) < shards && run.try_wait()?.is_none() {
-        sleep(Duration::from_millis(1));
-    }
-    run.kill()?; // SIGKILL: no clean-up runs
-    run.wait()?;
-    Ok(())
-}
-
 #[test]
 fn a_pipeline_killed_again_and_again_ends_with_the_bytes_of_a_clean_run() -> Result<()> {
     let folder = TempDir::new()?;
-    let (clean, broken) = (folder.path().join("clean"), folder.path().join("broken"));
-    finished(&clean, &["--jobs", "1"])?;
-    assert!(num_shards(&clean) >= 5, "{} shards", num_shards(&clean));
-    for shards in [0, 1, 2, 4, 5] {
-        killed_after(command(&broken, &["--jobs", "2"]).spawn()?, &broken, shards)?;
-    }
-    finished(&broken, &["--jobs", "2"])?;
-    assert!(files(&broken)? == files(&clean)?, "the bytes differ");
-    Ok(())
+    // In the middle of ten shards too.
+    let places = [&WRITING[..2], &["shard written 3"], &WRITING[2..]].concat();
+    lose_nothing(folder.path(), &places, |output, jobs| {
+        command(output, &["--jobs", jobs])
+    })
 }
 
 #[test]

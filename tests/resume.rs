@@ -1,14 +1,13 @@
 //! A run that is killed and continued equals one that was not.
 //!
 //! The child that is killed is this very test binary, told by an environment variable to train.
-//! `AVOCET_RESUME_KILLS` raises the number of kills from 5.
+//! `AVOCET_KILLS` adds kills at random times.
 
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::Instant;
 
 use avocet_data::shard::{Recipe, Writer};
 use avocet_data::{Sample, Truth};
@@ -19,15 +18,12 @@ use avocet_train::checkpoint;
 use avocet_train::config::{
     InitFrom, LossWeights, ModelSource, Precision, ShapeChange, SourceConfig, TokenizerRecipe,
 };
-use avocet_train::metrics::{MetricsLog, StepMetrics, read_metrics};
+use avocet_train::metrics::{StepMetrics, read_metrics};
 use avocet_train::{StageConfig, StageKind, TrainConfig, TrainOptions, train};
 
-const CONFIG_VARIABLE: &str = "AVOCET_RESUME_CHILD";
+use crate::kills::{dies_at, killed_within, num_random};
 
-fn kills() -> u64 {
-    let asked = std::env::var("AVOCET_RESUME_KILLS").ok();
-    asked.and_then(|text| text.parse().ok()).unwrap_or(5)
-}
+const CONFIG_VARIABLE: &str = "AVOCET_RESUME_CHILD";
 
 /// Twenty pictures with a word or a name, and four plain texts.
 fn dataset(folder: &Path) {
@@ -172,17 +168,17 @@ fn timeless(run: &Path) -> Vec<StepMetrics> {
         .collect()
 }
 
-fn spawn(config: &TrainConfig, threads: u64) -> Child {
+fn child(config: &TrainConfig, threads: u64) -> Command {
     let path = config.run.with_extension("toml");
     std::fs::write(&path, toml::to_string(config).unwrap()).unwrap();
-    Command::new(std::env::current_exe().unwrap())
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
         .args(["--exact", "resume::a_child_trains_when_told_to"])
         .env(CONFIG_VARIABLE, path)
         .env("RAYON_NUM_THREADS", threads.to_string())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+        .stderr(Stdio::null());
+    command
 }
 
 #[test]
@@ -193,56 +189,38 @@ fn a_child_trains_when_told_to() {
     }
 }
 
-fn lines(run: &Path) -> u64 {
-    let text = std::fs::read(run.join(MetricsLog::FILE)).unwrap_or_default();
-    text.iter().filter(|&&byte| byte == b'\n').count() as u64
-}
-
-fn is_saving(run: &Path) -> bool {
-    let entries = std::fs::read_dir(run).into_iter().flatten().flatten();
-    let mut names = entries.map(|entry| entry.file_name());
-    names.any(|name| name.to_string_lossy().ends_with(".partial"))
-}
-
-/// Kills the child once it has logged `lines_wanted` steps, and then at once, or the next time
-/// that it saves. Gives whether it was killed before its end.
-fn kill_at(child: &mut Child, run: &Path, lines_wanted: u64, while_saving: bool) -> bool {
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            assert!(status.success(), "the child failed: {status}");
-            return false;
-        }
-        if lines(run) >= lines_wanted && (!while_saving || is_saving(run)) {
-            child.kill().unwrap();
-            return child.wait().unwrap().signal() == Some(9);
-        }
-        std::thread::sleep(Duration::from_micros(200));
-    }
-}
+/// Where a run dies, one after another: in steps, in each file of a checkpoint, around its name.
+const PLACES: [&str; 8] = [
+    "step done 1",
+    "checkpoint file written 1",
+    "checkpoint file written 4",
+    "checkpoint complete 2",
+    "metrics written 3",
+    "checkpoint file written 12",
+    "checkpoint named 3",
+    "step done 5",
+];
 
 #[test]
 fn a_run_killed_at_any_point_equals_an_unbroken_one() {
     let folder = tempfile::tempdir().unwrap();
     dataset(&folder.path().join("data"));
-    let kills = kills();
-    let steps = 3 * kills + 9;
+    let steps = 24 + 3 * num_random();
     let unbroken = recipe(folder.path(), "unbroken", steps);
+    let began = Instant::now();
     let expected = train(&unbroken, &TrainOptions::default()).unwrap();
+    let whole = began.elapsed();
     assert!(expected.finished && expected.step == steps);
     let lengthened = std::fs::read_to_string(expected.folder.join(checkpoint::CONFIG)).unwrap();
     assert!(lengthened.contains("max_context = 128") && lengthened.contains("50000"));
 
     let broken = recipe(folder.path(), "broken", steps);
-    let mut killed = 0;
-    for kill in 0..kills {
-        let mut child = spawn(&broken, 1 + kill % 2);
-        let wanted = 2 + kill * 3 + kill * 7 % 3;
-        killed += u64::from(kill_at(&mut child, &broken.run, wanted, kill % 2 == 1));
+    for (kill, place) in (0..).zip(PLACES) {
+        dies_at(child(&broken, 1 + kill % 2), place).unwrap();
     }
-    assert!(
-        killed * 2 > kills,
-        "only {killed} of {kills} kills met a running child"
-    );
+    for kill in 0..num_random() {
+        killed_within(child(&broken, 1 + kill % 2), whole / 4, kill).unwrap();
+    }
     let ended = train(&broken, &resuming()).unwrap();
     assert_eq!(ended.parameter_hash, expected.parameter_hash);
     assert_eq!(timeless(&broken.run), timeless(&unbroken.run));
@@ -264,7 +242,7 @@ fn a_run_in_bf16_does_not_depend_on_the_threads() {
             // Small products stay in f32.
             (stage.samples, stage.batch_ramp) = (48, None);
         }
-        assert!(spawn(&config, threads).wait().unwrap().success());
+        assert!(child(&config, threads).status().unwrap().success());
         let newest = checkpoint::list(&config.run).unwrap().pop().unwrap();
         std::fs::read(newest.1.join(checkpoint::MODEL)).unwrap()
     };

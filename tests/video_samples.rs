@@ -1,12 +1,10 @@
 //! `avocet data video` as a whole program: killed at any point it loses and doubles nothing, and
-//! neither threads nor ranks change what is made. `AVOCET_VIDEO_KILLS` raises the kills from 3.
+//! neither threads nor ranks change what is made.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use avocet_data::Sample;
@@ -14,6 +12,7 @@ use avocet_data::shard::Reader;
 use tempfile::TempDir;
 
 use crate::command::{binary, fails, path, stderr};
+use crate::kills::{WRITING, lose_nothing};
 
 /// Videos in the folder.
 const VIDEOS: usize = 6;
@@ -112,19 +111,6 @@ fn finished(films: &TempDir, output: &Path, more: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn files(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
-    let file = |entry: std::io::Result<fs::DirEntry>| {
-        let path = entry?.path();
-        let name = path
-            .file_name()
-            .context("a name")?
-            .to_string_lossy()
-            .into_owned();
-        Ok((name, fs::read(path)?))
-    };
-    fs::read_dir(folder)?.map(file).collect()
-}
-
 fn samples(dataset: &Path) -> Result<Vec<Sample>> {
     let reader = Reader::open(dataset)?;
     (0..reader.len())
@@ -135,28 +121,11 @@ fn samples(dataset: &Path) -> Result<Vec<Sample>> {
 #[test]
 fn kills_and_threads_change_no_byte_and_every_input_is_accounted_for() -> Result<()> {
     let films = films()?;
-    let (clean, broken) = (films.path().join("clean"), films.path().join("broken"));
-    let began = Instant::now();
-    finished(&films, &clean, &["--jobs", "1"])?;
-    let took = began.elapsed();
-    let kills = std::env::var("AVOCET_VIDEO_KILLS")
-        .ok()
-        .and_then(|text| text.parse().ok());
-    let kills: u32 = kills.unwrap_or(3);
-    for kill in 0..kills {
-        let mut run = command(&films, &broken, &["--jobs", "2"])
-            .stderr(Stdio::null())
-            .spawn()?;
-        // Spread over the whole run by the golden ratio, so that no two fall together.
-        let share = f64::from(kill + 1) * 0.618_034 % 1.0;
-        std::thread::sleep(Duration::from_secs_f64(took.as_secs_f64() * share));
-        run.kill()?;
-        run.wait()?;
-    }
-    finished(&films, &broken, &["--jobs", "2"])?;
-    assert!(files(&broken)? == files(&clean)?, "the bytes differ");
+    lose_nothing(films.path(), &WRITING, |output, jobs| {
+        command(&films, output, &["--jobs", jobs])
+    })?;
 
-    let reader = Reader::open(&clean)?;
+    let reader = Reader::open(&films.path().join("clean"))?;
     let manifest = reader.manifests().next().context("a manifest")?.clone();
     assert_eq!(
         (manifest.inputs, manifest.kept),

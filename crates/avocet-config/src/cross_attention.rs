@@ -12,7 +12,7 @@ use crate::kinds::{FeedForwardKind, NormKind, WithoutImage};
 ///
 /// Fields from `norm` on have defaults, which are those of our own models; the public families
 /// differ in them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CrossAttentionConfig {
     /// One cross-attention layer for so many decoder layers, before the last of them. Must divide
@@ -59,7 +59,7 @@ pub struct CrossAttentionConfig {
 /// Shape of the resampler.
 ///
 /// Fields from `norm` on have defaults, which are those of our own models.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResamplerConfig {
     /// Latents an image is reduced to.

@@ -19,7 +19,7 @@ const LARGEST_STACK: usize = 1 << 44;
 ///
 /// Fields from `norm` on have defaults, which are those of Llama and of our own models; the
 /// decoders of other families differ in some of them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DecoderConfig {
     /// Number of token ids.
@@ -85,7 +85,7 @@ pub struct DecoderConfig {
 }
 
 /// How a decoder's self-attention differs from Llama's.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AttentionConfig {
     /// Whether queries, keys and values have biases.
@@ -107,7 +107,7 @@ pub struct AttentionConfig {
 }
 
 /// How a decoder's rotary positions differ from Llama's first.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RopeConfig {
     /// Components of a head that turn, if not all; an even number, from the first.
@@ -121,7 +121,7 @@ pub struct RopeConfig {
 }
 
 /// Constants that scale the stream, as in Granite.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Multipliers {
     /// Of the embeddings.
@@ -143,7 +143,7 @@ impl Default for Multipliers {
 }
 
 /// Shape of a mixture of SwiGLU experts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MoeConfig {
     /// Number of experts.

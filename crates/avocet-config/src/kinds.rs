@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 /// How a tower normalises its rows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum NormKind {
     /// By the root mean square, with a scale (arXiv:1910.07467).
@@ -16,7 +18,9 @@ pub enum NormKind {
 }
 
 /// What a tower's feed-forward blocks do between their matrices.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum FeedForwardKind {
     /// `down(silu(gate(x)) * up(x))` (arXiv:2002.05202).
@@ -33,7 +37,7 @@ pub enum FeedForwardKind {
 }
 
 /// What queries and keys are normalised over, before any rotation; by the norm of their tower.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum QkNorm {
     /// Each head by itself.
@@ -43,7 +47,9 @@ pub enum QkNorm {
 }
 
 /// What a cross-attention layer does to a token that sees no image.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum WithoutImage {
     /// It passes the feed-forward block only: Flamingo, IDEFICS, and our own models.
@@ -57,7 +63,7 @@ pub enum WithoutImage {
 }
 
 /// How far rotary positions are stretched beyond the lengths a model was first trained on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum RopeScaling {
     /// Every frequency divided by one factor (arXiv:2306.15595).
@@ -115,7 +121,7 @@ pub enum RopeScaling {
 }
 
 /// How a router turns its scores into weights.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Routing {
     /// Softmax over all experts, top-k, renormalised to 1 (Mixtral, arXiv:2401.04088); the same

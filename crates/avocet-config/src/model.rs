@@ -12,7 +12,7 @@ use crate::error::ConfigError;
 use crate::vision::{ClipConfig, TiledVisionConfig, VisionConfig};
 
 /// Shape of a whole model; presets live in `assets/configs`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
     /// What the model is called.

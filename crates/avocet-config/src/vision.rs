@@ -9,7 +9,7 @@ use crate::error::ConfigError;
 use crate::kinds::FeedForwardKind;
 
 /// Shape of the vision encoder.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VisionConfig {
     /// Patch side in pixels.
@@ -35,7 +35,7 @@ pub struct VisionConfig {
 }
 
 /// What turns pixels into one vector a patch.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum StemConfig {
     /// One linear map of the patch's pixels.
@@ -49,7 +49,7 @@ pub enum StemConfig {
 
 /// Shape of a vision transformer over square pictures of one size, with learned positions: CLIP
 /// (arXiv:2103.00020), SigLIP (arXiv:2303.15343), and the towers of IDEFICS and OpenFlamingo.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClipConfig {
     /// Side of a picture in pixels.
@@ -86,7 +86,7 @@ pub struct ClipConfig {
 }
 
 /// Shape of Mllama's vision tower: a picture is cut into square tiles that see one another.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TiledVisionConfig {
     /// Side of a tile in pixels.

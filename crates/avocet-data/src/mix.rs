@@ -270,6 +270,9 @@ fn permutation(samples: u32, seed: u64, name: &str, epoch: u64) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
 
     fn source(name: &str, samples: usize, weight: f64, epochs: Option<u32>) -> MixtureSource {
         MixtureSource {
@@ -289,23 +292,39 @@ mod tests {
         Mixture::new(sources, 42).unwrap()
     }
 
-    #[test]
-    fn seeking_equals_replaying() {
-        let mut whole = mixture();
-        let mut positions = Vec::new();
-        let draws: Vec<Draw> = (0..400)
-            .map(|_| {
-                positions.push(whole.position().clone());
-                whole.draw().unwrap()
+    proptest! {
+        #[test]
+        fn every_sample_is_drawn_once_an_epoch_and_seeking_equals_replaying(
+            drawn in vec((1..40usize, 0.1..10f64, 1..4u32), 1..6),
+            seed: u64,
+            start: Index,
+        ) {
+            let named = |(n, &(samples, weight, epochs))| {
+                source(&format!("source {n}"), samples, weight, Some(epochs))
+            };
+            let sources: Vec<MixtureSource> = drawn.iter().enumerate().map(named).collect();
+            let mut whole = Mixture::new(sources.clone(), seed).unwrap();
+            let mut positions = Vec::new();
+            let draws: Vec<Draw> = std::iter::from_fn(|| {
+                positions.push(serde_json::to_string(whole.position()).unwrap());
+                whole.draw()
             })
             .collect();
-        for start in [0, 1, 39, 40, 57, 141, 300, 399] {
-            let json = serde_json::to_string(&positions[start]).unwrap();
-            let mut resumed = mixture();
-            resumed.seek(serde_json::from_str(&json).unwrap()).unwrap();
-            for draw in &draws[start..] {
-                assert_eq!(resumed.draw().as_ref(), Some(draw), "from {start}");
+            for (n, source) in sources.iter().enumerate() {
+                let samples = draws.iter().filter(|draw| draw.source == n);
+                let samples: Vec<usize> = samples.map(|draw| draw.sample).collect();
+                prop_assert_eq!(samples.len(), source.samples * source.epochs.unwrap() as usize);
+                for epoch in samples.chunks(source.samples) {
+                    let mut sorted = epoch.to_vec();
+                    sorted.sort_unstable();
+                    prop_assert!(sorted.into_iter().eq(0..source.samples), "{:?}", epoch);
+                }
             }
+            let start = start.index(draws.len());
+            let mut resumed = Mixture::new(sources, seed).unwrap();
+            resumed.seek(serde_json::from_str(&positions[start]).unwrap()).unwrap();
+            let rest: Vec<Draw> = std::iter::from_fn(|| resumed.draw()).collect();
+            prop_assert_eq!(&rest, &draws[start..]);
         }
     }
 

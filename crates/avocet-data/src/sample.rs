@@ -238,8 +238,10 @@ impl Sample {
         description.image_sha256.iter().map(hash).collect()
     }
 
-    /// Reads what [`Sample::to_members`] wrote, and checks every hash in it.
-    pub(crate) fn from_members(bytes: &[u8]) -> Result<Self, SampleError> {
+    /// Reads a sample from its tar members, as they lie in a shard, and checks every hash in it.
+    ///
+    /// Errors if they are not such members, or a hash differs.
+    pub fn from_members(bytes: &[u8]) -> Result<Self, SampleError> {
         let members = ustar::members(bytes).map_err(SampleError::Members)?;
         let mut members = members.into_iter();
         let (name, json) = members

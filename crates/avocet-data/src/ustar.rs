@@ -111,6 +111,9 @@ fn octal(field: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
     use std::io::Read;
 
     fn small_archive() -> Vec<u8> {
@@ -121,13 +124,27 @@ mod tests {
         bytes
     }
 
-    #[test]
-    fn what_is_written_is_read_back() {
-        let bytes = small_archive();
-        let members = members(&bytes).unwrap();
-        assert_eq!(members[0], ("a.json", &b"{}"[..]));
-        assert_eq!(members[1], ("a.0.png", &[7; 1000][..]));
-        assert_eq!(members[2], ("b.json", &b""[..]));
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(
+            files in vec(("[a-zA-Z0-9_-][a-zA-Z0-9._-]{0,99}", vec(any::<u8>(), 0..2000)), 0..6),
+            (at, bit) in (any::<Index>(), 0..8),
+        ) {
+            let mut bytes = Vec::new();
+            files.iter().for_each(|(name, contents)| append(&mut bytes, name, contents));
+            let read = members(&bytes).unwrap();
+            prop_assert_eq!(read.len(), files.len());
+            for ((name, contents), read) in files.iter().zip(read) {
+                prop_assert_eq!((&**name, &**contents), read);
+            }
+            // A header with a changed bit is refused, or says what it said.
+            if !files.is_empty() {
+                bytes[at.index(BLOCK)] ^= 1u8 << bit;
+                if let Ok(read) = members(&bytes) {
+                    prop_assert_eq!(read[0], (&*files[0].0, &*files[0].1));
+                }
+            }
+        }
     }
 
     #[test]

@@ -12,6 +12,10 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile, TempDir};
 
+mod kill_point;
+
+pub use kill_point::kill_point;
+
 /// Ending of what is not yet finished.
 pub const PARTIAL: &str = ".partial";
 /// Characters of a name that the name of its partial file repeats; file systems allow 255 bytes.
@@ -95,6 +99,7 @@ impl NewFile {
     /// Errors if there is no room for it, or its name cannot be taken.
     pub fn commit(mut self) -> Result<(), FileError> {
         self.sync()?;
+        kill_point("file complete");
         let Self { place, file } = self;
         let (file, _) = file.into_parts();
         let named = file.persist(&place);

@@ -1,5 +1,7 @@
 //! The engine: a loaded model that looks at images and answers.
 
+use std::time::Instant;
+
 use avocet_checkpoint::ModelFiles;
 use avocet_config::ModelConfig;
 use avocet_media::{
@@ -9,6 +11,7 @@ use avocet_model::{Images, VisionLanguageModel};
 use avocet_text::{ChatTokenizer, Prompt, Role, Turn};
 use candle_core::{Device, Tensor};
 use sha2::{Digest, Sha256};
+use tracing::info;
 
 use crate::error::InferError;
 use crate::images::{CachedImage, Image, ImageCache};
@@ -149,11 +152,21 @@ impl Engine {
     /// whatever it is asked about with.
     pub fn encode(&self, images: &[Image]) -> Result<(), InferError> {
         for image in images.iter().filter(|image| !image.is_encoded()) {
+            let began = Instant::now();
             let latents = self.model.encode_images(&patches(image)?)?;
             let keys = self.model.image_keys(&latents)?;
+            let seconds = began.elapsed().as_secs_f64();
+            info!(
+                width = image.width(),
+                height = image.height(),
+                seconds,
+                "image encoded"
+            );
             // Another thread may have been faster; what it computed is the same.
             let _ = image.0.keys.set(keys);
         }
+        let seconds = began.elapsed().as_secs_f64();
+        info!(images = fresh.len(), seconds, "images encoded");
         Ok(())
     }
 

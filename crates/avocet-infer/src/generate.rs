@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use avocet_text::Turn;
+use tracing::info;
 
 use crate::answer::{Answer, FinishReason};
 use crate::engine::Engine;
@@ -67,6 +68,18 @@ impl Engine {
                 sequence.finish(FinishReason::Cancelled);
             }
         }
-        Ok(sequence.into_answer())
+        let answer = sequence.into_answer();
+        info!(
+            prompt_tokens = answer.usage.prompt_tokens,
+            prefill_s = (answer
+                .timing
+                .first_token
+                .saturating_sub(answer.timing.vision))
+            .as_secs_f64(),
+            tokens = answer.usage.completion_tokens,
+            tokens_per_s = answer.decode_tokens_per_s(),
+            "answered"
+        );
+        Ok(answer)
     }
 }

@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use serde::de::DeserializeOwned;
+use tracing::{debug, info};
 
 pub use error::ChildError;
 pub use limits::ChildLimits;
@@ -150,6 +151,8 @@ impl Child {
         #[cfg(target_os = "linux")]
         let _ = rustix::pipe::fcntl_setpipe_size(&child.stdout, 1 << 20);
         child.send_line(&limits)?;
+        let pid = child.process.id();
+        info!(pid, program = %binary.display(), "worker started");
         Ok(child)
     }
 
@@ -157,6 +160,7 @@ impl Child {
     /// it gives `None` or an error; only then the next request may be sent.
     pub fn ask(&mut self, subject: &Path, request: &Request) -> Result<(), ChildError> {
         self.subject = subject.to_path_buf();
+        debug!(pid = self.process.id(), file = %subject.display(), "worker asked");
         self.send_line(request)
     }
 

@@ -214,6 +214,7 @@ fn narrow(rows: &[u8], width: usize, columns: &Taps) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn noise(width: usize, height: usize) -> Picture {
         let mut state = 1u32;
@@ -259,6 +260,48 @@ mod tests {
             for y in 0..6 {
                 let start = ((y + 2) * to.0 + 3) * 3;
                 assert_eq!(part[y * 33..][..33], all[start..][..33], "{to:?} row {y}");
+            }
+        }
+    }
+
+    /// Pillow's rule as it reads: across, rounded to bytes, then down, one pixel at a time.
+    fn plainly(line: &[u8], to: usize, filter: Filter) -> Vec<u8> {
+        if line.len() == to {
+            return line.to_vec();
+        }
+        let scale = line.len() as f64 / to as f64;
+        let (widened, mut out) = (scale.max(1.0), Vec::new());
+        for x in 0..to {
+            let centre = (x as f64 + 0.5) * scale;
+            let reach = filter.support() * widened;
+            let first = (centre - reach + 0.5).max(0.0) as usize;
+            let end = ((centre + reach + 0.5) as usize).min(line.len());
+            let weight = |n: usize| filter.weight((n as f64 - centre + 0.5) * (1.0 / widened));
+            let total: f64 = (first..end).map(weight).sum();
+            let fixed = |n| (weight(n) / total * f64::from(1 << 22)).round() as i64;
+            let sum: i64 = (first..end).map(|n| fixed(n) * i64::from(line[n])).sum();
+            out.push(((sum + (1 << 21)) >> 22).clamp(0, 255) as u8);
+        }
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn every_size_is_resized_by_the_rule(
+            (width, height, wide, high) in (1..40usize, 1..40usize, 1..60usize, 1..60usize),
+            filter in prop_oneof![Just(Filter::Bicubic), Just(Filter::Bilinear)],
+        ) {
+            let picture = noise(width, height);
+            let found = resize(&picture, (wide, high), whole((wide, high)), filter);
+            for channel in 0..3 {
+                let of = |rgb: &[u8]| rgb.iter().skip(channel).step_by(3).copied().collect::<Vec<_>>();
+                let pixels = of(&picture.rgb);
+                let rows = pixels.chunks(width).map(|row| plainly(row, wide, filter));
+                let rows: Vec<Vec<u8>> = rows.collect();
+                let columns = (0..wide).map(|x| rows.iter().map(|row| row[x]).collect::<Vec<_>>());
+                let columns: Vec<Vec<u8>> = columns.map(|c| plainly(&c, high, filter)).collect();
+                let wanted: Vec<u8> = (0..wide * high).map(|n| columns[n % wide][n / wide]).collect();
+                prop_assert_eq!(of(&found), wanted);
             }
         }
     }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use avocet_checkpoint::ADAPTER;
-use avocet_files::{NewFolder, remove_folder, remove_partials};
+use avocet_files::{NewFolder, kill_point, remove_folder, remove_partials};
 use candle_core::safetensors::load_buffer;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -116,6 +116,7 @@ pub fn save(run: &Path, snapshot: &Snapshot) -> Result<PathBuf> {
     let folder = NewFolder::create(&target)?;
     let write = |file: &str, bytes: &[u8]| {
         folder.write(file, bytes)?;
+        kill_point("checkpoint file written");
         Ok::<_, TrainError>(hex(bytes))
     };
     let mut state = snapshot.state.clone();
@@ -134,9 +135,11 @@ pub fn save(run: &Path, snapshot: &Snapshot) -> Result<PathBuf> {
         state.checksums.insert(file.into(), write(file, &bytes)?);
     }
     write(STATE, &sealed(&state, &target.join(STATE))?)?;
+    kill_point("checkpoint complete");
     // A checkpoint of the same step exists only if it was found damaged.
     remove_folder(&target)?;
     folder.commit()?;
+    kill_point("checkpoint named");
     Ok(target)
 }
 

@@ -15,7 +15,7 @@ pub use fields::{
 pub use stage::StageConfig;
 
 /// A whole training file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
     /// Folder that checkpoints, metrics and the report go to.
@@ -31,7 +31,7 @@ pub struct TrainConfig {
 }
 
 /// A tokenizer trained on the texts of datasets.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenizerRecipe {
     /// Tokens it has, special ones included.
@@ -57,6 +57,11 @@ impl TrainConfig {
         })?;
         config.validate()?;
         Ok(config)
+    }
+
+    /// The JSON schema of a training file, by which editors complete and check one.
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(Self).into()
     }
 
     /// As it is written in a file.

@@ -14,7 +14,7 @@ use crate::gradients::Gradients;
 use crate::params::Param;
 
 /// The constants of AdamW.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AdamWConfig {
     /// How much of the first moment stays each step.

@@ -82,9 +82,14 @@ impl Drop for Progress {
     }
 }
 
-/// A line on standard error; nobody reading it is no reason to stop training.
+/// A line on standard error, or an event where those are told; nobody reading it is no reason to
+/// stop training.
 pub(crate) fn line(message: &str) {
-    let _ = writeln!(std::io::stderr(), "{message}");
+    if tracing::enabled!(tracing::Level::INFO) {
+        tracing::info!("{message}");
+    } else {
+        let _ = writeln!(std::io::stderr(), "{message}");
+    }
 }
 
 /// Seconds as `3 h 05 min`, `4 min 10 s` or `12 s`.

@@ -33,7 +33,7 @@ impl LearningRate {
 /// A batch that grows: from `from` samples at the start, in equal stairs, to the full size.
 ///
 /// Small batches teach more a sample while the loss is high (arXiv:2005.14165, section 2.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BatchRamp {
     /// Samples of the first batches.

@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use avocet_checkpoint::{ADAPTER, Adapter};
+use avocet_files::kill_point;
 use avocet_kernels::{HOST, Placement};
 use candle_core::Device;
+use tracing::{debug, info};
 
 use crate::base_model::BaseModel;
 use crate::checkpoint::{self, Loaded, RunState, Snapshot};
@@ -275,6 +277,12 @@ impl<'a> Session<'a> {
         }
         let feed = BatchPrefetcher::start(config, &state, &start)?;
         let total = stage.total_steps(feed.epoch_samples());
+        info!(
+            stage = stage.name,
+            step = state.stage_step,
+            total,
+            "stage begun"
+        );
         Ok(Self {
             stage,
             start,
@@ -311,8 +319,11 @@ impl<'a> Session<'a> {
             let due = last || (done + 1).is_multiple_of(self.stage.log_every);
             let report = self.learner.step(&fed.batches, rate.at(done), due)?;
             self.advance(&fed, &report)?;
-            self.state.seconds += waiting.elapsed().as_secs_f64();
-            meter.add(&fed, &report, data_s, waiting.elapsed().as_secs_f64());
+            kill_point("step done");
+            let step_s = waiting.elapsed().as_secs_f64();
+            self.state.seconds += step_s;
+            debug!(step = self.state.step, step_s, data_s, "step done");
+            meter.add(&fed, &report, data_s, step_s);
             if due {
                 let mut line = meter.line(&self.state, &report, rate.at(done));
                 line.gates = self.gates()?;
@@ -324,6 +335,7 @@ impl<'a> Session<'a> {
                     line.data = Some(DataSeen::new(&fed.sources, &self.start.model)?);
                 }
                 log.write(&line)?;
+                kill_point("metrics written");
             }
             progress.step(done + 1, || Meter::message(&report, meter.samples_per_s()));
             let stopping = stop.load(Ordering::SeqCst);
@@ -352,7 +364,11 @@ impl<'a> Session<'a> {
     }
 
     fn measure(&mut self) -> Result<std::collections::BTreeMap<String, f64>> {
-        self.learner.measure(held_out(self.stage, &self.start)?)
+        let began = Instant::now();
+        let losses = self.learner.measure(held_out(self.stage, &self.start)?)?;
+        let seconds = began.elapsed().as_secs_f64();
+        info!(step = self.state.step, seconds, "held-out data measured");
+        Ok(losses)
     }
 
     fn advance(
@@ -409,7 +425,10 @@ impl<'a> Session<'a> {
             state: self.state.clone(),
         };
         log.sync()?;
+        let began = Instant::now();
         let folder = checkpoint::save(run, &snapshot)?;
+        let seconds = began.elapsed().as_secs_f64();
+        info!(folder = %folder.display(), seconds, "checkpoint saved");
         checkpoint::prune(run, self.stage.keep)?;
         Ok(Outcome {
             step: self.state.step,

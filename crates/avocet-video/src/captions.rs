@@ -74,6 +74,8 @@ mod tests {
     use super::*;
     use crate::subtitles::{srt, vtt};
     use crate::timeline::tests::{frame, segment, timeline};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     #[test]
     fn cues_never_overlap_and_hold_both() {
@@ -93,6 +95,34 @@ mod tests {
             .collect();
         for text in ["Hello.", "First a penguin.", "Then a rocket.", "It flies."] {
             assert!(said.contains(&text), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn cues_of_any_time_line_follow_one_another_and_can_be_read(
+            said in vec((0.0..60f64, -1.0..9f64, ".{0,12}"), 0..8),
+            seen in vec((0.0..60f64, ".{0,12}"), 0..8),
+        ) {
+            let mut timeline = timeline();
+            timeline.segments = said
+                .iter()
+                .map(|(start_s, length_s, text)| segment(*start_s, start_s + length_s, text))
+                .collect();
+            timeline.frames = seen.iter().map(|(time_s, text)| frame(*time_s, text)).collect();
+            timeline.frames.sort_by(|a, b| a.time_s.total_cmp(&b.time_s));
+            let cues = cues(&timeline);
+            for cue in &cues {
+                // Half a millisecond on either side is lost to rounding.
+                prop_assert!(cue.end_ms + 1 >= cue.start_ms + 50, "{:?}", cue);
+                prop_assert!(cue.seen.is_some() || cue.said.is_some());
+            }
+            for pair in cues.windows(2) {
+                prop_assert!(pair[0].end_ms <= pair[1].start_ms, "{:?}", pair);
+            }
+            for text in [to_srt(&timeline), to_vtt(&timeline)] {
+                prop_assert_eq!(text.matches(" --> ").count(), cues.len(), "{}", text);
+            }
         }
     }
 

@@ -5,6 +5,7 @@ mod bench;
 mod caption;
 mod chat;
 mod data;
+mod describe;
 mod doctor;
 mod eval;
 mod finetune;
@@ -20,7 +21,9 @@ mod transcribe;
 use std::path::Path;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::ui::log::LogArgs;
 
 /// Asks questions about pictures, and trains the model that answers them.
 #[derive(Debug, Parser)]
@@ -34,6 +37,9 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// What is told of the work.
+    #[command(flatten)]
+    pub log: LogArgs,
 }
 
 /// The commands of `avocet`.
@@ -77,6 +83,10 @@ pub enum Command {
     Plan(plan::PlanCommand),
     /// Measure this machine: products, bandwidth, vision, prefill, decode, cold start.
     Bench(bench::BenchArgs),
+    /// Print a script by which a shell completes commands and flags.
+    Completions(describe::CompletionsArgs),
+    /// Write manual pages.
+    Man(describe::ManArgs),
 }
 
 impl Command {
@@ -100,6 +110,8 @@ impl Command {
             Self::Upcycle(args) => graft::upcycle(&args),
             Self::Plan(command) => plan::run(&command),
             Self::Bench(args) => bench::run(&args),
+            Self::Completions(args) => describe::completions(&args, Cli::command()),
+            Self::Man(args) => describe::man(&args, Cli::command()),
         }
     }
 
@@ -114,6 +126,7 @@ impl Command {
             Self::Quantise(args) => Some(&args.output),
             Self::Graft(args) => Some(&args.output),
             Self::Upcycle(args) => Some(&args.output),
+            Self::Man(args) => Some(&args.output),
             Self::Ask(_)
             | Self::Chat(_)
             | Self::Score(_)
@@ -122,7 +135,8 @@ impl Command {
             | Self::Doctor(_)
             | Self::Train(_)
             | Self::Plan(_)
-            | Self::Bench(_) => None,
+            | Self::Bench(_)
+            | Self::Completions(_) => None,
         }
     }
 }
@@ -130,7 +144,6 @@ impl Command {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_well_formed() {
@@ -142,6 +155,7 @@ mod tests {
         let cli = Cli::try_parse_from(["avocet", "ask", "a.png", "b.png", "Which?"]);
         let Ok(Cli {
             command: Command::Ask(ask),
+            ..
         }) = cli
         else {
             panic!("{cli:?}")

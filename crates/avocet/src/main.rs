@@ -19,7 +19,7 @@ use clap::Parser;
 
 use crate::commands::Cli;
 use crate::fresh::FreshFolder;
-use crate::ui::failure;
+use crate::ui::{failure, log};
 
 // Tensors of a few megabytes come and go at every step. The system's allocator hands such blocks
 // back to the kernel and pays for fresh zeroed pages each time; mimalloc keeps them. Five training
@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         unsafe { std::env::remove_var("TMPDIR") };
     }
     let cli = Cli::parse();
+    log::begin(cli.log);
     let fresh = cli.command.output().map(FreshFolder::at);
     failure::report(|| {
         granted::heed()?;

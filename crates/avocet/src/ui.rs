@@ -1,5 +1,6 @@
-//! What people see: results on stdout; progress, warnings and errors on stderr.
+//! What people see: results on stdout; progress, warnings, errors and the log on stderr.
 
 pub mod failure;
+pub mod log;
 pub mod output;
 pub mod progress;

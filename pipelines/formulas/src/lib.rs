@@ -35,6 +35,7 @@ mod wording;
 
 pub use args::Args;
 pub use error::FormulasError;
+pub use extract::{Markup, find as find_formulas};
 pub use kinds::Kind;
 pub use normal::normalise;
 pub use run::make;

@@ -44,8 +44,12 @@ pub fn make(args: &Args) -> Result<Manifest, NamedPicturesError> {
             pool.install(|| PictureGenerator::load(kind, args.split, args.max_chars, &packages))?;
         if !generator.left_out.is_empty() {
             let (kind, left_out) = (kind.name(), generator.left_out.len());
-            // Nobody is left to tell when stderr is closed.
-            let _ = writeln!(std::io::stderr(), "{kind}: {left_out} things left out");
+            if tracing::enabled!(tracing::Level::INFO) {
+                tracing::info!(kind, left_out, "things left out");
+            } else {
+                // Nobody is left to tell when stderr is closed.
+                let _ = writeln!(std::io::stderr(), "{kind}: {left_out} things left out");
+            }
         }
         generators.push(generator);
     }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use avocet_media::system_limits::{SystemLimit, too_small};
 use serde_json::{Value, json};
+use tracing::info;
 
 use super::error::BrowserError;
 use super::profile::Profile;
@@ -114,6 +115,7 @@ impl Browser {
             network,
             [commands.as_raw_fd(), said.as_raw_fd()],
         );
+        let began = Instant::now();
         let child = command.spawn().map_err(failed)?;
         drop((commands, said));
         let (outbox, inbox) = sync_channel(WAITING);
@@ -134,6 +136,8 @@ impl Browser {
             _profile: profile,
         };
         browser.greet()?;
+        let seconds = began.elapsed().as_secs_f64();
+        info!(program = %program.display(), seconds, "browser started");
         Ok(browser)
     }
 

@@ -8,7 +8,8 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use avocet_files::{NewFile, gone, remove_folder, remove_partials};
+use avocet_files::{NewFile, gone, kill_point, remove_folder, remove_partials};
+use tracing::info;
 
 use super::index::IndexWriter;
 use super::manifest::{INDEX, LEDGER, MANIFEST, Manifest, Recipe, ShardInfo};
@@ -272,6 +273,7 @@ impl Writer {
 
     fn account(&mut self, line: LedgerLine) -> Result<(), DataError> {
         self.part.ledger.push(line);
+        kill_point("input accounted");
         let full = self.tar.len() as u64 >= self.manifest.recipe.shard_bytes
             || self.part.ledger.len() >= MAX_PART_INPUTS;
         if full { self.close_part() } else { Ok(()) }
@@ -286,6 +288,8 @@ impl Writer {
             let file = format!("{split}-{:05}.tar", self.manifest.shards.len());
             avocet_files::write(&self.folder.join(&file), &tar)?;
             let (bytes, samples) = (tar.len() as u64, part.rows.len() as u64);
+            info!(file, samples, bytes, "shard written");
+            kill_point("shard written");
             part.shard = Some(ShardInfo {
                 file,
                 bytes,
@@ -296,6 +300,7 @@ impl Writer {
         let path = self.folder.join(PARTS).join(part_name(self.num_parts));
         let json = serde_json::to_vec(&part).map_err(|e| DataError::broken(&path, e))?;
         avocet_files::write(&path, &json)?;
+        kill_point("part closed");
         self.num_parts += 1;
         self.count(&part);
         tar.clear();
@@ -342,11 +347,15 @@ impl Writer {
             file.commit()?;
             *sha256 = hex(&hash);
         }
+        kill_point("index complete");
         let path = self.folder.join(MANIFEST);
         let mut json =
             serde_json::to_vec_pretty(&self.manifest).map_err(|e| DataError::broken(&path, e))?;
         json.push(b'\n');
         avocet_files::write(&path, &json)?;
+        let (inputs, samples) = (self.manifest.inputs, self.manifest.samples);
+        info!(folder = %self.folder.display(), inputs, samples, "dataset finished");
+        kill_point("manifest written");
         self.remove_scaffolding()?;
         Ok(self.manifest)
     }

@@ -22,6 +22,9 @@ mod settings;
 mod tests;
 
 use std::path::PathBuf;
+use std::time::Instant;
+
+use tracing::info;
 
 use crate::CacheError;
 pub use error::HubError;
@@ -175,7 +178,10 @@ impl Hub {
             return Err(HubError::TooLarge { file, bytes, limit });
         }
         let mut told = |done, all| progress(file, done, Some(all));
+        let began = Instant::now();
         let blob = download::blob(&self.client, cache, id, &url, &promise, &mut told)?;
+        let seconds = began.elapsed().as_secs_f64();
+        info!(%id, file, bytes = promise.bytes, seconds, "fetched from the hub");
         cache.link(&blob, &cache.snapshot(commit).join(file))
     }
 }

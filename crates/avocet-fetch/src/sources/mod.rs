@@ -174,14 +174,11 @@ impl Sources {
     fn stand_in(&self, source: &Source, other: &Source) -> Result<PathBuf, SourceError> {
         let place = self.obtain(other)?;
         let (name, package, version) = (&source.name, &source.package, &source.version);
-        // Nobody is left to tell when stderr is closed.
-        let _ = writeln!(
-            std::io::stderr(),
+        say(&format!(
             "{name}: {package} {version} was not to be had, {} {} stands in for it: what is made \
              from it may differ",
-            other.package,
-            other.version
-        );
+            other.package, other.version
+        ));
         let mut stand_ins = self
             .stand_ins
             .lock()
@@ -215,7 +212,10 @@ impl Sources {
         })?;
         let (name, package, version) = (&source.name, &source.package, &source.version);
         let announcement = format!("fetching {name} ({package} {version})");
+        let began = Instant::now();
         announced(&announcement, || fetch(source, &cache, &place))?;
+        let seconds = began.elapsed().as_secs_f64();
+        tracing::info!(name, package, version, seconds, "fetched a source");
         Ok(place)
     }
 }
@@ -335,8 +335,7 @@ fn announced<T>(what: &str, work: impl FnOnce() -> T) -> T {
     let announcer = thread::spawn(move || {
         let slow = waiting.recv_timeout(Duration::from_secs(2)) == Err(RecvTimeoutError::Timeout);
         if slow {
-            // Nobody is left to tell when stderr is closed.
-            let _ = writeln!(std::io::stderr(), "{message} ...");
+            say(&format!("{message} ..."));
         }
         slow
     });
@@ -344,13 +343,19 @@ fn announced<T>(what: &str, work: impl FnOnce() -> T) -> T {
     let result = work();
     drop(done);
     if announcer.join().unwrap_or(false) {
-        let _ = writeln!(
-            std::io::stderr(),
-            "{what}: {:.0} s",
-            start.elapsed().as_secs_f64()
-        );
+        say(&format!("{what}: {:.0} s", start.elapsed().as_secs_f64()));
     }
     result
+}
+
+/// A line on stderr, or an event where those are told.
+fn say(message: &str) {
+    if tracing::enabled!(tracing::Level::INFO) {
+        tracing::info!("{message}");
+    } else {
+        // Nobody is left to tell when stderr is closed.
+        let _ = writeln!(std::io::stderr(), "{message}");
+    }
 }
 
 #[cfg(test)]

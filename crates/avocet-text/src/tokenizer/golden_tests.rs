@@ -1,5 +1,6 @@
 //! Ids and texts against tokenizers and transformers, GGUF's against llama.cpp.
 
+use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
@@ -150,4 +151,19 @@ fn broken_bytes_become_replacement_characters() {
     assert_eq!(tokenizer.decode(&ids), "\u{FFFD}a\u{FFFD}");
     assert_eq!(streamed(&tokenizer, &ids), "\u{FFFD}a\u{FFFD}");
     assert_eq!(tokenizer.decode(&[u32::MAX]), "\u{FFFD}");
+}
+
+#[test]
+fn any_text_comes_back_from_its_ids_whole_and_in_a_stream() {
+    // Neither changes a text before it is cut.
+    let llama3 = golden(include_str!("../../../../tests/golden/text/llama3.json"));
+    let llama3 = llama3["tokenizer"].to_string().into_bytes();
+    for file in [llama3, crate::fixture::tokenizer_json()] {
+        let tokenizer = Tokenizer::from_json(&file).unwrap();
+        proptest!(|(text: String)| {
+            let ids = tokenizer.encode(&text, false).unwrap();
+            prop_assert_eq!(&tokenizer.decode(&ids), &text);
+            prop_assert_eq!(&streamed(&tokenizer, &ids), &text);
+        });
+    }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Result, TrainError};
 
 /// What a stage minimises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StageKind {
     /// The vision encoder alone, through auxiliary heads that are dropped afterwards.
@@ -21,7 +21,9 @@ pub enum StageKind {
 }
 
 /// Number format of the large matrix products; parameters and moments are f32 always.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     /// 32-bit products.
@@ -41,7 +43,7 @@ impl From<Precision> for avocet_kernels::Precision {
 }
 
 /// The model of a stage: the name of a preset, or its whole shape.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum ModelSource {
     /// A preset of `assets/configs`.
@@ -62,7 +64,7 @@ impl ModelSource {
 }
 
 /// What a stage changes of its model's shape. No parameter is made, dropped or resized by it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ShapeChange {
     /// Longest text in tokens, from here on.
@@ -97,7 +99,7 @@ impl ShapeChange {
 }
 
 /// Where a stage takes first values from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InitFrom {
     /// A model folder, or a run folder, whose newest checkpoint counts.
@@ -108,7 +110,7 @@ pub struct InitFrom {
 }
 
 /// One data source of a stage.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SourceConfig {
     /// A dataset folder.
@@ -130,7 +132,7 @@ pub struct SourceConfig {
 }
 
 /// Weights of the parts of the loss, next to the text's 1.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LossWeights {
     /// Evenness of the experts' use.
@@ -158,7 +160,7 @@ impl Default for LossWeights {
 }
 
 /// Low-rank factors beside frozen matrices (LoRA, arXiv:2106.09685).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoraConfig {
     /// Rows of the first factor.
@@ -189,7 +191,9 @@ impl From<&LoraConfig> for LoraScale {
 }
 
 /// What the text loss is the mean of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum MeanOver {
     /// Every answer token counts the same, so that long answers count most.
@@ -200,7 +204,7 @@ pub enum MeanOver {
 }
 
 /// Shape of the auxiliary heads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuxiliaryConfig {
     /// Most names that can be told apart; names take a place as they are first seen.

@@ -16,7 +16,7 @@ use crate::params::Selection;
 use crate::schedule::{BatchRamp, LearningRate};
 
 /// One stage.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StageConfig {
     /// What the stage is called in metrics and messages.

@@ -14,17 +14,23 @@ use crate::ui::output;
 #[derive(Debug, Args)]
 pub struct TrainArgs {
     /// One stage or a list of stages.
-    #[arg(value_name = "CONFIG.toml", value_parser = input())]
-    pub config: PathBuf,
+    #[arg(value_name = "CONFIG.toml", value_parser = input(), required_unless_present = "schema")]
+    pub config: Option<PathBuf>,
     /// Go on from the newest whole checkpoint of the run.
     #[arg(long)]
     pub resume: bool,
+    /// Print the JSON schema of such a file, for editors, and do nothing else.
+    #[arg(long, conflicts_with = "config")]
+    pub schema: bool,
 }
 
 /// Trains until the last stage is done; an interrupt saves a checkpoint and stops.
 pub fn run(args: &TrainArgs) -> Result<()> {
+    let Some(config) = &args.config else {
+        return output::print(&format!("{:#}\n", TrainConfig::schema()));
+    };
     granted::keep_freed_memory();
-    let config = TrainConfig::read(&args.config)?;
+    let config = TrainConfig::read(config)?;
     let options = TrainOptions {
         resume: args.resume,
         stop: stop_on_interrupt()?,

@@ -4,12 +4,14 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use avocet_browser::Shown;
 use avocet_infer::{Engine, Image};
 use avocet_media::named::{brief, data_uri, find, is_data_uri};
 use avocet_media::{check_kind, needs_worker};
+use tracing::info;
 
 use super::page;
 use crate::features::Feature;
@@ -35,6 +37,7 @@ pub struct Source {
 /// at all the same is said on stderr.
 pub fn read(engine: &Engine, name: &OsStr) -> Result<Source> {
     let said = || shown(name);
+    let began = Instant::now();
     let found = match page::shown(engine, name) {
         Some(page) => page?,
         None => Shown::File(read_bytes(name).with_context(said)?),
@@ -53,6 +56,9 @@ pub fn read(engine: &Engine, name: &OsStr) -> Result<Source> {
         output::note(&format!("warning: {}: {damage}\n", said()));
     }
     let name = brief(&name.to_string_lossy());
+    let (width, height) = (image.width(), image.height());
+    let seconds = began.elapsed().as_secs_f64();
+    info!(name, width, height, seconds, "picture read");
     Ok(Source { name, image })
 }
 

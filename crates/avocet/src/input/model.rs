@@ -1,12 +1,14 @@
 //! The model that a reference names: built in, in a folder or a file, or on a hub.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use avocet_checkpoint::doctor::{self, Use, Verdict};
 use avocet_checkpoint::{CONFIG, ModelFiles, PartSource, Reference, resolve};
 use avocet_infer::Engine;
 use avocet_train::checkpoint;
+use tracing::info;
 
 use super::{embedded, hub};
 use crate::ui::output;
@@ -18,10 +20,14 @@ pub fn open(reference: &str) -> Result<ModelFiles> {
 
 /// Finds and opens the model that `reference` names; one on a hub is fetched if need be.
 pub fn find(reference: &str) -> Result<ModelFiles> {
-    match place(reference)? {
-        Some(path) => Ok(ModelFiles::open(&path)?),
-        None => Ok(embedded::files()?),
-    }
+    let began = Instant::now();
+    let files = match place(reference)? {
+        Some(path) => ModelFiles::open(&path)?,
+        None => embedded::files()?,
+    };
+    let seconds = began.elapsed().as_secs_f64();
+    info!(model = reference, seconds, "model opened");
+    Ok(files)
 }
 
 /// Where the model is that `reference` names, if it is not part of the binary: the newest
@@ -56,7 +62,11 @@ pub fn load(reference: &str, settings: &[String]) -> Result<Engine> {
 /// The engine of a model, with a warning if its weights do not fit into memory.
 pub fn engine(files: &ModelFiles) -> Result<Engine> {
     warn_of_streaming(files);
-    Ok(Engine::load(files)?)
+    let began = Instant::now();
+    let engine = Engine::load(files)?;
+    let seconds = began.elapsed().as_secs_f64();
+    info!(model = files.config().name, seconds, "model loaded");
+    Ok(engine)
 }
 
 /// Prints one line of warning if the weights of a model do not fit into memory beside the rest.

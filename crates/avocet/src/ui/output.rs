@@ -6,6 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+use super::log;
+
 /// Prints `text` and shows it at once.
 pub fn print(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
@@ -16,7 +18,9 @@ pub fn print(text: &str) -> Result<()> {
 
 /// Says something on stderr; nobody reading it is no reason to stop.
 pub fn note(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
+    if !log::tell(text) {
+        let _ = io::stderr().write_all(text.as_bytes());
+    }
 }
 
 /// Prints one JSON value on a line of its own.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::formats::safetensors::Safetensors;
 use crate::io::Bytes;
+use proptest::prelude::*;
 use safetensors::{Dtype, tensor::TensorView};
 
 const NUMBERS: Numbers = Numbers {
@@ -77,5 +78,31 @@ fn only_whole_names_are_found() {
         "layers.3.gate",
     ] {
         assert_eq!(found(other), None, "{other}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_shares_of_a_tensor_are_each_of_its_rows_once(
+        (parts, groups, height, cols) in (1..6usize, 1..5usize, 1..5usize, 1..4usize),
+    ) {
+        let rows = parts * groups * height;
+        let share = |part| TensorSlice::parse(&format!("w[{part}/{parts} of {groups}]")).unwrap();
+        let mut taken: Vec<usize> = Vec::new();
+        for part in 0..parts {
+            let ranges = share(part).rows(&[rows, cols], 2, cols).unwrap();
+            // Each share has a run in every group.
+            prop_assert_eq!(ranges.iter().map(ExactSizeIterator::len).sum::<usize>(), groups * height);
+            for range in &ranges {
+                prop_assert_eq!(range.start / height % parts, part);
+            }
+            taken.extend(ranges.into_iter().flatten());
+        }
+        taken.sort_unstable();
+        prop_assert!(taken.into_iter().eq(0..rows));
+        if rows > 1 {
+            let odd = share(0).rows(&[rows + 1, cols], 2, cols);
+            prop_assert_eq!(odd.is_none(), (rows + 1) % (parts * groups) != 0);
+        }
     }
 }
