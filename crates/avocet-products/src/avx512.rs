@@ -14,7 +14,7 @@ use crate::kernels::Kernels;
 use pairs::Pairs;
 use panel::{Single, pack_right};
 
-/// Level::Avx512.
+/// AVX-512 alone.
 pub(crate) const KERNELS: Kernels = Kernels {
     pack_f32: Some(pack_right::<Single>),
     pack_bf16: None,

@@ -3,8 +3,8 @@
 //!
 //! Nothing here uses fused multiply-add implicitly, so every instruction set gives the same bytes.
 
-/// Defines a function that is compiled for AVX-512, for AVX2 and for any processor, and chosen by the
-/// [`Level`](crate::Level) at run time.
+/// Defines a function that is compiled for AVX-512, for AVX2 and for any processor, and chosen by
+/// the [`Level`](crate::Level) at run time.
 ///
 /// The body must call only functions marked `#[inline(always)]` to be vectorised as a whole.
 #[macro_export]

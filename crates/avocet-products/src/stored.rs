@@ -8,9 +8,12 @@
 mod error;
 pub(crate) mod format;
 pub(crate) mod formats;
+// Only levels with AVX-512 read more of x than its numbers.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 pub(crate) mod left;
 mod matrix;
 mod multiply;
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 pub(crate) mod order;
 mod random;
 mod rows;

@@ -28,8 +28,8 @@ impl Unpacked {
     }
 }
 
-/// A format of blocks, in groups of 32 numbers. A number is its quant times the scale of its group, minus the minimum of
-/// its group.
+/// A format of blocks, in groups of 32 numbers. A number is its quant times the scale of its group,
+/// minus the minimum of its group.
 pub(crate) trait Unpack: Format {
     /// Whether each half of a group has a scale of its own.
     const HALF_GROUPS: bool = false;

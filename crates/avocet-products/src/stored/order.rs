@@ -10,10 +10,6 @@ pub(crate) struct Aligned([f32; 16]);
 
 /// Ways in which the numbers of a step lie in its vectors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(
-    not(target_arch = "x86_64"),
-    expect(dead_code, reason = "levels elsewhere have none")
-)]
 pub(crate) enum Order {
     /// Four blocks of 32: their first halves, then their second.
     Halves,
