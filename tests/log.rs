@@ -27,7 +27,7 @@ fn what_took_how_long_is_told_on_stderr_when_asked_for() -> Result<()> {
     for flags in [&["-v"][..], &["-vv"], &["--log-format", "json"]] {
         let (same, told) = asked(flags)?;
         assert_eq!(same, answer, "{flags:?}");
-        for event in ["model loaded", "picture read", "images encoded", "answered"] {
+        for event in ["model loaded", "picture read", "image encoded", "answered"] {
             assert!(told.contains(event), "{flags:?}: {event}: {told}");
         }
         assert!(told.contains("seconds"), "{told}");

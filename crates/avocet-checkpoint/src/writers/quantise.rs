@@ -131,7 +131,7 @@ impl ModelFiles {
             for term in self.stored.mappings.get(name).iter().flat_map(|r| &r.terms) {
                 let used = uses.entry(term.tensor.as_str()).or_default();
                 used.sensitive |= spec.sensitive;
-                used.table |= matches!(name, "decoder.embedding" | "decoder.head");
+                used.table |= spec.role.is_table() && !spec.sensitive;
                 used.widths.insert(cols(&spec.shape));
             }
         }

@@ -18,13 +18,14 @@ use crate::ui::output;
 
 /// `avocet ask`.
 #[derive(Debug, Args)]
+#[command(override_usage = "avocet ask [OPTIONS] [MEDIA]... <QUESTION>")]
 pub struct AskArgs {
     /// How to answer.
     #[command(flatten)]
     pub answer: AnswerArgs,
     /// Image and video files, - for an image on stdin, URLs of pages or pictures, data URIs, or HTML
     /// files; the last argument is the question.
-    #[arg(required = true, value_names = ["MEDIA]... [QUESTION"])]
+    #[arg(required = true, value_name = "MEDIA|QUESTION")]
     pub media_and_question: Vec<OsString>,
     /// Print one JSON object at the end and nothing else.
     #[arg(long)]
