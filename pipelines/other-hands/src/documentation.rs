@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::error::OtherHandsError;
 use crate::order::shuffled;
+use crate::tools::has_meaning;
 
 /// Manuals of several projects and looks: the row of the manifest and the folder of pages.
 pub(crate) const MANUALS: [(&str, &str); 9] = [
@@ -28,6 +29,46 @@ const MATHEMATICS: &str = "mpmath-doc";
 const PAGES_READ: usize = 40;
 /// Characters of a line.
 const LINE: std::ops::RangeInclusive<usize> = 4..=24;
+/// How commands begin that no formula needs: they open files, start programs, reach what draws the
+/// page, or change what the signs after them mean. Large letters count as small ones.
+const REFUSED: &[&str] = &[
+    "special",
+    "input",
+    "include",
+    "open",
+    "close",
+    "read",
+    "write",
+    "immediate",
+    "shipout",
+    "def",
+    "edef",
+    "gdef",
+    "xdef",
+    "let",
+    "futurelet",
+    "global",
+    "newcommand",
+    "renewcommand",
+    "providecommand",
+    "expandafter",
+    "csname",
+    "catcode",
+    "lccode",
+    "uccode",
+    "loop",
+    "every",
+    "usepackage",
+    "require",
+    "href",
+    "url",
+    "pdf",
+    "load",
+    "declare",
+    "iffileexists",
+    "typein",
+    "typeout",
+];
 /// Characters of a formula's source.
 const FORMULA: std::ops::RangeInclusive<usize> = 4..=90;
 
@@ -85,8 +126,7 @@ fn line(paragraph: &str, rng: &mut ChaCha8Rng) -> Option<String> {
     }
     let letters = line.chars().filter(char::is_ascii_alphabetic).count();
     // ImageMagick gives some signs a meaning of their own; the lines are the same for all setters.
-    let plain =
-        line.chars().all(|c| matches!(c, ' '..='~')) && !line.contains(['%', '\\', '@', '`']);
+    let plain = line.chars().all(|c| matches!(c, ' '..='~')) && !has_meaning(&line);
     (LINE.contains(&line.len()) && 2 * letters > line.len() && plain).then_some(line)
 }
 
@@ -133,7 +173,17 @@ fn formula(text: &str) -> Option<String> {
     let is_more_than_a_name = inner.contains(['\\', '^', '_', '=', '+', '/', '<', '>']);
     let of_many_lines = inner.contains("\\\\") || inner.contains("\\begin");
     let fits = FORMULA.contains(&inner.len()) && inner.is_ascii();
-    (fits && is_more_than_a_name && !of_many_lines).then(|| inner.to_owned())
+    let is_wanted = is_more_than_a_name && !of_many_lines && !is_program(inner);
+    (fits && is_wanted).then(|| inner.to_owned())
+}
+
+/// Whether a formula is rather a program for what sets it.
+fn is_program(formula: &str) -> bool {
+    let small = formula.to_ascii_lowercase();
+    let mut commands = small.split('\\').skip(1);
+    // After two circumflexes TeX takes the number of a character, a backslash's for one.
+    formula.contains("^^")
+        || commands.any(|command| REFUSED.iter().any(|begin| command.starts_with(begin)))
 }
 
 fn unescaped(text: &str) -> String {
@@ -165,6 +215,7 @@ mod tests {
         let lines = lines_of(&fixture.manual, &mut rng).unwrap();
         let pages = fixture.manual.text("one.html").unwrap();
         for line in &lines {
+            assert!(!has_meaning(line));
             assert!(
                 LINE.contains(&line.len()) && pages.contains(line.as_str()),
                 "{line}"
@@ -186,6 +237,39 @@ mod tests {
             "(x^2)",
         ] {
             assert_eq!(formula(nothing), None, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn a_formula_that_is_a_program_is_passed_over() {
+        for program in [
+            "x^2 \\special{psfile=/etc/passwd}",
+            "x^2 \\special{\"{}loop}",
+            "x^2 ^^5cspecial{psfile=/etc/passwd}",
+            "x = \\input{/etc/passwd}",
+            "x = \\include{a}",
+            "x = \\includegraphics{a}",
+            "\\openin1=a",
+            "\\immediate\\openout1=a",
+            "\\read1 to\\a",
+            "\\write18{a}",
+            "\\def\\a{\\a}\\a",
+            "\\let\\a=\\b",
+            "\\csname input\\endcsname a",
+            "\\catcode`|=0",
+            "\\loop x\\iftrue\\repeat",
+            "\\usepackage{a}",
+            "\\require{html}",
+            "x = \\InputIfFileExists{a}{}{}",
+        ] {
+            assert_eq!(formula(&format!("\\({program}\\)")), None, "{program}");
+        }
+        for fine in [
+            "\\left(x\\leq 1\\right)",
+            "\\operatorname{Re} z \\leftarrow 1",
+        ] {
+            let found = formula(&format!("\\({fine}\\)"));
+            assert_eq!(found.as_deref(), Some(fine));
         }
     }
 }

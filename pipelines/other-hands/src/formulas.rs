@@ -145,7 +145,6 @@ impl Maker for Formulas {
     fn make(&self, index: usize, rng: &mut ChaCha8Rng) -> Result<Made, OtherHandsError> {
         let formula = &self.formulas[index];
         let size = rng.random_range(20..=40);
-        let unset = "the program does not set it";
         let set = match &self.press {
             Press::Katex(studio) => {
                 studio.picture(&[], &katex_page(formula, size), f64::from(MARGIN))?
@@ -156,12 +155,12 @@ impl Maker for Formulas {
             Press::Matplotlib(matplotlib) => {
                 let family = *FAMILIES.choose(rng).expect("there are families");
                 let set = matplotlib.formula(formula, (size * 3 / 4, family))?;
-                set.map(|picture| with_margin(&picture)).ok_or(unset)
+                set.map(|picture| with_margin(&picture))
             }
             // Ten points of the document's type at so many dots an inch.
             Press::Tex(tex) => {
                 let set = tex.formula(formula, size * 7)?;
-                set.map(|picture| with_margin(&picture)).ok_or(unset)
+                set.map(|picture| with_margin(&picture))
             }
         };
         let picture = match set {

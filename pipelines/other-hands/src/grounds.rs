@@ -57,7 +57,9 @@ fn photograph(
         return None;
     }
     let chosen = &photographs[rng.random_range(0..photographs.len())];
-    let whole = image::load_from_memory(&chosen.bytes).ok()?.to_rgb8();
+    let whole = image::load_from_memory(&chosen.file().ok()?)
+        .ok()?
+        .to_rgb8();
     // The largest part of that shape, somewhere.
     let scale = (whole.width() as f32 / width as f32).min(whole.height() as f32 / height as f32);
     let (w, h) = (

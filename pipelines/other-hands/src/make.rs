@@ -41,13 +41,22 @@ pub fn make(args: &Args) -> Result<Vec<(PathBuf, Manifest)>, OtherHandsError> {
             .and_then(|maker| write(set, maker.as_ref(), args.count, (&run, &sources), &pool))
         {
             Err(error) if args.asks_all() && error.is_missing_tool() => {
-                // Nobody is left to tell when stderr is closed.
-                let _ = writeln!(std::io::stderr(), "left out: {error}");
+                say(&format!("left out: {error}"));
             }
             manifest => made.push((folder, manifest?)),
         }
     }
     Ok(made)
+}
+
+/// A line on stderr, or an event where those are told.
+fn say(message: &str) {
+    if tracing::enabled!(tracing::Level::INFO) {
+        tracing::info!("{message}");
+    } else {
+        // Nobody is left to tell when stderr is closed.
+        let _ = writeln!(std::io::stderr(), "{message}");
+    }
 }
 
 /// Makes the inputs of a set that are not yet accounted for and writes them in order.

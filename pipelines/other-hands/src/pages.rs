@@ -1,11 +1,9 @@
 //! Pages of manuals in a real browser, with questions that their own elements answer.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 
-use avocet_browser::request_policy::RequestPolicy;
+use avocet_browser::View;
 use avocet_browser::snapshot::{Element, ElementKind, PageSnapshot};
-use avocet_browser::{Extent, RenderLimits, Renderer, View};
 use avocet_fetch::Sources;
 use drawing::Package;
 use rand::Rng;
@@ -16,6 +14,7 @@ use crate::asked::{Asked, Made, Maker, yes_or_no};
 use crate::documentation::MANUALS;
 use crate::error::OtherHandsError;
 use crate::order::shuffled;
+use crate::studio::Studio;
 
 const TITLE: [&str; 4] = [
     "What is the title of the page?",
@@ -74,7 +73,7 @@ struct Manual {
 
 /// The set: pages of all manuals by turns.
 pub(crate) struct Pages {
-    renderer: Mutex<Renderer>,
+    studio: Studio,
     manuals: Vec<Manual>,
 }
 
@@ -114,7 +113,7 @@ impl Pages {
             });
         }
         Ok(Self {
-            renderer: Mutex::new(Renderer::new(RenderLimits::default())?),
+            studio: Studio::open()?,
             manuals: listed,
         })
     }
@@ -128,7 +127,7 @@ impl Maker for Pages {
     }
 
     fn tool(&self) -> Option<&str> {
-        Some("chromium")
+        Some(&self.studio.version)
     }
 
     fn make(&self, index: usize, rng: &mut ChaCha8Rng) -> Result<Made, OtherHandsError> {
@@ -142,18 +141,9 @@ impl Maker for Pages {
             scale: 1.0,
             mobile,
         };
-        let policy = Arc::new(RequestPolicy::Folder {
-            root: manual.root.clone(),
-            page: page.into(),
-        });
-        let rendered = {
-            let renderer = self.renderer.lock();
-            let mut renderer = renderer.unwrap_or_else(PoisonError::into_inner);
-            renderer.render(&policy, view, Extent::Screen)
-        };
-        let rendered = match rendered {
+        let rendered = match self.studio.page(&manual.root, page, view) {
             Ok(rendered) => rendered,
-            Err(error) => return Ok(Made::Unfit(error.reason())),
+            Err(reason) => return Ok(Made::Unfit(reason)),
         };
         let Ok(picture) = rendered.picture.to_png() else {
             return Ok(Made::Unfit("the page has no picture"));
@@ -363,6 +353,8 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let set = Pages::of(vec![(fixture.manual.clone(), "")], &mut rng).unwrap();
         assert_eq!(set.len(), WINDOWS.len());
+        let browser = set.tool().unwrap();
+        assert!(browser.contains("Chrome/"), "{browser}");
         let Made::Asked(asked) = set.make(0, &mut rng).unwrap() else {
             panic!("the page has a title")
         };

@@ -1,7 +1,9 @@
 //! Photographs out of the resources of GCompris: what they show, and whether they show a thing of
 //! some sort.
 
-use drawing::Package;
+use std::sync::Arc;
+
+use drawing::{Package, PackageError};
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
@@ -11,7 +13,7 @@ use crate::error::OtherHandsError;
 use crate::licences::free_files;
 use crate::names::{Sort, name};
 use crate::order::shuffled;
-use crate::rcc::Resources;
+use crate::rcc::{Entry, RccError, Resources};
 
 const WHAT: [&str; 6] = [
     "What is this?",
@@ -48,38 +50,99 @@ const SORTS: [(Sort, [&str; 3]); 3] = [
     ),
 ];
 
-/// A photograph that anybody may use.
+/// Most bytes that the free photographs of a package and what is said of them unpack to, each as
+/// often as it is named.
+const MAX_ALL: usize = 256 << 20;
+
+/// Bytes of what is said of a folder of them.
+const MAX_README: usize = 1 << 20;
+
+/// A photograph that anybody may use; unpacked when it is shown.
 #[derive(Debug, Clone)]
 pub(crate) struct Photograph {
     /// Its path in the program's sources.
     pub path: String,
     /// Its licence.
     pub licence: String,
+    archive: Arc<Archive>,
+    entry: Entry,
+}
+
+/// A member of a package with photographs in it.
+#[derive(Debug)]
+struct Archive {
+    package: Package,
+    member: String,
+    resources: Resources,
+}
+
+impl Archive {
+    fn unpacked(&self, entry: &Entry) -> Result<Vec<u8>, PackageError> {
+        let contents = self.resources.contents(entry);
+        contents.map_err(|error| self.package.broken(&self.member, error))
+    }
+}
+
+impl Photograph {
     /// The file.
-    pub bytes: Vec<u8>,
+    ///
+    /// Errors if it does not unpack, which was tried when it was found.
+    pub fn file(&self) -> Result<Vec<u8>, PackageError> {
+        self.archive.unpacked(&self.entry)
+    }
 }
 
 /// All photographs of a package that are in the public domain or under CC0, by their paths.
 ///
-/// Errors if resources of it cannot be read, or there is no such photograph.
+/// Errors if resources of it cannot be read or unpack to too much, or there is no such photograph.
 pub(crate) fn free_photographs(package: &Package) -> Result<Vec<Photograph>, OtherHandsError> {
-    let mut found = Vec::new();
+    free_within(package, MAX_ALL)
+}
+
+/// As [`free_photographs`], of no more than so many bytes.
+fn free_within(package: &Package, most: usize) -> Result<Vec<Photograph>, OtherHandsError> {
+    let (mut found, mut left) = (Vec::new(), most);
     for member in package.files(&[".rcc"])? {
-        let broken = |error: crate::rcc::RccError| package.broken(&member, error);
-        let resources = Resources::read(package.read(&member)?).map_err(broken)?;
+        let broken = |error: RccError| package.broken(&member, error);
+        let archive = Arc::new(Archive {
+            resources: Resources::read(package.read(&member)?).map_err(broken)?,
+            package: package.clone(),
+            member: member.clone(),
+        });
+        let mut unpacked = |entry: &Entry| -> Result<Vec<u8>, PackageError> {
+            let file = archive.unpacked(entry)?;
+            // Its path is kept for each time that it is named.
+            let rest = left
+                .checked_sub(file.len() + entry.path.len())
+                .ok_or_else(|| {
+                    package.broken(
+                        &member,
+                        format!("its photographs unpack to more than {most} bytes"),
+                    )
+                })?;
+            left = rest;
+            Ok(file)
+        };
+        let entries = &archive.resources.entries;
         let is_readme = |path: &str| path == "README" || path.ends_with("/README");
-        for readme in resources.entries.iter().filter(|one| is_readme(&one.path)) {
-            let text = resources.contents(readme).map_err(broken)?;
+        for readme in entries.iter().filter(|one| is_readme(&one.path)) {
+            let text = unpacked(readme)?;
+            if text.len() > MAX_README {
+                let reason = format!("{} has more than {MAX_README} bytes", readme.path);
+                return Err(package.broken(&member, reason).into());
+            }
             let folder = readme.path.trim_end_matches("README");
             for (file, licence) in free_files(&String::from_utf8_lossy(&text)) {
                 let path = format!("{folder}{file}");
                 let photograph = |path: &str| path.ends_with(".webp") || path.ends_with(".jpg");
-                let entry = resources.entries.iter().find(|one| one.path == path);
+                let entry = entries.iter().find(|one| one.path == path);
                 if let Some(entry) = entry.filter(|one| photograph(&one.path)) {
+                    unpacked(entry)?;
                     found.push(Photograph {
-                        bytes: resources.contents(entry).map_err(broken)?,
-                        licence: licence.to_owned(),
                         path,
+                        licence: licence.to_owned(),
+                        archive: archive.clone(),
+                        entry: entry.clone(),
                     });
                 }
             }
@@ -126,20 +189,20 @@ impl Photographs {
         kind: &'static str,
         question: &str,
         answers: Vec<String>,
-    ) -> Made {
-        Made::Asked(vec![Asked {
+    ) -> Result<Made, OtherHandsError> {
+        Ok(Made::Asked(vec![Asked {
             kind,
             source: self.source.clone(),
             licence: of.licence.clone(),
-            picture: of.bytes.clone(),
+            picture: of.file()?,
             question: question.to_owned(),
             answers,
             spelled: false,
-        }])
+        }]))
     }
 
     /// Whether it is of a sort, as often yes as no.
-    fn yes_no(&self, number: usize, rng: &mut ChaCha8Rng) -> Made {
+    fn yes_no(&self, number: usize, rng: &mut ChaCha8Rng) -> Result<Made, OtherHandsError> {
         let yes = number.is_multiple_of(2);
         let (sort, wordings) = SORTS.choose(rng).expect("there are sorts");
         let start = rng.random_range(0..self.sorted.len());
@@ -154,7 +217,7 @@ impl Photographs {
         let question = wordings.choose(rng).expect("there are wordings");
         match turned.find(fits) {
             Some(one) => self.asked(one, "photograph-yes-no", question, yes_or_no(yes)),
-            None => Made::Unfit("no photograph of that sort"),
+            None => Ok(Made::Unfit("no photograph of that sort")),
         }
     }
 }
@@ -166,13 +229,13 @@ impl Maker for Photographs {
 
     fn make(&self, index: usize, rng: &mut ChaCha8Rng) -> Result<Made, OtherHandsError> {
         if index % 2 == 1 {
-            return Ok(self.yes_no(index / 2, rng));
+            return self.yes_no(index / 2, rng);
         }
         let one = &self.named[index / 2];
         let names = name(&one.path).map_or(&[][..], |(names, _)| names);
         let names = names.iter().map(|name| (*name).to_owned()).collect();
         let question = WHAT.choose(rng).expect("there are wordings");
-        Ok(self.asked(one, "photograph-name", question, names))
+        self.asked(one, "photograph-name", question, names)
     }
 }
 
@@ -203,5 +266,23 @@ mod tests {
         assert_eq!(named, set.named.len());
         assert!(yes > 0 && no > 0, "{yes} {no}");
         assert!(set.named.iter().all(|one| !one.path.contains("owl")));
+    }
+
+    #[test]
+    fn photographs_that_unpack_to_too_much_are_refused_and_are_not_held() {
+        let fixture = fixture::packages();
+        let found = free_photographs(&fixture.gcompris).unwrap();
+        for one in &found {
+            assert!(image::load_from_memory(&one.file().unwrap()).is_ok());
+        }
+        // What is said of them counts as well, so that so much is too little.
+        let bytes: usize = found.iter().map(|one| one.file().unwrap().len()).sum();
+        let error = free_within(&fixture.gcompris, bytes)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("gcompris") && error.contains(&format!("more than {bytes} bytes")),
+            "{error}"
+        );
     }
 }

@@ -13,6 +13,12 @@ use flate2::read::ZlibDecoder;
 const MAGIC: &[u8] = b"qres";
 /// Most bytes that one file may unpack to.
 const MAX_FILE: u64 = 32 << 20;
+/// Nodes that are visited, far more than any program has.
+const MAX_NODES: usize = 100_000;
+/// Bytes of one path, and of all together: names of a file may lie over one another, so that they
+/// are not bounded by it.
+const MAX_PATH: usize = 4096;
+const MAX_PATHS: usize = 16 << 20;
 /// Folders within folders.
 const MAX_DEPTH: usize = 32;
 const COMPRESSED: u16 = 1;
@@ -34,6 +40,12 @@ pub(crate) enum RccError {
     },
     #[error("node {0} is reached twice")]
     Twice(usize),
+    #[error("more than {MAX_NODES} nodes")]
+    Nodes,
+    #[error(
+        "the path of node {0} has more than {MAX_PATH} bytes, or all have more than {MAX_PATHS}"
+    )]
+    Path(usize),
     #[error("folders within folders are deeper than {MAX_DEPTH}")]
     Deep,
     #[error("node {0} has no name that a path can hold")]
@@ -91,6 +103,8 @@ impl Resources {
             bytes: &bytes,
             seen: vec![false; (bytes.len() - layout.tree) / layout.node],
             layout,
+            nodes_left: MAX_NODES,
+            paths_left: MAX_PATHS,
             entries: Vec::new(),
         };
         reader.visit(0, String::new(), 0)?;
@@ -132,6 +146,8 @@ struct Tree<'a> {
     bytes: &'a [u8],
     layout: Layout,
     seen: Vec<bool>,
+    nodes_left: usize,
+    paths_left: usize,
     entries: Vec<Entry>,
 }
 
@@ -148,12 +164,16 @@ impl Tree<'_> {
         if depth > MAX_DEPTH {
             return Err(RccError::Deep);
         }
+        self.nodes_left = self.nodes_left.checked_sub(1).ok_or(RccError::Nodes)?;
         // The first node is the root, which has no name.
         let path = match (node, path.as_str()) {
             (0, _) => path,
             (_, "") => self.name(node, at)?,
             (_, folder) => format!("{folder}/{}", self.name(node, at)?),
         };
+        let left = self.paths_left.checked_sub(path.len());
+        let left = left.filter(|_| path.len() <= MAX_PATH);
+        self.paths_left = left.ok_or(RccError::Path(node))?;
         let flags = u16_at(self.bytes, at + 4, what)?;
         if flags & FOLDER != 0 {
             let count = u32_at(self.bytes, at + 6, what)? as usize;
@@ -316,6 +336,40 @@ mod tests {
         ));
         assert_eq!(with(4, 4), RccError::Version(4));
         assert!(matches!(with(8, u32::MAX), RccError::Beyond { .. }));
+    }
+
+    #[test]
+    fn paths_and_nodes_have_an_end() {
+        let long = "n".repeat(MAX_PATH);
+        assert!(Resources::read(qt_resources(3, &[(long.as_str(), b"")])).is_ok());
+        let inside = format!("{}/{}", &long[2048..], &long[2047..]);
+        let error = Resources::read(qt_resources(3, &[(inside.as_str(), b"")])).unwrap_err();
+        assert_eq!(error, RccError::Path(2));
+
+        // A root with files that all have the same name and contents: a few bytes for each.
+        let crowd = |files: usize, name: usize| {
+            let mut parts = vec![0; 4];
+            parts.extend((name as u16).to_be_bytes());
+            parts.extend([0; 4]);
+            parts.extend(b"\0n".repeat(name));
+            let tree = 20 + parts.len();
+            let mut bytes = MAGIC.to_vec();
+            for number in [1, tree, 20, 24] {
+                bytes.extend((number as u32).to_be_bytes());
+            }
+            bytes.extend(parts);
+            bytes.extend([0, 0, 0, 0, 0, FOLDER as u8]);
+            bytes.extend((files as u32).to_be_bytes());
+            bytes.extend(1u32.to_be_bytes());
+            bytes.extend(vec![0; 14 * files]);
+            Resources::read(bytes)
+        };
+        assert_eq!(crowd(9, 3).unwrap().entries.len(), 9);
+        assert_eq!(crowd(MAX_NODES, 1).unwrap_err(), RccError::Nodes);
+        let many = MAX_PATHS / MAX_PATH;
+        assert_eq!(crowd(many, MAX_PATH).unwrap().entries.len(), many);
+        let error = crowd(many + 1, MAX_PATH).unwrap_err();
+        assert_eq!(error, RccError::Path(many + 1));
     }
 
     #[test]

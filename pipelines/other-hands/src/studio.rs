@@ -1,7 +1,7 @@
 //! A browser that shows small pages of ours around what others wrote: a line, a formula.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use avocet_browser::request_policy::RequestPolicy;
@@ -98,6 +98,18 @@ impl Studio {
             RgbImage::from_raw(width, height, part.rgb)
         });
         Ok(part.ok_or("nothing is to be seen of it"))
+    }
+
+    /// A page of another folder in a window, as far as it shows it, or why there is none.
+    pub fn page(&self, root: &Path, page: &str, view: View) -> Result<Rendered, &'static str> {
+        let policy = Arc::new(RequestPolicy::Folder {
+            root: root.to_owned(),
+            page: page.into(),
+        });
+        let renderer = self.renderer.lock();
+        let mut renderer = renderer.unwrap_or_else(PoisonError::into_inner);
+        let rendered = renderer.render(&policy, view, Extent::Screen);
+        rendered.map_err(|error| error.reason())
     }
 
     fn rendered(

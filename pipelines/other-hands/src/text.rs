@@ -113,14 +113,16 @@ fn by_magick(
     (photographs, rng): (&[Photograph], &mut ChaCha8Rng),
 ) -> Result<Result<RgbImage, &'static str>, OtherHandsError> {
     // The ground is as large as the letters and a margin, and the letters' colour depends on it.
-    let Some(letters) = magick.letters(line, &face.path, (size, [0; 3]))? else {
-        return Ok(Err("ImageMagick does not set it"));
+    let letters = match magick.letters(line, &face.path, (size, [0; 3]))? {
+        Ok(letters) => letters,
+        Err(reason) => return Ok(Err(reason)),
     };
     let margin = size / 2;
     let (width, height) = (letters.width() + 2 * margin, letters.height() + margin);
     let Ground { picture, ink } = ground((width, height), photographs, rng);
-    let Some(letters) = magick.letters(line, &face.path, (size, ink))? else {
-        return Ok(Err("ImageMagick does not set it"));
+    let letters = match magick.letters(line, &face.path, (size, ink))? {
+        Ok(letters) => letters,
+        Err(reason) => return Ok(Err(reason)),
     };
     let mut whole = DynamicImage::ImageRgb8(picture).to_rgba8();
     overlay(

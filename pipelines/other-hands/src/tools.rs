@@ -1,13 +1,25 @@
 //! Programs that set type and that are not on every machine: asked for when a set is made with
-//! them, and started without a shell.
+//! them, and given what can neither start programs nor open files.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::Command;
 
 use image::{Rgb, RgbImage, RgbaImage};
 
 use crate::error::OtherHandsError;
+use crate::programs::{PATIENCE, run, said};
+
+/// Why there is nothing of a program that says so, or that makes no picture.
+const UNSET: &str = "the program does not set it";
+/// Why there is nothing of a program that was killed.
+const LATE: &str = "the program takes too long";
+/// Why a line is not given to ImageMagick.
+const MEANING: &str = "ImageMagick gives a sign of it a meaning";
+/// ImageMagick takes these for escapes, the names of files and programs, and the numbers of scenes.
+const MAGICK_SIGNS: [char; 7] = ['%', '\\', '@', '`', '[', ']', '|'];
+
+/// A picture, or why there is none.
+type Drawn = Result<RgbImage, &'static str>;
 
 /// What sets lines of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +58,7 @@ impl Magick {
         })
     }
 
-    /// `line` in a typeface's file, as letters on nothing; none where it fails.
+    /// `line` in a typeface's file, as letters on nothing, or why there are none.
     ///
     /// Errors if it cannot be started.
     pub fn letters(
@@ -54,7 +66,10 @@ impl Magick {
         line: &str,
         face: &Path,
         (points, ink): (u32, [u8; 3]),
-    ) -> Result<Option<RgbaImage>, OtherHandsError> {
+    ) -> Result<Result<RgbaImage, &'static str>, OtherHandsError> {
+        if has_meaning(line) {
+            return Ok(Err(MEANING));
+        }
         let [r, g, b] = ink;
         let mut command = Command::new(self.program);
         command
@@ -67,13 +82,19 @@ impl Magick {
             ])
             .arg(face)
             .args(["-pointsize", &points.to_string()])
-            // No line has a sign that means something in a label.
             .args([&format!("label:{line}"), "PNG32:-"]);
-        let output = run(&mut command)?;
-        let picture = image::load_from_memory(&output.stdout).ok();
-        let picture = picture.filter(|_| output.status.success());
+        let Some(ended) = run(&mut command, b"", PATIENCE)? else {
+            return Ok(Err(LATE));
+        };
+        let picture = image::load_from_memory(&ended.stdout).ok();
+        let picture = picture.filter(|_| ended.success).ok_or(UNSET);
         Ok(picture.map(|picture| picture.to_rgba8()))
     }
+}
+
+/// Whether a line has a sign that means something in a label of ImageMagick.
+pub(crate) fn has_meaning(line: &str) -> bool {
+    line.contains(MAGICK_SIGNS)
 }
 
 /// The mathematics of matplotlib.
@@ -109,8 +130,9 @@ impl Matplotlib {
         let settings = tempfile::tempdir().map_err(OtherHandsError::io(&place))?;
         // Debian's package belongs to the system's Python, which need not be the first one.
         for python in ["python3", "/usr/bin/python3"] {
+            // Isolated: a module is never looked for in the folder that somebody works in.
             let ask = "import matplotlib; print(matplotlib.__version__)";
-            if let Some(version) = said(Command::new(python).args(["-c", ask])) {
+            if let Some(version) = said(Command::new(python).args(["-I", "-c", ask])) {
                 let version = format!("matplotlib {}", version.trim());
                 return Ok(Self {
                     python,
@@ -126,29 +148,30 @@ impl Matplotlib {
         })
     }
 
-    /// A formula; none where it knows a part of it not.
+    /// A formula, or why there is none: it may not know a part of it.
     ///
     /// Errors if it cannot be started.
     pub fn formula(
         &self,
         formula: &str,
         (points, family): (u32, &str),
-    ) -> Result<Option<RgbImage>, OtherHandsError> {
+    ) -> Result<Drawn, OtherHandsError> {
         let asked = serde_json::json!({"formula": formula, "points": points, "family": family});
         let mut python = Command::new(self.python);
         python
-            .args(["-c", MATHTEXT])
+            .args(["-I", "-c", MATHTEXT])
             .env("MPLCONFIGDIR", self.settings.path());
-        let output = fed(&mut python, asked.to_string().as_bytes())?;
-        let picture = image::load_from_memory(&output.stdout).ok();
-        Ok(picture.map(|picture| on_white(&picture.to_rgba8())))
+        let Some(ended) = run(&mut python, asked.to_string().as_bytes(), PATIENCE)? else {
+            return Ok(Err(LATE));
+        };
+        Ok(picture(&ended.stdout))
     }
 }
 
 /// TeX, and what makes pictures of its pages.
 #[derive(Debug)]
 pub(crate) struct Tex {
-    /// Its version.
+    /// The versions of both.
     pub version: String,
 }
 
@@ -165,15 +188,15 @@ impl Tex {
         let latex = said(Command::new("latex").arg("--version"));
         let latex = latex.ok_or_else(|| missing("latex", "texlive-latex-base"))?;
         let dvipng = said(Command::new("dvipng").arg("--version"));
-        dvipng.ok_or_else(|| missing("dvipng", "dvipng"))?;
-        let version = latex.lines().next().unwrap_or_default().to_owned();
+        let dvipng = dvipng.ok_or_else(|| missing("dvipng", "dvipng"))?;
+        let version = versions(&latex, &dvipng);
         Ok(Self { version })
     }
 
-    /// A formula at so many dots an inch; none where TeX finds a mistake in it.
+    /// A formula at so many dots an inch, or why there is none: TeX may find a mistake in it.
     ///
     /// Errors if a program cannot be started.
-    pub fn formula(&self, formula: &str, dots: u32) -> Result<Option<RgbImage>, OtherHandsError> {
+    pub fn formula(&self, formula: &str, dots: u32) -> Result<Drawn, OtherHandsError> {
         let place = std::env::temp_dir();
         let folder = tempfile::tempdir().map_err(OtherHandsError::io(&place))?;
         let source = folder.path().join("formula.tex");
@@ -182,30 +205,53 @@ impl Tex {
              \\begin{{document}}$\\displaystyle {formula}$\\end{{document}}\n"
         );
         std::fs::write(&source, text).map_err(OtherHandsError::io(&source))?;
-        let mut latex = Command::new("latex");
-        // A formula of a manual has no business with other files or programs.
-        latex.args([
-            "-interaction=batchmode",
-            "-halt-on-error",
-            "-no-shell-escape",
-        ]);
-        latex
-            .arg("formula.tex")
-            .env("openin_any", "p")
-            .env("openout_any", "p");
-        if !run(latex.current_dir(folder.path()))?.status.success() {
-            return Ok(None);
-        }
-        let mut dvipng = Command::new("dvipng");
-        dvipng.args(["-q", "-T", "tight", "--truecolor", "-D", &dots.to_string()]);
-        dvipng.args(["-o", "formula.png", "formula.dvi"]);
-        if !run(dvipng.current_dir(folder.path()))?.status.success() {
-            return Ok(None);
+        for mut program in [latex(), dvipng(dots)] {
+            match run(program.current_dir(folder.path()), b"", PATIENCE)? {
+                None => return Ok(Err(LATE)),
+                Some(ended) if !ended.success => return Ok(Err(UNSET)),
+                Some(_) => {}
+            }
         }
         let file = std::fs::read(folder.path().join("formula.png")).unwrap_or_default();
-        let picture = image::load_from_memory(&file).ok();
-        Ok(picture.map(|picture| on_white(&picture.to_rgba8())))
+        Ok(picture(&file))
     }
+}
+
+/// The first lines of what two programs say of themselves.
+fn versions(one: &str, other: &str) -> String {
+    let first = |said: &str| said.lines().next().unwrap_or_default().trim().to_owned();
+    format!("{}; {}", first(one), first(other))
+}
+
+/// TeX on the file of a formula, which has no business with other files or programs.
+fn latex() -> Command {
+    let mut latex = Command::new("latex");
+    latex.args([
+        "-interaction=batchmode",
+        "-halt-on-error",
+        "-no-shell-escape",
+        "formula.tex",
+    ]);
+    closed(latex)
+}
+
+/// What draws TeX's page, without the interpreter that it would have for PostScript in it.
+fn dvipng(dots: u32) -> Command {
+    let mut dvipng = Command::new("dvipng");
+    dvipng.args(["--nogs", "-q", "-T", "tight", "--truecolor"]);
+    dvipng.args(["-D", &dots.to_string(), "-o", "formula.png", "formula.dvi"]);
+    closed(dvipng)
+}
+
+/// Without files outside its folder, as far as TeX's programs ask.
+fn closed(mut command: Command) -> Command {
+    command.env("openin_any", "p").env("openout_any", "p");
+    command
+}
+
+fn picture(file: &[u8]) -> Drawn {
+    let picture = image::load_from_memory(file).map_err(|_| UNSET)?;
+    Ok(on_white(&picture.to_rgba8()))
 }
 
 fn on_white(picture: &RgbaImage) -> RgbImage {
@@ -215,45 +261,12 @@ fn on_white(picture: &RgbaImage) -> RgbImage {
     })
 }
 
-/// What a program prints; none if it is not there or fails.
-fn said(command: &mut Command) -> Option<String> {
-    let output = command.stdin(Stdio::null()).output().ok()?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    output.status.success().then_some(said)
-}
-
-fn run(command: &mut Command) -> Result<Output, OtherHandsError> {
-    let program = PathBuf::from(command.get_program());
-    let output = command.stdin(Stdio::null()).output();
-    output.map_err(OtherHandsError::io(&program))
-}
-
-/// What a program makes of a few bytes, fewer than a pipe holds.
-fn fed(command: &mut Command, bytes: &[u8]) -> Result<Output, OtherHandsError> {
-    let program = PathBuf::from(command.get_program());
-    let failed = |cause| OtherHandsError::io(&program)(cause);
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
-    let mut child = command.spawn().map_err(failed)?;
-    if let Some(mut input) = child.stdin.take() {
-        // A program that ends before it has read all says why by its status.
-        let _ = input.write_all(bytes);
-    }
-    child.wait_with_output().map_err(failed)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_is_not_there_is_named_with_its_package() {
-        assert_eq!(
-            said(Command::new("avocet-has-no-such-program").arg("-version")),
-            None
-        );
         let error = OtherHandsError::Tool {
             set: "formulas-tex",
             program: "dvipng",
@@ -274,8 +287,38 @@ mod tests {
     }
 
     #[test]
-    fn a_program_is_given_what_it_asks_for() {
-        let output = fed(&mut Command::new("cat"), b"a line").unwrap();
-        assert_eq!(output.stdout, b"a line");
+    fn a_line_with_a_sign_that_means_something_reaches_no_program() {
+        let magick = Magick {
+            program: "avocet-has-no-such-program",
+            version: String::new(),
+        };
+        let letters = |line| magick.letters(line, Path::new("face"), (20, [0; 3]));
+        for line in ["see line [1]", "100 %", "a\\nb", "@file", "|program"] {
+            assert_eq!(letters(line).unwrap().unwrap_err(), MEANING, "{line}");
+        }
+        assert!(letters("a line (of two)").is_err());
+    }
+
+    #[test]
+    fn what_draws_a_page_runs_no_postscript_and_both_are_closed_in() {
+        let arguments = |command: &Command| -> Vec<String> {
+            let arguments = command.get_args();
+            let text = arguments.map(|argument| argument.to_string_lossy().into_owned());
+            text.collect()
+        };
+        assert!(arguments(&dvipng(200)).contains(&"--nogs".to_owned()));
+        assert!(arguments(&latex()).contains(&"-no-shell-escape".to_owned()));
+        for command in [latex(), dvipng(200)] {
+            let set: Vec<_> = command.get_envs().collect();
+            for name in ["openin_any", "openout_any"] {
+                assert!(set.contains(&(name.as_ref(), Some("p".as_ref()))), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_versions_of_both_programs_are_told() {
+        let version = versions("pdfTeX 3.14\nkpathsea\n", "This is dvipng 1.15 \nmore");
+        assert_eq!(version, "pdfTeX 3.14; This is dvipng 1.15");
     }
 }

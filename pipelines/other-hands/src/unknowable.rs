@@ -134,7 +134,7 @@ impl Maker for Unknowable {
             _ => {
                 let one = &self.photographs[number];
                 let from = (self.source.clone(), one.licence.clone());
-                ("untold", (one.bytes.clone(), from.0, from.1), &UNTOLD[..])
+                ("untold", (one.file()?, from.0, from.1), &UNTOLD[..])
             }
         };
         let also = if index % 4 < 2 { &NOTHING[..] } else { &[] };

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::edits::{nearest, normalised};
+use super::latex::formula_tokens;
 use super::scores::Answered;
 
 /// How a model says that it does not know.
@@ -17,6 +18,8 @@ const NOT_SURE: [&str; 9] = [
     "can not tell",
     "no idea",
 ];
+/// How the kinds of questions for a formula begin.
+const FORMULA: &str = "formula";
 const ARTICLES: [&str; 3] = ["a ", "an ", "the "];
 
 /// An answer, and whether it was to be read off letter by letter.
@@ -27,8 +30,8 @@ pub type Reply = (Answered, bool);
 pub struct SetFigures {
     /// Questions asked.
     pub questions: usize,
-    /// Share of right answers to questions other than yes or no, synonyms and articles aside; where
-    /// there are any.
+    /// Share of right answers to questions other than yes or no, where there are any: a text is
+    /// right as it stands, a formula by its tokens, a name whatever its case and article.
     pub right: Option<f64>,
     /// Edits for each character of what was to be read letter by letter, where anything was.
     pub characters_wrong: Option<f64>,
@@ -69,14 +72,38 @@ pub fn is_not_sure(answer: &str) -> bool {
     NOT_SURE.iter().any(|phrase| answer.contains(phrase))
 }
 
-/// Whether an answer is one of those that are right: the same, articles aside, or in other words
-/// that nobody can know.
-pub fn is_right(one: &Answered) -> bool {
-    let answer = without_article(&one.answer);
-    let not_sure = is_not_sure(&one.answer);
+/// Whether an answer is one of those that are right, or says in other words that nobody can know;
+/// what is read off may have such words in it.
+fn is_right((one, spelled): &Reply) -> bool {
+    let not_sure = !spelled && is_not_sure(&one.answer);
+    let same: fn(&str, &str) -> bool = match (*spelled, is_formula(one)) {
+        (true, _) => same_text,
+        (false, true) => same_formula,
+        (false, false) => same_name,
+    };
     one.references
         .iter()
-        .any(|right| without_article(right) == answer || (not_sure && is_not_sure(right)))
+        .any(|right| same(&one.answer, right) || (not_sure && is_not_sure(right)))
+}
+
+/// As they stand, spaces around them aside.
+fn same_text(one: &str, other: &str) -> bool {
+    one.trim() == other.trim()
+}
+
+/// By their tokens, as the rate of edits of formulas counts.
+fn same_formula(one: &str, other: &str) -> bool {
+    formula_tokens(one) == formula_tokens(other)
+}
+
+fn same_name(one: &str, other: &str) -> bool {
+    without_article(one) == without_article(other)
+}
+
+/// A kind may stand behind the name of its set.
+fn is_formula(one: &Answered) -> bool {
+    let kind = one.kind.rsplit('/').next().unwrap_or_default();
+    kind.starts_with(FORMULA)
 }
 
 fn is_whether(one: &Answered) -> bool {
@@ -93,7 +120,7 @@ fn without_article(text: &str) -> String {
 }
 
 fn share(replies: &[&Reply]) -> Option<f64> {
-    let right = replies.iter().filter(|(one, _)| is_right(one)).count();
+    let right = replies.iter().filter(|reply| is_right(reply)).count();
     (!replies.is_empty()).then(|| right as f64 / replies.len() as f64)
 }
 
@@ -138,19 +165,40 @@ mod tests {
             "Not sure; perhaps an animal",
             "I cannot tell",
         ] {
-            let (one, _) = reply(answer, &["not sure"], false);
-            assert!(is_right(&one), "{answer}");
+            assert!(is_right(&reply(answer, &["not sure"], false)), "{answer}");
         }
         // What is known is not right by saying that it is not.
-        let (one, _) = reply("not sure", &["a dog", "dog"], false);
-        assert!(!is_right(&one));
-        let (one, _) = reply("nothing", &["not sure", "nothing"], false);
-        assert!(is_right(&one) && !is_not_sure("a knot"));
+        assert!(!is_right(&reply("not sure", &["a dog", "dog"], false)));
+        assert!(is_right(&reply("nothing", &["not sure", "nothing"], false)));
+        assert!(!is_not_sure("a knot"));
     }
 
     #[test]
-    fn signs_of_a_formula_are_not_passed_over() {
-        let (one, _) = reply("x-1", &["x+1"], false);
-        assert!(!is_right(&one));
+    fn a_text_is_right_as_it_stands_and_a_name_without_case_and_article() {
+        for wrong in ["the Archive", "The archive", "Archive", "The Archive."] {
+            let read = reply(wrong, &["The Archive"], true);
+            assert!(!is_right(&read), "{wrong}");
+            let named = reply(wrong, &["The Archive"], false);
+            assert!(is_right(&named), "{wrong}");
+        }
+        assert!(!is_right(&reply("no idea", &["no idea of it"], true)));
+        assert!(is_right(&reply(" The Archive\n", &["The Archive"], true)));
+    }
+
+    #[test]
+    fn a_formula_is_right_by_its_tokens() {
+        let formula = |answer: &str, kind: &str| {
+            let (mut one, spelled) = reply(answer, &["x + \\frac{A}{2}"], false);
+            one.kind = kind.into();
+            is_right(&(one, spelled))
+        };
+        for kind in ["formula", "formulas-tex/formula", "formula-file"] {
+            assert!(formula("x+\\frac {A} {2}", kind), "{kind}");
+            for wrong in ["X+\\frac{A}{2}", "x+\\frac{a}{2}", "x-\\frac{A}{2}"] {
+                assert!(!formula(wrong, kind), "{wrong}");
+            }
+        }
+        // What is no formula is a name.
+        assert!(formula("X + \\frac{a}{2}", "other"));
     }
 }

@@ -59,23 +59,28 @@ impl Task {
     /// The datasets that a folder of datasets, or one of that name under `datasets`, holds for the
     /// test, by their names; none if it is no such folder.
     pub fn group(name: &Path) -> Option<Vec<(String, Self)>> {
-        let places = [name.to_owned(), Path::new(DATASETS).join(name)];
-        let place = places.iter().find(|path| path.exists())?;
-        if rows::table(place).is_some() {
-            return None;
-        }
-        let sets = std::fs::read_dir(place)
-            .ok()?
-            .flatten()
-            .filter_map(|entry| {
-                let test = entry.path().join("test");
-                let is_dataset = test.join("manifest.json").is_file();
-                let name = entry.file_name().to_string_lossy().into_owned();
-                is_dataset.then_some((name, Self::Dataset(test)))
-            });
-        let mut sets: Vec<_> = sets.collect();
-        sets.sort_by(|a, b| a.0.cmp(&b.0));
+        let folders = folders_of(name)?.into_iter();
+        let sets = folders.filter_map(|(name, folder)| {
+            let test = folder.join("test");
+            is_finished(&test).then_some((name, Self::Dataset(test)))
+        });
+        let sets: Vec<_> = sets.collect();
         (!sets.is_empty()).then_some(sets)
+    }
+
+    /// What of a folder of datasets is none of its [`Self::group`], and why.
+    pub fn left_out(name: &Path) -> Vec<String> {
+        let folders = folders_of(name).unwrap_or_default().into_iter();
+        let notes = folders.filter_map(|(name, folder)| {
+            let test = folder.join("test");
+            let reason = match (test.is_dir(), is_finished(&test)) {
+                (_, true) => return None,
+                (true, false) => "there is no manifest.json in its test, which is not finished",
+                (false, false) => "there is no test in it",
+            };
+            Some(format!("{name} is left out: {reason}"))
+        });
+        notes.collect()
     }
 
     /// Where the answers of a model called `model` are kept: beside the task.
@@ -155,6 +160,29 @@ impl Task {
             }
         })
     }
+}
+
+/// The folders in a folder of datasets, by their names, hidden ones aside; none if it is none, or
+/// a folder of pictures.
+fn folders_of(name: &Path) -> Option<Vec<(String, PathBuf)>> {
+    let places = [name.to_owned(), Path::new(DATASETS).join(name)];
+    let place = places.iter().find(|path| path.exists())?;
+    if rows::table(place).is_some() {
+        return None;
+    }
+    let entries = std::fs::read_dir(place).ok()?.flatten();
+    let named = entries.map(|entry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        (name, entry.path())
+    });
+    let folders = named.filter(|(name, path)| !name.starts_with('.') && path.is_dir());
+    let mut folders: Vec<_> = folders.collect();
+    folders.sort();
+    Some(folders)
+}
+
+fn is_finished(dataset: &Path) -> bool {
+    dataset.join("manifest.json").is_file()
 }
 
 /// What is said of rows: how many are empty, and which fields of a file are not read. Other
@@ -272,9 +300,10 @@ mod tests {
     #[test]
     fn a_folder_of_datasets_is_a_group_and_a_dataset_is_none() {
         let folder = tempfile::tempdir().expect("a folder");
-        for set in ["b", "a", "unfinished"] {
-            std::fs::create_dir_all(folder.path().join(set).join("test")).expect("made");
+        for set in ["b/test", "a/test", "begun/test", "other", ".hidden"] {
+            std::fs::create_dir_all(folder.path().join(set)).expect("made");
         }
+        std::fs::write(folder.path().join("answers.jsonl"), "").expect("written");
         for set in ["b", "a"] {
             let manifest = folder.path().join(set).join("test/manifest.json");
             std::fs::write(manifest, "{}").expect("written");
@@ -282,6 +311,11 @@ mod tests {
         let names = |path: &Path| Task::group(path).map(|sets| sets.into_iter().map(|one| one.0));
         let sets: Vec<String> = names(folder.path()).expect("a group").collect();
         assert_eq!(sets, ["a", "b"]);
+        let said = Task::left_out(folder.path());
+        assert!(
+            said.len() == 2 && said[0].starts_with("begun") && said[1].starts_with("other"),
+            "{said:?}"
+        );
         assert!(Task::group(&folder.path().join("a/test")).is_none());
     }
 

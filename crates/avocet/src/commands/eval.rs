@@ -20,7 +20,10 @@ pub fn run(args: &EvalArgs) -> Result<()> {
         Some("loss") => texts::losses(args, &load()?),
         Some("memorisation") => texts::memorisation(args, &load()?),
         _ => match Task::group(&args.task) {
-            Some(sets) => group::run(args, &sets, &load()?),
+            Some(sets) => {
+                group::check(args)?;
+                group::run(args, &sets, &load()?)
+            }
             None => answers::run(args),
         },
     }

@@ -24,7 +24,9 @@ struct Report<'a> {
 
 /// Answers the questions of every set and prints the figures.
 pub fn run(args: &EvalArgs, sets: &[(String, Task)], engine: &Engine) -> Result<()> {
-    check(args)?;
+    for note in Task::left_out(&args.task) {
+        output::note(&format!("{note}\n"));
+    }
     let model = &engine.config().name;
     let (path, file) = match &args.answers {
         Some(path) => {
@@ -63,8 +65,8 @@ pub fn run(args: &EvalArgs, sets: &[(String, Task)], engine: &Engine) -> Result<
     Ok(())
 }
 
-/// Errors if a flag is given that is for a single task.
-fn check(args: &EvalArgs) -> Result<()> {
+/// Errors if a flag is given that is for a single task: before a model is loaded for nothing.
+pub fn check(args: &EvalArgs) -> Result<()> {
     let flags = [
         ("--html", args.html.is_some()),
         ("--shots", args.shots > 0),
@@ -95,11 +97,16 @@ fn replies(
     engine: &Engine,
     file: &mut impl Write,
 ) -> Result<Vec<Reply>> {
-    let asked = task.questions(args.limit.unwrap_or(usize::MAX))?;
-    let asked = asked.collect::<Result<Vec<_>, _>>()?;
-    let mut replies = Vec::with_capacity(asked.len());
-    for some in asked.chunks(TOGETHER) {
-        let outcomes = answer(engine, some, args.max_tokens as usize)?;
+    let mut questions = task.questions(args.limit.unwrap_or(usize::MAX))?;
+    let mut replies = Vec::new();
+    loop {
+        // The pictures of so many are held, not those of the whole set.
+        let some = questions.by_ref().take(TOGETHER);
+        let some = some.collect::<Result<Vec<_>, _>>()?;
+        if some.is_empty() {
+            return Ok(replies);
+        }
+        let outcomes = answer(engine, &some, args.max_tokens as usize)?;
         for (asked, outcome) in some.iter().zip(outcomes) {
             let mut one = outcome.answered;
             if let Some(reason) = outcome.problem {
@@ -110,7 +117,6 @@ fn replies(
             replies.push((one, asked.spelled));
         }
     }
-    Ok(replies)
 }
 
 fn table<'a>(rows: impl Iterator<Item = (&'a str, &'a SetFigures)>) -> String {
