@@ -67,7 +67,7 @@ quick: ## the tests that take less than a minute: of libraries, rules of the hou
 	$(CARGO) test --workspace --locked --test tests -- tidy circles golden
 
 levels: ## the quick tests as processors without AVX-512, and without AVX2, run them
-	for level in portable avx2; do AVOCET_CPU=$$level $(MAKE) quick || exit 1; done
+	for level in portable avx2 avx512; do AVOCET_CPU=$$level $(MAKE) quick || exit 1; done
 
 fresh: ## what setup says on bare Debian 12 and 13 machines, made with debootstrap; needs root
 	.ci/fresh

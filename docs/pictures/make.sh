@@ -6,13 +6,15 @@ avocet=${1:-target/release/avocet}
 out=docs/pictures
 work=target/pictures
 mkdir -p "$work"
-chromium=${AVOCET_CHROMIUM:-chromium}
+for browser in "${AVOCET_CHROMIUM:-chromium}" chromium-browser google-chrome /usr/lib/chromium/chromium; do
+    command -v "$browser" >/dev/null && break
+done
 
 # shot PAGE WIDTHxHEIGHT NAME: a screenshot of at most 128 colours, which keeps it small.
 shot() {
-    "$chromium" --headless --no-sandbox --disable-gpu --hide-scrollbars --allow-file-access-from-files \
+    "$browser" --headless --no-sandbox --disable-gpu --hide-scrollbars --allow-file-access-from-files \
         --window-size="${2%x*},${2#*x}" --virtual-time-budget=4000 --screenshot="$work/$3.png" \
-        "file://$(realpath "$1")" >/dev/null 2>&1
+        "file://$(realpath "$1")" >/dev/null 2>"$work/browser.log" || { cat "$work/browser.log" >&2; return 1; }
     ffmpeg -v error -y -i "$work/$3.png" -vf "split[a][b];[a]palettegen=max_colors=128[p];[b][p]paletteuse=dither=none" \
         -compression_level 100 "$out/$3.png"
     echo "$out/$3.png: $(wc -c <"$out/$3.png") bytes"

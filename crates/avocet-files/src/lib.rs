@@ -114,11 +114,18 @@ pub fn write(place: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let followed = fs::canonicalize(place).ok();
     let followed = followed.as_deref().filter(|_| place.is_symlink());
     let place = followed.unwrap_or(place);
-    if fs::metadata(place).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+    let there = fs::metadata(place).ok();
+    // A link to a file that is not there yet is written through as well.
+    let special = |found: &fs::Metadata| !found.is_file() && !found.is_dir();
+    if there.as_ref().map_or(place.is_symlink(), special) {
         return fs::write(place, bytes).map_err(FileError::at(place));
     }
     let mut file = NewFile::create(place)?;
     file.append(bytes)?;
+    if let Some(there) = there.filter(fs::Metadata::is_file) {
+        // Who may read the file that is replaced may read the new one, and nobody else.
+        fs::set_permissions(file.partial(), there.permissions()).map_err(FileError::at(place))?;
+    }
     file.commit()
 }
 
@@ -190,15 +197,17 @@ impl NewFolder {
     }
 }
 
-/// Takes away what killed writers left in `folder`: for whoever alone writes there.
-pub fn remove_partials(folder: &Path) -> Result<(), FileError> {
+/// Takes away what killed writers left in `folder` of what was to have a name that `is_ours`: for
+/// whoever alone writes such names there. What else lies in the folder stays.
+pub fn remove_partials(folder: &Path, is_ours: impl Fn(&str) -> bool) -> Result<(), FileError> {
     for entry in fs::read_dir(folder).map_err(FileError::at(folder))? {
         let path = entry.map_err(FileError::at(folder))?.path();
-        if !path
-            .as_os_str()
-            .as_encoded_bytes()
-            .ends_with(PARTIAL.as_bytes())
-        {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // NAME.RANDOM.partial, as `prefix` and `Builder` make it.
+        let named = name
+            .strip_suffix(PARTIAL)
+            .and_then(|name| name.rsplit_once('.'));
+        if !named.is_some_and(|(name, _)| is_ours(name)) {
             continue;
         }
         if path.is_dir() {
@@ -343,6 +352,10 @@ mod tests {
         write(&link, b"after").unwrap();
         assert!(link.is_symlink());
         assert_eq!(fs::read(&file).unwrap(), b"after");
+        fs::remove_file(&file).unwrap();
+        write(&link, b"anew").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(fs::read(&file).unwrap(), b"anew");
     }
 
     #[test]
@@ -350,9 +363,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("a.tar.x1y2z3.partial"), "half").unwrap();
         fs::create_dir_all(dir.path().join("b.partial/inside")).unwrap();
+        fs::create_dir_all(dir.path().join("a.x1y2z3.partial/inside")).unwrap();
         fs::write(dir.path().join("partial"), "whole").unwrap();
-        remove_partials(dir.path()).unwrap();
-        assert_eq!(names(dir.path()), ["partial"]);
+        fs::write(dir.path().join("theirs.x1y2z3.partial"), "half").unwrap();
+        remove_partials(dir.path(), |name| name.starts_with('a')).unwrap();
+        let left = ["b.partial", "partial", "theirs.x1y2z3.partial"];
+        assert_eq!(names(dir.path()), left);
     }
 
     #[cfg(unix)]
@@ -367,6 +383,10 @@ mod tests {
         fs::write(dir.path().join("plain"), "").unwrap();
         write(&dir.path().join("ours"), b"").unwrap();
         assert_eq!(mode("ours"), mode("plain"));
+        let ours = dir.path().join("ours");
+        fs::set_permissions(&ours, fs::Permissions::from_mode(0o600)).unwrap();
+        write(&ours, b"anew").unwrap();
+        assert_eq!(mode("ours"), 0o600, "what was private stays private");
         fs::create_dir(dir.path().join("plain folder")).unwrap();
         let folder = NewFolder::create(&dir.path().join("our folder")).unwrap();
         folder.commit().unwrap();

@@ -17,7 +17,7 @@ use crate::error::InferError;
 use crate::images::{CachedImage, Image, ImageCache};
 use crate::sampler::Sampler;
 
-/// Pixels and latents of images that may be asked about again.
+/// Patches, keys and values of images that may be asked about again.
 const IMAGE_CACHE_BYTES: usize = 64 << 20;
 
 /// A loaded model with its tokenizer and the images it has seen.
@@ -165,8 +165,6 @@ impl Engine {
             // Another thread may have been faster; what it computed is the same.
             let _ = image.0.keys.set(keys);
         }
-        let seconds = began.elapsed().as_secs_f64();
-        info!(images = fresh.len(), seconds, "images encoded");
         Ok(())
     }
 

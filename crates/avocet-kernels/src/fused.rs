@@ -118,7 +118,7 @@ impl<'a> Input<'a> {
     pub(crate) fn f32(self) -> Result<&'a [f32]> {
         match self.values {
             Values::F32(numbers) => Ok(numbers),
-            Values::Bf16(_) => bail!("{}: no gradient through a weight of type BF16", self.op),
+            Values::Bf16(_) => bail!("{}: takes F32 where it was given BF16", self.op),
         }
     }
 

@@ -59,7 +59,7 @@ pub(crate) fn with_f32<R>(
     let (storage, layout) = tensor.storage_and_layout();
     match &*storage {
         Storage::Cpu(storage) => f(f32_slice(storage, layout, op)?),
-        _ => bail!("{op}: the gradient is not on the CPU"),
+        _ => bail!("{op}: a tensor is not on the CPU"),
     }
 }
 

@@ -207,7 +207,8 @@ impl Weight {
     pub fn tensor(&self) -> Result<&Tensor> {
         match &self.numbers {
             Numbers::Tensor(tensor) => Ok(tensor),
-            Numbers::Stored(_) | Numbers::Adapted(_) => bail!("a stored matrix cannot be trained"),
+            Numbers::Stored(_) => bail!("a stored matrix cannot be trained"),
+            Numbers::Adapted(_) => bail!("of an adapted matrix only the factors are trained"),
         }
     }
 

@@ -24,16 +24,8 @@ impl VisionLanguageModel {
     /// Errors if a text is longer than the context, an id is outside the vocabulary, or a token
     /// names an image that `latents` does not hold.
     pub fn forward(&self, text: &TextBatch, latents: Option<&Latents>) -> Result<Decoded> {
-        self.forward_with_keys(text, &self.cross_keys(latents)?)
-    }
-
-    /// As [`VisionLanguageModel::forward`], with the latents' keys and values computed before.
-    pub fn forward_with_keys(
-        &self,
-        text: &TextBatch,
-        keys: &CrossAttentionCache,
-    ) -> Result<Decoded> {
-        BlockwiseForward::new(self, text, keys)?.run(keys)
+        let keys = self.cross_keys(latents)?;
+        BlockwiseForward::new(self, text, &keys)?.run(&keys)
     }
 }
 

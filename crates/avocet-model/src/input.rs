@@ -63,29 +63,6 @@ impl Latents {
             _ => Ok(Self::new(rows, offsets)),
         }
     }
-
-    /// Puts the images of several encodings one after another; their padding is left out.
-    ///
-    /// Errors if there are none or their widths differ.
-    pub fn concat(parts: &[&Self]) -> Result<Self> {
-        let seen = |part: &&Self| {
-            let end = part.offsets.last().copied().unwrap_or(0);
-            part.rows.narrow(0, 0, end)
-        };
-        let rows: Vec<Tensor> = parts.iter().map(seen).collect::<Result<_>>()?;
-        let offsets = joined_offsets(parts.iter().map(|part| part.offsets.as_slice()));
-        Ok(Self::new(Tensor::cat(&rows, 0)?, offsets))
-    }
-}
-
-/// Offsets of parts that are put one after another.
-pub(crate) fn joined_offsets<'a>(parts: impl Iterator<Item = &'a [usize]>) -> Vec<usize> {
-    let mut joined = vec![0];
-    for offsets in parts {
-        let start = joined[joined.len() - 1];
-        joined.extend(offsets.iter().skip(1).map(|end| start + end));
-    }
-    joined
 }
 
 /// Texts, packed.

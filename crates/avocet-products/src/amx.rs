@@ -137,13 +137,18 @@ impl Tiles {
                         registers.block(out, c.row_stride, [upper, lower], right, add);
                         continue;
                     }
+                    // Summed on from C as a full block is, so that a row has the same bits
+                    // wherever it falls.
                     let mut edge = [0.0; BLOCK * BLOCK];
-                    registers.block(&mut edge, BLOCK, [upper, lower], right, false);
-                    for (i, edge) in edge.chunks_exact(BLOCK).take(shape.0).enumerate() {
-                        let out = &mut c.data[at + i * c.row_stride..][..shape.1];
-                        for (out, edge) in out.iter_mut().zip(edge) {
-                            *out = if add { *out + edge } else { *edge };
+                    let lines = |i: usize| at + i * c.row_stride..at + i * c.row_stride + shape.1;
+                    if add {
+                        for (i, edge) in edge.chunks_exact_mut(BLOCK).take(shape.0).enumerate() {
+                            edge[..shape.1].copy_from_slice(&c.data[lines(i)]);
                         }
+                    }
+                    registers.block(&mut edge, BLOCK, [upper, lower], right, add);
+                    for (i, edge) in edge.chunks_exact(BLOCK).take(shape.0).enumerate() {
+                        c.data[lines(i)].copy_from_slice(&edge[..shape.1]);
                     }
                 }
             }

@@ -15,7 +15,7 @@ use crate::thin;
 /// Numbers of a right operand that one task of a thin product reads.
 const THIN_ELEMENTS: usize = 1 << 16;
 /// Right operands of fewer elements stay in f32: packing would cost more than it saves.
-const MIN_BF16_ELEMENTS: usize = 1024;
+pub(crate) const MIN_BF16_ELEMENTS: usize = 1024;
 
 /// A right operand made ready for several products.
 pub struct Right<'a> {

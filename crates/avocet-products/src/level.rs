@@ -26,6 +26,11 @@ pub enum Level {
     Amx,
 }
 
+/// What `AVOCET_CPU` is, where it names no level.
+#[derive(Debug, thiserror::Error)]
+#[error("AVOCET_CPU is {0:?}, which is none of {names}", names = Level::ALL.map(Level::name).join(", "))]
+pub struct UnknownLevel(String);
+
 impl Level {
     const ALL: [Self; 5] = [
         Self::Portable,
@@ -38,11 +43,28 @@ impl Level {
     /// The level that everything is computed at: the highest of this processor, or a lower one
     /// that the environment variable `AVOCET_CPU` names.
     ///
-    /// Panics if the variable names no level.
+    /// Panics if the variable names no level; a program asks [`asked`](Self::asked) first.
     #[inline]
     pub fn current() -> Self {
         static CURRENT: OnceLock<Level> = OnceLock::new();
-        *CURRENT.get_or_init(choose)
+        *CURRENT.get_or_init(|| match Self::asked() {
+            Ok(level) => level,
+            Err(error) => panic!("{error}"),
+        })
+    }
+
+    /// What [`current`](Self::current) is, or is going to be.
+    ///
+    /// Errors if `AVOCET_CPU` names no level.
+    #[cold]
+    pub fn asked() -> Result<Self, UnknownLevel> {
+        let Some(name) = std::env::var_os(VARIABLE) else {
+            return Ok(Self::detected());
+        };
+        let lowered = name
+            .to_str()
+            .and_then(|name| Self::detected().lowered(name));
+        lowered.ok_or_else(|| UnknownLevel(name.to_string_lossy().into_owned()))
     }
 
     /// The highest level of this processor.
@@ -75,20 +97,6 @@ impl Level {
         let named = Self::ALL.into_iter().find(|level| level.name() == name);
         named.map(|level| level.min(self))
     }
-}
-
-#[cold]
-fn choose() -> Level {
-    let Some(name) = std::env::var_os(VARIABLE) else {
-        return Level::detected();
-    };
-    let named = name
-        .to_str()
-        .and_then(|name| Level::detected().lowered(name));
-    named.unwrap_or_else(|| {
-        let names = Level::ALL.map(Level::name).join(", ");
-        panic!("{VARIABLE} is {name:?}, which is none of {names}")
-    })
 }
 
 #[cfg(not(target_arch = "x86_64"))]

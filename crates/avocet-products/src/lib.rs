@@ -27,7 +27,7 @@ mod thin;
 
 pub use dense::{Right, product, product_sequential};
 pub use lanes::{LANES, add_lanes};
-pub use level::Level;
+pub use level::{Level, UnknownLevel};
 pub use limits::{memory_bandwidth, product_peak, product_speed};
 pub use matrix::{MatMut, MatRef, Values};
 pub use precision::Precision;

@@ -52,6 +52,12 @@ pub(crate) fn widen(v: bf16) -> f32 {
     f32::from_bits(u32::from(v.to_bits()) << 16)
 }
 
+/// Where an element lies; `None` where no slice is as long.
+fn last(row: usize, row_stride: usize, col: usize, col_stride: usize) -> Option<usize> {
+    let row = row.checked_mul(row_stride)?;
+    row.checked_add(col.checked_mul(col_stride)?)
+}
+
 /// A matrix read from a slice: element (i, j) is `data[i * row_stride + j * col_stride]`.
 #[derive(Debug, Clone, Copy)]
 pub struct MatRef<'a> {
@@ -84,7 +90,8 @@ impl<'a> MatRef<'a> {
         assert!(
             rows == 0
                 || cols == 0
-                || (rows - 1) * row_stride + (cols - 1) * col_stride < data.len(),
+                || last(rows - 1, row_stride, cols - 1, col_stride)
+                    .is_some_and(|last| last < data.len()),
             "a {rows} x {cols} matrix of strides {row_stride}, {col_stride} exceeds {} elements",
             data.len()
         );
@@ -179,7 +186,9 @@ impl<'a> MatMut<'a> {
             "rows of {cols} at stride {row_stride} overlap"
         );
         assert!(
-            rows == 0 || cols == 0 || (rows - 1) * row_stride + cols <= data.len(),
+            rows == 0
+                || cols == 0
+                || last(rows - 1, row_stride, cols, 1).is_some_and(|end| end <= data.len()),
             "a {rows} x {cols} matrix of stride {row_stride} exceeds {} elements",
             data.len()
         );

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::dense::MIN_BF16_ELEMENTS;
 use crate::kernels::Kernels;
 use crate::level::Level;
 use crate::matrix::{MatMut, MatRef, Values};
@@ -59,7 +60,10 @@ impl Lines<'_> {
         num_rows: usize,
         precision: Precision,
     ) -> Vec<f32> {
-        let bf16 = kernels.pack_bf16.filter(|_| precision == Precision::Bf16);
+        let large = outputs.len().saturating_mul(self.width()) >= MIN_BF16_ELEMENTS;
+        let bf16 = kernels
+            .pack_bf16
+            .filter(|_| precision == Precision::Bf16 && large);
         let pack = bf16.or(kernels.pack_f32);
         let multiply = |c: MatMut<'_>, a: MatRef<'_>, b: MatRef<'_>| match pack {
             Some(pack) => pack(b, false).product(c, a, false),
@@ -148,7 +152,8 @@ mod tests {
     /// Rows of x, some that follow one another among them, and how wide they are.
     const ROWS: usize = 37;
     const SOME: [(usize, usize); 4] = [(0, 1), (5, 2), (11, 17), (0, ROWS)];
-    const WIDTH: usize = 512;
+    /// More than one panel at every level, and no whole number of them.
+    const WIDTH: usize = 1280;
     /// More than two tasks, the last of them of a few rows.
     const OUTPUTS: usize = 261;
 

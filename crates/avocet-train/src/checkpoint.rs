@@ -257,7 +257,15 @@ pub fn newest(run: &Path, device: &Device, mut warn: impl FnMut(&str)) -> Result
 
 /// Removes half-written checkpoints that a crash left behind.
 pub fn clean(run: &Path) -> Result<()> {
-    Ok(remove_partials(run)?)
+    for entry in std::fs::read_dir(run).map_err(TrainError::io(run))? {
+        let path = entry.map_err(TrainError::io(run))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // As versions before avocet-files named them.
+        if name.starts_with(".step-") && name.ends_with(".tmp") {
+            remove_folder(&path)?;
+        }
+    }
+    Ok(remove_partials(run, |name| name.starts_with("step-"))?)
 }
 
 /// Removes all but the newest `keep` checkpoints and the last of each finished stage.

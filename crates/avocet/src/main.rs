@@ -46,6 +46,7 @@ fn main() -> ExitCode {
     let fresh = cli.command.output().map(FreshFolder::at);
     failure::report(|| {
         granted::heed()?;
+        avocet_products::Level::asked()?;
         let outcome = on_a_worker(|| cli.command.run());
         if let (Err(_), Some(fresh)) = (&outcome, fresh) {
             fresh.clear();

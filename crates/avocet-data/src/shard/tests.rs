@@ -104,7 +104,7 @@ fn any_interruption_ends_with_the_same_bytes() {
             let mut writer = Writer::open(dir.path(), recipe()).unwrap();
             feed(&mut writer, at);
         }
-        fs::write(dir.path().join("train-00009.tar.partial"), b"half").unwrap();
+        fs::write(dir.path().join("train-00009.tar.k1ll3d.partial"), b"half").unwrap();
         make(dir.path(), 60);
         assert_eq!(files(dir.path()), expected, "stopped at {stop}");
     }

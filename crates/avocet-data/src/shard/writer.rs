@@ -105,8 +105,8 @@ impl Writer {
         }
         let parts = self.folder.join(PARTS);
         fs::create_dir_all(&parts).map_err(DataError::io(&parts))?;
-        remove_partials(&self.folder)?;
-        remove_partials(&parts)?;
+        self.remove_partials()?;
+        remove_partials(&parts, |_| true)?;
         while let Some(part) = self.read_part(self.num_parts)? {
             self.count(&part);
             self.num_parts += 1;
@@ -360,9 +360,18 @@ impl Writer {
         Ok(self.manifest)
     }
 
+    /// Removes what a kill left of files of the dataset.
+    fn remove_partials(&self) -> Result<(), DataError> {
+        let shard = format!("{}-", self.manifest.recipe.split);
+        let is_ours = |name: &str| {
+            name.starts_with(&shard) || [RECIPE, INDEX, LEDGER, MANIFEST].contains(&name)
+        };
+        Ok(remove_partials(&self.folder, is_ours)?)
+    }
+
     /// Removes what only an unfinished dataset needs.
     fn remove_scaffolding(&self) -> Result<(), DataError> {
-        remove_partials(&self.folder)?;
+        self.remove_partials()?;
         let parts = self.folder.join(PARTS);
         let recipe = self.folder.join(RECIPE);
         remove_folder(&parts)?;

@@ -105,6 +105,9 @@ impl<'a> PagedText<'a> {
     ///
     /// Errors if they are of other heads, or there are fewer than the queries see.
     fn checked(&self, (num_heads, head_dim): (usize, usize)) -> Result<Vec<(&'a Page, usize)>> {
+        if num_heads == 0 || head_dim == 0 {
+            bail!("paged attention: {num_heads} heads of width {head_dim}");
+        }
         for pages in &self.pages {
             let (num_kv_heads, width) = pages.heads();
             let fits = num_kv_heads > 0 && num_heads.is_multiple_of(num_kv_heads);

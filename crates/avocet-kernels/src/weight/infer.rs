@@ -13,6 +13,7 @@ use candle_core::{D, Error, Result, Storage, Tensor, bail};
 
 use super::{Numbers, Weight};
 use crate::fused::is_fused;
+use crate::linear::check_bias;
 use crate::slices::{operand, with_f32};
 
 /// How many rows of a step are of prompts, which come first, and how many of answers.
@@ -80,6 +81,9 @@ impl StepRows {
 impl Weight {
     /// `x w^T`, for `x` (S, I) and this weight (O, I), giving (S, O), for inference.
     ///
+    /// On another device than the processor, or in another type than f32, it is
+    /// [`linear`](Self::linear), whose bits may depend on the number of rows.
+    ///
     /// Errors as [`linear`](Self::linear) does, and if `x` has another number of rows.
     pub fn infer(&self, x: &Tensor, rows: StepRows) -> Result<Tensor> {
         let width = rows.check(x)?;
@@ -108,8 +112,9 @@ impl Weight {
     ///
     /// Errors as it does, and if the bias has another length.
     pub fn infer_bias(&self, x: &Tensor, bias: &Tensor, rows: StepRows) -> Result<Tensor> {
-        self.infer(x, rows)?
-            .broadcast_add(&bias.to_dtype(x.dtype())?)
+        let product = self.infer(x, rows)?;
+        check_bias(bias, product.dim(D::Minus1)?)?;
+        product.broadcast_add(&bias.to_dtype(x.dtype())?)
     }
 }
 

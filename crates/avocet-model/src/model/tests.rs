@@ -174,7 +174,7 @@ fn a_packed_batch_equals_its_texts_one_by_one() -> Result<()> {
             }
             let own = match own.iter().collect::<Vec<_>>().as_slice() {
                 [] => None,
-                parts => Some(Latents::concat(parts)?),
+                parts => Some(concat(parts)?),
             };
             let one = f.model.forward(&alone, own.as_ref())?.hidden;
             let within = packed.narrow(0, from, to - from)?;
@@ -453,4 +453,16 @@ fn nothing_in_is_nothing_out() -> Result<()> {
         elements(&none)
     );
     Ok(())
+}
+
+/// The images of several encodings one after another.
+fn concat(parts: &[&Latents]) -> Result<Latents> {
+    let (mut rows, mut offsets) = (Vec::new(), vec![0]);
+    for part in parts {
+        let start = offsets[offsets.len() - 1];
+        offsets.extend(part.offsets.iter().skip(1).map(|end| start + end));
+        let end = part.offsets.last().copied().unwrap_or(0);
+        rows.push(part.rows.narrow(0, 0, end)?);
+    }
+    Ok(Latents::new(Tensor::cat(&rows, 0)?, offsets))
 }

@@ -36,8 +36,10 @@ fn add_rows<const N: usize>(
     b: &[f32],
 ) -> usize {
     let depth = b.len() / LANES;
+    let end = |stride: usize, width: usize| (N - 1).checked_mul(stride)?.checked_add(width);
     assert!(
-        c.len() >= (N - 1) * c_stride + LANES && a.len() >= (N - 1) * a_stride + depth,
+        end(c_stride, LANES).is_some_and(|end| end <= c.len())
+            && end(a_stride, depth).is_some_and(|end| end <= a.len()),
         "rows of C and A"
     );
     let mut sums = [_mm512_setzero_ps(); N];

@@ -136,6 +136,7 @@ impl StoredMatrix {
     /// The stored rows of a range, run by run.
     pub(super) fn runs(&self, rows: Range<usize>) -> impl Iterator<Item = Run<'_>> {
         let Range { start: top, end } = rows;
+        assert!(end <= self.rows, "row {end} of {}", self.rows);
         let first = self
             .starts
             .partition_point(|&start| start <= top)
