@@ -1,4 +1,4 @@
-//! Every operation of avocet-kernels against PyTorch: outputs and gradients.
+//! Operations of avocet-kernels against PyTorch: outputs and gradients.
 //!
 //! The data is written by `golden/make_kernels.py` in float64; ours computes in f32 with sums in
 //! another order, hence a tolerance of 1e-4 of each tensor's largest element.

@@ -1,9 +1,9 @@
-"""Writes kernels.safetensors: inputs, outputs and gradients of every operation of
+"""Writes kernels.safetensors: inputs, outputs and gradients of operations of
 avocet-kernels, computed by PyTorch 2.9.1 on the CPU in float64 and stored in float32.
 
-Run from anywhere: python3 make_kernels.py. Seeded; no test runs it.
+Run from anywhere: python3 make_kernels.py, with numpy installed. Seeded; no test runs it.
 
-Names are CASE.in.NAME (an input that gets a gradient), CASE.data.NAME (integers and constants),
+Names are CASE.in.NAME (an input that gets a gradient), CASE.data.NAME (int64 or float32),
 CASE.out, CASE.up (the gradient of the output) and CASE.grad.NAME.
 """
 
