@@ -77,6 +77,9 @@ def main():
     wanted = sys.argv[1:]
     jobs = {case.name: partial(write_case, case) for case in families.chosen(golden=True)}
     jobs |= {name: partial(write_encoder, name) for name in encoders.ENCODERS}
+    for name in wanted:
+        if name not in jobs:
+            raise SystemExit(f"no golden case {name!r}; there are {', '.join(jobs)}")
     for name, write in jobs.items():
         if wanted and name not in wanted:
             continue

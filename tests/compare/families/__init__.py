@@ -2,6 +2,7 @@
 
 The versions are pinned: transformers 4.57 changed Mllama's vision states, open_clip 3 applies
 ln_post, and Pillow 13 resizes in another order than every public tower was trained with.
+open-flamingo 2.0.1 asks for PyTorch 2.0.1 but runs with later ones: `pip install --no-deps`.
 """
 
 import logging

@@ -2,7 +2,7 @@
 
 use super::fields::Fields;
 use super::names;
-use super::rope::{context, scaling, theta};
+use super::rope::{context, scaling, theta, turning};
 use crate::error::Result;
 use crate::parameters::Section;
 use avocet_config::{
@@ -311,7 +311,7 @@ fn gpt_neox(fields: &Fields) -> Result<DecoderConfig> {
     let dim = fields.width("hidden_size")?;
     let num_heads = fields.size("num_attention_heads")?;
     let head_dim = dim / num_heads.max(1);
-    let turning = (head_dim as f64 * fields.number_or("rotary_pct", 0.25)?) as usize;
+    let turning = turning(fields, head_dim, "rotary_pct", 0.25)?;
     let bias = fields.flag_or("attention_bias", true)?;
     let ff = match fields.text_or("hidden_act", "gelu")?.as_str() {
         "gelu" => FeedForwardKind::Gelu,
@@ -350,4 +350,43 @@ fn gpt_neox(fields: &Fields) -> Result<DecoderConfig> {
         },
         ..plain()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+    use std::fs;
+    use std::path::Path;
+
+    fn decoder(settings: &Value) -> DecoderConfig {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.json");
+        fs::write(&path, settings.to_string()).unwrap();
+        read(&Fields::read(&path).unwrap()).unwrap().unwrap().config
+    }
+
+    #[test]
+    fn files_of_both_generations_say_how_much_of_a_head_turns() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/families");
+        let bytes = fs::read(root.join("gpt_neox/model/config.json")).unwrap();
+        let mut settings: Value = serde_json::from_slice(&bytes).unwrap();
+        let older = decoder(&settings);
+        assert_eq!(older.rope.dims, Some(4));
+        let fields = settings.as_object_mut().unwrap();
+        for name in [
+            "partial_rotary_factor",
+            "rope_scaling",
+            "rope_theta",
+            "rotary_emb_base",
+            "rotary_pct",
+        ] {
+            fields.remove(name).unwrap();
+        }
+        // As version 5 of the transformers library writes them.
+        let rope =
+            json!({"partial_rotary_factor": 0.5, "rope_theta": 10000, "rope_type": "default"});
+        fields.insert("rope_parameters".to_owned(), rope);
+        assert_eq!(decoder(&settings), older);
+    }
 }

@@ -4,14 +4,24 @@ use super::fields::Fields;
 use crate::error::Result;
 use avocet_config::RopeScaling;
 
-/// The base of the frequencies, which newer files keep among the parameters of the scaling.
+/// A number that newer files keep among the parameters of the scaling.
+fn newer(fields: &Fields, name: &str) -> Result<Option<f64>> {
+    let rope = fields.inner("rope_parameters")?;
+    let number = rope.map(|rope| rope.number_if_there(name)).transpose()?;
+    Ok(number.flatten())
+}
+
+/// The base of the frequencies.
 pub(super) fn theta(fields: &Fields, default: f64) -> Result<f64> {
-    let inner = fields.inner("rope_parameters")?;
-    let inner = inner
-        .map(|rope| rope.number_if_there("rope_theta"))
-        .transpose()?
-        .flatten();
+    let inner = newer(fields, "rope_theta")?;
     fields.number_or("rope_theta", inner.unwrap_or(default))
+}
+
+/// Components of a head that turn, by their share of it; `name` is that of older files.
+pub(super) fn turning(fields: &Fields, head_dim: usize, name: &str, share: f64) -> Result<usize> {
+    let inner = newer(fields, "partial_rotary_factor")?;
+    let share = fields.number_or(name, inner.unwrap_or(share))?;
+    Ok((head_dim as f64 * share) as usize)
 }
 
 /// How the frequencies are stretched, in the words of either generation of files.
