@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::{Builder, NamedTempFile, TempDir};
+use tempfile::{Builder, TempDir, TempPath};
 
 mod kill_point;
 
@@ -44,7 +44,9 @@ impl FileError {
 #[derive(Debug)]
 pub struct NewFile {
     place: PathBuf,
-    file: BufWriter<NamedTempFile>,
+    // Not a `NamedTempFile`, whose errors hide the system's own number and name the partial file.
+    file: BufWriter<File>,
+    partial: TempPath,
 }
 
 impl Write for NewFile {
@@ -68,15 +70,17 @@ impl NewFile {
             .suffix(PARTIAL)
             .make_in(folder_of(place), new)
             .map_err(FileError::at(place))?;
+        let (file, partial) = file.into_parts();
         Ok(Self {
             place: place.to_owned(),
             file: BufWriter::with_capacity(1 << 20, file),
+            partial,
         })
     }
 
     /// Where it lies meanwhile.
     pub fn partial(&self) -> &Path {
-        self.file.get_ref().path()
+        &self.partial
     }
 
     /// Appends bytes, as [`Write::write_all`] does, with an error that names the file.
@@ -90,7 +94,7 @@ impl NewFile {
     pub fn sync(&mut self) -> Result<(), FileError> {
         let flushed = self.file.flush();
         flushed
-            .and_then(|()| self.file.get_ref().as_file().sync_all())
+            .and_then(|()| self.file.get_ref().sync_all())
             .map_err(FileError::at(&self.place))
     }
 
@@ -100,9 +104,8 @@ impl NewFile {
     pub fn commit(mut self) -> Result<(), FileError> {
         self.sync()?;
         kill_point("file complete");
-        let Self { place, file } = self;
-        let (file, _) = file.into_parts();
-        let named = file.persist(&place);
+        let Self { place, partial, .. } = self;
+        let named = partial.persist(&place);
         named.map_err(|error| FileError::at(&place)(error.error))?;
         sync_folder(folder_of(&place))
     }
