@@ -58,7 +58,9 @@ pub fn read(engine: &Engine, name: &OsStr) -> Result<Source> {
     let name = brief(&name.to_string_lossy());
     let (width, height) = (image.width(), image.height());
     let seconds = began.elapsed().as_secs_f64();
-    info!(name, width, height, seconds, "picture read");
+    // What follows in an address may be a key.
+    let told = name.split('?').next();
+    info!(name = told, width, height, seconds, "picture read");
     Ok(Source { name, image })
 }
 
