@@ -101,9 +101,11 @@ pub enum ChildError {
 
 /// The system's words for a thread or a process too many, or one whose stack finds no room.
 pub(super) const NO_THREAD: &str = "Resource temporarily unavailable";
-/// Words for memory that is not there: Rust's, just before it aborts, C++'s and the loader's.
-const NO_MEMORY: [&str; 3] = [
+/// Words for memory that is not there: Rust's, just before it aborts, also where none is left to
+/// unwind with, C++'s and the loader's.
+const NO_MEMORY: [&str; 4] = [
     "memory allocation of",
+    "failed to initiate panic",
     "std::bad_alloc",
     "failed to map segment",
 ];
