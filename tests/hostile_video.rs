@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -197,11 +196,20 @@ fn a_file_that_needs_more_memory_than_allowed_says_so() -> Result<()> {
 /// A stand-in for the worker that does what `script` says once it was asked.
 fn ending(folder: &Path, script: &str) -> Result<ChildError> {
     let binary = folder.join("stand-in");
+    let text = folder.join("stand-in.sh");
     std::fs::write(
-        &binary,
+        &text,
         format!("#!/bin/sh\nread limits\nread request\n{script}\n"),
     )?;
-    std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755))?;
+    // Another process makes what is executed: a child that some other test starts meanwhile would
+    // hold a file open that is written here, and what is open to be written is not executed.
+    let install = [
+        "-m".as_ref(),
+        "755".as_ref(),
+        text.as_os_str(),
+        binary.as_os_str(),
+    ];
+    ensure!(Command::new("install").args(install).status()?.success());
     let limits = ChildLimits {
         stall: Duration::from_millis(300),
         cpu_s: Some(5),
