@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use ab_glyph::{Font, FontVec, OutlineCurve, Point};
 
 use crate::package::{Package, PackageError};
+use crate::woff::{is_packed, unpacked};
 
 /// Families seen in training.
 pub const FAMILIES: [&str; 23] = [
@@ -112,7 +113,7 @@ impl Curve {
 }
 
 impl Face {
-    /// Reads the outlines of a TrueType or OpenType file of a package.
+    /// Reads the outlines of a TrueType, OpenType or WOFF file of a package.
     ///
     /// Errors if the font cannot be read.
     pub fn read(package: &Package, member: &str) -> Result<Self, PackageError> {
@@ -121,7 +122,13 @@ impl Face {
             .rsplit_once('.')
             .map_or(name, |(stem, _)| stem)
             .to_owned();
-        let font = FontVec::try_from_vec(package.read(member)?)
+        let bytes = package.read(member)?;
+        let bytes = if is_packed(&bytes) {
+            unpacked(&bytes).map_err(|reason| package.broken(member, reason))?
+        } else {
+            bytes
+        };
+        let font = FontVec::try_from_vec(bytes)
             .map_err(|_| package.broken(member, "not a font that can be read"))?;
         let em = font
             .units_per_em()

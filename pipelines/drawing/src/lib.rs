@@ -5,7 +5,9 @@
 //! [`Canvas`] -> PNG.
 //!
 //! - `canvas`, `colours`, `background`: pixels.
-//! - `fonts`: the families that are drawn with, and their outlines; `layout`: a line in a face.
+//! - `fonts`: the families that are drawn with, and their outlines; `typefaces`: hundreds more, from
+//!   files that `woff` unpacks; `cases`: those whose small letters are capitals; `layout`: a line in
+//!   a face.
 //! - [`wording`]: questions that several pipelines ask; `amounts`: prices as they are written.
 //!
 //! Everything drawn at random comes from the caller's generator, so that a seed gives the same
@@ -14,10 +16,13 @@
 mod amounts;
 mod background;
 mod canvas;
+mod cases;
 mod colours;
 mod fonts;
 mod layout;
 mod package;
+mod typefaces;
+mod woff;
 pub mod wording;
 
 pub use amounts::{Currency, currency, price};
@@ -27,3 +32,4 @@ pub use colours::{Rgb, between, ink_and_field, luminance};
 pub use fonts::{Curve, FAMILIES, Face, Glyph, UNSEEN_FAMILIES, characters, family, glyph};
 pub use layout::Layout;
 pub use package::{Package, PackageError};
+pub use typefaces::{TYPEFACES, typeface};
