@@ -44,7 +44,7 @@ data: setup build ## the training and held-out data of mini, under datasets/
 	$(AVOCET) data pages --synthetic 300 --split test --seed 2 -o datasets/pages/test
 	$(DRAW) --kind text --max-chars 6 --count 60000 --seed 11 -o datasets/text-short/train
 	$(DRAW) --kind text --max-chars 12 --count 100000 --seed 12 -o datasets/text-medium/train
-	$(DRAW) --kind text --count 300000 --seed 1 -o datasets/text/train
+	$(DRAW) --kind text --max-chars 60 --count 250000 --seed 1 -o datasets/text/train
 	$(DRAW) --kind prices --count 90000 --seed 1 -o datasets/prices/train
 	$(DRAW) --kind emoji --count 200000 --seed 1 -o datasets/emoji/train
 	$(DRAW) --kind flags --count 80000 --seed 1 -o datasets/flags/train

@@ -1,13 +1,13 @@
 //! Draws one sheet of pictures of a kind, for people to look at, and says how fast.
 //!
-//! `cargo run --release -p named-pictures --example contact_sheet -- KIND SPLIT FOLDER OUT.png`
+//! `cargo run --release -p named-pictures --example contact_sheet -- KIND SPLIT MAX-CHARS SEED OUT.png`
 
-use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use avocet_fetch::Sources;
 use clap::ValueEnum;
-use drawing::Package;
+use drawing::{Package, TYPEFACES};
 use image::RgbImage;
 use image::imageops::replace;
 use named_pictures::{Drawing, Kind, PictureGenerator};
@@ -15,19 +15,21 @@ use pipeline::Split;
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [kind, split, folder, out] = args.as_slice() else {
-        bail!("KIND SPLIT FOLDER-OF-PACKAGES OUT.png");
+    let [kind, split, max_chars, seed, out] = args.as_slice() else {
+        bail!("KIND SPLIT MAX-CHARS SEED OUT.png");
     };
+    let (max_chars, seed): (usize, u64) = (max_chars.parse()?, seed.parse()?);
     let kind = Kind::from_str(kind, true).map_err(anyhow::Error::msg)?;
     let split = Split::from_str(split, true).map_err(anyhow::Error::msg)?;
-    let package = |name: &&str| Package {
-        name: (*name).to_owned(),
-        root: Path::new(folder).join(name),
-        licence: "as stated".to_owned(),
-    };
-    let packages: Vec<Package> = kind.packages().iter().map(package).collect();
+    let sources = Sources::open(None)?;
+    let mut names = kind.packages();
+    if kind.draws_in_every_typeface(split) {
+        names.extend(sources.named(TYPEFACES));
+    }
+    let open = |name: &&str| Package::open(&sources, name);
+    let packages = names.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let start = Instant::now();
-    let generator = PictureGenerator::load(kind, split, 24, &packages)?;
+    let generator = PictureGenerator::load(kind, split, max_chars, &packages)?;
     eprintln!(
         "loaded in {:.2?}, {} left out",
         start.elapsed(),
@@ -37,28 +39,30 @@ fn main() -> Result<()> {
         eprintln!("  {name}: {reason}");
     }
     let start = Instant::now();
-    let many = generator.limit().unwrap_or(3000).min(3000);
-    let mut bytes = 0;
-    let mut patches = 0;
+    let many = generator.limit().unwrap_or(600).min(600);
+    let (mut bytes, mut patches) = (0, 0);
+    let mut sizes = Vec::new();
     for index in 0..many {
         let Drawing::Done(drawn) = generator.draw(1, index)? else {
             continue;
         };
         bytes += drawn.image.len();
-        let size = u32::from_be_bytes(drawn.image[16..20].try_into()?).div_ceil(8)
-            * u32::from_be_bytes(drawn.image[20..24].try_into()?).div_ceil(8);
-        patches += size as usize;
+        sizes.push(drawn.image);
     }
     let took = start.elapsed().as_secs_f64();
+    for image in &sizes {
+        let picture = image::load_from_memory(image)?;
+        patches += (picture.width().div_ceil(8) * picture.height().div_ceil(8)) as usize;
+    }
     eprintln!(
         "{:.0} samples/s, {} bytes, {} patches each",
         many as f64 / took,
         bytes / many,
         patches / many
     );
-    let (mut sheet, mut x, mut y, mut row) = (RgbImage::new(1100, 760), 4, 4, 0);
+    let (mut sheet, mut x, mut y, mut row) = (RgbImage::new(1500, 1400), 4, 4, 0);
     for index in 0..many {
-        let drawn = match generator.draw(2, index)? {
+        let drawn = match generator.draw(seed, index)? {
             Drawing::Done(drawn) => drawn,
             Drawing::Unfit(reason) => {
                 println!("unfit: {reason}");

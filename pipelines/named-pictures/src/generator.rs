@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use crate::broad::Broad;
 use crate::continents::Continents;
 use crate::drawn::Drawing;
 use crate::easy_vqa::EasyVqa;
@@ -32,13 +33,14 @@ enum Subject {
     Named(NamedSprites),
     Continents(Continents),
     Texts(Texts),
+    Broad(Broad),
     Prices(Texts),
     EasyVqa(EasyVqa),
 }
 
 impl PictureGenerator {
     /// Reads what the kind needs out of its packages, which come in the order of
-    /// [`Kind::packages`].
+    /// [`Kind::packages`]; after them more families, for lines to learn from.
     ///
     /// Errors if the kind has no such split or a package is not what it should be.
     pub fn load(
@@ -71,6 +73,14 @@ impl PictureGenerator {
                 Subject::Named(set)
             }
             (Kind::EasyVqa, [package, ..]) => Subject::EasyVqa(EasyVqa::load(package, split)?),
+            (Kind::Text, [list, wordnet, families @ ..])
+                if split == Split::Train && !families.is_empty() =>
+            {
+                let lines = words::load(list, wordnet)?;
+                let (broad, dropped) = Broad::load(families, lines, max_chars)?;
+                left_out = dropped;
+                Subject::Broad(broad)
+            }
             (Kind::Text | Kind::TextUnseen | Kind::Prices, [list, wordnet, families @ ..])
                 if !families.is_empty() =>
             {
@@ -131,6 +141,7 @@ impl PictureGenerator {
             Subject::Named(set) => set.draw(self.split, &mut rng)?,
             Subject::Continents(continents) => continents.draw(self.split, &mut rng)?,
             Subject::EasyVqa(questions) => questions.question(index),
+            Subject::Broad(broad) => return broad.draw(&mut rng),
             Subject::Texts(texts) => return texts.draw(self.split, &mut rng),
             Subject::Prices(texts) => return prices::draw(texts, self.split, &mut rng),
         }))

@@ -57,6 +57,12 @@ impl Kind {
         self != Self::TextUnseen || split == Split::Test
     }
 
+    /// Whether the split's lines are drawn in all the typefaces of the manifest, beside its
+    /// families.
+    pub fn draws_in_every_typeface(self, split: Split) -> bool {
+        self == Self::Text && split == Split::Train
+    }
+
     /// The font packages it draws with.
     pub fn families(self) -> &'static [&'static str] {
         match self {

@@ -5,10 +5,12 @@
 //! words read once) -> [`Drawn`] per sample, from its own seed -> `avocet-data` shards.
 //!
 //! - [`make`]: the whole pipeline; [`Kind`]: what can be made.
-//! - `shapes`, `easy_vqa`, `flags`, `continents`, `emoji`, `text`, `prices`: the kinds;
-//!   `wording`, `shape_questions`, `lines`: what is asked and written; `drawing` paints it.
+//! - `shapes`, `easy_vqa`, `flags`, `continents`, `emoji`, `text`, `prices`: the kinds; `broad`:
+//!   lines of text for training; `wording`, `shape_questions`, `lines`, `sayings`: what is asked and
+//!   written; `drawing` paints it.
 
 mod args;
+mod broad;
 mod continents;
 mod drawn;
 mod easy_vqa;
@@ -23,6 +25,7 @@ mod lines;
 mod named_sprites;
 mod prices;
 mod run;
+mod sayings;
 mod shape_questions;
 mod shapes;
 mod sprite;

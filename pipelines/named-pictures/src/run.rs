@@ -6,9 +6,10 @@ use avocet_data::shard::{Manifest, Writer};
 use avocet_data::{Content, Sample};
 use avocet_fetch::Sources;
 use avocet_text::Turn;
-use drawing::Package;
+use drawing::{Package, TYPEFACES};
 use pipeline::{Outcome, in_order};
 use rayon::ThreadPool;
+use rayon::prelude::*;
 use serde_json::json;
 
 use crate::args::Args;
@@ -35,11 +36,13 @@ pub fn make(args: &Args) -> Result<Manifest, NamedPicturesError> {
         .build()?;
     let mut generators = Vec::new();
     for kind in kinds(args) {
-        let packages = kind
-            .packages()
-            .iter()
-            .map(|name| Package::open(&sources, name))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut names = kind.packages();
+        if kind.draws_in_every_typeface(args.split) {
+            names.extend(sources.named(TYPEFACES));
+        }
+        let open = |name: &&str| Package::open(&sources, name);
+        let packages =
+            pool.install(|| names.par_iter().map(open).collect::<Result<Vec<_>, _>>())?;
         let generator =
             pool.install(|| PictureGenerator::load(kind, args.split, args.max_chars, &packages))?;
         if !generator.left_out.is_empty() {
