@@ -78,6 +78,7 @@ pub const EDGES: &[(&str, &[&str])] = &[
         &[
             "avocet-text",
             "avocet-fetch",
+            "avocet-browser",
             "avocet-data",
             "pipeline",
             "drawing",

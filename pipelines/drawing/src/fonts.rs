@@ -2,6 +2,7 @@
 //! font once per process and then only scaled, turned and filled.
 
 use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
 
 use ab_glyph::{Font, FontVec, OutlineCurve, Point};
 
@@ -68,6 +69,8 @@ pub struct Face {
     pub family: String,
     /// The licence of the family.
     pub licence: String,
+    /// The font's file; empty where the outlines were read by someone else.
+    pub file: PathBuf,
     glyphs: HashMap<char, Glyph>,
 }
 
@@ -142,6 +145,7 @@ impl Face {
             name,
             family,
             licence,
+            file: package.root.join(member),
             glyphs,
         })
     }
@@ -152,6 +156,7 @@ impl Face {
             name: name.to_owned(),
             family: name.to_owned(),
             licence: licence.to_owned(),
+            file: PathBuf::new(),
             glyphs,
         }
     }

@@ -64,6 +64,7 @@ fn main() -> Result<()> {
     for index in 0..many {
         let drawn = match generator.draw(seed, index)? {
             Drawing::Done(drawn) => drawn,
+            Drawing::Several(_) => bail!("a kind of many pictures at once"),
             Drawing::Unfit(reason) => {
                 println!("unfit: {reason}");
                 continue;

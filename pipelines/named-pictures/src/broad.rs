@@ -42,8 +42,8 @@ pub struct Broad {
 
 /// A face, and whether it has capitals alone.
 #[derive(Debug)]
-struct Shown {
-    face: Face,
+pub(crate) struct Shown {
+    pub face: Face,
     capitals: bool,
 }
 
@@ -95,8 +95,9 @@ impl Broad {
     ///
     /// Errors if the picture cannot be written.
     pub fn draw(&self, rng: &mut ChaCha8Rng) -> Result<Drawing, NamedPicturesError> {
-        let Shown { face, capitals } = self.shown(rng);
-        let line = self.lines.say(self.max_chars, *capitals, rng);
+        let shown = self.shown(rng);
+        let line = self.line(shown, rng);
+        let face = &shown.face;
         if let Some(missing) = face.missing(&line) {
             let reason = format!("{line:?}: {} has no {missing:?}", face.name);
             return Ok(Drawing::Unfit(reason));
@@ -114,6 +115,11 @@ impl Broad {
             keeping::resized(canvas, enlargement, rng)
         };
         self.done(&canvas, size, (face, line), rng)
+    }
+
+    /// What is written in the face.
+    pub(crate) fn line(&self, shown: &Shown, rng: &mut ChaCha8Rng) -> String {
+        self.lines.say(self.max_chars, shown.capitals, rng)
     }
 
     fn done(
@@ -135,7 +141,7 @@ impl Broad {
     }
 
     /// A family, then its plain weight or any of its weights.
-    fn shown(&self, rng: &mut ChaCha8Rng) -> &Shown {
+    pub(crate) fn shown(&self, rng: &mut ChaCha8Rng) -> &Shown {
         let family = self.families.choose(rng).expect("there are families");
         let plain = rng.random_bool(0.4);
         let regular: Vec<&Shown> = family

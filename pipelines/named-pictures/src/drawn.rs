@@ -35,6 +35,8 @@ pub struct Drawn {
 pub enum Drawing {
     /// A picture with its question and answer.
     Done(Drawn),
+    /// Several, cut out of one page.
+    Several(Vec<Drawn>),
     /// None: the face drawn by lot lacks a character of the line, and this says which.
     Unfit(String),
 }

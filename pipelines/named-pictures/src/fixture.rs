@@ -130,7 +130,7 @@ impl Fixture {
         };
         Kind::ALL
             .into_iter()
-            .filter(|kind| kind.has(split))
+            .filter(|kind| kind.has(split) && !kind.needs_browser())
             .map(of)
             .collect()
     }

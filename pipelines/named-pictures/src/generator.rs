@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::broad::Broad;
+use crate::browser::{LINES, Setter};
 use crate::continents::Continents;
 use crate::drawn::Drawing;
 use crate::easy_vqa::EasyVqa;
@@ -34,6 +35,7 @@ enum Subject {
     Continents(Continents),
     Texts(Texts),
     Broad(Broad),
+    Browser(Setter),
     Prices(Texts),
     EasyVqa(EasyVqa),
 }
@@ -73,13 +75,17 @@ impl PictureGenerator {
                 Subject::Named(set)
             }
             (Kind::EasyVqa, [package, ..]) => Subject::EasyVqa(EasyVqa::load(package, split)?),
-            (Kind::Text, [list, wordnet, families @ ..])
+            (Kind::Text | Kind::TextBrowser, [list, wordnet, families @ ..])
                 if split == Split::Train && !families.is_empty() =>
             {
                 let lines = words::load(list, wordnet)?;
                 let (broad, dropped) = Broad::load(families, lines, max_chars)?;
                 left_out = dropped;
-                Subject::Broad(broad)
+                if kind.needs_browser() {
+                    Subject::Browser(Setter::new(broad))
+                } else {
+                    Subject::Broad(broad)
+                }
             }
             (Kind::Text | Kind::TextUnseen | Kind::Prices, [list, wordnet, families @ ..])
                 if !families.is_empty() =>
@@ -130,10 +136,18 @@ impl PictureGenerator {
         }
     }
 
+    /// How many samples one number stands for, at most.
+    pub fn at_once(&self) -> usize {
+        match self.subject {
+            Subject::Browser(_) => LINES,
+            _ => 1,
+        }
+    }
+
     /// Draws the sample with this number, the same for the same seed whatever was drawn
     /// before. Where there is a [`limit`](Self::limit), the number is below it.
     ///
-    /// Errors if a picture cannot be written as PNG.
+    /// Errors if a picture cannot be written as PNG, or there is no browser for those it draws.
     pub fn draw(&self, seed: u64, index: usize) -> Result<Drawing, NamedPicturesError> {
         let mut rng = self.rng(seed, index);
         Ok(Drawing::Done(match &self.subject {
@@ -142,6 +156,7 @@ impl PictureGenerator {
             Subject::Continents(continents) => continents.draw(self.split, &mut rng)?,
             Subject::EasyVqa(questions) => questions.question(index),
             Subject::Broad(broad) => return broad.draw(&mut rng),
+            Subject::Browser(setter) => return Ok(Drawing::Several(setter.page(&mut rng)?)),
             Subject::Texts(texts) => return texts.draw(self.split, &mut rng),
             Subject::Prices(texts) => return prices::draw(texts, self.split, &mut rng),
         }))

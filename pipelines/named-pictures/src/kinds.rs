@@ -19,6 +19,8 @@ pub enum Kind {
     Text,
     /// Lines of text in the four families kept for the test.
     TextUnseen,
+    /// Lines of text for training as a browser sets them.
+    TextBrowser,
     /// Lists of things with their prices, as shops set them.
     Prices,
     /// Easy-VQA's own pictures and questions.
@@ -27,13 +29,14 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Shapes,
         Self::Flags,
         Self::Continents,
         Self::Emoji,
         Self::Text,
         Self::TextUnseen,
+        Self::TextBrowser,
         Self::Prices,
         Self::EasyVqa,
     ];
@@ -47,26 +50,45 @@ impl Kind {
             Self::Emoji => "emoji",
             Self::Text => "text",
             Self::TextUnseen => "text-unseen",
+            Self::TextBrowser => "text-browser",
             Self::Prices => "prices",
             Self::EasyVqa => "easy-vqa",
         }
     }
 
-    /// Whether the kind has the split: unseen families are for the test alone.
+    /// Whether the kind has the split: unseen families are for the test alone, lines of a browser
+    /// for training.
     pub fn has(self, split: Split) -> bool {
-        self != Self::TextUnseen || split == Split::Test
+        match self {
+            Self::TextUnseen => split == Split::Test,
+            Self::TextBrowser => split == Split::Train,
+            _ => true,
+        }
+    }
+
+    /// Whether a browser draws it, so that it is only drawn where it is asked for by name.
+    pub fn needs_browser(self) -> bool {
+        self == Self::TextBrowser
+    }
+
+    /// Whether its answers are spelled rather than said.
+    pub fn is_transcribed(self) -> bool {
+        matches!(
+            self,
+            Self::Text | Self::TextUnseen | Self::TextBrowser | Self::Prices
+        )
     }
 
     /// Whether the split's lines are drawn in all the typefaces of the manifest, beside its
     /// families.
     pub fn draws_in_every_typeface(self, split: Split) -> bool {
-        self == Self::Text && split == Split::Train
+        matches!(self, Self::Text | Self::TextBrowser) && split == Split::Train
     }
 
     /// The font packages it draws with.
     pub fn families(self) -> &'static [&'static str] {
         match self {
-            Self::Text | Self::Prices => &FAMILIES,
+            Self::Text | Self::TextBrowser | Self::Prices => &FAMILIES,
             Self::TextUnseen => &UNSEEN_FAMILIES,
             _ => &[],
         }
@@ -78,7 +100,9 @@ impl Kind {
             Self::Shapes => &[],
             Self::Flags | Self::Continents => &["flag-icons"],
             Self::Emoji => &["emoji-google"],
-            Self::Text | Self::TextUnseen | Self::Prices => &["american-english", "wordnet"],
+            Self::Text | Self::TextUnseen | Self::TextBrowser | Self::Prices => {
+                &["american-english", "wordnet"]
+            }
             Self::EasyVqa => &["easy-vqa"],
         };
         [own, self.families()].concat()
@@ -92,5 +116,6 @@ mod tests {
     #[test]
     fn unseen_families_are_for_the_test_alone() {
         assert!(!Kind::TextUnseen.has(Split::Train) && Kind::TextUnseen.has(Split::Test));
+        assert!(Kind::TextBrowser.has(Split::Train) && !Kind::TextBrowser.has(Split::Test));
     }
 }

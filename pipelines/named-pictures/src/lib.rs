@@ -5,12 +5,13 @@
 //! words read once) -> [`Drawn`] per sample, from its own seed -> `avocet-data` shards.
 //!
 //! - [`make`]: the whole pipeline; [`Kind`]: what can be made.
-//! - `shapes`, `easy_vqa`, `flags`, `continents`, `emoji`, `text`, `prices`: the kinds; `broad`:
-//!   lines of text for training; `wording`, `shape_questions`, `lines`, `sayings`: what is asked and
+//! - `shapes`, `easy_vqa`, `flags`, `continents`, `emoji`, `text`, `prices`: the kinds; `broad`,
+//!   `browser`: lines of text for training; `wording`, `shape_questions`, `lines`, `sayings`: what is asked and
 //!   written; `drawing` paints it.
 
 mod args;
 mod broad;
+mod browser;
 mod continents;
 mod drawn;
 mod easy_vqa;
