@@ -45,6 +45,8 @@ data: setup build ## the training and held-out data of mini, under datasets/
 	$(DRAW) --kind text --max-chars 6 --count 60000 --seed 11 -o datasets/text-short/train
 	$(DRAW) --kind text --max-chars 12 --count 100000 --seed 12 -o datasets/text-medium/train
 	$(DRAW) --kind text --max-chars 60 --count 250000 --seed 1 -o datasets/text/train
+	$(DRAW) --kind text-browser --max-chars 60 --count 20000 --seed 1 -o datasets/text-browser/train
+	$(DRAW) --kind text-scanned --max-chars 60 --count 40000 --seed 1 -o datasets/text-scanned/train
 	$(DRAW) --kind prices --count 90000 --seed 1 -o datasets/prices/train
 	$(DRAW) --kind emoji --count 200000 --seed 1 -o datasets/emoji/train
 	$(DRAW) --kind flags --count 80000 --seed 1 -o datasets/flags/train
@@ -52,7 +54,7 @@ data: setup build ## the training and held-out data of mini, under datasets/
 	$(DRAW) --kind easy-vqa --count 100000 --seed 1 -o datasets/easy-vqa/train
 	$(DRAW) --kind easy-vqa --split test --count 10000 --seed 2 -o datasets/easy-vqa/test
 	for kind in shapes emoji; do $(DRAW) --kind $$kind --split test --count 2000 --seed 2 -o datasets/$$kind/test || exit 1; done
-	for kind in flags text text-unseen; do $(DRAW) --kind $$kind --split test --count 1000 --seed 2 -o datasets/$$kind/test || exit 1; done
+	for kind in flags text text-unseen text-scanned; do $(DRAW) --kind $$kind --split test --count 1000 --seed 2 -o datasets/$$kind/test || exit 1; done
 
 mini: data ## the whole recipe of the built-in model: data, then every stage; goes on where it stopped
 	for stage in $$(ls assets/recipes/mini/*.toml | sort -V); do $(AVOCET) train $$stage --resume || exit 1; done

@@ -22,7 +22,7 @@ fn main() -> Result<()> {
     let kind = Kind::from_str(kind, true).map_err(anyhow::Error::msg)?;
     let split = Split::from_str(split, true).map_err(anyhow::Error::msg)?;
     let sources = Sources::open(None)?;
-    let mut names = kind.packages();
+    let mut names = kind.packages(split);
     if kind.draws_in_every_typeface(split) {
         names.extend(sources.named(TYPEFACES));
     }

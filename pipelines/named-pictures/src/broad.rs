@@ -1,19 +1,21 @@
 //! Lines of text for training: hundreds of typefaces, sizes, grounds and ways that pictures of text
 //! are made and kept. The test's lines are drawn by `text`, which does not change.
 //!
-//! `sayings` (what is written) -> [`setting`] -> [`grounds`] and [`inking`], or [`paper`] ->
-//! [`keeping`].
+//! `sayings` (what is written) -> [`setting`] -> [`grounds`] and [`inking`], or [`paper`] and
+//! [`scanner`] -> [`keeping`].
 
 mod grounds;
 mod inking;
 mod keeping;
 mod paper;
 mod plane;
+mod scanner;
 mod setting;
 
 use avocet_data::Truth;
 use drawing::wording::ask;
 use drawing::{Canvas, Face, Package, TYPEFACES, family, typeface};
+use pipeline::Split;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
@@ -36,8 +38,20 @@ const SCANNED: u32 = 14;
 #[derive(Debug)]
 pub struct Broad {
     families: Vec<Vec<Shown>>,
-    lines: Lines,
-    max_chars: usize,
+    written: Written,
+}
+
+/// What is written in the faces, and whether every line is scanned.
+#[derive(Debug)]
+pub struct Written {
+    /// Where words come from.
+    pub lines: Lines,
+    /// The most characters of a line.
+    pub max_chars: usize,
+    /// What the lines are for.
+    pub split: Split,
+    /// All as scanners give them back, and marked as sheets are.
+    pub scanned: bool,
 }
 
 /// A face, and whether it has capitals alone.
@@ -54,8 +68,7 @@ impl Broad {
     /// Errors if a package has no font that can be read.
     pub fn load(
         packages: &[Package],
-        lines: Lines,
-        max_chars: usize,
+        written: Written,
     ) -> Result<(Self, Vec<(String, String)>), NamedPicturesError> {
         let read = |package: &Package| {
             let faces = if package.name.starts_with(TYPEFACES) {
@@ -83,11 +96,7 @@ impl Broad {
                 families.push(faces);
             }
         }
-        let broad = Self {
-            families,
-            lines,
-            max_chars,
-        };
+        let broad = Self { families, written };
         Ok((broad, left_out))
     }
 
@@ -106,7 +115,11 @@ impl Broad {
         let most = (MOST_PIXELS * enlargement * enlargement) as usize;
         let set = Setting::new(face, &line, (most, enlargement), rng);
         let size = set.size / enlargement;
-        let canvas = if rng.random_range(0..100) < SCANNED {
+        let canvas = if self.written.scanned {
+            let mut canvas = paper::scanned(&set, rng);
+            scanner::handled(&mut canvas, size, rng);
+            keeping::resized(canvas, enlargement, rng)
+        } else if rng.random_range(0..100) < SCANNED {
             keeping::resized(paper::scanned(&set, rng), enlargement, rng)
         } else {
             let ground = grounds::ground((set.width, set.height), size, rng);
@@ -119,7 +132,16 @@ impl Broad {
 
     /// What is written in the face.
     pub(crate) fn line(&self, shown: &Shown, rng: &mut ChaCha8Rng) -> String {
-        self.lines.say(self.max_chars, shown.capitals, rng)
+        let Written {
+            lines,
+            max_chars,
+            split,
+            ..
+        } = &self.written;
+        match split {
+            Split::Train => lines.say(*max_chars, shown.capitals, rng),
+            Split::Test => lines.draw(Split::Test, *max_chars, rng),
+        }
     }
 
     fn done(

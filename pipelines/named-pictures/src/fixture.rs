@@ -118,12 +118,12 @@ impl Fixture {
         let of = |kind: Kind| {
             let fonts = |name: &&str| name.starts_with("fonts-");
             let mut packages: Vec<Package> = kind
-                .packages()
+                .packages(split)
                 .iter()
                 .filter(|name| !fonts(name))
                 .map(|name| self.package(name))
                 .collect();
-            if !kind.families().is_empty() {
+            if !kind.families(split).is_empty() {
                 packages.push(self.package("fonts-comic-neue"));
             }
             PictureGenerator::load(kind, split, 24, &packages).unwrap()

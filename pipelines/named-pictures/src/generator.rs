@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::broad::Broad;
+use crate::broad::{Broad, Written};
 use crate::browser::{LINES, Setter};
 use crate::continents::Continents;
 use crate::drawn::Drawing;
@@ -75,11 +75,17 @@ impl PictureGenerator {
                 Subject::Named(set)
             }
             (Kind::EasyVqa, [package, ..]) => Subject::EasyVqa(EasyVqa::load(package, split)?),
-            (Kind::Text | Kind::TextBrowser, [list, wordnet, families @ ..])
-                if split == Split::Train && !families.is_empty() =>
-            {
-                let lines = words::load(list, wordnet)?;
-                let (broad, dropped) = Broad::load(families, lines, max_chars)?;
+            (
+                Kind::Text | Kind::TextBrowser | Kind::TextScanned,
+                [list, wordnet, families @ ..],
+            ) if !families.is_empty() && (split == Split::Train || kind == Kind::TextScanned) => {
+                let written = Written {
+                    lines: words::load(list, wordnet)?,
+                    max_chars,
+                    split,
+                    scanned: kind == Kind::TextScanned,
+                };
+                let (broad, dropped) = Broad::load(families, written)?;
                 left_out = dropped;
                 if kind.needs_browser() {
                     Subject::Browser(Setter::new(broad))
@@ -107,7 +113,7 @@ impl PictureGenerator {
             }
             (Kind::Shapes, _) => Subject::Shapes,
             (kind, packages) => {
-                let (wanted, got) = (kind.packages().len(), packages.len());
+                let (wanted, got) = (kind.packages(split).len(), packages.len());
                 return Err(NamedPicturesError::Packages {
                     kind: kind.name(),
                     wanted,

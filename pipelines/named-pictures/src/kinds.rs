@@ -21,6 +21,8 @@ pub enum Kind {
     TextUnseen,
     /// Lines of text for training as a browser sets them.
     TextBrowser,
+    /// Lines of text as scanners give them back; of the test in the families kept for it.
+    TextScanned,
     /// Lists of things with their prices, as shops set them.
     Prices,
     /// Easy-VQA's own pictures and questions.
@@ -29,7 +31,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Shapes,
         Self::Flags,
         Self::Continents,
@@ -37,6 +39,7 @@ impl Kind {
         Self::Text,
         Self::TextUnseen,
         Self::TextBrowser,
+        Self::TextScanned,
         Self::Prices,
         Self::EasyVqa,
     ];
@@ -51,6 +54,7 @@ impl Kind {
             Self::Text => "text",
             Self::TextUnseen => "text-unseen",
             Self::TextBrowser => "text-browser",
+            Self::TextScanned => "text-scanned",
             Self::Prices => "prices",
             Self::EasyVqa => "easy-vqa",
         }
@@ -75,19 +79,21 @@ impl Kind {
     pub fn is_transcribed(self) -> bool {
         matches!(
             self,
-            Self::Text | Self::TextUnseen | Self::TextBrowser | Self::Prices
+            Self::Text | Self::TextUnseen | Self::TextBrowser | Self::TextScanned | Self::Prices
         )
     }
 
     /// Whether the split's lines are drawn in all the typefaces of the manifest, beside its
     /// families.
     pub fn draws_in_every_typeface(self, split: Split) -> bool {
-        matches!(self, Self::Text | Self::TextBrowser) && split == Split::Train
+        matches!(self, Self::Text | Self::TextBrowser | Self::TextScanned) && split == Split::Train
     }
 
     /// The font packages it draws with.
-    pub fn families(self) -> &'static [&'static str] {
+    pub fn families(self, split: Split) -> &'static [&'static str] {
         match self {
+            Self::TextScanned if split == Split::Test => &UNSEEN_FAMILIES,
+            Self::TextScanned => &FAMILIES,
             Self::Text | Self::TextBrowser | Self::Prices => &FAMILIES,
             Self::TextUnseen => &UNSEEN_FAMILIES,
             _ => &[],
@@ -95,17 +101,19 @@ impl Kind {
     }
 
     /// The rows of the manifest that it needs, fonts last.
-    pub fn packages(self) -> Vec<&'static str> {
+    pub fn packages(self, split: Split) -> Vec<&'static str> {
         let own: &[&str] = match self {
             Self::Shapes => &[],
             Self::Flags | Self::Continents => &["flag-icons"],
             Self::Emoji => &["emoji-google"],
-            Self::Text | Self::TextUnseen | Self::TextBrowser | Self::Prices => {
-                &["american-english", "wordnet"]
-            }
+            Self::Text
+            | Self::TextUnseen
+            | Self::TextBrowser
+            | Self::TextScanned
+            | Self::Prices => &["american-english", "wordnet"],
             Self::EasyVqa => &["easy-vqa"],
         };
-        [own, self.families()].concat()
+        [own, self.families(split)].concat()
     }
 }
 

@@ -36,7 +36,7 @@ pub fn make(args: &Args) -> Result<Manifest, NamedPicturesError> {
         .build()?;
     let mut generators = Vec::new();
     for kind in kinds(args) {
-        let mut names = kind.packages();
+        let mut names = kind.packages(args.split);
         if kind.draws_in_every_typeface(args.split) {
             names.extend(sources.named(TYPEFACES));
         }
