@@ -7,7 +7,7 @@
 Every picture is read by avocet as `avocet eval` has it, by the peer's recogniser alone, which is
 given the whole picture as one line, and by the whole peer, which first finds the text. Characters
 wrong are edits (Levenshtein) over the characters of the right answers; spaces at the ends do not
-count. Each runs on one thread; seconds are of the recogniser and of the whole peer alone.
+count. Seconds are the peer's, on one thread.
 
     --avocet PATH     the binary, target/release/avocet unless named
     --model REF       the model that avocet answers with, the built-in one unless named
@@ -59,7 +59,7 @@ def pictures(dataset, limit):
 
 
 def ours(binary, model, dataset, limit):
-    """Edits and the right answers' characters of avocet's answers."""
+    """Avocet's answers, each with the right one."""
     with tempfile.TemporaryDirectory() as folder:
         answers = Path(folder) / "answers.jsonl"
         command = [binary, "eval", "--model", model, "--task", dataset, "--limit", str(limit),
@@ -72,7 +72,7 @@ def ours(binary, model, dataset, limit):
 
 
 def theirs(engine, files, whole):
-    """Answers of the peer, and its seconds a picture."""
+    """The peer's answers, each with the right one, and its seconds a picture."""
     pairs, began = [], time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "line.png"
