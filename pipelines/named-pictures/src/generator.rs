@@ -35,7 +35,7 @@ enum Subject {
     Continents(Continents),
     Texts(Texts),
     Broad(Broad),
-    Browser(Setter),
+    Browser(Box<Setter>),
     Prices(Texts),
     EasyVqa(EasyVqa),
 }
@@ -88,7 +88,7 @@ impl PictureGenerator {
                 let (broad, dropped) = Broad::load(families, written)?;
                 left_out = dropped;
                 if kind.needs_browser() {
-                    Subject::Browser(Setter::new(broad))
+                    Subject::Browser(Box::new(Setter::new(broad)))
                 } else {
                     Subject::Broad(broad)
                 }
