@@ -73,6 +73,7 @@ pub const EDGES: &[(&str, &[&str])] = &[
     ("pipeline", &["avocet-data"]),
     ("drawing", &["avocet-fetch"]),
     ("reading", &[]),
+    ("presses", &["avocet-fetch", "avocet-browser", "drawing"]),
     (
         "named-pictures",
         &[
@@ -125,6 +126,7 @@ pub const EDGES: &[(&str, &[&str])] = &[
             "pipeline",
             "drawing",
             "reading",
+            "presses",
         ],
     ),
     (
@@ -141,6 +143,7 @@ pub const EDGES: &[(&str, &[&str])] = &[
             "pipeline",
             "drawing",
             "reading",
+            "presses",
             "formulas",
         ],
     ),

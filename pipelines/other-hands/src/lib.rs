@@ -31,13 +31,10 @@ mod names;
 mod order;
 mod pages;
 mod photographs;
-mod programs;
 mod rcc;
 mod sets;
-mod studio;
 mod svg;
 mod text;
-mod tools;
 mod unknowable;
 
 pub use args::{Args, Sets};
