@@ -159,6 +159,6 @@ mod tests {
     fn files_are_cut_by_their_lengths_and_a_cut_off_one_is_none() {
         let bytes = [0, 0, 0, 2, 7, 8, 0, 0, 0, 0, 0, 0, 0, 3, 1];
         let found: Vec<&[u8]> = files(&bytes).collect();
-        assert_eq!(found, [&[7, 8][..], &[]]);
+        assert_eq!(found, [&[7_u8, 8][..], &[]]);
     }
 }

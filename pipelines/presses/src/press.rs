@@ -218,7 +218,7 @@ mod tests {
         };
         let asked = [one("x", 20.0), one("spoilt", 20.0), one("x", 40.0)];
         let drawn = press.set(&asked, 0).unwrap();
-        let height = |drawn: &Drawn| drawn.as_ref().map(RgbImage::height);
+        let height = |drawn: &Drawn| drawn.as_ref().map(RgbImage::height).map_err(|why| *why);
         assert_eq!(height(&drawn[1]), Err(UNSHOWN));
         let (small, large) = (height(&drawn[0]).unwrap(), height(&drawn[2]).unwrap());
         assert!(small + 15 < large, "{small} {large}");

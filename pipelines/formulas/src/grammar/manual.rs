@@ -289,7 +289,7 @@ impl Grammar {
             18 => format!("{}^{x}", self.symbol()),
             19 => format!(
                 "({}{x})^{{{}/2}}",
-                self.one_of(&["1-", "x^2-", "2\\pi", "-"]),
+                self.one_of(&["1-", "x^2-", "2\\pi ", "-"]),
                 self.one_of(&["m", "1", "n", "3"])
             ),
             20 => format!(
@@ -297,7 +297,7 @@ impl Grammar {
                 self.number(),
                 self.one_of(&["\\pi", "2\\pi", "2", "n"])
             ),
-            21 => format!("{x}{}{}i", self.one_of(&["+", "-"]), self.symbol()),
+            21 => format!("{x}{}{} i", self.one_of(&["+", "-"]), self.symbol()),
             22 => format!(
                 "\\{}{{{}}}",
                 self.one_of(&["bar", "hat", "tilde", "dot"]),
@@ -323,7 +323,7 @@ impl Grammar {
                 self.one_of(&["+", "-", "/", "\\cdot", "="]),
                 self.short_term()
             ),
-            6 => format!("{term}{}", self.short_term()),
+            6 => format!("{term} {}", self.short_term()),
             7 => format!("|{term}|"),
             _ => format!(
                 "{}_{{\\{}{{{}}}}}",
