@@ -35,12 +35,15 @@ data: setup build ## the training and held-out data of mini, under datasets/
 		$(AVOCET) data text --split $$split -o datasets/plain-text/$$split || exit 1; \
 		$(AVOCET) data text --split $$split --longest 7000 -o datasets/long-text/$$split || exit 1; \
 	done
-	$(AVOCET) data formulas --kind formula --count 300000 --seed 1 -o datasets/formulas/train
-	$(AVOCET) data formulas --kind formula --count 2000 --split test --seed 2 -o datasets/formulas/test
+	$(AVOCET) data formulas --kind formula --count 110000 --seed 1 --max-width 720 --max-height 160 -o datasets/formulas/train
+	$(AVOCET) data formulas --kind formula-manual --count 40000 --seed 1 --max-width 720 --max-height 160 -o datasets/formulas-manual/train
+	$(AVOCET) data formulas --renderer mixed --kind formula --kind formula-manual --count 16000 --seed 1 --max-width 720 --max-height 160 -o datasets/formulas-hands/train
+	$(AVOCET) data formulas --kind formula --difficulty 4 --count 2000 --split test --seed 2 -o datasets/formulas/test
 	$(AVOCET) data pages --synthetic 2500 --seed 1 -o datasets/pages/train
 	$(AVOCET) data pages --synthetic 1300 --seed 3 -o datasets/pages-words/train
 	$(AVOCET) data pages --synthetic 2000 --seed 4 -o datasets/pages-near/train
 	$(AVOCET) data pages --synthetic 2400 --seed 5 -o datasets/pages-more/train
+	$(AVOCET) data pages --manuals 1500 --seed 1 -o datasets/pages-real/train
 	$(AVOCET) data pages --synthetic 300 --split test --seed 2 -o datasets/pages/test
 	$(DRAW) --kind text --max-chars 6 --count 60000 --seed 11 -o datasets/text-short/train
 	$(DRAW) --kind text --max-chars 12 --count 100000 --seed 12 -o datasets/text-medium/train

@@ -73,6 +73,7 @@ pub const EDGES: &[(&str, &[&str])] = &[
     ("pipeline", &["avocet-data"]),
     ("drawing", &["avocet-fetch"]),
     ("reading", &[]),
+    ("presses", &["avocet-fetch", "avocet-browser", "drawing"]),
     (
         "named-pictures",
         &[
@@ -126,6 +127,7 @@ pub const EDGES: &[(&str, &[&str])] = &[
             "pipeline",
             "drawing",
             "reading",
+            "presses",
         ],
     ),
     (
@@ -142,6 +144,7 @@ pub const EDGES: &[(&str, &[&str])] = &[
             "pipeline",
             "drawing",
             "reading",
+            "presses",
             "formulas",
         ],
     ),
