@@ -82,7 +82,10 @@ fn open(path: &Path, depth: usize) -> Result<ModelFiles> {
         let vision = vision.map(|vision| open_vision(&path.join(vision), depth + 1));
         return composite(path, config, new, decoder, vision.transpose()?);
     }
-    if path.is_file() || (!path.join(CONFIG).exists() && families::is_folder(path)) {
+    if path.is_file()
+        || families::is_efficient_net(path)
+        || (!path.join(CONFIG).exists() && families::is_folder(path))
+    {
         return public(path);
     }
     let blocks = path.join(QUANTISED);
