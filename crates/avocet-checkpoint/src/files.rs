@@ -190,8 +190,11 @@ impl ModelFiles {
     }
 }
 
-/// How pictures are prepared for a vision tower of our own.
+/// How pictures are prepared for a vision tower of our own, or for an EfficientNet-Lite.
 pub(crate) fn native(config: &ModelConfig) -> Option<ImageProcessor> {
+    if let Some(tower) = &config.efficient_net {
+        return Some(ImageProcessor::efficient_net(tower.image_size));
+    }
     let tower = config.vision.as_ref()?;
     Some(ImageProcessor::Native {
         patch_size: tower.patch_size,

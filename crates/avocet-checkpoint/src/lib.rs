@@ -6,6 +6,7 @@
 //! - [`graft`] and [`upcycle`]: make one model of the files of others, which stay as they are.
 //! - [`Adapter`]: what training changed of a model, beside the model.
 //! - [`VisionFiles`]: a vision encoder alone.
+//! - [`EfficientNetFiles`]: an EfficientNet-Lite alone, features and classifier.
 //! - [`save`]: writes a folder so that a crash leaves whole files.
 //! - [`ModelFiles::quantise`]: writes a model anew with its matrices in blocks.
 //! - [`save_random`]: writes a folder of random weights, to measure a shape by.
@@ -37,7 +38,7 @@ mod writers;
 
 pub use composite::{VisionFiles, VisionShape};
 pub use error::CheckpointError;
-pub use families::shape_alone as read_shape;
+pub use families::{EfficientNetFiles, HeadNorm, is_efficient_net, shape_alone as read_shape};
 pub use files::ModelFiles;
 pub use formats::safetensors::{HeaderError, StoredType};
 pub use formats::{gguf, pickle};

@@ -12,6 +12,7 @@
 mod check;
 mod cross_attention;
 mod decoder;
+mod efficient_net;
 mod error;
 mod flops;
 mod kinds;
@@ -21,6 +22,7 @@ mod vision;
 
 pub use cross_attention::{CrossAttentionConfig, ResamplerConfig};
 pub use decoder::{AttentionConfig, DecoderConfig, MoeConfig, Multipliers, RopeConfig};
+pub use efficient_net::{EfficientNetBlock, EfficientNetConfig, EfficientNetStage};
 pub use error::ConfigError;
 pub use flops::{TRAINING_FACTOR, forward_flops, text_flops, vision_flops};
 pub use kinds::{FeedForwardKind, NormKind, QkNorm, RopeScaling, Routing, WithoutImage};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::check::refuse;
 use crate::cross_attention::{CrossAttentionConfig, ResamplerConfig};
 use crate::decoder::DecoderConfig;
+use crate::efficient_net::EfficientNetConfig;
 use crate::error::ConfigError;
 use crate::vision::{ClipConfig, TiledVisionConfig, VisionConfig};
 
@@ -31,6 +32,9 @@ pub struct ModelConfig {
     /// The image tower, if it is Mllama's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tiled_vision: Option<TiledVisionConfig>,
+    /// The image tower, if it is an EfficientNet-Lite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub efficient_net: Option<EfficientNetConfig>,
     /// Reduces an image to a fixed number of latents; without it every patch is a latent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resampler: Option<ResamplerConfig>,
@@ -66,7 +70,8 @@ impl ModelConfig {
         let own = self.vision.as_ref().map(|tower| tower.dim);
         let clip = self.clip.as_ref().map(|tower| tower.dim);
         let tiled = self.tiled_vision.as_ref().map(|tower| tower.output_dim);
-        own.or(clip).or(tiled)
+        let efficient = self.efficient_net.as_ref().map(|tower| tower.head_dim);
+        own.or(clip).or(tiled).or(efficient)
     }
 
     /// Rows that text attends to of an image of `rows` x `cols` patches: the resampler's latents, or
@@ -80,6 +85,9 @@ impl ModelConfig {
         } else if let Some(tiled) = &self.tiled_vision {
             // A class row a tile.
             num_patches + num_patches / tiled.num_patches()
+        } else if let Some(efficient) = &self.efficient_net {
+            // A whole picture is one patch.
+            num_patches * efficient.num_rows()
         } else {
             num_patches
         }
@@ -109,11 +117,12 @@ impl ModelConfig {
             self.vision.is_some(),
             self.clip.is_some(),
             self.tiled_vision.is_some(),
+            self.efficient_net.is_some(),
         ];
         if towers.iter().filter(|there| **there).count() > 1 {
             return refuse(
                 "vision",
-                "more than one of [vision], [clip] and [tiled_vision]".into(),
+                "more than one of [vision], [clip], [tiled_vision] and [efficient_net]".into(),
             );
         }
         if let Some(vision) = &self.vision {
@@ -124,6 +133,9 @@ impl ModelConfig {
         }
         if let Some(tiled) = &self.tiled_vision {
             tiled.validate()?;
+        }
+        if let Some(efficient) = &self.efficient_net {
+            efficient.validate()?;
         }
         if let Some(resampler) = &self.resampler {
             let Some(dim) = self.latent_dim() else {

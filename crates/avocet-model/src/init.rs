@@ -6,8 +6,9 @@
 //! the square root of the number of such matrices (GPT-2, section 2.3), so that the stream of a
 //! fresh model does not grow with depth.
 //!
-//! Large matrices come in the form in which they are kept (bf16 in a shipped model). What is small
-//! and sensitive (norms, biases, gates, the router, convolutions) is always an f32 tensor.
+//! Large matrices come in the form in which they are kept (bf16 in a shipped model), and so do the
+//! kernels of a network that consists of convolutions. What is small and sensitive (norms, biases,
+//! gates, the router, a stem's convolutions) is always an f32 tensor.
 
 use avocet_kernels::Weight;
 use candle_core::{Result, Shape, Tensor};
@@ -70,6 +71,16 @@ pub(crate) fn depthwise(
 ) -> Result<Tensor> {
     let init = fan_in(9, num_residual_layers);
     builder.tensor((9, channels), name, Role::Convolution, init)
+}
+
+/// The kernels of a convolution, flattened to (out, k * k * in), one of so many that they are kept as
+/// large matrices are.
+pub(crate) fn large_convolution(
+    builder: &Builder,
+    shape: (usize, usize),
+    name: &str,
+) -> Result<Weight> {
+    builder.matrix(shape, name, Role::Convolution, fan_in(shape.1, 1))
 }
 
 /// A table of embeddings (rows, D).

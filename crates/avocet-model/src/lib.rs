@@ -26,6 +26,7 @@ mod clip;
 mod count;
 mod cross_attention;
 mod decoder;
+mod efficient_net;
 mod feed_forward;
 #[cfg(test)]
 mod fixture;
@@ -53,9 +54,12 @@ pub use blockwise::{BlockwiseForward, Decoded};
 pub use builder::{Builder, Parameters};
 pub use cache::KvCache;
 pub use clip::ClipEncoder;
-pub use count::{ParameterCount, Part, encoder_shapes, parameter_shapes, parameter_specs};
+pub use count::{
+    ParameterCount, Part, efficient_net_specs, encoder_shapes, parameter_shapes, parameter_specs,
+};
 pub use cross_attention::{CrossAttentionCache, CrossKv, GatedCrossAttention};
 pub use decoder::{Decoder, DecoderLayer};
+pub use efficient_net::EfficientNet;
 pub use feed_forward::FeedForward;
 pub use image_keys::ImageKeys;
 pub use input::{Images, Latents, TextBatch, only};

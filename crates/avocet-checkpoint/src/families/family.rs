@@ -43,6 +43,7 @@ pub(super) fn decoder_alone(name: String, decoder: DecoderConfig) -> ModelConfig
         vision: None,
         clip: None,
         tiled_vision: None,
+        efficient_net: None,
         resampler: None,
     }
 }
