@@ -5,6 +5,7 @@
 //!   file is believed before it is checked.
 //! - [`graft`] and [`upcycle`]: make one model of the files of others, which stay as they are.
 //! - [`Adapter`]: what training changed of a model, beside the model.
+//! - [`Concepts`]: what a recogniser's classes are called, and how a network is shown them.
 //! - [`VisionFiles`]: a vision encoder alone.
 //! - [`save`]: writes a folder so that a crash leaves whole files.
 //! - [`ModelFiles::quantise`]: writes a model anew with its matrices in blocks.
@@ -15,10 +16,11 @@
 //! - [`resolve`]: what a model reference on the command line means.
 //!
 //! The modules lie on floors, each of which uses those below it alone: `layout`, `error`; `io`,
-//! `formats`; `tensors`, `parameters`; `interface`, `families`; `files`, `composite`, `open`;
+//! `formats`; `tensors`, `parameters`; `interface`, `families`, `concepts`; `files`, `composite`, `open`;
 //! `writers`, `doctor`. `reference` finds the folder to begin with.
 
 mod composite;
+mod concepts;
 pub mod doctor;
 mod error;
 mod families;
@@ -35,13 +37,14 @@ mod reference;
 mod tensors;
 mod writers;
 
+pub use concepts::{Class, ConceptTable, Concepts, Posterior};
 pub use composite::{VisionFiles, VisionShape};
 pub use error::CheckpointError;
 pub use families::shape_alone as read_shape;
 pub use files::ModelFiles;
 pub use formats::safetensors::{HeaderError, StoredType};
 pub use formats::{gguf, pickle};
-pub use layout::{ADAPTER, CONFIG, TOKENIZER, WEIGHTS};
+pub use layout::{ADAPTER, CONCEPTS, CONFIG, TOKENIZER, WEIGHTS};
 pub use parameters::{Adapter, LORA, LoraScale, factor_shapes};
 pub use reference::{Reference, resolve};
 pub use tensors::{NumberType, StoredTensor};

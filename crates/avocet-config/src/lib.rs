@@ -10,8 +10,10 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod concepts;
 mod cross_attention;
 mod decoder;
+mod efficient_net;
 mod error;
 mod flops;
 mod kinds;
@@ -19,8 +21,10 @@ mod model;
 mod preset;
 mod vision;
 
+pub use concepts::ConceptsConfig;
 pub use cross_attention::{CrossAttentionConfig, ResamplerConfig};
 pub use decoder::{AttentionConfig, DecoderConfig, MoeConfig, Multipliers, RopeConfig};
+pub use efficient_net::EfficientNetConfig;
 pub use error::ConfigError;
 pub use flops::{TRAINING_FACTOR, forward_flops, text_flops, vision_flops};
 pub use kinds::{FeedForwardKind, NormKind, QkNorm, RopeScaling, Routing, WithoutImage};

@@ -6,8 +6,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::check::refuse;
+use crate::concepts::ConceptsConfig;
 use crate::cross_attention::{CrossAttentionConfig, ResamplerConfig};
 use crate::decoder::DecoderConfig;
+use crate::efficient_net::EfficientNetConfig;
 use crate::error::ConfigError;
 use crate::vision::{ClipConfig, TiledVisionConfig, VisionConfig};
 
@@ -31,6 +33,12 @@ pub struct ModelConfig {
     /// The image tower, if it is Mllama's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tiled_vision: Option<TiledVisionConfig>,
+    /// stub
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub efficient_net: Option<EfficientNetConfig>,
+    /// What is shown of a frozen `[efficient_net]` beside the patches of `[vision]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concepts: Option<ConceptsConfig>,
     /// Reduces an image to a fixed number of latents; without it every patch is a latent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resampler: Option<ResamplerConfig>,
@@ -69,9 +77,15 @@ impl ModelConfig {
         own.or(clip).or(tiled)
     }
 
-    /// Rows that text attends to of an image of `rows` x `cols` patches: the resampler's latents, or
-    /// what the tower makes of the patches.
-    pub fn num_latents(&self, (rows, cols): (usize, usize)) -> usize {
+    /// Most rows that text attends to of an image of `rows` x `cols` patches: the resampler's
+    /// latents, or what the tower makes of the patches, and what a recogniser adds.
+    pub fn num_latents(&self, grid: (usize, usize)) -> usize {
+        let beside = self.concepts.as_ref().map_or(0, ConceptsConfig::max_rows);
+        self.num_rows(grid) + beside
+    }
+
+    /// The resampler's latents, or what the tower makes of so many patches.
+    fn num_rows(&self, (rows, cols): (usize, usize)) -> usize {
         let num_patches = rows * cols;
         if let Some(resampler) = &self.resampler {
             resampler.num_latents
@@ -102,6 +116,15 @@ impl ModelConfig {
                 return refuse(
                     "cross_attention",
                     "needs a [vision] tower to attend to".into(),
+                );
+            }
+        }
+        if let Some(concepts) = &self.concepts {
+            concepts.validate()?;
+            if self.vision.is_none() || self.efficient_net.is_none() {
+                return refuse(
+                    "concepts",
+                    "needs [vision], and [efficient_net] as what recognises".into(),
                 );
             }
         }

@@ -162,6 +162,19 @@ impl ImageProcessor {
         }
     }
 
+    /// That of EfficientNet-Lite: the square in the middle, resized to `side`, as one patch;
+    /// (level - 127) / 128 of each of 256 levels.
+    pub fn efficient_net(side: usize) -> Self {
+        Self::Square {
+            side,
+            patch_size: side,
+            fit: Fit::ShortestEdgeThenFloorCrop,
+            filter: Filter::Bicubic,
+            mean: [127.0 / 255.0; 3],
+            std: [128.0 / 255.0; 3],
+        }
+    }
+
     /// Side of a patch in pixels.
     pub fn patch_size(&self) -> usize {
         match *self {

@@ -31,6 +31,8 @@ pub(crate) fn grafted_shape(
         vision: None,
         clip: None,
         tiled_vision: None,
+        efficient_net: None,
+        concepts: None,
         ..asked
     };
     match vision.shape.clone() {

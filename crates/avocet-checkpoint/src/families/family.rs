@@ -43,6 +43,8 @@ pub(super) fn decoder_alone(name: String, decoder: DecoderConfig) -> ModelConfig
         vision: None,
         clip: None,
         tiled_vision: None,
+        efficient_net: None,
+        concepts: None,
         resampler: None,
     }
 }

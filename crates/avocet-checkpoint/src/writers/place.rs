@@ -5,7 +5,7 @@ use crate::error::{CheckpointError, Result};
 use crate::files::ModelFiles;
 use crate::formats::gguf::part_paths;
 use crate::layout::{
-    ADAPTER, CONFIG, GENERATION, INDEX, PARTS, PICKLED, PREPROCESSOR, PUBLIC_CONFIG,
+    ADAPTER, CONCEPTS, CONFIG, GENERATION, INDEX, PARTS, PICKLED, PREPROCESSOR, PUBLIC_CONFIG,
     SPECIAL_TOKENS, TEMPLATE_JINJA, TEMPLATE_JSON, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS,
 };
 use crate::tensors::weight_map;
@@ -30,6 +30,8 @@ pub enum PartSource<'a> {
         weights: &'static [u8],
         /// `tokenizer.json`.
         tokenizer: &'static [u8],
+        /// `concepts.tsv`, if it recognises things.
+        concepts: Option<&'static [u8]>,
     },
 }
 
@@ -37,6 +39,7 @@ pub enum PartSource<'a> {
 const SETTINGS: &[&str] = &[
     CONFIG,
     TOKENIZER,
+    CONCEPTS,
     PARTS,
     PUBLIC_CONFIG,
     TOKENIZER_CONFIG,
@@ -56,7 +59,8 @@ impl PartSource<'_> {
                 config,
                 weights,
                 tokenizer,
-            } => ModelFiles::embedded(config, weights, tokenizer),
+                concepts,
+            } => ModelFiles::embedded(config, weights, tokenizer, concepts),
         }
     }
 
@@ -96,12 +100,14 @@ impl PartSource<'_> {
                 config,
                 weights,
                 tokenizer,
+                concepts,
             } => {
-                let files = [
+                let mut files = vec![
                     (below.join(WEIGHTS), weights),
                     (below.join(TOKENIZER), tokenizer),
-                    (below.join(CONFIG), config.as_bytes()),
                 ];
+                files.extend(concepts.map(|table| (below.join(CONCEPTS), table)));
+                files.push((below.join(CONFIG), config.as_bytes()));
                 write_all(&below, &files)?;
             }
         }
