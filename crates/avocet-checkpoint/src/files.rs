@@ -4,9 +4,9 @@ use crate::concepts::{ConceptTable, Concepts};
 use crate::error::{CheckpointError, Result};
 use crate::families;
 use crate::interface::{Interface, Speech};
+use crate::layout::CONCEPTS;
 use crate::parameters::{Account, Adapter, StoredParameters};
 use crate::tensors::StoredTensor;
-use crate::layout::CONCEPTS;
 use avocet_config::ModelConfig;
 use avocet_kernels::Placement;
 use avocet_media::ImageProcessor;
@@ -225,8 +225,11 @@ impl ModelFiles {
     }
 }
 
-/// How pictures are prepared for a vision tower of our own.
+/// How pictures are prepared for a vision tower of our own, or for an EfficientNet-Lite.
 pub(crate) fn native(config: &ModelConfig) -> Option<ImageProcessor> {
+    if let Some(tower) = config.convolutional_tower() {
+        return Some(ImageProcessor::efficient_net(tower.image_size));
+    }
     let tower = config.vision.as_ref()?;
     Some(ImageProcessor::Native {
         patch_size: tower.patch_size,

@@ -23,6 +23,8 @@ pub(crate) const PICKLED: &str = "pytorch_model.bin";
 pub(crate) const INDEX: &str = ".index.json";
 /// What a folder of a public model is known by.
 pub(crate) const PUBLIC_CONFIG: &str = "config.json";
+/// The shape of an EfficientNet-Lite beside its weights.
+pub(crate) const EFFICIENT_NET: &str = "efficient_net.toml";
 /// How a public model prepares pictures.
 pub(crate) const PREPROCESSOR: &str = "preprocessor_config.json";
 /// What stands beside a public model's tokenizer.

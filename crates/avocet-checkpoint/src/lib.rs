@@ -7,6 +7,7 @@
 //! - [`Adapter`]: what training changed of a model, beside the model.
 //! - [`Concepts`]: what a recogniser's classes are called, and how a network is shown them.
 //! - [`VisionFiles`]: a vision encoder alone.
+//! - [`EfficientNetFiles`]: an EfficientNet-Lite alone, features and classifier.
 //! - [`save`]: writes a folder so that a crash leaves whole files.
 //! - [`ModelFiles::quantise`]: writes a model anew with its matrices in blocks.
 //! - [`save_random`]: writes a folder of random weights, to measure a shape by.
@@ -37,10 +38,10 @@ mod reference;
 mod tensors;
 mod writers;
 
-pub use concepts::{Class, ConceptTable, Concepts, Posterior};
 pub use composite::{VisionFiles, VisionShape};
+pub use concepts::{Class, ConceptTable, Concepts, Posterior};
 pub use error::CheckpointError;
-pub use families::shape_alone as read_shape;
+pub use families::{EfficientNetFiles, shape_alone as read_shape};
 pub use files::ModelFiles;
 pub use formats::safetensors::{HeaderError, StoredType};
 pub use formats::{gguf, pickle};

@@ -3,14 +3,15 @@
 
 use crate::composite::{DEEPEST, PartList, VisionFiles, adapted, composite};
 use crate::error::{CheckpointError, Result};
-use crate::families;
+use crate::families::{self, EfficientNetFiles};
 use crate::files::{ModelFiles, native};
 use crate::formats::gguf::Gguf;
 use crate::formats::safetensors::Safetensors;
 use crate::interface::{Interface, Speech};
 use crate::io::{Bytes, read};
 use crate::layout::{
-    ADAPTER, CONCEPTS, CONFIG, MAX_CONCEPTS, MAX_CONFIG, MAX_TOKENIZER, PARTS, QUANTISED, TOKENIZER, WEIGHTS,
+    ADAPTER, CONCEPTS, CONFIG, MAX_CONCEPTS, MAX_CONFIG, MAX_TOKENIZER, PARTS, QUANTISED,
+    TOKENIZER, WEIGHTS,
 };
 use crate::parameters::{Adapter, Copied, StoredParameters, WeightMapping};
 use crate::tensors::Store;
@@ -59,7 +60,8 @@ impl ModelFiles {
 }
 
 impl VisionFiles {
-    /// Opens the folder of CLIP or SigLIP, or the tower of a model that sees images.
+    /// Opens the folder of CLIP or SigLIP, the file or folder of an EfficientNet-Lite, or the tower
+    /// of a model that sees images.
     ///
     /// Errors name the file, and the field or tensor in it.
     pub fn open(path: &Path) -> Result<Self> {
@@ -117,6 +119,9 @@ fn open(path: &Path, depth: usize) -> Result<ModelFiles> {
 }
 
 fn open_vision(path: &Path, depth: usize) -> Result<VisionFiles> {
+    if families::is_efficient_net(path) {
+        return VisionFiles::efficient_net(EfficientNetFiles::open(path)?);
+    }
     if !path.join(CONFIG).exists() && families::is_encoder(path)? {
         return VisionFiles::encoder(path);
     }

@@ -49,7 +49,12 @@ impl ConceptsConfig {
         size("concepts.windows", self.windows)?;
         size("concepts.num_names", self.num_names)?;
         size("concepts.max_name_tokens", self.max_name_tokens)?;
-        let counts = [self.windows, self.num_names, self.num_kinds, self.max_name_tokens];
+        let counts = [
+            self.windows,
+            self.num_names,
+            self.num_kinds,
+            self.max_name_tokens,
+        ];
         if counts.iter().any(|count| *count > MOST_ROWS) || self.max_rows() > MOST_ROWS {
             return refuse(
                 "concepts",

@@ -24,7 +24,7 @@ mod vision;
 pub use concepts::ConceptsConfig;
 pub use cross_attention::{CrossAttentionConfig, ResamplerConfig};
 pub use decoder::{AttentionConfig, DecoderConfig, MoeConfig, Multipliers, RopeConfig};
-pub use efficient_net::EfficientNetConfig;
+pub use efficient_net::{EfficientNetBlock, EfficientNetConfig, EfficientNetStage};
 pub use error::ConfigError;
 pub use flops::{TRAINING_FACTOR, forward_flops, text_flops, vision_flops};
 pub use kinds::{FeedForwardKind, NormKind, QkNorm, RopeScaling, Routing, WithoutImage};

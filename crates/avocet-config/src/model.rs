@@ -33,7 +33,7 @@ pub struct ModelConfig {
     /// The image tower, if it is Mllama's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tiled_vision: Option<TiledVisionConfig>,
-    /// stub
+    /// The image tower, if it is an EfficientNet-Lite; beside `[concepts]`, the recogniser.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub efficient_net: Option<EfficientNetConfig>,
     /// What is shown of a frozen `[efficient_net]` beside the patches of `[vision]`.
@@ -74,7 +74,16 @@ impl ModelConfig {
         let own = self.vision.as_ref().map(|tower| tower.dim);
         let clip = self.clip.as_ref().map(|tower| tower.dim);
         let tiled = self.tiled_vision.as_ref().map(|tower| tower.output_dim);
-        own.or(clip).or(tiled)
+        let efficient = self.efficient_net.as_ref().map(|tower| tower.head_dim);
+        own.or(clip).or(tiled).or(efficient)
+    }
+
+    /// The EfficientNet-Lite that is the image tower; none where it is what recognises things beside
+    /// another tower.
+    pub fn convolutional_tower(&self) -> Option<&EfficientNetConfig> {
+        self.efficient_net
+            .as_ref()
+            .filter(|_| self.concepts.is_none())
     }
 
     /// Most rows that text attends to of an image of `rows` x `cols` patches: the resampler's
@@ -94,6 +103,9 @@ impl ModelConfig {
         } else if let Some(tiled) = &self.tiled_vision {
             // A class row a tile.
             num_patches + num_patches / tiled.num_patches()
+        } else if let Some(efficient) = self.convolutional_tower() {
+            // A whole picture is one patch.
+            num_patches * efficient.num_rows()
         } else {
             num_patches
         }
@@ -132,11 +144,12 @@ impl ModelConfig {
             self.vision.is_some(),
             self.clip.is_some(),
             self.tiled_vision.is_some(),
+            self.convolutional_tower().is_some(),
         ];
         if towers.iter().filter(|there| **there).count() > 1 {
             return refuse(
                 "vision",
-                "more than one of [vision], [clip] and [tiled_vision]".into(),
+                "more than one of [vision], [clip], [tiled_vision] and [efficient_net]".into(),
             );
         }
         if let Some(vision) = &self.vision {
@@ -147,6 +160,9 @@ impl ModelConfig {
         }
         if let Some(tiled) = &self.tiled_vision {
             tiled.validate()?;
+        }
+        if let Some(efficient) = &self.efficient_net {
+            efficient.validate()?;
         }
         if let Some(resampler) = &self.resampler {
             let Some(dim) = self.latent_dim() else {

@@ -90,7 +90,10 @@ impl CachedImage {
 
     fn bytes(&self) -> usize {
         let keys = self.keys.get().map_or(0, ImageKeys::num_bytes);
-        let features = self.glance.as_ref().map_or(0, |glance| glance.features.len());
+        let features = self
+            .glance
+            .as_ref()
+            .map_or(0, |glance| glance.features.len());
         (self.patches.data.len() + features) * size_of::<f32>() + keys
     }
 }

@@ -42,6 +42,65 @@ pub(crate) fn packed(op: &str, grids: &[(usize, usize)], rows: usize) -> Result<
     Ok(packed)
 }
 
+/// Which pixels a window over a grid reads; those outside count as zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Padding {
+    /// Pixels along a window's side.
+    pub(crate) kernel: usize,
+    /// Pixels from one window to the next.
+    pub(crate) stride: usize,
+    /// Whether the windows lie in the middle of what they cover, as TensorFlow's SAME has them,
+    /// which may leave one more pixel free behind a grid than before it; else a window begins
+    /// half its side before a grid.
+    pub(crate) same: bool,
+}
+
+impl Padding {
+    /// Pixels of the first window that lie before a line of `len` pixels.
+    pub(crate) fn before(self, len: usize) -> usize {
+        if !self.same {
+            return self.kernel / 2;
+        }
+        let reach = len.div_ceil(self.stride).saturating_sub(1) * self.stride + self.kernel;
+        reach.saturating_sub(len) / 2
+    }
+
+    /// The pixel of a line of `len` that tap `tap` of window `window` reads.
+    pub(crate) fn at(self, window: usize, tap: usize, len: usize) -> Option<usize> {
+        (window * self.stride + tap)
+            .checked_sub(self.before(len))
+            .filter(|at| *at < len)
+    }
+
+    /// The pixel of a grid that tap (row, column) of the window of an output pixel reads.
+    pub(crate) fn source(
+        self,
+        (input, output): (&Grid, &Grid),
+        pixel: usize,
+        tap: (usize, usize),
+    ) -> Option<usize> {
+        let row = self.at(pixel / output.width, tap.0, input.height)?;
+        let column = self.at(pixel % output.width, tap.1, input.width)?;
+        Some(row * input.width + column)
+    }
+}
+
+/// The output grids of a stride.
+pub(crate) fn strided(inputs: &[Grid], stride: usize) -> Vec<Grid> {
+    let mut first = 0;
+    let outputs = inputs.iter().map(|grid| {
+        let (height, width) = (grid.height.div_ceil(stride), grid.width.div_ceil(stride));
+        let output = Grid {
+            height,
+            width,
+            first,
+        };
+        first += output.len();
+        output
+    });
+    outputs.collect()
+}
+
 /// Parts into which the gradients of parameters are summed, at most; fixed, so that results do
 /// not depend on the threads.
 const GRADIENT_PARTS: usize = 16;
@@ -91,6 +150,31 @@ mod tests {
         assert!(runs.len() <= GRADIENT_PARTS);
         assert_eq!(runs.concat(), grids);
         Ok(())
+    }
+
+    #[test]
+    fn windows_lie_where_tensorflow_has_them() {
+        let before = |kernel, stride, len| {
+            Padding {
+                kernel,
+                stride,
+                same: true,
+            }
+            .before(len)
+        };
+        // Of a stride of 2 over an even side, the pixel too few is behind.
+        assert_eq!(
+            [before(3, 2, 224), before(3, 2, 15), before(3, 1, 7)],
+            [0, 1, 1]
+        );
+        assert_eq!(
+            [before(5, 2, 14), before(5, 2, 15), before(5, 1, 7)],
+            [1, 2, 2]
+        );
+        assert_eq!(
+            [before(1, 2, 5), before(3, 1, 0), before(5, 2, 1)],
+            [0, 1, 2]
+        );
     }
 
     #[test]

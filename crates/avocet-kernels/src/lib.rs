@@ -18,6 +18,7 @@ mod attention;
 mod conv2d;
 mod cross_entropy;
 mod ctc;
+mod depthwise_conv2d;
 mod depthwise_conv3;
 mod embedding;
 mod experts;
@@ -46,9 +47,10 @@ pub use attention::{
     KeyRanges, KvPages, PagedText, alibi_slopes, attention, attention_alibi, paged_attention,
 };
 pub use avocet_products::Precision;
-pub use conv2d::conv2d;
+pub use conv2d::{conv2d, conv2d_same};
 pub use cross_entropy::cross_entropy;
 pub use ctc::{ctc_frames, ctc_loss};
+pub use depthwise_conv2d::depthwise_conv2d_relu6;
 pub use depthwise_conv3::depthwise_conv3;
 pub use embedding::embedding;
 pub use experts::{expert_ffn, infer_experts};

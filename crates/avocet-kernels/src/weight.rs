@@ -7,8 +7,9 @@ use avocet_products::stored::StoredMatrix;
 use candle_core::{DType, Device, Result, Tensor, bail};
 use rayon::prelude::*;
 
+use crate::activation::{Activation, activate};
 use crate::embedding::{check_ids, embedding};
-use crate::linear::{check_bias, linear, linear_bias, stored_linear};
+use crate::linear::{check_bias, linear, linear_bias, linear_bias_relu6, stored_linear};
 use crate::low_rank::low_rank_sum;
 use crate::placement::HOST;
 
@@ -179,6 +180,18 @@ impl Weight {
                 let (outputs, _) = self.dims2("linear_bias")?;
                 check_bias(bias, outputs)?;
                 self.linear(x)?.broadcast_add(&bias.to_dtype(x.dtype())?)
+            }
+        }
+    }
+
+    /// ReLU6 of `x w^T + b`, for `x` (.., I), this weight (O, I) and `bias` (O), giving (.., O).
+    ///
+    /// Errors as [`linear_bias`](Self::linear_bias).
+    pub fn linear_bias_relu6(&self, x: &Tensor, bias: &Tensor) -> Result<Tensor> {
+        match &self.numbers {
+            Numbers::Tensor(w) => linear_bias_relu6(x, w, bias, self.precision),
+            Numbers::Stored(_) | Numbers::Adapted(_) => {
+                activate(&self.linear_bias(x, bias)?, Activation::Relu6)
             }
         }
     }

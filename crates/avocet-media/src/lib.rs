@@ -37,6 +37,6 @@ pub use error::{ImageError, ReadError};
 pub use patches::Patches;
 pub use picture::Picture;
 pub use pillow::Filter;
-pub use recognition::Recognition;
 pub use processor::{Fit, ImageProcessor, ProcessorError};
+pub use recognition::Recognition;
 pub use transparent::Transparent;

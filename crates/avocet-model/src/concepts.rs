@@ -180,11 +180,7 @@ impl ConceptRows {
     }
 
     /// Rows of names, one a token, and how many each glance has.
-    fn name_rows(
-        &self,
-        glances: &[&Glance],
-        table: &Weight,
-    ) -> Result<(Option<Tensor>, Vec<u32>)> {
+    fn name_rows(&self, glances: &[&Glance], table: &Weight) -> Result<(Option<Tensor>, Vec<u32>)> {
         let (mut ids, mut places, mut sorts, mut ranks) = (vec![], vec![], vec![], vec![]);
         let mut chances = Vec::new();
         let mut counts = Vec::with_capacity(glances.len());
@@ -213,7 +209,11 @@ impl ConceptRows {
         let spelled = table.detach().embedding(&ids)?.detach();
         let spelled = rms_norm(&spelled, &self.unit, 1e-6)?;
         let mut rows = self.name.forward(&spelled)?; // (tokens, D_v)
-        for (marks, which) in [(&self.place, &places), (&self.sort, &sorts), (&self.rank, &ranks)] {
+        for (marks, which) in [
+            (&self.place, &places),
+            (&self.sort, &sorts),
+            (&self.rank, &ranks),
+        ] {
             rows = (rows + embedding(marks, which)?)?;
         }
         let rows = (rows + chances.matmul(&self.chance)?)?;

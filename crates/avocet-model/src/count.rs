@@ -12,9 +12,10 @@ use candle_core::{DType, Result, Shape, Tensor, bail};
 
 use crate::builder::{Builder, Parameters};
 use crate::clip::ClipEncoder;
+use crate::efficient_net::EfficientNet;
 use crate::model::VisionLanguageModel;
 use crate::parameter::ParameterSpec;
-use avocet_config::{ClipConfig, ModelConfig};
+use avocet_config::{ClipConfig, EfficientNetConfig, ModelConfig};
 
 /// Which part of the model a parameter belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -157,6 +158,14 @@ pub fn parameter_shapes(config: &ModelConfig) -> Result<BTreeMap<String, Shape>>
 pub fn encoder_shapes(config: &ClipConfig) -> Result<BTreeMap<String, Shape>> {
     let build = |builder: Builder| ClipEncoder::new(config, builder.pp("vision")).map(drop);
     Ok(shapes(recorded(build)?))
+}
+
+/// Every parameter of an EfficientNet-Lite by itself, its classifier included.
+///
+/// Errors if the configuration is invalid.
+pub fn efficient_net_specs(config: &EfficientNetConfig) -> Result<Vec<ParameterSpec>> {
+    config.validate().map_err(candle_core::Error::wrap)?;
+    recorded(|builder| EfficientNet::new(config, builder).map(drop))
 }
 
 fn shapes(specs: Vec<ParameterSpec>) -> BTreeMap<String, Shape> {

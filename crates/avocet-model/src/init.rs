@@ -72,6 +72,16 @@ pub(crate) fn depthwise(
     builder.tensor((9, channels), name, Role::Convolution, init)
 }
 
+/// A depthwise kernel (kernel * kernel, C).
+pub(crate) fn depthwise_kernel(
+    builder: &Builder,
+    (kernel, channels): (usize, usize),
+    name: &str,
+) -> Result<Tensor> {
+    let taps = kernel * kernel;
+    builder.tensor((taps, channels), name, Role::Convolution, fan_in(taps, 1))
+}
+
 /// A table of embeddings (rows, D).
 pub(crate) fn table(builder: &Builder, rows: usize, dim: usize, name: &str) -> Result<Weight> {
     builder.matrix((rows, dim), name, Role::Embedding, TABLE)

@@ -57,7 +57,9 @@ pub use builder::{Builder, Parameters};
 pub use cache::KvCache;
 pub use clip::ClipEncoder;
 pub use concepts::{Glance, NameSort, SpelledName};
-pub use count::{ParameterCount, Part, encoder_shapes, parameter_shapes, parameter_specs};
+pub use count::{
+    ParameterCount, Part, efficient_net_specs, encoder_shapes, parameter_shapes, parameter_specs,
+};
 pub use cross_attention::{CrossAttentionCache, CrossKv, GatedCrossAttention};
 pub use decoder::{Decoder, DecoderLayer};
 pub use efficient_net::EfficientNet;

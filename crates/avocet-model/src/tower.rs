@@ -4,6 +4,7 @@ use candle_core::Result;
 
 use crate::builder::Builder;
 use crate::clip::ClipEncoder;
+use crate::efficient_net::EfficientNet;
 use crate::input::{Images, Latents};
 use crate::tiled::TiledEncoder;
 use crate::vision::VisionEncoder;
@@ -18,17 +19,25 @@ pub enum Tower {
     Clip(Box<ClipEncoder>),
     /// Mllama's.
     Tiled(Box<TiledEncoder>),
+    /// An EfficientNet-Lite.
+    EfficientNet(Box<EfficientNet>),
 }
 
 impl Tower {
     /// Makes the tower that `config` has, if it has one.
     pub fn new(config: &ModelConfig, builder: &Builder) -> Result<Option<Self>> {
         let builder = builder.pp("vision");
-        Ok(match (&config.vision, &config.clip, &config.tiled_vision) {
-            (Some(own), ..) => Some(Self::Native(Box::new(VisionEncoder::new(own, builder)?))),
-            (_, Some(clip), _) => Some(Self::Clip(Box::new(ClipEncoder::new(clip, builder)?))),
-            (.., Some(tiled)) => Some(Self::Tiled(Box::new(TiledEncoder::new(tiled, builder)?))),
-            (None, None, None) => None,
+        Ok(if let Some(own) = &config.vision {
+            Some(Self::Native(Box::new(VisionEncoder::new(own, builder)?)))
+        } else if let Some(clip) = &config.clip {
+            Some(Self::Clip(Box::new(ClipEncoder::new(clip, builder)?)))
+        } else if let Some(tiled) = &config.tiled_vision {
+            Some(Self::Tiled(Box::new(TiledEncoder::new(tiled, builder)?)))
+        } else if let Some(efficient) = &config.efficient_net {
+            let tower = EfficientNet::tower(efficient, builder)?;
+            Some(Self::EfficientNet(Box::new(tower)))
+        } else {
+            None
         })
     }
 
@@ -40,6 +49,7 @@ impl Tower {
             Self::Native(tower) => tower.forward(images),
             Self::Clip(tower) => tower.forward(images),
             Self::Tiled(tower) => tower.forward(images),
+            Self::EfficientNet(tower) => tower.forward(images),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Our configurations in the planner's terms.
 
 use avocet_config::{
-    AttentionConfig, ClipConfig, DecoderConfig, FeedForwardKind, ModelConfig, NormKind, QkNorm,
-    ResamplerConfig, StemConfig, TiledVisionConfig, VisionConfig,
+    AttentionConfig, ClipConfig, DecoderConfig, EfficientNetConfig, FeedForwardKind, ModelConfig,
+    NormKind, QkNorm, ResamplerConfig, StemConfig, TiledVisionConfig, VisionConfig,
 };
 
 use crate::model::{
@@ -131,6 +131,8 @@ fn vision(config: &ModelConfig) -> Option<Vision> {
         own_tower(own)
     } else if let Some(clip) = &config.clip {
         clip_tower(clip)
+    } else if let Some(efficient) = config.convolutional_tower() {
+        efficient_tower(efficient)
     } else {
         tiled_tower(config.tiled_vision.as_ref()?)
     };
@@ -202,6 +204,40 @@ fn clip_tower(clip: &ClipConfig) -> Vision {
         stem_outputs: dim,
         max_patches: patches,
         output_dim: dim,
+        resampler: None,
+    }
+}
+
+/// Convolutions have no blocks of a transformer: all of them are the stem, its work shared out among
+/// the rows of features.
+fn efficient_tower(tower: &EfficientNetConfig) -> Vision {
+    let map = |inputs: usize, outputs: usize| (inputs * outputs + outputs) as u64;
+    let (mut stem, mut outputs) = (map(27, tower.stem_dim), 0);
+    let mut side = tower.image_size.div_ceil(2);
+    let pixels = |side: usize| side * side;
+    outputs += pixels(side) * tower.stem_dim;
+    for block in tower.blocks() {
+        if block.expands() {
+            stem += map(block.inputs, block.inner);
+            outputs += pixels(side) * block.inner;
+        }
+        side = side.div_ceil(block.stride);
+        stem += map(block.kernel * block.kernel, block.inner) + map(block.inner, block.outputs);
+        outputs += pixels(side) * (block.inner + block.outputs);
+    }
+    let rows = tower.num_rows();
+    Vision {
+        num_layers: 0,
+        dim: tower.head_dim as u64,
+        feed_forward: FeedForward {
+            width: 0,
+            matrices: 2,
+        },
+        block_vectors: 0,
+        stem: stem + map(tower.last_dim(), tower.head_dim),
+        stem_outputs: outputs.div_ceil(rows.max(1)) as u64 + tower.head_dim as u64,
+        max_patches: rows as u64,
+        output_dim: tower.head_dim as u64,
         resampler: None,
     }
 }

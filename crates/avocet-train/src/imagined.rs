@@ -41,7 +41,9 @@ pub(crate) fn samples(
     let make = move |number: u64| {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(number);
-        let (recognition, class) = posteriors.draw(&mut rng).map_err(|error| error.to_string())?;
+        let (recognition, class) = posteriors
+            .draw(&mut rng)
+            .map_err(|error| error.to_string())?;
         let concepts = onlooker.concepts();
         let asked = questions::ask(concepts, &recognition, class, &mut rng);
         let picture = texture::paint(&mut rng).map_err(|error| error.to_string())?;

@@ -31,6 +31,7 @@ mod params;
 mod patch_groups;
 mod pattern;
 mod progress;
+mod recogniser_init;
 mod recognising;
 mod reduce;
 pub mod report;

@@ -141,7 +141,10 @@ impl Objective {
         batch: &Batch,
         latents: Latents,
     ) -> Result<Latents> {
-        let Some(onlooker) = self.onlooker.as_ref().filter(|_| !batch.recognitions.is_empty())
+        let Some(onlooker) = self
+            .onlooker
+            .as_ref()
+            .filter(|_| !batch.recognitions.is_empty())
         else {
             return Ok(latents);
         };

@@ -34,7 +34,9 @@ pub(crate) fn lend(onlooker: Arc<Onlooker>) -> Recognise {
             return Ok(Arc::new(kept.shown()));
         }
         let picture = decode(bytes, &Limits::default()).map_err(|error| error.to_string())?;
-        let seen = onlooker.recognise(&picture).map_err(|error| error.to_string())?;
+        let seen = onlooker
+            .recognise(&picture)
+            .map_err(|error| error.to_string())?;
         let kept = Kept::of(&seen);
         let shown = Arc::new(kept.shown());
         let mut cache = lock();

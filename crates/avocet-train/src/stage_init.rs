@@ -19,6 +19,7 @@ use crate::error::{Result, TrainError};
 use crate::params::is_auxiliary;
 use crate::pattern::matches_any;
 use crate::progress;
+use crate::recogniser_init;
 
 /// What a stage starts from.
 pub(crate) struct StageInit {
@@ -62,7 +63,10 @@ impl StageInit {
         let mut folders = Vec::new();
         if state.stage_step == 0 {
             for init in &stage.init {
-                folders.push(taken(init, device, &mut values, &mut names)?);
+                match recogniser_init::is_network(&init.from) {
+                    true => values.extend(recogniser_init::values(&init.from, device)?),
+                    false => folders.push(taken(init, device, &mut values, &mut names)?),
+                }
             }
         }
         let model = model(stage, previous, &folders)?;
@@ -232,7 +236,10 @@ fn table(
     let found = before.or_else(|| folders.iter().find_map(|folder| folder.concepts.as_ref()));
     let none = || {
         let field = format!("stage {:?}: concepts", stage.name);
-        TrainError::config(field, "the model recognises things; give the table of their names")
+        TrainError::config(
+            field,
+            "the model recognises things; give the table of their names",
+        )
     };
     found.cloned().map(Some).ok_or_else(none)
 }

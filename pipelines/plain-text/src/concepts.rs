@@ -47,8 +47,8 @@ pub fn named_classes(
         member: member.to_owned(),
         reason,
     };
-    let clean: Vec<String> = serde_json::from_str(&read(NAMES)?)
-        .map_err(|error| broken(NAMES, error.to_string()))?;
+    let clean: Vec<String> =
+        serde_json::from_str(&read(NAMES)?).map_err(|error| broken(NAMES, error.to_string()))?;
     let synsets: BTreeMap<usize, String> = serde_json::from_str(&read(SYNSETS)?)
         .map_err(|error| broken(SYNSETS, error.to_string()))?;
     let nouns = inputs::synsets(&sources.folder("wordnet")?, Speech::Noun)?;
@@ -58,9 +58,9 @@ pub fn named_classes(
         let id = synsets.get(&class).and_then(|id| id.strip_prefix('n'));
         let offset = id.and_then(|id| id.parse().ok());
         let known = offset.filter(|offset| nouns.contains_key(offset));
-        offsets.push(known.ok_or_else(|| {
-            broken(SYNSETS, format!("class {class} is no noun of WordNet"))
-        })?);
+        offsets.push(
+            known.ok_or_else(|| broken(SYNSETS, format!("class {class} is no noun of WordNet")))?,
+        );
     }
     Ok(named(&clean, &offsets, &nouns))
 }
@@ -76,19 +76,33 @@ fn named(
     // How many classes are of a kind says how specific it is.
     let mut kinds: Vec<(usize, &(&str, bool, &[u32]))> = KINDS
         .iter()
-        .map(|kind| ((0..clean.len()).filter(|&class| is_of(class, kind.2)).count(), kind))
+        .map(|kind| {
+            (
+                (0..clean.len())
+                    .filter(|&class| is_of(class, kind.2))
+                    .count(),
+                kind,
+            )
+        })
         .filter(|(count, _)| *count > 0)
         .collect();
     kinds.sort_by_key(|(count, _)| usize::MAX - count);
     let mut taken = BTreeSet::new();
     let mut classes = Vec::with_capacity(clean.len());
     for (class, exact) in clean.iter().enumerate() {
-        let of: Vec<_> = kinds.iter().filter(|(_, kind)| is_of(class, kind.2)).collect();
+        let of: Vec<_> = kinds
+            .iter()
+            .filter(|(_, kind)| is_of(class, kind.2))
+            .collect();
         let mut exact = in_words(exact);
         // Two classes of one name are told apart by another word of WordNet's, if there is one.
-        let words = nouns.get(&offsets[class]).map_or(&[][..], |one| &one.words[..]);
+        let words = nouns
+            .get(&offsets[class])
+            .map_or(&[][..], |one| &one.words[..]);
         if !taken.insert(exact.clone()) {
-            let other = words.iter().find(|word| !taken.contains(*word) && is_common(word, ""));
+            let other = words
+                .iter()
+                .find(|word| !taken.contains(*word) && is_common(word, ""));
             exact = other.cloned().unwrap_or(exact);
             taken.insert(exact.clone());
         }
@@ -117,7 +131,16 @@ fn named(
 
 /// Words that are put behind a name to tell it from others, and are no part of it.
 const EXPLAINING: [&str; 11] = [
-    "bird", "fish", "insect", "ball", "vehicle", "fabric", "scarf", "trumpet", "xylophone", "oven",
+    "bird",
+    "fish",
+    "insect",
+    "ball",
+    "vehicle",
+    "fabric",
+    "scarf",
+    "trumpet",
+    "xylophone",
+    "oven",
     "store",
 ];
 
@@ -136,9 +159,19 @@ fn above(offset: u32, nouns: &BTreeMap<u32, Synset>) -> BTreeSet<u32> {
 
 /// A name of the package as one says it: without what explains it, the first of several.
 fn in_words(name: &str) -> String {
-    let before = |text: &str, mark: &str| text.split(mark).next().unwrap_or_default().trim().to_owned();
+    let before = |text: &str, mark: &str| {
+        text.split(mark)
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_owned()
+    };
     let plain = before(&before(&before(name, " ("), " / "), ", ");
-    if plain.is_empty() { name.to_owned() } else { plain }
+    if plain.is_empty() {
+        name.to_owned()
+    } else {
+        plain
+    }
 }
 
 /// The shortest name that says a part of the one in full: a magnetic compass is a compass.
@@ -154,7 +187,9 @@ fn shortest<'a>(exact: &'a str, words: &'a [String]) -> &'a str {
     let count = |name: &str| name.split(' ').count();
     let shorter = words.iter().filter(is_part).map(String::as_str);
     let shorter = shorter.min_by_key(|word| count(word));
-    shorter.filter(|word| count(word) < of_exact.len()).unwrap_or(exact)
+    shorter
+        .filter(|word| count(word) < of_exact.len())
+        .unwrap_or(exact)
 }
 
 /// Whether a word of WordNet is said by people: Latin names of species are not. Those have capital
@@ -186,7 +221,11 @@ mod tests {
     #[test]
     fn a_breed_is_a_dog_to_most_and_every_way_up_is_a_kind() {
         let nouns = BTreeMap::from([
-            synset(1, &["German shepherd", "Canis germanicus", "alsatian"], &[2_084_071]),
+            synset(
+                1,
+                &["German shepherd", "Canis germanicus", "alsatian"],
+                &[2_084_071],
+            ),
             synset(2_084_071, &["dog"], &[9, 15_388]),
             synset(9, &["canine"], &[15_388]),
             synset(15_388, &["animal"], &[]),
@@ -211,14 +250,19 @@ mod tests {
         assert_eq!(shortest("magnetic compass", &words), "compass");
         assert_eq!(shortest("kite", &words), "kite");
         assert_eq!(in_words("swim trunks / shorts"), "swim trunks");
-        assert_eq!(in_words("tights for gymnastics, a leotard"), "tights for gymnastics");
+        assert_eq!(
+            in_words("tights for gymnastics, a leotard"),
+            "tights for gymnastics"
+        );
     }
 
     #[test]
     fn kinds_have_one_word_each_and_what_people_ask_for_is_there() {
         let words: BTreeSet<&str> = KINDS.iter().map(|kind| kind.0).collect();
         assert_eq!(words.len(), KINDS.len());
-        for asked in ["animal", "building", "tool", "vehicle", "food", "plant", "clothing"] {
+        for asked in [
+            "animal", "building", "tool", "vehicle", "food", "plant", "clothing",
+        ] {
             assert!(words.contains(asked), "{asked}");
         }
     }

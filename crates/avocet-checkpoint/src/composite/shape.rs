@@ -39,6 +39,7 @@ pub(crate) fn grafted_shape(
         VisionShape::Native(tower) => config.vision = Some(tower),
         VisionShape::Clip(tower) => config.clip = Some(tower),
         VisionShape::Tiled(tower) => config.tiled_vision = Some(tower),
+        VisionShape::EfficientNet(tower) => config.efficient_net = Some(tower),
     }
     Ok(config)
 }
@@ -72,6 +73,7 @@ pub(super) fn first_difference(a: &ModelConfig, b: &ModelConfig) -> Option<&'sta
         ("[vision]", a.vision == b.vision),
         ("[clip]", a.clip == b.clip),
         ("[tiled_vision]", a.tiled_vision == b.tiled_vision),
+        ("[efficient_net]", a.efficient_net == b.efficient_net),
         ("[resampler]", a.resampler == b.resampler),
     ];
     same.into_iter()

@@ -1,11 +1,13 @@
 //! A vision tower by itself, with its resampler if it has one.
 
 use crate::error::{CheckpointError, Result};
-use crate::families;
+use crate::families::{self, EfficientNetFiles, is_classifier};
 use crate::files::ModelFiles;
-use crate::parameters::{Numbers, StoredParameters, WeightMapping, WeightMappings};
+use crate::parameters::{Copied, Numbers, StoredParameters, WeightMapping, WeightMappings};
 use crate::tensors::Store;
-use avocet_config::{ClipConfig, ResamplerConfig, TiledVisionConfig, VisionConfig};
+use avocet_config::{
+    ClipConfig, EfficientNetConfig, ResamplerConfig, TiledVisionConfig, VisionConfig,
+};
 use avocet_media::ImageProcessor;
 use avocet_model::{Builder, encoder_shapes, parameter_shapes};
 use candle_core::Shape;
@@ -21,6 +23,8 @@ pub enum VisionShape {
     Clip(ClipConfig),
     /// Mllama's.
     Tiled(TiledVisionConfig),
+    /// An EfficientNet-Lite.
+    EfficientNet(EfficientNetConfig),
 }
 
 /// A vision tower on disk or in the binary, with its resampler if it has one; nothing is copied.
@@ -54,6 +58,30 @@ impl VisionFiles {
         })
     }
 
+    /// The features of an EfficientNet-Lite.
+    pub(crate) fn efficient_net(files: EfficientNetFiles) -> Result<Self> {
+        const FIELD: &str = "vision.";
+        let in_field = |name: &String| format!("{FIELD}{name}");
+        let mut wanted = files.wanted()?;
+        wanted.retain(|name, _| !is_classifier(name));
+        let mapping = |name: &String| (in_field(name), WeightMapping::same(name));
+        let mappings: WeightMappings = wanted.keys().map(mapping).collect();
+        let shapes = wanted.into_iter();
+        Ok(Self {
+            shape: VisionShape::EfficientNet(files.config),
+            resampler: None,
+            processor: files.processor,
+            stored: StoredParameters {
+                copied: Copied::all(true),
+                ..StoredParameters::new(used(files.store, &mappings), mappings)
+            },
+            wanted: shapes
+                .map(|(name, shape)| (in_field(&name), shape))
+                .collect(),
+            path: files.path,
+        })
+    }
+
     /// The tower of a model.
     ///
     /// Errors if it has none.
@@ -62,7 +90,8 @@ impl VisionFiles {
         let native = config.vision.clone().map(VisionShape::Native);
         let clip = || config.clip.clone().map(VisionShape::Clip);
         let tiled = || config.tiled_vision.clone().map(VisionShape::Tiled);
-        let shape = native.or_else(clip).or_else(tiled);
+        let efficient = || config.efficient_net.clone().map(VisionShape::EfficientNet);
+        let shape = native.or_else(clip).or_else(tiled).or_else(efficient);
         let (Some(shape), Some(processor)) = (shape, files.interface.processor) else {
             return Err(CheckpointError::parts(&files.path, "has no vision tower"));
         };

@@ -182,12 +182,18 @@ mod tests {
         assert_eq!(names[0], ("dog".into(), NameSort::Name, 0));
         assert_eq!(names[1], ("bus".into(), NameSort::Name, 1));
         assert_eq!((names[2].1, names[2].2), (NameSort::Exact, 0));
-        let kinds: Vec<_> = names[3..].iter().map(|(_, sort, rank)| (sort, rank)).collect();
+        let kinds: Vec<_> = names[3..]
+            .iter()
+            .map(|(_, sort, rank)| (sort, rank))
+            .collect();
         assert_eq!(kinds.len(), 3, "{names:?}");
         assert!(kinds.iter().all(|(sort, _)| **sort == NameSort::Kind));
         assert!((glance.names[0].probability - 0.55).abs() < 1e-5);
         assert!(glance.names.iter().all(|name| name.ids.len() <= 4));
-        assert_eq!(glance.names[3].ids, language.opening("vehicle").unwrap()[..4]);
+        assert_eq!(
+            glance.names[3].ids,
+            language.opening("vehicle").unwrap()[..4]
+        );
     }
 
     #[test]

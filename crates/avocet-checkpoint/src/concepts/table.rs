@@ -171,7 +171,10 @@ pub(crate) mod tests {
             ("avocet concepts 1\nclass\t\ta\t\t\n", "line 2"),
             ("avocet concepts 1\nclass\ta\u{7}\ta\t\t\n", "line 2"),
             ("avocet concepts 1\nclass\ta\ta\t\t\nkind\tb\n", "line 3"),
-            ("avocet concepts 1\nclass\ta\ta\t\t\nclass\tb\tb\t\t\n", "line 3"),
+            (
+                "avocet concepts 1\nclass\ta\ta\t\t\nclass\tb\tb\t\t\n",
+                "line 3",
+            ),
         ];
         for (text, at) in wrong {
             let error = ConceptTable::parse(text, 1).unwrap_err();
@@ -180,7 +183,10 @@ pub(crate) mod tests {
         let long = format!("avocet concepts 1\nkind\t{}\n", "x".repeat(101));
         assert!(ConceptTable::parse(&long, 0).is_err());
         let error = ConceptTable::parse(TEXT, 5).unwrap_err();
-        assert!(error.contains("4 classes") && error.contains('5'), "{error}");
+        assert!(
+            error.contains("4 classes") && error.contains('5'),
+            "{error}"
+        );
         for end in 0..TEXT.len() {
             assert!(ConceptTable::parse(&TEXT[..end], 4).is_err() || end + 1 == TEXT.len());
         }

@@ -184,7 +184,8 @@ fn picture_rows(config: &ModelConfig) -> u64 {
     let clip = clip.map(|tower| tower.num_patches() + usize::from(tower.keep_class));
     let tiled = config.tiled_vision.as_ref();
     let tiled = tiled.map(|tower| tower.max_tiles * (tower.num_patches() + 1));
-    own.or(clip).or(tiled).unwrap_or(0) as u64
+    let efficient = config.efficient_net.as_ref().map(|tower| tower.num_rows());
+    own.or(clip).or(tiled).or(efficient).unwrap_or(0) as u64
 }
 
 /// What the keys and values of one picture of `rows` rows occupy, at most.
@@ -237,6 +238,8 @@ fn vision_bytes(config: &ModelConfig, images: u64) -> u64 {
         let pixels = product(&[2, RGB, patch, patch]);
         let row = pixels.saturating_add(block).saturating_add(kept);
         product(&[images.min(1), rows as u64, row])
+    } else if let Some(efficient) = &config.efficient_net {
+        product(&[images.min(1), efficient.largest_activations() as u64])
     } else {
         0
     };

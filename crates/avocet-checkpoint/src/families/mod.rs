@@ -5,6 +5,7 @@
 //! spoken to and shown pictures. The network itself has no code of any family's own.
 
 mod decoders;
+mod efficient_net;
 mod family;
 mod fields;
 mod flamingo;
@@ -26,6 +27,8 @@ use family::{Family, decoder_alone};
 use fields::Fields;
 use std::path::{Path, PathBuf};
 
+pub use efficient_net::EfficientNetFiles;
+pub(crate) use efficient_net::{is_classifier, is_efficient_net};
 pub(crate) use names::is_ignored;
 
 /// A public vision encoder, read but not loaded.

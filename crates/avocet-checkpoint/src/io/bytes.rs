@@ -1,4 +1,4 @@
-//! The bytes of a file, mapped or carried in the binary.
+//! The bytes of a file: mapped, carried in the binary, or made of another.
 
 use crate::error::{CheckpointError, Result};
 use memmap2::Mmap;
@@ -9,6 +9,8 @@ use std::path::Path;
 pub(crate) enum Bytes {
     Mapped(Mmap),
     Carried(&'static [u8]),
+    /// What was made of a file.
+    Made(Vec<u8>),
     /// A file without content, which cannot be mapped.
     Empty,
 }
@@ -31,6 +33,7 @@ impl Bytes {
         match self {
             Bytes::Mapped(map) => map,
             Bytes::Carried(bytes) => bytes,
+            Bytes::Made(bytes) => bytes,
             Bytes::Empty => &[],
         }
     }

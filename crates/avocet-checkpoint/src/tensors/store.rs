@@ -69,6 +69,11 @@ impl Store {
         Self::of([(PathBuf::from(WEIGHTS), Source::Safetensors(weights))])
     }
 
+    /// Tensors that were made of the file `path`.
+    pub fn made(path: &Path, weights: Safetensors) -> Result<Self> {
+        Self::of([(path.to_owned(), Source::Safetensors(weights))])
+    }
+
     /// The tensors of a file of `torch.save`.
     pub fn pickle(path: &Path) -> Result<Self> {
         Self::of([(path.to_owned(), Source::Pickle(Pickle::open(path)?))])

@@ -14,6 +14,8 @@ use std::path::Path;
 
 /// Layers of a new resampler.
 const RESAMPLER_LAYERS: usize = 2;
+/// Width of a new resampler's heads behind a tower that has none.
+const RESAMPLER_HEAD: usize = 64;
 /// Most decoder layers for one cross-attention layer, if nothing is asked for.
 const MOST_BETWEEN: usize = 4;
 
@@ -129,6 +131,11 @@ fn resampler(tower: &VisionShape, num_latents: usize) -> ResamplerConfig {
         VisionShape::Tiled(tower) => {
             let width = tower.dim.checked_div(tower.num_heads);
             (tower.num_heads, tower.ff_dim, width)
+        }
+        // It has no heads; a convolution's width is no guide for a feed-forward.
+        VisionShape::EfficientNet(tower) => {
+            let heads = tower.head_dim.div_ceil(RESAMPLER_HEAD);
+            (heads, tower.head_dim, Some(RESAMPLER_HEAD))
         }
     };
     ResamplerConfig {

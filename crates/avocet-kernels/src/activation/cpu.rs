@@ -30,6 +30,11 @@ impl Activation {
     }
 }
 
+/// The gradient before [`relu6`] of a gradient behind it, by what came out.
+pub(crate) fn relu6_gradients(out: &[f32], grad: &[f32]) -> Vec<f32> {
+    Activation::Relu6.gradients(out, grad)
+}
+
 /// The slope of quick GELU's sigmoid.
 const QUICK: f32 = super::QUICK as f32;
 /// `2 sqrt(2 / pi)`: a hyperbolic tangent of u is `2 sigmoid(2u) - 1`.
@@ -117,6 +122,18 @@ fn relu_slope(x: f32) -> f32 {
     if x > 0.0 { 1.0 } else { 0.0 }
 }
 
+/// `max(x, 0)`, at most 6.
+#[inline(always)]
+pub(crate) fn relu6(x: f32) -> f32 {
+    let x = relu(x);
+    if x > 6.0 { 6.0 } else { x }
+}
+
+#[inline(always)]
+fn relu6_slope(x: f32) -> f32 {
+    if x > 0.0 && x < 6.0 { 1.0 } else { 0.0 }
+}
+
 #[inline(always)]
 fn silu(x: f32) -> f32 {
     x * sigmoid(x)
@@ -142,6 +159,7 @@ vectorised! {
             Activation::GeluTanh => each(x, y, gelu_tanh),
             Activation::QuickGelu => each(x, y, quick_gelu),
             Activation::Relu => each(x, y, relu),
+            Activation::Relu6 => each(x, y, relu6),
             Activation::Silu => each(x, y, silu),
         }
     }
@@ -155,7 +173,17 @@ vectorised! {
             Activation::GeluTanh => each(x, y, gelu_tanh_slope),
             Activation::QuickGelu => each(x, y, quick_gelu_slope),
             Activation::Relu => each(x, y, relu_slope),
+            Activation::Relu6 => each(x, y, relu6_slope),
             Activation::Silu => each(x, y, silu_slope),
+        }
+    }
+}
+
+vectorised! {
+    /// Replaces every element by its [`relu6`].
+    pub(crate) fn relu6_in_place(x: &mut [f32]) {
+        for x in x {
+            *x = relu6(*x);
         }
     }
 }

@@ -5,6 +5,8 @@ mod cpu;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use cpu::{relu6, relu6_gradients, relu6_in_place};
+
 use candle_core::{Result, Tensor};
 
 use crate::fused::{FusedOp, Gradients, Inputs, Outcome, apply, f32s};
@@ -20,6 +22,8 @@ pub enum Activation {
     QuickGelu,
     /// `max(x, 0)`.
     Relu,
+    /// `max(x, 0)`, at most 6 (arXiv:1704.04861).
+    Relu6,
     /// `x * sigmoid(x)` (the same paper; also called swish).
     Silu,
 }
@@ -57,6 +61,7 @@ impl FusedOp<1> for Activation {
             Self::GeluTanh => x.gelu(),
             Self::QuickGelu => x / ((x * -QUICK)?.exp()? + 1.0)?,
             Self::Relu => x.relu(),
+            Self::Relu6 => x.clamp(0.0, 6.0),
             Self::Silu => x / (x.neg()?.exp()? + 1.0)?,
         }
     }

@@ -6,11 +6,12 @@ use super::cpu::{gelu, gelu_slope};
 use super::{Activation, activate};
 use crate::gradient_check::{assert_finite_differences, assert_fused, random};
 
-const ALL: [Activation; 5] = [
+const ALL: [Activation; 6] = [
     Activation::Gelu,
     Activation::GeluTanh,
     Activation::QuickGelu,
     Activation::Relu,
+    Activation::Relu6,
     Activation::Silu,
 ];
 

@@ -7,7 +7,7 @@ use avocet_products::{MatMut, MatRef, Right, product_sequential};
 use rayon::prelude::*;
 
 use super::Conv;
-use crate::grids::{Grid, parts, split_by_grids};
+use crate::grids::{Grid, Padding, parts, split_by_grids};
 use crate::slices::sum_in_order;
 
 /// Output pixels whose windows exist at the same time in a task; fixed, so that results do not
@@ -24,15 +24,14 @@ impl Conv {
         pixel: usize,
         tap_row: usize,
     ) -> Option<(usize, Range<usize>)> {
-        let pad = self.kernel / 2;
+        let Padding { kernel, stride, .. } = self.padding;
         let (row, column) = (pixel / output.width, pixel % output.width);
-        let row = (row * self.stride + tap_row)
-            .checked_sub(pad)
-            .filter(|r| *r < input.height)?;
-        let left = column * self.stride;
+        let row = self.padding.at(row, tap_row, input.height)?;
+        let pad = self.padding.before(input.width);
+        let left = column * stride;
         let first_tap = pad.saturating_sub(left);
         let from = left + first_tap - pad;
-        let to = (left + self.kernel - pad).min(input.width);
+        let to = (left + kernel - pad).min(input.width);
         Some((
             first_tap,
             row * input.width + from..row * input.width + to.max(from),
@@ -48,9 +47,12 @@ impl Conv {
         from: usize,
         windows: &mut [f32],
     ) {
-        let line_len = self.kernel * channels;
+        let line_len = self.padding.kernel * channels;
         let x = &x[input.first * channels..];
-        for (i, window) in windows.chunks_exact_mut(self.kernel * line_len).enumerate() {
+        for (i, window) in windows
+            .chunks_exact_mut(self.padding.kernel * line_len)
+            .enumerate()
+        {
             for (tap_row, to) in window.chunks_exact_mut(line_len).enumerate() {
                 match self.line(input, output, from + i, tap_row) {
                     None => to.fill(0.0),
@@ -76,8 +78,11 @@ impl Conv {
         from: usize,
         dx: &mut [f32],
     ) {
-        let line_len = self.kernel * channels;
-        for (i, window) in windows.chunks_exact(self.kernel * line_len).enumerate() {
+        let line_len = self.padding.kernel * channels;
+        for (i, window) in windows
+            .chunks_exact(self.padding.kernel * line_len)
+            .enumerate()
+        {
             for (tap_row, line) in window.chunks_exact(line_len).enumerate() {
                 if let Some((first_tap, pixels)) = self.line(input, output, from + i, tap_row) {
                     let to = &mut dx[pixels.start * channels..pixels.end * channels];
@@ -91,8 +96,11 @@ impl Conv {
 
     /// The output pixels of `x` by `w`, which is not empty.
     pub(super) fn convolve(&self, x: &[f32], w: &[f32], b: &[f32]) -> Vec<f32> {
-        let (outputs, channels) = (b.len(), w.len() / b.len() / (self.kernel * self.kernel));
-        let window = self.kernel * self.kernel * channels;
+        let (outputs, channels) = (
+            b.len(),
+            w.len() / b.len() / (self.padding.kernel * self.padding.kernel),
+        );
+        let window = self.padding.kernel * self.padding.kernel * channels;
         let mut y = vec![0.0; self.output_pixels() * outputs];
         let mut chunks = Vec::new();
         let mut rest = &mut y[..];
@@ -133,7 +141,7 @@ impl Conv {
         wants_dx: bool,
     ) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
         let window = w.len() / outputs;
-        let channels = window / (self.kernel * self.kernel);
+        let channels = window / (self.padding.kernel * self.padding.kernel);
         let mut dx = vec![0.0; if wants_dx { x.len() } else { 0 }];
         let runs = parts(&self.inputs);
         let dxs = split_by_grids(&runs, &mut dx, channels);

@@ -9,7 +9,7 @@ use avocet_products::Precision;
 use candle_core::{Result, Shape, Tensor, bail};
 
 use crate::fused::{FusedOp, Gradient, Gradients, Inputs, Outcome, apply, f32s};
-use crate::grids::{Grid, packed};
+use crate::grids::{Grid, Padding, packed, strided};
 use crate::weight::Weight;
 
 /// A convolution with zero padding of `kernel / 2` on packed grids.
@@ -27,6 +27,42 @@ pub fn conv2d(
     kernel: usize,
     stride: usize,
 ) -> Result<Tensor> {
+    let padding = Padding {
+        kernel,
+        stride,
+        same: false,
+    };
+    padded(x, w, b, grids, padding)
+}
+
+/// As [`conv2d`], with zero padding as TensorFlow's SAME has it: of a stride of 2 over an even
+/// side, the pixel too few is behind.
+///
+/// Errors as [`conv2d`] does.
+pub fn conv2d_same(
+    x: &Tensor,
+    w: &Weight,
+    b: &Tensor,
+    grids: &[(usize, usize)],
+    kernel: usize,
+    stride: usize,
+) -> Result<Tensor> {
+    let padding = Padding {
+        kernel,
+        stride,
+        same: true,
+    };
+    padded(x, w, b, grids, padding)
+}
+
+fn padded(
+    x: &Tensor,
+    w: &Weight,
+    b: &Tensor,
+    grids: &[(usize, usize)],
+    padding: Padding,
+) -> Result<Tensor> {
+    let Padding { kernel, stride, .. } = padding;
     let (rows, channels) = x.dims2()?;
     let (outputs, window) = w.dims2("conv2d")?;
     if kernel.is_multiple_of(2) || stride == 0 {
@@ -48,35 +84,17 @@ pub fn conv2d(
     let op = Conv {
         outputs: strided(&inputs, stride),
         inputs,
-        kernel,
-        stride,
+        padding,
         precision: w.precision,
     };
     let (w, b) = (w.tensor()?.to_dtype(x.dtype())?, b.to_dtype(x.dtype())?);
     apply(op, [x, &w, &b])
 }
 
-/// The output grids of a stride.
-fn strided(inputs: &[Grid], stride: usize) -> Vec<Grid> {
-    let mut first = 0;
-    let outputs = inputs.iter().map(|grid| {
-        let (height, width) = (grid.height.div_ceil(stride), grid.width.div_ceil(stride));
-        let output = Grid {
-            height,
-            width,
-            first,
-        };
-        first += output.len();
-        output
-    });
-    outputs.collect()
-}
-
 struct Conv {
     inputs: Vec<Grid>,
     outputs: Vec<Grid>,
-    kernel: usize,
-    stride: usize,
+    padding: Padding,
     precision: Precision,
 }
 
@@ -119,11 +137,13 @@ impl FusedOp<3> for Conv {
         let (rows, channels) = x.dims2()?;
         let pixels = self.output_pixels();
         let padded = x.pad_with_zeros(0, 0, 1)?;
-        let mut sources = Vec::with_capacity(pixels * self.kernel * self.kernel);
+        let kernel = self.padding.kernel;
+        let mut sources = Vec::with_capacity(pixels * kernel * kernel);
         for (input, output) in self.inputs.iter().zip(&self.outputs) {
             for pixel in 0..output.len() {
-                for tap in 0..self.kernel * self.kernel {
-                    let source = self.source(input, output, pixel, tap);
+                for tap in 0..kernel * kernel {
+                    let tap = (tap / kernel, tap % kernel);
+                    let source = self.padding.source((input, output), pixel, tap);
                     sources.push(source.map_or(rows, |at| input.first + at) as u32);
                 }
             }
@@ -132,7 +152,7 @@ impl FusedOp<3> for Conv {
         let sources = Tensor::from_vec(sources, len, x.device())?;
         padded
             .index_select(&sources, 0)?
-            .reshape((pixels, self.kernel * self.kernel * channels))?
+            .reshape((pixels, kernel * kernel * channels))?
             .matmul(&w.t()?)?
             .broadcast_add(b)
     }
@@ -141,18 +161,5 @@ impl FusedOp<3> for Conv {
 impl Conv {
     fn output_pixels(&self) -> usize {
         self.outputs.iter().map(Grid::len).sum()
-    }
-
-    /// The input pixel, within its grid, that tap `tap` of an output pixel reads.
-    fn source(&self, input: &Grid, output: &Grid, pixel: usize, tap: usize) -> Option<usize> {
-        let pad = self.kernel / 2;
-        let at = |out: usize, tap: usize, len: usize| {
-            (out * self.stride + tap)
-                .checked_sub(pad)
-                .filter(|at| *at < len)
-        };
-        let row = at(pixel / output.width, tap / self.kernel, input.height)?;
-        let column = at(pixel % output.width, tap % self.kernel, input.width)?;
-        Some(row * input.width + column)
     }
 }

@@ -25,12 +25,13 @@ pub(super) fn forward(x: Input<'_>, w: Input<'_>, precision: Precision) -> Resul
     Ok(out)
 }
 
-/// `x w^T + b`.
+/// `x w^T + b`, to which `end` is applied by runs of rows.
 pub(super) fn forward_with_bias(
     x: Input<'_>,
     w: Input<'_>,
     b: &[f32],
     precision: Precision,
+    end: impl Fn(&mut [f32]) + Sync,
 ) -> Result<Vec<f32>> {
     let (outputs, inputs) = w.shape.dims2()?;
     let rows = x.num_rows();
@@ -49,6 +50,7 @@ pub(super) fn forward_with_bias(
             let (from, rows) = (i * BIAS_ROWS, out.len() / outputs);
             let x = x.rows(from, from + rows);
             right.product(MatMut::new(out, rows, outputs), x, true);
+            end(out);
         });
     Ok(out)
 }

@@ -1,4 +1,4 @@
-//! Linear layers: `y = x w^T`, with or without a bias.
+//! Linear layers: `y = x w^T`, with or without a bias, and with ReLU6 behind it.
 
 mod cpu;
 mod stored;
@@ -9,6 +9,7 @@ mod tests;
 use avocet_products::Precision;
 use candle_core::{D, Result, Shape, Tensor, bail};
 
+use crate::activation::{relu6_gradients, relu6_in_place};
 use crate::fused::{FusedOp, Gradients, Inputs, Outcome, apply};
 pub(crate) use stored::stored_linear;
 
@@ -38,6 +39,22 @@ pub(crate) fn linear_bias(
     check_bias(b, outputs)?;
     let b = b.to_dtype(x.dtype())?;
     apply(Linear { precision }, [x, w, &b])
+}
+
+/// As [`linear_bias`], with ReLU6 behind it.
+///
+/// Errors as [`linear_bias`] does.
+pub(crate) fn linear_bias_relu6(
+    x: &Tensor,
+    w: &Tensor,
+    b: &Tensor,
+    precision: Precision,
+) -> Result<Tensor> {
+    let (outputs, inputs) = w.dims2()?;
+    check_width(x, (outputs, inputs))?;
+    check_bias(b, outputs)?;
+    let b = b.to_dtype(x.dtype())?;
+    apply(LinearRelu6(Linear { precision }), [x, w, &b])
 }
 
 /// Errors if the rows of `x` are not as wide as a weight (O, I) takes.
@@ -107,7 +124,7 @@ impl FusedOp<3> for Linear {
     }
 
     fn forward(&self, [x, w, b]: Inputs<'_, 3>) -> Result<(Vec<f32>, ())> {
-        let out = cpu::forward_with_bias(x, w, b.f32()?, self.precision)?;
+        let out = cpu::forward_with_bias(x, w, b.f32()?, self.precision, |_| {})?;
         Ok((out, ()))
     }
 
@@ -119,5 +136,33 @@ impl FusedOp<3> for Linear {
 
     fn composed(&self, [x, w, b]: [&Tensor; 3]) -> Result<Tensor> {
         FusedOp::<2>::composed(self, [x, w])?.broadcast_add(b)
+    }
+}
+
+struct LinearRelu6(Linear);
+
+impl FusedOp<3> for LinearRelu6 {
+    const NAME: &'static str = "linear_bias_relu6";
+    type Saved = ();
+
+    fn shape(&self, [x, w, _]: [&Shape; 3]) -> Result<Shape> {
+        Ok(with_last(x, w.dims2()?.0))
+    }
+
+    fn forward(&self, [x, w, b]: Inputs<'_, 3>) -> Result<(Vec<f32>, ())> {
+        let precision = self.0.precision;
+        let out = cpu::forward_with_bias(x, w, b.f32()?, precision, relu6_in_place)?;
+        Ok((out, ()))
+    }
+
+    fn backward(&self, [x, w, b]: Inputs<'_, 3>, result: Outcome<'_, ()>) -> Gradients<3> {
+        let grad = relu6_gradients(result.out, result.grad);
+        let [dx, dw] = cpu::backward(x, w, &grad, self.0.precision)?;
+        let db = cpu::bias_gradient(&grad, b.shape.dims1()?);
+        Ok([dx, dw, db.into()])
+    }
+
+    fn composed(&self, inputs: [&Tensor; 3]) -> Result<Tensor> {
+        FusedOp::<3>::composed(&self.0, inputs)?.clamp(0.0, 6.0)
     }
 }

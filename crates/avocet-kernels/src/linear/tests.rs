@@ -3,7 +3,7 @@
 use avocet_products::Precision::F32;
 use candle_core::{DType, Device, Result, Tensor};
 
-use super::{linear, linear_bias};
+use super::{linear, linear_bias, linear_bias_relu6};
 use crate::gradient_check::{assert_finite_differences, assert_fused, random};
 
 #[test]
@@ -23,6 +23,15 @@ fn linear_bias_is_its_composed_form() -> Result<()> {
         &[random((4, 3), 1), random((2, 3), 2), random(2, 3)],
         &fused,
     )
+}
+
+#[test]
+fn linear_bias_relu6_is_its_composed_form() -> Result<()> {
+    let inputs = [random((600, 40), 1), random((70, 40), 2), random(70, 3)];
+    // Some sums are beyond either end.
+    assert_fused(&inputs, 1e-5, &|t| {
+        linear_bias_relu6(&(&t[0] * 5.0)?, &t[1], &t[2], F32)
+    })
 }
 
 #[test]

@@ -9,7 +9,8 @@ use super::*;
 use crate::fixture::{Fixture, difference, elements, images, keys_of, noise, read, texts, tiny};
 use crate::input::TextBatch;
 use avocet_config::{
-    ClipConfig, FeedForwardKind, NormKind, QkNorm, RopeScaling, Routing, TiledVisionConfig,
+    ClipConfig, EfficientNetConfig, EfficientNetStage, FeedForwardKind, NormKind, QkNorm,
+    RopeScaling, Routing, TiledVisionConfig,
 };
 
 const A: Option<u32> = Some(0);
@@ -59,8 +60,27 @@ fn tiled(config: &mut ModelConfig) {
     });
 }
 
+/// Squares of 4 x 4 pixels, of which one row of features is made.
+fn efficient_net(config: &mut ModelConfig) {
+    let stage = |kernel, stride, expand, dim, num_blocks| EfficientNetStage {
+        kernel,
+        stride,
+        expand,
+        dim,
+        num_blocks,
+    };
+    config.vision = None;
+    config.efficient_net = Some(EfficientNetConfig {
+        image_size: 4,
+        stem_dim: 20,
+        head_dim: 24,
+        num_classes: 5,
+        stages: vec![stage(3, 1, 1, 12, 1), stage(5, 1, 3, 16, 2)],
+    });
+}
+
 /// Every option at least once, in groups as families have them.
-pub(crate) const CHANGES: [(&str, Change); 10] = [
+pub(crate) const CHANGES: [(&str, Change); 11] = [
     ("alibi, as MPT", |c| {
         c.decoder.alibi_max_bias = Some(8.0);
         (c.decoder.norm, c.decoder.ff) = (NormKind::LayerUnbiased, FeedForwardKind::Gelu);
@@ -132,12 +152,16 @@ pub(crate) const CHANGES: [(&str, Change); 10] = [
         cross(c).without_image = WithoutImage::Everything;
         (cross(c).every, cross(c).before) = (None, Some(vec![1, 2]));
     }),
+    ("an EfficientNet-Lite as the tower", efficient_net),
 ];
 
 /// An image of two by two patches, or two tiles of that.
 fn image(f: &Fixture) -> Result<Latents> {
-    let grid = if f.model.config().tiled_vision.is_some() {
+    let config = f.model.config();
+    let grid = if config.tiled_vision.is_some() {
         (2, 4)
+    } else if config.efficient_net.is_some() {
+        (1, 1)
     } else {
         (2, 2)
     };
@@ -148,10 +172,13 @@ fn image(f: &Fixture) -> Result<Latents> {
 fn latents_are_counted_without_encoding() -> Result<()> {
     for (name, change) in CHANGES {
         let f = tiny(change);
-        let tiled = f.model.config().tiled_vision.is_some();
-        let grids: &[_] = match tiled {
-            true => &[(2, 4), (2, 2), (4, 2)],
-            false => &[(2, 2)],
+        let config = f.model.config();
+        let grids: &[_] = if config.tiled_vision.is_some() {
+            &[(2, 4), (2, 2), (4, 2)]
+        } else if config.efficient_net.is_some() {
+            &[(1, 1)]
+        } else {
+            &[(2, 2)]
         };
         for &grid in grids {
             let latents = f.model.encode_images(&images(4, &[grid]))?;

@@ -84,9 +84,11 @@ fn a_text_has_the_same_logits_alone_and_among_any_others_however_it_is_cut() -> 
     let usual: (&str, Change) = ("as it is", |_| {});
     for (name, change) in [usual].into_iter().chain(CHANGES) {
         let f = tiny(change);
-        let tiles = f.model.config().tiled_vision.is_some();
-        let grids: &[_] = if tiles {
+        let config = f.model.config();
+        let grids: &[_] = if config.tiled_vision.is_some() {
             &[(2, 4), (2, 2)]
+        } else if config.efficient_net.is_some() {
+            &[(1, 1), (1, 1)]
         } else {
             &[(2, 2), (2, 2)]
         };

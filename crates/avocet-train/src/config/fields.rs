@@ -102,7 +102,8 @@ impl ShapeChange {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InitFrom {
-    /// A model folder, or a run folder, whose newest checkpoint counts.
+    /// A model folder, or a run folder, whose newest checkpoint counts; or the file of a published
+    /// EfficientNet-Lite (`.pth`), as the recogniser.
     pub from: PathBuf,
     /// Patterns of the names taken from it.
     #[serde(default = "everything")]

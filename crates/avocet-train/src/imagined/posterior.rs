@@ -52,7 +52,10 @@ impl Posteriors {
         let width = mean.len();
         let drawings = standardised(drawings, width);
         // What the classifier multiplies with is what it adds to each feature alone.
-        let nothing = onlooker.classify(&vec![0.0; width]).map_err(failed)?.remove(0);
+        let nothing = onlooker
+            .classify(&vec![0.0; width])
+            .map_err(failed)?
+            .remove(0);
         let mut units = vec![0.0; width * width];
         for at in 0..width {
             units[at * width + at] = 1.0;
@@ -72,8 +75,10 @@ impl Posteriors {
             .map(|weight| direction(weight, &deviation, &drawings))
             .collect();
         let table = onlooker.concepts().table();
-        let (mut by_name, mut by_kind) =
-            (vec![Vec::new(); table.names.len()], vec![Vec::new(); table.kinds.len()]);
+        let (mut by_name, mut by_kind) = (
+            vec![Vec::new(); table.names.len()],
+            vec![Vec::new(); table.kinds.len()],
+        );
         for (place, class) in table.classes.iter().enumerate() {
             by_name[class.name].push(place);
             for kind in &class.kinds {
@@ -233,7 +238,12 @@ fn neighbours(weights: &[Vec<f32>]) -> Vec<Vec<usize>> {
     let nearest = |class: usize| {
         let mut others: Vec<(f32, usize)> = (0..weights.len())
             .filter(|other| *other != class)
-            .map(|other| (dot(&weights[class], &weights[other]) / lengths[other], other))
+            .map(|other| {
+                (
+                    dot(&weights[class], &weights[other]) / lengths[other],
+                    other,
+                )
+            })
             .collect();
         others.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         others.truncate(NEIGHBOURS);
@@ -247,7 +257,9 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 fn add(to: &mut [f32], what: &[f32], times: f32) {
-    to.iter_mut().zip(what).for_each(|(to, what)| *to += times * what);
+    to.iter_mut()
+        .zip(what)
+        .for_each(|(to, what)| *to += times * what);
 }
 
 /// About normal: the sum of four even draws.

@@ -87,7 +87,9 @@ impl Asker<'_> {
     }
 
     fn is_of(&self, kind: usize) -> bool {
-        self.concepts.table().classes[self.truth].kinds.contains(&kind)
+        self.concepts.table().classes[self.truth]
+            .kinds
+            .contains(&kind)
     }
 
     fn what(&self, rng: &mut ChaCha8Rng) -> Question {
@@ -102,7 +104,9 @@ impl Asker<'_> {
     /// The most specific kind that is all but sure.
     fn kind(&self, rng: &mut ChaCha8Rng) -> Question {
         let likely = self.concepts.likely_kinds(&self.posterior);
-        let sure = likely.iter().find(|kind| self.posterior.kinds[**kind] >= SURE_OF_KIND);
+        let sure = likely
+            .iter()
+            .find(|kind| self.posterior.kinds[**kind] >= SURE_OF_KIND);
         let answer = sure.map_or(NOT_SURE, |kind| &*self.concepts.table().kinds[*kind]);
         Question {
             kind: "concept-kind",
@@ -150,9 +154,12 @@ impl Asker<'_> {
             (true, Some(&kind)) => self
                 .other_kind(rng)
                 .map(|other| (table.kinds[kind].as_str(), table.kinds[other].as_str())),
-            _ => self
-                .other_name(rng)
-                .map(|other| (table.names[self.name()].as_str(), table.names[other].as_str())),
+            _ => self.other_name(rng).map(|other| {
+                (
+                    table.names[self.name()].as_str(),
+                    table.names[other].as_str(),
+                )
+            }),
         };
         let Some((right, wrong)) = pair else {
             return self.what(rng);
@@ -203,7 +210,11 @@ impl Asker<'_> {
         let table = self.concepts.table();
         for _ in 0..20 {
             let kind = match rng.random_range(0..4) {
-                0 => self.concepts.likely_kinds(&self.posterior).choose(rng).copied(),
+                0 => self
+                    .concepts
+                    .likely_kinds(&self.posterior)
+                    .choose(rng)
+                    .copied(),
                 1 => {
                     let other = self.shown.choose(rng)?;
                     let class = table.classes.iter().find(|class| class.name == *other)?;
@@ -231,7 +242,9 @@ impl Asker<'_> {
                 _ => rng.random_range(0..table.names.len()),
             };
             let kinds = &table.classes[self.truth].kinds;
-            let is_kind = kinds.iter().any(|kind| table.kinds[*kind] == table.names[name]);
+            let is_kind = kinds
+                .iter()
+                .any(|kind| table.kinds[*kind] == table.names[name]);
             if name != self.name() && !is_kind {
                 return Some(name);
             }
@@ -282,14 +295,19 @@ mod tests {
     fn of_a_sure_thing_every_answer_is_right() {
         let sure = [0.0, f32::NEG_INFINITY, f32::NEG_INFINITY];
         for asked in asked(sure, 400) {
-            let Question { question, answer, .. } = &asked;
+            let Question {
+                question, answer, ..
+            } = &asked;
             let own = ["dog", "animal", "beagle", "English hound"];
             let about_it = own.iter().any(|name| question.contains(name));
             match asked.kind {
                 "concept-yes-no" => assert_eq!(answer == "yes", about_it, "{question} {answer}"),
                 "concept-exact" => assert_eq!(answer, "beagle"),
                 "concept-name" => assert_eq!(answer, "dog", "{question}"),
-                _ => assert!(["dog", "animal"].contains(&answer.as_str()), "{question} {answer}"),
+                _ => assert!(
+                    ["dog", "animal"].contains(&answer.as_str()),
+                    "{question} {answer}"
+                ),
             }
         }
     }

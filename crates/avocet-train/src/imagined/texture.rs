@@ -41,7 +41,8 @@ pub(super) fn paint(rng: &mut ChaCha8Rng) -> Result<Vec<u8>, ImageError> {
             let (first, rest) = (along as usize, along.fract());
             let mut pixel = mixed(palette[first], palette[first + 1], rest);
             for shape in &shapes {
-                let away = ((x - shape.x) / shape.wide).powi(2) + ((y - shape.y) / shape.high).powi(2);
+                let away =
+                    ((x - shape.x) / shape.wide).powi(2) + ((y - shape.y) / shape.high).powi(2);
                 let inside = ((1.0 - away) / shape.edge).clamp(0.0, 1.0);
                 pixel = mixed(pixel, shape.colour, inside * (0.6 + 0.4 * level / total));
             }

@@ -155,7 +155,9 @@ pub(super) fn with_article(name: &str) -> String {
     }
     let start = name.to_lowercase();
     let vowel = start.starts_with(['a', 'e', 'i', 'o', 'u'])
-        && !["uni", "eu", "one"].iter().any(|sound| start.starts_with(sound));
+        && !["uni", "eu", "one"]
+            .iter()
+            .any(|sound| start.starts_with(sound));
     format!("{} {name}", if vowel { "an" } else { "a" })
 }
 
@@ -183,8 +185,14 @@ mod tests {
 
     #[test]
     fn wordings_end_in_a_mark_and_have_places_for_names() {
-        let lists: [(&[&str], usize); 6] =
-            [(&WHAT, 0), (&KIND, 0), (&EXACT, 0), (&WHICH, 1), (&IS, 1), (&OR, 2)];
+        let lists: [(&[&str], usize); 6] = [
+            (&WHAT, 0),
+            (&KIND, 0),
+            (&EXACT, 0),
+            (&WHICH, 1),
+            (&IS, 1),
+            (&OR, 2),
+        ];
         for (wordings, places) in lists {
             for wording in wordings {
                 assert!(wording.ends_with(['?', '.']), "{wording}");
@@ -196,6 +204,16 @@ mod tests {
     #[test]
     fn names_have_the_article_that_people_say() {
         let said = ["owl", "unicycle", "dog", "food", "sunglasses", "compass"].map(with_article);
-        assert_eq!(said, ["an owl", "a unicycle", "a dog", "food", "sunglasses", "a compass"]);
+        assert_eq!(
+            said,
+            [
+                "an owl",
+                "a unicycle",
+                "a dog",
+                "food",
+                "sunglasses",
+                "a compass"
+            ]
+        );
     }
 }

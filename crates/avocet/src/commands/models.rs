@@ -95,7 +95,10 @@ fn export(reference: &str, output: &Path, format: PrecisionFlag) -> Result<()> {
         (tokenizer, _) => {
             let (config, tokenizer) = (files.config().to_toml(), tokenizer?);
             // The configuration, which makes a model of the folder, comes last.
-            if let Some(table) = files.concept_bytes().filter(|_| files.config().concepts.is_some()) {
+            if let Some(table) = files
+                .concept_bytes()
+                .filter(|_| files.config().concepts.is_some())
+            {
                 std::fs::create_dir_all(output)?;
                 output::save(&output.join(CONCEPTS), table)?;
             }

@@ -1,0 +1,132 @@
+//! Convolutions with the norms behind them folded into weights and biases.
+//!
+//! A norm that only infers is `gamma (x - mean) / sqrt(variance + eps) + beta`: a scale and a shift
+//! of each channel. Both are put into the convolution before it, in f64, once.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use avocet_config::EfficientNetConfig;
+use avocet_kernels::HOST;
+use candle_core::{DType, Result as CandleResult, Tensor};
+
+use super::names::{Convolution, Layout, NORM, convolutions, missing, plain};
+use crate::formats::safetensors::Safetensors;
+use crate::io::Bytes;
+use crate::tensors::Store;
+
+/// Added to the variances of EfficientNet's norms.
+const EPS: f64 = 1e-3;
+/// Differences named before the rest is only counted.
+const MOST_NAMED: usize = 4;
+
+/// The tensors of `original`, the file `path`, by the field paths of our network.
+///
+/// Errors, in words, if a tensor is missing, of another shape or not used, or a number is none.
+pub(super) fn folded(
+    path: &Path,
+    config: &EfficientNetConfig,
+    original: &Store,
+) -> Result<Store, String> {
+    let mut differences = missing(config, original);
+    if !differences.is_empty() {
+        let more = differences.len().saturating_sub(MOST_NAMED);
+        differences.truncate(MOST_NAMED);
+        let rest = if more > 0 {
+            format!("; and {more} more")
+        } else {
+            String::new()
+        };
+        return Err(format!("{}{rest}", differences.join("; ")));
+    }
+    let mut tensors = BTreeMap::new();
+    let made = |error: candle_core::Error| error.to_string();
+    for convolution in convolutions(config) {
+        let (weight, shape, bias) = fold(&convolution, original)?;
+        let weight = tensor(&weight, &shape).map_err(made)?;
+        tensors.insert(convolution.ours.clone(), weight);
+        let shape = [bias.len()];
+        let bias = tensor(&bias, &shape).map_err(made)?;
+        tensors.insert(format!("{}_bias", convolution.ours), bias);
+    }
+    for (ours, theirs, shape) in plain(config) {
+        let numbers = numbers(original, &theirs)?;
+        tensors.insert(ours.to_owned(), tensor(&numbers, &shape).map_err(made)?);
+    }
+    let bytes = safetensors::serialize(&tensors, None).map_err(|error| error.to_string())?;
+    let weights = Safetensors::check(Bytes::Made(bytes)).map_err(|error| error.to_string())?;
+    Store::made(path, weights).map_err(|error| error.to_string())
+}
+
+fn tensor(numbers: &[f64], shape: &[usize]) -> CandleResult<Tensor> {
+    let numbers: Vec<f32> = numbers.iter().map(|&number| number as f32).collect();
+    Tensor::from_vec(numbers, shape, &HOST)
+}
+
+/// The numbers of a tensor.
+///
+/// Errors if one of them is no number.
+fn numbers(original: &Store, name: &str) -> Result<Vec<f64>, String> {
+    let read = || -> CandleResult<Vec<f32>> {
+        let tensor = original.tensor(name, &HOST)?.to_dtype(DType::F32)?;
+        tensor.flatten_all()?.to_vec1()
+    };
+    let numbers = read().map_err(|error| error.to_string())?;
+    match numbers.iter().position(|number| !number.is_finite()) {
+        Some(at) => Err(format!("tensor {name:?} has {} at {at}", numbers[at])),
+        None => Ok(numbers.into_iter().map(f64::from).collect()),
+    }
+}
+
+/// The weight, in our layout and shape, and the bias of a convolution with its norm in them.
+fn fold(
+    convolution: &Convolution,
+    original: &Store,
+) -> Result<(Vec<f64>, [usize; 2], Vec<f64>), String> {
+    let name = &convolution.norm;
+    let part = |part: &str| numbers(original, &format!("{name}.{part}"));
+    let [scales, shifts, means, variances] = NORM.map(part);
+    let (scales, shifts, means, variances) = (scales?, shifts?, means?, variances?);
+    if let Some(at) = variances.iter().position(|variance| variance + EPS <= 0.0) {
+        return Err(format!(
+            "tensor \"{name}.running_var\" has {} at {at}",
+            variances[at]
+        ));
+    }
+    let scales: Vec<f64> = scales
+        .iter()
+        .zip(&variances)
+        .map(|(scale, variance)| scale / (variance + EPS).sqrt())
+        .collect();
+    let bias = shifts.iter().zip(&means).zip(&scales);
+    let bias = bias
+        .map(|((shift, mean), scale)| shift - mean * scale)
+        .collect();
+    let weight = numbers(original, &format!("{}.weight", convolution.theirs))?;
+    let outputs = scales.len();
+    let each = weight.len() / outputs.max(1);
+    let scaled = |output: usize, at: usize| weight[output * each + at] * scales[output];
+    let (numbers, shape) = match convolution.layout {
+        Layout::Pointwise => {
+            let all = (0..outputs).flat_map(|o| (0..each).map(move |at| (o, at)));
+            (all.map(|(o, at)| scaled(o, at)).collect(), [outputs, each])
+        }
+        Layout::Windows => {
+            let channels = convolution.shape[1];
+            let taps = each / channels.max(1);
+            let all = (0..outputs).flat_map(|o| {
+                (0..taps).flat_map(move |tap| (0..channels).map(move |c| (o, tap, c)))
+            });
+            let numbers = all.map(|(o, tap, c)| scaled(o, c * taps + tap)).collect();
+            (numbers, [outputs, each])
+        }
+        Layout::Depthwise => {
+            let all = (0..each).flat_map(|tap| (0..outputs).map(move |o| (o, tap)));
+            (
+                all.map(|(o, tap)| scaled(o, tap)).collect(),
+                [each, outputs],
+            )
+        }
+    };
+    Ok((numbers, shape, bias))
+}
