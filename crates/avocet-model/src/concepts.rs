@@ -63,6 +63,7 @@ pub(crate) struct ConceptRows {
     window: Tensor,
     semantic_gate: Tensor,
     name: Projection,
+    previous: Projection,
     place: Tensor,
     sort: Tensor,
     rank: Tensor,
@@ -92,6 +93,7 @@ impl ConceptRows {
             window: marks(concepts.num_windows(), "window")?,
             semantic_gate: gate("semantic_gate")?,
             name: Projection::new((width, dim), false, builder, "name")?,
+            previous: Projection::new((width, dim), false, builder, "previous")?,
             place: marks(concepts.max_name_tokens, "place")?,
             rank: marks(concepts.num_names.max(concepts.num_kinds).max(1), "rank")?,
             chance: marks(CHANCES, "chance")?,
@@ -181,17 +183,20 @@ impl ConceptRows {
 
     /// Rows of names, one a token, and how many each glance has.
     fn name_rows(&self, glances: &[&Glance], table: &Weight) -> Result<(Option<Tensor>, Vec<u32>)> {
+        let mut before = Vec::new();
         let (mut ids, mut places, mut sorts, mut ranks) = (vec![], vec![], vec![], vec![]);
         let mut chances = Vec::new();
         let mut counts = Vec::with_capacity(glances.len());
         let num_ranks = self.rank.dim(0)?;
         for glance in glances {
-            let before = ids.len();
+            let first = ids.len();
             for name in glance.names.iter().take(self.config.max_names()) {
                 let probability = name.probability.clamp(0.0, 1.0);
                 let logarithm = probability.ln().max(-SPAN_OF_LOGARITHM) / SPAN_OF_LOGARITHM;
                 let shown = name.ids.iter().take(self.config.max_name_tokens);
                 for (place, id) in shown.enumerate() {
+                    // The first has nothing before it, which its place says.
+                    before.push(if place == 0 { *id } else { name.ids[place - 1] });
                     ids.push(*id);
                     places.push(place as u32);
                     sorts.push(name.sort as u32);
@@ -199,16 +204,20 @@ impl ConceptRows {
                     chances.extend([probability, probability.sqrt(), logarithm]);
                 }
             }
-            counts.push((ids.len() - before) as u32);
+            counts.push((ids.len() - first) as u32);
         }
         if ids.is_empty() {
             return Ok((None, counts));
         }
         let chances = Tensor::from_vec(chances, (ids.len(), CHANCES), self.place.device())?;
         // The names are read off the table; they do not change it.
-        let spelled = table.detach().embedding(&ids)?.detach();
-        let spelled = rms_norm(&spelled, &self.unit, 1e-6)?;
-        let mut rows = self.name.forward(&spelled)?; // (tokens, D_v)
+        let spelled = |ids: &[u32]| {
+            let spelled = table.detach().embedding(ids)?.detach();
+            rms_norm(&spelled, &self.unit, 1e-6)
+        };
+        // Who has said a token finds the row behind it by what stands before that row's own.
+        let named = self.name.forward(&spelled(&ids)?)?; // (tokens, D_v)
+        let mut rows = (named + self.previous.forward(&spelled(&before)?)?)?;
         for (marks, which) in [
             (&self.place, &places),
             (&self.sort, &sorts),
@@ -220,3 +229,6 @@ impl ConceptRows {
         Ok((Some(rows.broadcast_mul(&self.name_gate)?), counts))
     }
 }
+
+#[cfg(test)]
+mod tests;

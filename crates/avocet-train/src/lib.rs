@@ -12,6 +12,7 @@
 mod auxiliary;
 mod base_model;
 pub mod checkpoint;
+mod concept_start;
 pub mod config;
 mod contrast;
 mod data_seen;

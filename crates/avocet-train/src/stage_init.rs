@@ -14,6 +14,7 @@ use candle_core::{Device, Tensor};
 
 use crate::base_model::BaseModel;
 use crate::checkpoint::{self, Loaded, RunState};
+use crate::concept_start;
 use crate::config::{InitFrom, StageConfig, TokenizerRecipe, TrainConfig};
 use crate::error::{Result, TrainError};
 use crate::params::is_auxiliary;
@@ -70,6 +71,9 @@ impl StageInit {
             }
         }
         let model = model(stage, previous, &folders)?;
+        if state.stage_step == 0 {
+            concept_start::start(&model, config.seed, &mut values)?;
+        }
         let (tokenizer, from) = tokenizer(config, stage, previous, &folders)?;
         let language = ChatTokenizer::own(&tokenizer)
             .map_err(|error| TrainError::Model(format!("{from}: {error}")))?;

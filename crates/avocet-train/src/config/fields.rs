@@ -103,7 +103,8 @@ impl ShapeChange {
 #[serde(deny_unknown_fields)]
 pub struct InitFrom {
     /// A model folder, or a run folder, whose newest checkpoint counts; or the file of a published
-    /// EfficientNet-Lite (`.pth`), as the recogniser.
+    /// EfficientNet-Lite (`.pth`), as the recogniser. `source:NAME/PATH` is a file of a source of
+    /// the manifest.
     pub from: PathBuf,
     /// Patterns of the names taken from it.
     #[serde(default = "everything")]
