@@ -151,10 +151,8 @@ def fold(net):
     return named
 
 
-def ours(name, gradient):
+def ours(gradient):
     """The gradient of a convolution's weight in our layout."""
-    if name.endswith("depthwise"):
-        return gradient.flatten(1).T
     return gradient.permute(0, 2, 3, 1).flatten(1)
 
 
@@ -207,7 +205,7 @@ def main():
     tensors["pull"] = pull
     tensors["gradient.pixels"] = given.grad
     for name, conv in named.items():
-        tensors[f"gradient.{name}"] = ours(name, conv.weight.grad)
+        tensors[f"gradient.{name}"] = ours(conv.weight.grad)
         tensors[f"gradient.{name}_bias"] = conv.bias.grad
     write(
         folder / "expected.safetensors",
@@ -216,10 +214,9 @@ def main():
     for file in sorted(folder.iterdir()):
         print(file.name, file.stat().st_size)
     flat = rows(features)
-    print("features at 0, between, at 6:", *[
-        round(float(share), 3)
-        for share in [(flat <= 0).float().mean(), ((flat > 0) & (flat < 6)).float().mean(), (flat >= 6).float().mean()]
-    ])
+    shares = [(flat <= 0), (flat > 0) & (flat < 6), flat >= 6]
+    shares = [round(float(share.float().mean()), 3) for share in shares]
+    print("features at 0, between, at 6:", *shares)
 
 
 if __name__ == "__main__":

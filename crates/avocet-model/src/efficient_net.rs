@@ -3,7 +3,7 @@
 use avocet_kernels::{
     Activation, Weight, activate, conv2d_same, depthwise_conv2d_relu6, patches_to_pixels,
 };
-use candle_core::{Result, Tensor, bail};
+use candle_core::{DType, Result, Tensor, bail};
 
 use crate::builder::Builder;
 use crate::init;
@@ -43,8 +43,7 @@ struct Pointwise {
 struct InvertedResidual {
     shape: EfficientNetBlock,
     expand: Option<Pointwise>,
-    /// (kernel * kernel, inner)
-    depthwise: Tensor,
+    depthwise: Taps,
     depthwise_bias: Tensor,
     project: Pointwise,
 }
@@ -52,7 +51,7 @@ struct InvertedResidual {
 impl Pointwise {
     fn new(builder: &Builder, (inputs, outputs): (usize, usize), name: &str) -> Result<Self> {
         Ok(Self {
-            weight: init::matrix(builder, (outputs, inputs), name)?,
+            weight: init::large_convolution(builder, (outputs, inputs), name)?,
             bias: init::bias(builder, outputs, &format!("{name}_bias"))?,
         })
     }
@@ -66,13 +65,50 @@ impl Pointwise {
     }
 }
 
+/// Depthwise kernels (C, k * k), one channel's taps a row.
+#[derive(Debug, Clone)]
+enum Taps {
+    /// As they learn.
+    Learned(Tensor),
+    /// Turned once to (k * k, C), as they are computed with.
+    Turned(Tensor),
+}
+
+impl Taps {
+    fn new(builder: &Builder, shape: (usize, usize), name: &str) -> Result<Self> {
+        let weight = in_memory(init::large_convolution(builder, shape, name)?)?;
+        let taps = weight.tensor()?;
+        if taps.is_variable() {
+            return Ok(Self::Learned(taps.clone()));
+        }
+        Ok(Self::Turned(taps.to_dtype(DType::F32)?.t()?.contiguous()?))
+    }
+
+    fn turned(&self) -> Result<Tensor> {
+        match self {
+            Self::Learned(taps) => taps.t()?.contiguous(),
+            Self::Turned(taps) => Ok(taps.clone()),
+        }
+    }
+}
+
+/// The weight as numbers in memory: what is small costs little, and a window's taps are no rows that
+/// a product reads.
+fn in_memory(weight: Weight) -> Result<Weight> {
+    if weight.is_stored() {
+        let precision = weight.precision();
+        return Ok(Weight::from(weight.to_tensor()?).with_precision(precision));
+    }
+    Ok(weight)
+}
+
 impl InvertedResidual {
     fn new(shape: EfficientNetBlock, builder: &Builder) -> Result<Self> {
         let (inputs, inner, outputs) = (shape.inputs, shape.inner, shape.outputs);
         let expand = || Pointwise::new(builder, (inputs, inner), "expand");
         Ok(Self {
             expand: shape.expands().then(expand).transpose()?,
-            depthwise: init::depthwise_kernel(builder, (shape.kernel, inner), "depthwise")?,
+            depthwise: Taps::new(builder, (inner, shape.kernel * shape.kernel), "depthwise")?,
             depthwise_bias: init::bias(builder, inner, "depthwise_bias")?,
             project: Pointwise::new(builder, (inner, outputs), "project")?,
             shape,
@@ -87,7 +123,7 @@ impl InvertedResidual {
         };
         let inner = depthwise_conv2d_relu6(
             expanded,
-            &self.depthwise,
+            &self.depthwise.turned()?,
             &self.depthwise_bias,
             grids,
             self.shape.kernel,
@@ -119,7 +155,11 @@ impl EfficientNet {
         let shapes = config.blocks().into_iter().enumerate();
         let block = |(index, shape)| InvertedResidual::new(shape, &blocks.pp(index));
         Ok(Self {
-            stem: init::convolution(&builder, (config.stem_dim, window), "stem")?,
+            stem: in_memory(init::large_convolution(
+                &builder,
+                (config.stem_dim, window),
+                "stem",
+            )?)?,
             stem_bias: init::bias(&builder, config.stem_dim, "stem_bias")?,
             blocks: shapes.map(block).collect::<Result<_>>()?,
             head: Pointwise::new(&builder, (config.last_dim(), config.head_dim), "head")?,

@@ -6,8 +6,9 @@
 //! the square root of the number of such matrices (GPT-2, section 2.3), so that the stream of a
 //! fresh model does not grow with depth.
 //!
-//! Large matrices come in the form in which they are kept (bf16 in a shipped model). What is small
-//! and sensitive (norms, biases, gates, the router, convolutions) is always an f32 tensor.
+//! Large matrices come in the form in which they are kept (bf16 in a shipped model), and so do the
+//! kernels of a network that consists of convolutions. What is small and sensitive (norms, biases,
+//! gates, the router, a stem's convolutions) is always an f32 tensor.
 
 use avocet_kernels::Weight;
 use candle_core::{Result, Shape, Tensor};
@@ -72,14 +73,14 @@ pub(crate) fn depthwise(
     builder.tensor((9, channels), name, Role::Convolution, init)
 }
 
-/// A depthwise kernel (kernel * kernel, C).
-pub(crate) fn depthwise_kernel(
+/// The kernels of a convolution, flattened to (out, k * k * in), one of so many that they are kept as
+/// large matrices are.
+pub(crate) fn large_convolution(
     builder: &Builder,
-    (kernel, channels): (usize, usize),
+    shape: (usize, usize),
     name: &str,
-) -> Result<Tensor> {
-    let taps = kernel * kernel;
-    builder.tensor((taps, channels), name, Role::Convolution, fan_in(taps, 1))
+) -> Result<Weight> {
+    builder.matrix(shape, name, Role::Convolution, fan_in(shape.1, 1))
 }
 
 /// A table of embeddings (rows, D).

@@ -27,7 +27,7 @@ use family::{Family, decoder_alone};
 use fields::Fields;
 use std::path::{Path, PathBuf};
 
-pub use efficient_net::EfficientNetFiles;
+pub use efficient_net::{EfficientNetFiles, HeadNorm};
 pub(crate) use efficient_net::{is_classifier, is_efficient_net};
 pub(crate) use names::is_ignored;
 

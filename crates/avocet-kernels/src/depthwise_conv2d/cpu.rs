@@ -6,9 +6,6 @@ use rayon::prelude::*;
 use super::Depthwise;
 use crate::activation::relu6;
 
-/// Channels that are summed side by side.
-const LANES: usize = 16;
-
 /// Most lines of a window.
 const MOST_LINES: usize = 5;
 
@@ -89,52 +86,40 @@ fn convolve_line<const K: usize>(
         before,
     } = windows;
     let width = x[0].len() / channels;
-    let whole = channels - channels % LANES;
     for (column, y) in y.chunks_exact_mut(channels).enumerate() {
         // The taps of the window that lie inside, and the pixel that the first of them reads.
         let left = column * stride;
         let first = before.saturating_sub(left);
         let end = (width + before).saturating_sub(left).min(K);
-        let from = (left + first).saturating_sub(before) * channels;
-        let inside = first == 0 && end == K;
-        for c in (0..whole).step_by(LANES) {
-            let mut sum = [0.0f32; LANES];
-            sum.copy_from_slice(&b[c..c + LANES]);
-            for i in 0..K {
-                let line = &x[i][from + c..];
-                let taps = &w[i * K * channels + c..];
-                if inside {
-                    for j in 0..K {
-                        add(&mut sum, &line[j * channels..], &taps[j * channels..]);
-                    }
-                } else {
-                    for j in first..end {
-                        let line = &line[(j - first) * channels..];
-                        add(&mut sum, line, &taps[j * channels..]);
-                    }
+        let from = (left + first).saturating_sub(before);
+        y.copy_from_slice(b);
+        for i in 0..K {
+            let pixel = |j: usize| &x[i][(from + j - first) * channels..][..channels];
+            let tap = |j: usize| &w[(i * K + j) * channels..][..channels];
+            if first == 0 && end == K {
+                add_taps::<K>(y, std::array::from_fn(pixel), std::array::from_fn(tap));
+            } else {
+                for j in first..end {
+                    add_taps::<1>(y, [pixel(j)], [tap(j)]);
                 }
-            }
-            for (y, sum) in y[c..c + LANES].iter_mut().zip(sum) {
-                *y = relu6(sum);
             }
         }
-        for c in whole..channels {
-            let mut sum = b[c];
-            for i in 0..K {
-                for j in first..end {
-                    sum += x[i][from + (j - first) * channels + c] * w[(i * K + j) * channels + c];
-                }
-            }
-            y[c] = relu6(sum);
+        for y in y {
+            *y = relu6(*y);
         }
     }
 }
 
-/// Adds the products of the first lanes of `x` and `w`.
+/// `y += x[0] * w[0] + x[1] * w[1] + ..`, element by element, in that order.
 #[inline(always)]
-fn add(sum: &mut [f32; LANES], x: &[f32], w: &[f32]) {
-    let (x, w) = (&x[..LANES], &w[..LANES]);
-    for lane in 0..LANES {
-        sum[lane] += x[lane] * w[lane];
+fn add_taps<const K: usize>(y: &mut [f32], x: [&[f32]; K], w: [&[f32]; K]) {
+    let len = y.len();
+    let (x, w) = (x.map(|x| &x[..len]), w.map(|w| &w[..len]));
+    for c in 0..len {
+        let mut sum = y[c];
+        for j in 0..K {
+            sum += x[j][c] * w[j][c];
+        }
+        y[c] = sum;
     }
 }

@@ -10,7 +10,7 @@ use avocet_config::EfficientNetConfig;
 use avocet_kernels::HOST;
 use candle_core::{DType, Result as CandleResult, Tensor};
 
-use super::names::{Convolution, Layout, NORM, convolutions, missing, plain};
+use super::names::{Convolution, NORM, convolutions, missing, plain};
 use crate::formats::safetensors::Safetensors;
 use crate::io::Bytes;
 use crate::tensors::Store;
@@ -66,7 +66,7 @@ fn tensor(numbers: &[f64], shape: &[usize]) -> CandleResult<Tensor> {
 /// The numbers of a tensor.
 ///
 /// Errors if one of them is no number.
-fn numbers(original: &Store, name: &str) -> Result<Vec<f64>, String> {
+pub(super) fn numbers(original: &Store, name: &str) -> Result<Vec<f64>, String> {
     let read = || -> CandleResult<Vec<f32>> {
         let tensor = original.tensor(name, &HOST)?.to_dtype(DType::F32)?;
         tensor.flatten_all()?.to_vec1()
@@ -78,7 +78,7 @@ fn numbers(original: &Store, name: &str) -> Result<Vec<f64>, String> {
     }
 }
 
-/// The weight, in our layout and shape, and the bias of a convolution with its norm in them.
+/// The weight (out, k * k * in), its shape, and the bias of a convolution with its norm in them.
 fn fold(
     convolution: &Convolution,
     original: &Store,
@@ -105,28 +105,14 @@ fn fold(
     let weight = numbers(original, &format!("{}.weight", convolution.theirs))?;
     let outputs = scales.len();
     let each = weight.len() / outputs.max(1);
-    let scaled = |output: usize, at: usize| weight[output * each + at] * scales[output];
-    let (numbers, shape) = match convolution.layout {
-        Layout::Pointwise => {
-            let all = (0..outputs).flat_map(|o| (0..each).map(move |at| (o, at)));
-            (all.map(|(o, at)| scaled(o, at)).collect(), [outputs, each])
+    let channels = convolution.shape[1];
+    let taps = each / channels.max(1);
+    let mut ours = Vec::with_capacity(weight.len());
+    for (output, scale) in scales.iter().enumerate() {
+        for tap in 0..taps {
+            let window = (0..channels).map(|c| weight[output * each + c * taps + tap] * scale);
+            ours.extend(window);
         }
-        Layout::Windows => {
-            let channels = convolution.shape[1];
-            let taps = each / channels.max(1);
-            let all = (0..outputs).flat_map(|o| {
-                (0..taps).flat_map(move |tap| (0..channels).map(move |c| (o, tap, c)))
-            });
-            let numbers = all.map(|(o, tap, c)| scaled(o, c * taps + tap)).collect();
-            (numbers, [outputs, each])
-        }
-        Layout::Depthwise => {
-            let all = (0..each).flat_map(|tap| (0..outputs).map(move |o| (o, tap)));
-            (
-                all.map(|(o, tap)| scaled(o, tap)).collect(),
-                [each, outputs],
-            )
-        }
-    };
-    Ok((numbers, shape, bias))
+    }
+    Ok((ours, [outputs, each], bias))
 }

@@ -25,8 +25,8 @@ use crate::io::read;
 use crate::layout::{CONFIG, EFFICIENT_NET, MAX_CONFIG, QUANTISED, WEIGHTS};
 use crate::parameters::{Copied, StoredParameters, WeightMapping};
 use crate::tensors::Store;
-use fold::folded;
-use names::{class_count, missing};
+use fold::{folded, numbers};
+use names::{HEAD_NORM, class_count, missing};
 
 /// How a file of `torch.save` of an EfficientNet ends.
 const ENDINGS: [&str; 2] = ["pth", "pt"];
@@ -39,6 +39,17 @@ pub struct EfficientNetFiles {
     pub(crate) processor: ImageProcessor,
     /// By the field paths of the network.
     pub(crate) store: Store,
+    head_norm: Option<HeadNorm>,
+}
+
+/// The norm behind the head's convolution as it was before it was folded: over the pictures that the
+/// network was trained on, a feature before the last ReLU6 has this deviation and this mean.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeadNorm {
+    /// Of each feature (head_dim), the deviation; its sign has no meaning.
+    pub scale: Vec<f32>,
+    /// Of each feature (head_dim), the mean.
+    pub shift: Vec<f32>,
 }
 
 /// Whether `path` holds an EfficientNet alone: a file of `torch.save`, or a folder with one or with
@@ -91,7 +102,7 @@ impl EfficientNetFiles {
         if path.is_dir() {
             let own = own_weights(path)?;
             if let (Some(config), Some(store)) = (&described, own) {
-                return Self::of(path, config.clone(), store);
+                return Self::of(path, config.clone(), store, None);
             }
         }
         let file = file_of(path)?;
@@ -105,15 +116,29 @@ impl EfficientNetFiles {
             None => published(&original).map_err(refuse)?,
         };
         let store = folded(&file, &config, &original).map_err(refuse)?;
-        Self::of(path, config, store)
+        let norm = |part: &str| -> Result<Vec<f32>> {
+            let numbers = numbers(&original, &format!("{HEAD_NORM}.{part}")).map_err(refuse)?;
+            Ok(numbers.into_iter().map(|number| number as f32).collect())
+        };
+        let head_norm = HeadNorm {
+            scale: norm("weight")?,
+            shift: norm("bias")?,
+        };
+        Self::of(path, config, store, Some(head_norm))
     }
 
-    fn of(path: &Path, config: EfficientNetConfig, store: Store) -> Result<Self> {
+    fn of(
+        path: &Path,
+        config: EfficientNetConfig,
+        store: Store,
+        head_norm: Option<HeadNorm>,
+    ) -> Result<Self> {
         let files = Self {
             path: path.to_owned(),
             processor: ImageProcessor::efficient_net(config.image_size),
             config,
             store,
+            head_norm,
         };
         let pictures = |error| CheckpointError::Family {
             path: path.to_owned(),
@@ -136,6 +161,11 @@ impl EfficientNetFiles {
     /// How pictures are prepared for it.
     pub fn processor(&self) -> &ImageProcessor {
         &self.processor
+    }
+
+    /// The norm behind the head, where the file still has it by itself.
+    pub fn head_norm(&self) -> Option<&HeadNorm> {
+        self.head_norm.as_ref()
     }
 
     /// Name and shape of every parameter, as `EfficientNet::new` asks for them at a root.

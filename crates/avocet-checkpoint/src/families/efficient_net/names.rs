@@ -8,19 +8,10 @@ use crate::tensors::Store;
 
 /// The classifier's matrix.
 const CLASSIFIER: &str = "_fc";
+/// The norm behind the last convolution.
+pub(super) const HEAD_NORM: &str = "_bn1";
 /// What training counts and inference has no use for.
 const COUNTER: &str = "num_batches_tracked";
-
-/// How the numbers of a convolution lie, theirs and ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Layout {
-    /// (out, in, k, k), of which ours is (out, k * k * in).
-    Windows,
-    /// (channels, 1, k, k), of which ours is (k * k, channels).
-    Depthwise,
-    /// (out, in, 1, 1), of which ours is (out, in).
-    Pointwise,
-}
 
 /// A convolution and the norm behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +22,7 @@ pub(super) struct Convolution {
     pub theirs: String,
     /// Their name of the norm.
     pub norm: String,
-    pub layout: Layout,
-    /// Their shape.
+    /// Their shape (out, in, k, k); ours is (out, k * k * in).
     pub shape: Vec<usize>,
 }
 
@@ -41,52 +31,32 @@ pub(super) const NORM: [&str; 4] = ["weight", "bias", "running_mean", "running_v
 
 /// Every convolution, in order.
 pub(super) fn convolutions(config: &EfficientNetConfig) -> Vec<Convolution> {
-    let one = |ours: &str, theirs: &str, norm: &str, layout, shape: [usize; 4]| Convolution {
+    let one = |ours: &str, theirs: &str, norm: &str, shape: [usize; 4]| Convolution {
         ours: ours.to_owned(),
         theirs: theirs.to_owned(),
         norm: norm.to_owned(),
-        layout,
         shape: shape.to_vec(),
     };
     let stem = [config.stem_dim, 3, 3, 3];
-    let mut all = vec![one("stem", "_conv_stem", "_bn0", Layout::Windows, stem)];
+    let mut all = vec![one("stem", "_conv_stem", "_bn0", stem)];
     for (index, block) in config.blocks().into_iter().enumerate() {
-        let of = |ours: &str, theirs: &str, norm: &str, layout, shape| Convolution {
+        let of = |ours: &str, theirs: &str, norm: &str, shape| Convolution {
             ours: format!("blocks.{index}.{ours}"),
             theirs: format!("_blocks.{index}.{theirs}"),
             norm: format!("_blocks.{index}.{norm}"),
-            layout,
             shape,
         };
         if block.expands() {
             let shape = vec![block.inner, block.inputs, 1, 1];
-            all.push(of(
-                "expand",
-                "_expand_conv",
-                "_bn0",
-                Layout::Pointwise,
-                shape,
-            ));
+            all.push(of("expand", "_expand_conv", "_bn0", shape));
         }
         let shape = vec![block.inner, 1, block.kernel, block.kernel];
-        all.push(of(
-            "depthwise",
-            "_depthwise_conv",
-            "_bn1",
-            Layout::Depthwise,
-            shape,
-        ));
+        all.push(of("depthwise", "_depthwise_conv", "_bn1", shape));
         let shape = vec![block.outputs, block.inner, 1, 1];
-        all.push(of(
-            "project",
-            "_project_conv",
-            "_bn2",
-            Layout::Pointwise,
-            shape,
-        ));
+        all.push(of("project", "_project_conv", "_bn2", shape));
     }
     let head = [config.head_dim, config.last_dim(), 1, 1];
-    all.push(one("head", "_conv_head", "_bn1", Layout::Pointwise, head));
+    all.push(one("head", "_conv_head", HEAD_NORM, head));
     all
 }
 

@@ -3,11 +3,19 @@
 /// Why a file of `torch.save` is not read.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum PickleError {
-    /// The format before PyTorch 1.6, or a pickle without tensors' storages.
+    /// A tar archive, or a pickle without tensors' storages.
     #[error(
-        "saved in PyTorch's format from before 1.6, which is not read; where it is trusted, convert it: torch.save(torch.load(FILE), NEW_FILE)"
+        "neither a zip archive nor pickles with storages behind them, as torch.save writes; where it is trusted, convert it: torch.save(torch.load(FILE), NEW_FILE)"
     )]
-    Legacy,
+    Foreign,
+    /// A file of before PyTorch 1.6 is damaged.
+    #[error("format from before PyTorch 1.6, at byte {offset}: {problem}")]
+    Legacy {
+        /// Where in the file.
+        offset: usize,
+        /// What is wrong there.
+        problem: String,
+    },
     /// The zip archive is damaged, or of a kind that `torch.save` does not write.
     #[error("zip archive, at byte {offset}: {problem}")]
     Archive {

@@ -1,8 +1,8 @@
 //! A checked file of `torch.save`, and tensors out of it.
 
-use super::value::ElementType;
+use super::value::{ElementType, Heap, Value};
 use super::view::View;
-use super::{PickleError, archive, machine, names};
+use super::{PickleError, archive, legacy, machine, names};
 use crate::error::{CheckpointError, Result};
 use crate::io::Bytes;
 use candle_core::{Device, Tensor};
@@ -85,8 +85,16 @@ fn parse(file: &[u8]) -> Result<BTreeMap<String, View>, PickleError> {
     let tar = file
         .get(TAR.0..)
         .is_some_and(|rest| rest.starts_with(TAR.1));
+    if legacy::is_legacy(file) {
+        let read = legacy::read(file, MAX_PICKLE)?;
+        let budget = read.program_len * NAMES_PER_BYTE;
+        return views(file, read.result, &read.heap, budget, |key| {
+            let storage = read.storages.get(key).cloned();
+            storage.ok_or_else(|| PickleError::Missing(key.to_owned()))
+        });
+    }
     if tar || file.first() == Some(&PROTOCOL) {
-        return Err(PickleError::Legacy);
+        return Err(PickleError::Foreign);
     }
     let members = archive::members(file)?;
     let root = members.keys().find_map(|name| {
@@ -108,15 +116,27 @@ fn parse(file: &[u8]) -> Result<BTreeMap<String, View>, PickleError> {
         return Err(PickleError::Archive { offset, problem });
     }
     let budget = place.len() * NAMES_PER_BYTE;
-    let (result, heap) = machine::run(&file[place])?;
+    let (result, heap, _) = machine::run(&file[place])?;
+    views(file, result, &heap, budget, |key| {
+        let member = format!("{root}/data/{key}");
+        let storage = members.get(member.as_str()).cloned();
+        storage.ok_or(PickleError::Missing(member))
+    })
+}
+
+/// The tensors that `result` holds, each checked against its storage's bytes in the file.
+fn views(
+    file: &[u8],
+    result: Value<'_>,
+    heap: &Heap<'_>,
+    budget: usize,
+    storage: impl Fn(&str) -> Result<Range<usize>, PickleError>,
+) -> Result<BTreeMap<String, View>, PickleError> {
     let mut views = BTreeMap::new();
-    for (name, tensor) in names::paths(result, &heap, budget)? {
+    for (name, tensor) in names::paths(result, heap, budget)? {
         let described = &heap.tensors[tensor];
-        let member = format!("{root}/data/{}", heap.storages[described.storage].key);
-        let Some(storage) = members.get(member.as_str()) else {
-            return Err(PickleError::Missing(member));
-        };
-        match View::check(described, &heap, storage.clone(), file.len()) {
+        let storage = storage(heap.storages[described.storage].key)?;
+        match View::check(described, heap, storage, file.len()) {
             Ok(view) => drop(views.insert(name, view)),
             Err(problem) => return Err(PickleError::Tensor { name, problem }),
         }

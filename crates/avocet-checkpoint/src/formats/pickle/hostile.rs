@@ -216,7 +216,7 @@ fn an_archive_that_torch_does_not_write_is_refused() {
 fn a_damaged_file_is_refused_or_read() {
     let mut state = 9;
     let (mut read, mut refused) = (0, 0);
-    for name in ["nested", "types", "views", "protocol4", "wrapped"] {
+    for name in ["nested", "types", "views", "protocol4", "wrapped", "legacy"] {
         let whole = std::fs::read(golden(&format!("pickle_{name}.pt"))).unwrap();
         for _ in 0..1000 {
             let mut bytes = whole.clone();

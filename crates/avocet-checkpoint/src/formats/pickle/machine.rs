@@ -14,8 +14,9 @@ const MAX_CONTAINERS: usize = 1 << 20;
 const MAX_MARKS: usize = 256;
 const LATEST_PROTOCOL: u8 = 4;
 
-/// Runs `program` and returns what it leaves, with all that it made.
-pub(super) fn run(program: &[u8]) -> Result<(Value<'_>, Heap<'_>), PickleError> {
+/// Runs the pickle that `program` begins with and returns what it leaves, with all that it made, and
+/// how many bytes it has.
+pub(super) fn run(program: &[u8]) -> Result<(Value<'_>, Heap<'_>, usize), PickleError> {
     let mut machine = Machine {
         program,
         at: 0,
@@ -30,7 +31,7 @@ pub(super) fn run(program: &[u8]) -> Result<(Value<'_>, Heap<'_>), PickleError> 
         let opcode = machine.array::<1>()?[0];
         if opcode == b'.' {
             let result = machine.pop()?;
-            return Ok((result, machine.heap));
+            return Ok((result, machine.heap, machine.at));
         }
         machine.step(opcode)?;
     }
@@ -326,7 +327,8 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// A persistent id: ("storage", class, key, device, count).
+    /// A persistent id: ("storage", class, key, device, count), and before PyTorch 1.6 whether it is
+    /// a part of another, which none that is read is.
     fn storage(&mut self) -> Result<(), PickleError> {
         self.container()?;
         let arguments = self.pop_tuple()?;
@@ -337,7 +339,8 @@ impl<'a> Machine<'a> {
                 Value::Text(key),
                 Value::Text(_),
                 Value::Int(count),
-            ] => usize::try_from(count)
+                ref part @ ..,
+            ] if matches!(part, [] | [Value::None]) => usize::try_from(count)
                 .ok()
                 .map(|count| Storage { dtype, key, count }),
             _ => None,
