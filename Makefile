@@ -59,9 +59,12 @@ data: setup build ## the training and held-out data of mini, under datasets/
 	for kind in shapes emoji; do $(DRAW) --kind $$kind --split test --count 2000 --seed 2 -o datasets/$$kind/test || exit 1; done
 	for kind in flags text text-unseen text-scanned; do $(DRAW) --kind $$kind --split test --count 1000 --seed 2 -o datasets/$$kind/test || exit 1; done
 
-mini: data ## the whole recipe of the built-in model: data, then every stage; goes on where it stopped
+concepts: build ## what the classes of the recogniser of mini are called, from WordNet
+	$(AVOCET) data concepts -o assets/mini/concepts.tsv
+
+mini: data concepts ## the whole recipe of the built-in model: data, then every stage; goes on where it stopped
 	for stage in $$(ls assets/recipes/mini/*.toml | sort -V); do $(AVOCET) train $$stage --resume || exit 1; done
-	$(AVOCET) models export runs/mini/11-prices -o assets/mini
+	$(AVOCET) models export runs/mini/12-concepts -o assets/mini
 
 test: setup ## every test; offline once the dependencies are fetched
 	$(CARGO) test --workspace --locked
@@ -108,4 +111,4 @@ docs: ## the documentation of all libraries, under target/doc; a link that leads
 tidy:
 	$(CARGO) test --workspace --locked --test tests -- tidy circles
 
-.PHONY: help setup setup-build build demo data mini test quick fresh resume-25 levels fuzz pictures man check fmt clippy docs tidy
+.PHONY: help setup setup-build build demo data concepts mini test quick fresh resume-25 levels fuzz pictures man check fmt clippy docs tidy

@@ -68,6 +68,7 @@ pub const EDGES: &[(&str, &[&str])] = &[
             "avocet-checkpoint",
             "avocet-infer",
             "avocet-text",
+            "avocet-media",
         ],
     ),
     ("pipeline", &["avocet-data"]),

@@ -42,6 +42,14 @@ pub enum CheckpointError {
         /// Which field, and why.
         source: avocet_text::TokenizerError,
     },
+    /// The table of a recogniser's classes is wrong or missing.
+    #[error("{path:?}: {reason}")]
+    Concepts {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the number of the line.
+        reason: String,
+    },
     /// The weights file is damaged.
     #[error("{path:?}: {reason}")]
     Weights {

@@ -1,8 +1,10 @@
 //! A model's files, opened: its shape, its tensors and how they make its parameters, its interface.
 
+use crate::concepts::{ConceptTable, Concepts};
 use crate::error::{CheckpointError, Result};
 use crate::families;
 use crate::interface::{Interface, Speech};
+use crate::layout::CONCEPTS;
 use crate::parameters::{Account, Adapter, StoredParameters};
 use crate::tensors::StoredTensor;
 use avocet_config::ModelConfig;
@@ -11,6 +13,7 @@ use avocet_media::ImageProcessor;
 use avocet_model::{Builder, ParameterSpec, parameter_shapes, parameter_specs};
 use avocet_text::ChatTokenizer;
 use candle_core::Tensor;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +31,8 @@ pub struct ModelFiles {
     pub(crate) config: ModelConfig,
     pub(crate) interface: Interface,
     pub(crate) stored: StoredParameters,
+    /// The table of the recogniser's classes, if there is one.
+    pub(crate) concepts: Option<Cow<'static, [u8]>>,
 }
 
 impl ModelFiles {
@@ -111,6 +116,36 @@ impl ModelFiles {
         }
     }
 
+    /// The bytes of the table of the recogniser's classes, if the model has one.
+    pub fn concept_bytes(&self) -> Option<&[u8]> {
+        self.concepts.as_deref()
+    }
+
+    /// What the classes of the model's recogniser are called, read, checked and spelled in the
+    /// model's tokens; none if it recognises nothing.
+    ///
+    /// Errors name the file, and the line in it; also where a model that recognises things lacks
+    /// it.
+    pub fn concepts(&self) -> Result<Option<Concepts>> {
+        let (Some(config), Some(tower)) = (&self.config.concepts, &self.config.efficient_net)
+        else {
+            return Ok(None);
+        };
+        let wrong = |reason: String| CheckpointError::Concepts {
+            path: self.path.join(CONCEPTS),
+            reason,
+        };
+        let Some(bytes) = &self.concepts else {
+            let reason = "is missing; it says what the classes that the model recognises are \
+                          called (`avocet data concepts` makes it)";
+            return Err(wrong(reason.into()));
+        };
+        let text = std::str::from_utf8(bytes).map_err(|error| wrong(error.to_string()))?;
+        let table = ConceptTable::parse(text, tower.num_classes).map_err(&wrong)?;
+        let concepts = Concepts::new(table, config, &self.language()?);
+        Ok(Some(concepts.map_err(|error| wrong(error.to_string()))?))
+    }
+
     /// Every stored tensor, sorted by name.
     pub fn tensors(&self) -> impl Iterator<Item = &StoredTensor> {
         self.stored.store.tensors()
@@ -192,7 +227,7 @@ impl ModelFiles {
 
 /// How pictures are prepared for a vision tower of our own, or for an EfficientNet-Lite.
 pub(crate) fn native(config: &ModelConfig) -> Option<ImageProcessor> {
-    if let Some(tower) = &config.efficient_net {
+    if let Some(tower) = config.convolutional_tower() {
         return Some(ImageProcessor::efficient_net(tower.image_size));
     }
     let tower = config.vision.as_ref()?;

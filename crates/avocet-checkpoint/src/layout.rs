@@ -8,6 +8,8 @@ pub const CONFIG: &str = "config.toml";
 pub const WEIGHTS: &str = "model.safetensors";
 /// The model's tokenizer.
 pub const TOKENIZER: &str = "tokenizer.json";
+/// What the classes of the model's recogniser are called, if it has one.
+pub const CONCEPTS: &str = "concepts.tsv";
 /// Says what an adapter belongs to.
 pub const ADAPTER: &str = "adapter.toml";
 /// What a folder of parts is known by.
@@ -34,6 +36,7 @@ pub(crate) const GENERATION: &str = "generation_config.json";
 
 pub(crate) const MAX_CONFIG: u64 = 1 << 20;
 pub(crate) const MAX_TOKENIZER: u64 = 64 << 20;
+pub(crate) const MAX_CONCEPTS: u64 = 16 << 20;
 pub(crate) const MAX_ADAPTER: u64 = 1 << 20;
 pub(crate) const MAX_PARTS: u64 = 1 << 16;
 pub(crate) const MAX_INDEX: u64 = 64 << 20;

@@ -5,6 +5,7 @@
 //!   file is believed before it is checked.
 //! - [`graft`] and [`upcycle`]: make one model of the files of others, which stay as they are.
 //! - [`Adapter`]: what training changed of a model, beside the model.
+//! - [`Concepts`]: what a recogniser's classes are called, and how a network is shown them.
 //! - [`VisionFiles`]: a vision encoder alone.
 //! - [`EfficientNetFiles`]: an EfficientNet-Lite alone, features and classifier.
 //! - [`save`]: writes a folder so that a crash leaves whole files.
@@ -16,10 +17,11 @@
 //! - [`resolve`]: what a model reference on the command line means.
 //!
 //! The modules lie on floors, each of which uses those below it alone: `layout`, `error`; `io`,
-//! `formats`; `tensors`, `parameters`; `interface`, `families`; `files`, `composite`, `open`;
+//! `formats`; `tensors`, `parameters`; `interface`, `families`, `concepts`; `files`, `composite`, `open`;
 //! `writers`, `doctor`. `reference` finds the folder to begin with.
 
 mod composite;
+mod concepts;
 pub mod doctor;
 mod error;
 mod families;
@@ -37,12 +39,13 @@ mod tensors;
 mod writers;
 
 pub use composite::{VisionFiles, VisionShape};
+pub use concepts::{Class, ConceptTable, Concepts, Posterior};
 pub use error::CheckpointError;
 pub use families::{EfficientNetFiles, HeadNorm, is_efficient_net, shape_alone as read_shape};
 pub use files::ModelFiles;
 pub use formats::safetensors::{HeaderError, StoredType};
 pub use formats::{gguf, pickle};
-pub use layout::{ADAPTER, CONFIG, TOKENIZER, WEIGHTS};
+pub use layout::{ADAPTER, CONCEPTS, CONFIG, TOKENIZER, WEIGHTS};
 pub use parameters::{Adapter, LORA, LoraScale, factor_shapes};
 pub use reference::{Reference, resolve};
 pub use tensors::{NumberType, StoredTensor};

@@ -10,7 +10,8 @@ use crate::formats::safetensors::Safetensors;
 use crate::interface::{Interface, Speech};
 use crate::io::{Bytes, read};
 use crate::layout::{
-    ADAPTER, CONFIG, MAX_CONFIG, MAX_TOKENIZER, PARTS, QUANTISED, TOKENIZER, WEIGHTS,
+    ADAPTER, CONCEPTS, CONFIG, MAX_CONCEPTS, MAX_CONFIG, MAX_TOKENIZER, PARTS, QUANTISED,
+    TOKENIZER, WEIGHTS,
 };
 use crate::parameters::{Adapter, Copied, StoredParameters, WeightMapping};
 use crate::tensors::Store;
@@ -32,13 +33,15 @@ impl ModelFiles {
         open(path, 0)
     }
 
-    /// The model that the three files carried in a binary make; nothing is copied.
+    /// The model that the files carried in a binary make; nothing is copied. `concepts` is the
+    /// table of a recogniser's classes.
     ///
     /// Errors as [`ModelFiles::open`] does.
     pub fn embedded(
         config: &'static str,
         weights: &'static [u8],
         tokenizer: &'static [u8],
+        concepts: Option<&'static [u8]>,
     ) -> Result<Self> {
         let path = PathBuf::from("embedded");
         let config = parse_config(config, path.join(CONFIG))?;
@@ -51,7 +54,8 @@ impl ModelFiles {
             path: path.join(TOKENIZER),
             bytes: Cow::Borrowed(tokenizer),
         };
-        own(path, config, Store::carried(weights)?, speech)
+        let concepts = concepts.map(Cow::Borrowed);
+        own(path, config, Store::carried(weights)?, speech, concepts)
     }
 }
 
@@ -105,7 +109,12 @@ fn open(path: &Path, depth: usize) -> Result<ModelFiles> {
         bytes: read(&tokenizer, MAX_TOKENIZER)?.into(),
         path: tokenizer,
     };
-    own(path.to_owned(), config, store, speech)
+    let table = path.join(CONCEPTS);
+    let concepts = match config.concepts.is_some() && table.is_file() {
+        true => Some(read(&table, MAX_CONCEPTS)?.into()),
+        false => None,
+    };
+    own(path.to_owned(), config, store, speech, concepts)
 }
 
 /// The tensors by our own names in a folder: as they were saved, or in blocks.
@@ -137,7 +146,13 @@ fn check_depth(list: &Path, depth: usize) -> Result<()> {
 }
 
 /// A model of our own.
-fn own(path: PathBuf, config: ModelConfig, store: Store, speech: Speech) -> Result<ModelFiles> {
+fn own(
+    path: PathBuf,
+    config: ModelConfig,
+    store: Store,
+    speech: Speech,
+    concepts: Option<Cow<'static, [u8]>>,
+) -> Result<ModelFiles> {
     let shapes = parameter_shapes(&config)?;
     let mappings = shapes
         .keys()
@@ -148,6 +163,7 @@ fn own(path: PathBuf, config: ModelConfig, store: Store, speech: Speech) -> Resu
         path,
         family: "avocet",
         interface: Interface { processor, speech },
+        concepts,
         stored: StoredParameters {
             copied: Copied::all(store.num_bytes() <= COPIED && !store.has_gguf()),
             ..StoredParameters::new(store, mappings.collect())
@@ -183,6 +199,7 @@ fn public(path: &Path) -> Result<ModelFiles> {
         config: family.config,
         stored: StoredParameters::new(family.store, mappings),
         interface: family.interface,
+        concepts: None,
     })
 }
 

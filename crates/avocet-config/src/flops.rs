@@ -97,7 +97,7 @@ fn tower_flops(config: &ModelConfig, (rows, cols): (usize, usize)) -> f64 {
         let ff = matrices(clip.ff) * dim * clip.ff_dim as f64;
         return stem + blocks(p, clip.num_layers, dim, ff);
     }
-    if let Some(efficient) = &config.efficient_net {
+    if let Some(efficient) = config.convolutional_tower() {
         return p * efficient.flops();
     }
     let Some(tiled) = &config.tiled_vision else {

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod concepts;
 mod cross_attention;
 mod decoder;
 mod efficient_net;
@@ -20,6 +21,7 @@ mod model;
 mod preset;
 mod vision;
 
+pub use concepts::ConceptsConfig;
 pub use cross_attention::{CrossAttentionConfig, ResamplerConfig};
 pub use decoder::{AttentionConfig, DecoderConfig, MoeConfig, Multipliers, RopeConfig};
 pub use efficient_net::{EfficientNetBlock, EfficientNetConfig, EfficientNetStage};

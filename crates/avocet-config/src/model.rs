@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::check::refuse;
+use crate::concepts::ConceptsConfig;
 use crate::cross_attention::{CrossAttentionConfig, ResamplerConfig};
 use crate::decoder::DecoderConfig;
 use crate::efficient_net::EfficientNetConfig;
@@ -32,9 +33,12 @@ pub struct ModelConfig {
     /// The image tower, if it is Mllama's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tiled_vision: Option<TiledVisionConfig>,
-    /// The image tower, if it is an EfficientNet-Lite.
+    /// The image tower, if it is an EfficientNet-Lite; beside `[concepts]`, the recogniser.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub efficient_net: Option<EfficientNetConfig>,
+    /// What is shown of a frozen `[efficient_net]` beside the patches of `[vision]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concepts: Option<ConceptsConfig>,
     /// Reduces an image to a fixed number of latents; without it every patch is a latent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resampler: Option<ResamplerConfig>,
@@ -74,9 +78,23 @@ impl ModelConfig {
         own.or(clip).or(tiled).or(efficient)
     }
 
-    /// Rows that text attends to of an image of `rows` x `cols` patches: the resampler's latents, or
-    /// what the tower makes of the patches.
-    pub fn num_latents(&self, (rows, cols): (usize, usize)) -> usize {
+    /// The EfficientNet-Lite that is the image tower; none where it is what recognises things beside
+    /// another tower.
+    pub fn convolutional_tower(&self) -> Option<&EfficientNetConfig> {
+        self.efficient_net
+            .as_ref()
+            .filter(|_| self.concepts.is_none())
+    }
+
+    /// Most rows that text attends to of an image of `rows` x `cols` patches: the resampler's
+    /// latents, or what the tower makes of the patches, and what a recogniser adds.
+    pub fn num_latents(&self, grid: (usize, usize)) -> usize {
+        let beside = self.concepts.as_ref().map_or(0, ConceptsConfig::max_rows);
+        self.num_rows(grid) + beside
+    }
+
+    /// The resampler's latents, or what the tower makes of so many patches.
+    fn num_rows(&self, (rows, cols): (usize, usize)) -> usize {
         let num_patches = rows * cols;
         if let Some(resampler) = &self.resampler {
             resampler.num_latents
@@ -85,7 +103,7 @@ impl ModelConfig {
         } else if let Some(tiled) = &self.tiled_vision {
             // A class row a tile.
             num_patches + num_patches / tiled.num_patches()
-        } else if let Some(efficient) = &self.efficient_net {
+        } else if let Some(efficient) = self.convolutional_tower() {
             // A whole picture is one patch.
             num_patches * efficient.num_rows()
         } else {
@@ -113,11 +131,20 @@ impl ModelConfig {
                 );
             }
         }
+        if let Some(concepts) = &self.concepts {
+            concepts.validate()?;
+            if self.vision.is_none() || self.efficient_net.is_none() {
+                return refuse(
+                    "concepts",
+                    "needs [vision], and [efficient_net] as what recognises".into(),
+                );
+            }
+        }
         let towers = [
             self.vision.is_some(),
             self.clip.is_some(),
             self.tiled_vision.is_some(),
-            self.efficient_net.is_some(),
+            self.convolutional_tower().is_some(),
         ];
         if towers.iter().filter(|there| **there).count() > 1 {
             return refuse(

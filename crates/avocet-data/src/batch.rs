@@ -3,7 +3,9 @@
 //! Texts and pictures of different lengths are laid one after another without padding;
 //! `offsets` says where each text begins. Row i predicts `targets[i]`, weighed by `weights[i]`.
 
-use avocet_media::{ImageProcessor, Limits, Picture, decode, decode_transparent};
+use std::sync::Arc;
+
+use avocet_media::{ImageProcessor, Limits, Picture, Recognition, decode, decode_transparent};
 use avocet_text::{ChatTokenizer, Prompt};
 
 use crate::{Content, Sample, SampleError, Truth};
@@ -39,6 +41,8 @@ pub struct Batch {
     pub grids: Vec<(usize, usize)>,
     /// What each picture shows, where that is known.
     pub truths: Vec<Option<Truth>>,
+    /// What a recogniser makes of each picture; empty where nobody lent one.
+    pub recognitions: Vec<Arc<Recognition>>,
     /// Task of each text.
     pub kinds: Vec<String>,
 }
@@ -51,6 +55,7 @@ pub struct Prepared {
     patches: Vec<f32>,
     grids: Vec<(usize, usize)>,
     truths: Vec<Option<Truth>>,
+    recognitions: Vec<Arc<Recognition>>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -163,6 +168,7 @@ impl Prepared {
             patches: Vec::new(),
             grids: Vec::new(),
             truths: sample.truths.clone(),
+            recognitions: Vec::new(),
         };
         for (index, image) in sample.images.iter().enumerate() {
             let broken = |error: avocet_media::ImageError| SampleError::Image {
@@ -191,6 +197,14 @@ impl Prepared {
             }
         }
         Ok(prepared)
+    }
+
+    /// The same with what a recogniser makes of each of its pictures.
+    pub fn recognised(self, recognitions: Vec<Arc<Recognition>>) -> Self {
+        Self {
+            recognitions,
+            ..self
+        }
     }
 
     /// Tokens of its texts.
@@ -232,6 +246,7 @@ impl Batch {
         self.patches.extend(sample.patches);
         self.grids.extend(sample.grids);
         self.truths.extend(sample.truths);
+        self.recognitions.extend(sample.recognitions);
     }
 
     /// Texts in the batch.

@@ -34,7 +34,7 @@ pub use batch::{Batch, BatchShape, Prepared};
 pub use content::Content;
 pub use dedup::{DedupOptions, Match, OptOut, dedup};
 pub use error::{DataError, SampleError};
-pub use loader::{BatchSize, Loader, LoaderSource};
+pub use loader::{BatchSize, Loader, LoaderSource, MadeSamples, MakeSample, Recognise, Samples};
 pub use merge::merge;
 pub use mix::{Draw, Mixture, MixtureError, MixtureSource, Position, Progress, SourceReport};
 pub use sample::{Piece, Sample, Truth};

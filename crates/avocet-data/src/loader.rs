@@ -4,11 +4,48 @@ use std::sync::Arc;
 
 use avocet_text::ChatTokenizer;
 
+use avocet_media::Recognition;
+
 use crate::batch::{Batch, BatchShape, Prepared};
 use crate::digest::sha256;
 use crate::mix::{Draw, Mixture, MixtureSource, Position, SourceReport};
 use crate::shard::Reader;
-use crate::{DataError, MixtureError};
+use crate::{DataError, MixtureError, Sample, SampleError};
+
+/// Says what a recogniser makes of an encoded picture, or why it makes nothing of it. Lent by
+/// whoever has one: data never sees a model.
+pub type Recognise = Arc<dyn Fn(&[u8]) -> Result<Arc<Recognition>, String> + Send + Sync>;
+
+/// Samples that are made as they are drawn: the same number makes the same sample.
+pub struct MadeSamples {
+    /// What they are called in reports.
+    pub name: String,
+    /// Samples of an epoch.
+    pub count: usize,
+    /// Makes the sample of a number, with what a recogniser is to have made of its pictures.
+    pub make: MakeSample,
+}
+
+/// Makes the sample of a number, or says why not.
+pub type MakeSample =
+    Box<dyn Fn(u64) -> Result<(Sample, Vec<Arc<Recognition>>), String> + Send + Sync>;
+
+impl std::fmt::Debug for MadeSamples {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("MadeSamples");
+        shown.field("name", &self.name).field("count", &self.count);
+        shown.finish_non_exhaustive()
+    }
+}
+
+/// Where samples come from.
+#[derive(Debug, Clone)]
+pub enum Samples {
+    /// A dataset; may be shared by several loaders.
+    Dataset(Arc<Reader>),
+    /// They are made as they are drawn.
+    Made(Arc<MadeSamples>),
+}
 
 /// When a batch is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,11 +56,11 @@ pub enum BatchSize {
     Rows(usize),
 }
 
-/// A dataset to read from.
+/// Samples to read.
 #[derive(Debug, Clone)]
 pub struct LoaderSource {
-    /// The dataset; may be shared by several loaders.
-    pub reader: Arc<Reader>,
+    /// Where they come from.
+    pub samples: Samples,
     /// Share of the stream relative to the other sources, by samples.
     pub weight: f64,
     /// After this many passes it is used up; none means it never is.
@@ -38,15 +75,21 @@ impl LoaderSource {
     /// Places of the samples used in the dataset; none means all.
     fn places(&self) -> Option<Vec<u32>> {
         let kinds = self.kinds.as_ref()?;
-        let used = |place: &usize| kinds.iter().any(|kind| kind == self.reader.kind(*place));
-        let places = (0..self.reader.len()).filter(used);
+        let Samples::Dataset(reader) = &self.samples else {
+            return None;
+        };
+        let used = |place: &usize| kinds.iter().any(|kind| kind == reader.kind(*place));
+        let places = (0..reader.len()).filter(used);
         Some(places.map(|place| place as u32).collect())
     }
 
     /// Number of samples used.
     pub fn len(&self) -> usize {
-        let places = self.places();
-        places.map_or(self.reader.len(), |places| places.len())
+        match (self.places(), &self.samples) {
+            (Some(places), _) => places.len(),
+            (None, Samples::Dataset(reader)) => reader.len(),
+            (None, Samples::Made(made)) => made.count,
+        }
     }
 
     /// Whether no sample is used.
@@ -56,7 +99,11 @@ impl LoaderSource {
 
     /// Last two names of the folder, which tell datasets apart wherever they lie, and the kinds.
     fn name(&self) -> String {
-        let path = self.reader.folder().iter();
+        let reader = match &self.samples {
+            Samples::Dataset(reader) => reader,
+            Samples::Made(made) => return made.name.clone(),
+        };
+        let path = reader.folder().iter();
         let names: Vec<_> = path.map(|part| part.to_string_lossy()).collect();
         let name = names[names.len().saturating_sub(2)..].join("/");
         match &self.kinds {
@@ -68,7 +115,7 @@ impl LoaderSource {
 
 /// A dataset that is read, and which of its samples.
 struct Opened {
-    reader: Arc<Reader>,
+    samples: Samples,
     places: Option<Vec<u32>>,
     enlarged: f32,
 }
@@ -97,6 +144,7 @@ pub struct Loader {
     language: Arc<ChatTokenizer>,
     shape: BatchShape,
     size: BatchSize,
+    recognise: Option<Recognise>,
     /// Drawn but too large for the last batch, and the position before it was drawn.
     pending: Option<(Prepared, Position)>,
 }
@@ -114,16 +162,15 @@ impl Loader {
     ) -> Result<Self, MixtureError> {
         let (mut described, mut datasets) = (Vec::new(), Vec::new());
         for source in sources {
-            let (name, places) = (source.name(), source.places());
             described.push(MixtureSource {
-                name,
-                samples: places.as_ref().map_or(source.reader.len(), Vec::len),
+                name: source.name(),
+                samples: source.len(),
                 weight: source.weight,
                 epochs: source.epochs,
             });
             datasets.push(Opened {
-                reader: source.reader,
-                places,
+                places: source.places(),
+                samples: source.samples,
                 enlarged: source.enlarged,
             });
         }
@@ -135,8 +182,14 @@ impl Loader {
             language,
             shape,
             size,
+            recognise: None,
             pending: None,
         })
+    }
+
+    /// The same with what `recognise` makes of each picture.
+    pub fn recognising(self, recognise: Option<Recognise>) -> Self {
+        Self { recognise, ..self }
     }
 
     /// Goes to a position given with an earlier batch of such a loader.
@@ -202,7 +255,17 @@ impl Loader {
             return Ok(None);
         };
         let dataset = &self.datasets[draw.source];
-        let reader = &dataset.reader;
+        let prepared = match &dataset.samples {
+            Samples::Dataset(reader) => self.read(dataset, reader, draw)?,
+            Samples::Made(made) => self.made(made, draw)?,
+        };
+        self.mixture
+            .count_tokens(draw, prepared.num_tokens() as u64);
+        Ok(Some((prepared, before)))
+    }
+
+    /// A sample of a dataset.
+    fn read(&self, dataset: &Opened, reader: &Reader, draw: Draw) -> Result<Prepared, DataError> {
         let index = match &dataset.places {
             Some(places) => places[draw.sample] as usize,
             None => draw.sample,
@@ -210,20 +273,43 @@ impl Loader {
         let sample = reader.get(index)?;
         let zoom = dataset.zoom(draw, self.seed);
         let prepared = Prepared::larger(&sample, &self.language, &self.shape, zoom);
-        let prepared = prepared.map_err(|cause| {
-            let path = reader.folder().to_path_buf();
-            DataError::Sample { path, index, cause }
-        })?;
-        self.mixture
-            .count_tokens(draw, prepared.num_tokens() as u64);
-        Ok(Some((prepared, before)))
+        let wrong = |cause| DataError::Sample {
+            path: reader.folder().to_path_buf(),
+            index,
+            cause,
+        };
+        let prepared = prepared.map_err(wrong)?;
+        let Some(recognise) = &self.recognise else {
+            return Ok(prepared);
+        };
+        let seen = sample.images.iter().enumerate().map(|(index, image)| {
+            recognise(image).map_err(|reason| SampleError::Image { index, reason })
+        });
+        let seen = seen.collect::<Result<_, _>>().map_err(wrong)?;
+        Ok(prepared.recognised(seen))
+    }
+
+    /// A sample that is made.
+    fn made(&self, made: &MadeSamples, draw: Draw) -> Result<Prepared, DataError> {
+        let number = draw.epoch * made.count as u64 + draw.sample as u64;
+        let wrong = |cause| DataError::Sample {
+            path: made.name.clone().into(),
+            index: draw.sample,
+            cause,
+        };
+        let failed = |reason| wrong(SampleError::Unsaid(reason));
+        let (sample, seen) = (made.make)(number).map_err(failed)?;
+        let prepared = Prepared::new(&sample, &self.language, &self.shape).map_err(wrong)?;
+        Ok(match self.recognise {
+            Some(_) => prepared.recognised(seen),
+            None => prepared,
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Sample;
     use crate::shard::{Recipe, Writer};
     use avocet_media::{ImageProcessor, Picture};
     use avocet_text::{Turn, train_bpe};
@@ -263,14 +349,14 @@ mod tests {
         };
         let sources = vec![
             LoaderSource {
-                reader: open("a", 40),
+                samples: Samples::Dataset(open("a", 40)),
                 weight: 2.0,
                 epochs: Some(2),
                 kinds: None,
                 enlarged: 0.5,
             },
             LoaderSource {
-                reader: open("b", 9),
+                samples: Samples::Dataset(open("b", 9)),
                 weight: 1.0,
                 epochs: Some(5),
                 kinds: None,
@@ -312,7 +398,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let reader = dataset(&dir.path().join("a"), 40);
         let source = |kinds: &[&str]| LoaderSource {
-            reader: reader.clone(),
+            samples: Samples::Dataset(reader.clone()),
             weight: 1.0,
             epochs: Some(1),
             kinds: Some(kinds.iter().map(|kind| (*kind).to_owned()).collect()),

@@ -7,7 +7,7 @@ use avocet_config::ModelConfig;
 use avocet_media::{
     Blank, ImageError, ImageProcessor, Limits, Picture, decode_damaged, decode_transparent,
 };
-use avocet_model::{Images, VisionLanguageModel};
+use avocet_model::{Glance, Images, VisionLanguageModel};
 use avocet_text::{ChatTokenizer, Prompt, Role, Turn};
 use candle_core::{Device, Tensor};
 use sha2::{Digest, Sha256};
@@ -15,6 +15,7 @@ use tracing::info;
 
 use crate::error::InferError;
 use crate::images::{CachedImage, Image, ImageCache};
+use crate::onlooker::Onlooker;
 use crate::sampler::Sampler;
 
 /// Patches, keys and values of images that may be asked about again.
@@ -26,6 +27,7 @@ pub struct Engine {
     config: ModelConfig,
     tokenizer: ChatTokenizer,
     processor: Option<ImageProcessor>,
+    onlooker: Option<Onlooker>,
     images: ImageCache,
 }
 
@@ -44,7 +46,9 @@ impl Engine {
             });
         }
         let model = VisionLanguageModel::new(&config, files.builder()?)?;
+        let onlooker = Onlooker::new(&model, files.concepts()?);
         Ok(Self {
+            onlooker,
             model,
             config,
             tokenizer,
@@ -66,6 +70,20 @@ impl Engine {
     /// How pictures are prepared for the model, if it sees them.
     pub fn processor(&self) -> Option<&ImageProcessor> {
         self.processor.as_ref()
+    }
+
+    /// What looks at pictures before the network is asked about them, if the model recognises
+    /// things.
+    pub fn onlooker(&self) -> Option<&Onlooker> {
+        self.onlooker.as_ref()
+    }
+
+    /// What the model's recogniser makes of a picture, as the decoder is shown it.
+    fn glance(&self, picture: &Picture) -> Result<Option<Glance>, InferError> {
+        let Some(onlooker) = &self.onlooker else {
+            return Ok(None);
+        };
+        Ok(Some(onlooker.glance(&onlooker.recognise(picture)?)))
     }
 
     /// What the vision tower makes of an image on average over its patches (D_v): pictures that
@@ -97,7 +115,8 @@ impl Engine {
         let processor = self.seeing()?;
         self.images.get_or_see(picture.content_hash(), || {
             let patches = processor.patches(picture);
-            Ok(CachedImage::new(picture, patches, picture.blank(), None))
+            let seen = CachedImage::new(picture, patches, picture.blank(), None);
+            Ok(seen.with_glance(self.glance(picture)?))
         })
     }
 
@@ -131,7 +150,8 @@ impl Engine {
                 Some(transparent) => processor.patches_without_alpha(transparent),
                 None => processor.patches(&picture),
             };
-            Ok(CachedImage::new(&picture, patches, blank, decoded.damage))
+            let seen = CachedImage::new(&picture, patches, blank, decoded.damage);
+            Ok(seen.with_glance(self.glance(&picture)?))
         })
     }
 
@@ -153,7 +173,10 @@ impl Engine {
     pub fn encode(&self, images: &[Image]) -> Result<(), InferError> {
         for image in images.iter().filter(|image| !image.is_encoded()) {
             let began = Instant::now();
-            let latents = self.model.encode_images(&patches(image)?)?;
+            let mut latents = self.model.encode_images(&patches(image)?)?;
+            if let Some(glance) = &image.0.glance {
+                latents = self.model.with_glances(latents, &[glance])?;
+            }
             let keys = self.model.image_keys(&latents)?;
             let seconds = began.elapsed().as_secs_f64();
             info!(

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use avocet_media::{Blank, Damage, Patches, Picture};
-use avocet_model::ImageKeys;
+use avocet_model::{Glance, ImageKeys};
 
 /// Digest of an image file's bytes, or of a picture's pixels.
 pub(crate) type ContentHash = [u8; 32];
@@ -23,6 +23,8 @@ pub(crate) struct CachedImage {
     pub(crate) blank: Option<Blank>,
     pub(crate) damage: Option<Damage>,
     pub(crate) patches: Patches,
+    /// What the model's recogniser makes of it, if the model has one.
+    pub(crate) glance: Option<Glance>,
     pub(crate) keys: OnceLock<ImageKeys>,
 }
 
@@ -76,13 +78,23 @@ impl CachedImage {
             blank,
             damage,
             patches,
+            glance: None,
             keys: OnceLock::new(),
         }
     }
 
+    /// The same with what the model's recogniser makes of it.
+    pub(crate) fn with_glance(self, glance: Option<Glance>) -> Self {
+        Self { glance, ..self }
+    }
+
     fn bytes(&self) -> usize {
         let keys = self.keys.get().map_or(0, ImageKeys::num_bytes);
-        self.patches.data.len() * size_of::<f32>() + keys
+        let features = self
+            .glance
+            .as_ref()
+            .map_or(0, |glance| glance.features.len());
+        (self.patches.data.len() + features) * size_of::<f32>() + keys
     }
 }
 
@@ -158,6 +170,7 @@ mod tests {
                 cols: 1,
                 data: vec![0.0; values],
             },
+            glance: None,
             keys: OnceLock::new(),
         }
     }

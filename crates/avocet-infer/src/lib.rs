@@ -2,6 +2,7 @@
 //!
 //! - [`Engine`]: a model with its tokenizer and the images it remembers.
 //! - [`Image`]: a picture or an image file, encoded once and found again by its content.
+//! - [`Onlooker`]: what a frozen recogniser makes of a picture, for models that have one.
 //! - [`Answer`], [`SamplingOptions`]: one answer, streamed as whole pieces of text.
 //! - [`Sequence`]: an answer on its way, taken further beside others by [`Engine::step`].
 //! - [`Question`]: one of many to be answered together.
@@ -13,6 +14,7 @@ mod engine;
 mod error;
 mod generate;
 mod images;
+mod onlooker;
 mod sampler;
 mod score;
 mod sequence;
@@ -23,6 +25,7 @@ pub use answer::{Answer, FinishReason, Timing, Usage};
 pub use engine::Engine;
 pub use error::InferError;
 pub use images::Image;
+pub use onlooker::Onlooker;
 pub use sampler::{Sampler, SamplingOptions};
 pub use score::{Score, ScoreOptions};
 pub use sequence::{Cancel, Sequence};

@@ -44,6 +44,12 @@ impl Builder {
         Self { placement, ..self }
     }
 
+    /// The same for a part that multiplies in `precision`.
+    pub fn in_precision(mut self, precision: Precision) -> Self {
+        self.placement.precision = precision;
+        self
+    }
+
     /// The builder of a field, or of an element of a list.
     pub fn pp(&self, field: impl Display) -> Self {
         Self {

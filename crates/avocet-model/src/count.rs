@@ -38,11 +38,13 @@ pub enum Part {
     Vision,
     /// The resampler.
     Resampler,
+    /// The frozen recogniser, and what makes rows of what it says.
+    Recogniser,
 }
 
 impl Part {
     /// All parts, in the order of printing.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Embedding,
         Self::Attention,
         Self::Router,
@@ -52,6 +54,7 @@ impl Part {
         Self::CrossAttention,
         Self::Vision,
         Self::Resampler,
+        Self::Recogniser,
     ];
 
     /// The part that the parameter of this name belongs to.
@@ -59,6 +62,7 @@ impl Part {
         let fields: Vec<&str> = name.split('.').collect();
         match fields.as_slice() {
             ["vision", ..] => Self::Vision,
+            ["recogniser" | "concepts", ..] => Self::Recogniser,
             ["resampler", ..] => Self::Resampler,
             ["cross_attention", ..] => Self::CrossAttention,
             [_, "layers", _, "attention", ..] => Self::Attention,
@@ -83,6 +87,7 @@ impl Part {
             Self::CrossAttention => "cross_attention",
             Self::Vision => "vision",
             Self::Resampler => "resampler",
+            Self::Recogniser => "recogniser",
         }
     }
 }
@@ -122,7 +127,8 @@ impl ParameterCount {
                 per_expert * (moe.num_experts - moe.top_k) as u64,
             )
         });
-        let active = total - idle - part(Part::Vision) - part(Part::Resampler);
+        let of_images = [Part::Vision, Part::Resampler, Part::Recogniser];
+        let active = total - idle - of_images.map(part).iter().sum::<u64>();
         Ok(Self {
             total,
             active,

@@ -190,6 +190,11 @@ impl Decoder {
         self.norm.forward(x)
     }
 
+    /// The table of embeddings (V, D).
+    pub fn table(&self) -> &Weight {
+        &self.embedding
+    }
+
     /// The output head (V, D): the embedding table when they are tied.
     pub fn head(&self) -> &Weight {
         self.head.as_ref().unwrap_or(&self.embedding)

@@ -114,6 +114,17 @@ pub(crate) fn positions<S: Into<Shape>>(builder: &Builder, shape: S, name: &str)
     builder.tensor(shape, name, Role::Position, TABLE)
 }
 
+/// Vectors (rows, D) that are added to rows of unit scale to say what these are.
+pub(crate) fn marks(builder: &Builder, rows: usize, dim: usize, name: &str) -> Result<Tensor> {
+    let init = Init::Normal { stdev: 0.5 };
+    builder.tensor((rows, dim), name, Role::Position, init)
+}
+
+/// A statistic (D) of a frozen part, which is measured and not trained.
+pub(crate) fn statistic(builder: &Builder, dim: usize, start: f64, name: &str) -> Result<Tensor> {
+    builder.tensor(dim, name, Role::Norm, Init::Constant(start))
+}
+
 /// A small table (rows, D) of vectors that are looked up, kept in f32.
 pub(crate) fn small_table(builder: &Builder, shape: (usize, usize), name: &str) -> Result<Tensor> {
     builder.tensor(shape, name, Role::Embedding, TABLE)

@@ -5,11 +5,13 @@ use candle_core::{Device, Error, Result, Tensor, bail};
 
 use crate::builder::Builder;
 use crate::cache::KvCache;
+use crate::concepts::{ConceptRows, Glance};
 use crate::cross_attention::{CrossAttentionCache, CrossAttentionMask, GatedCrossAttention};
 use crate::decoder::Decoder;
 use crate::image_keys::ImageKeys;
 use crate::input::{Images, Latents};
 use crate::position::PositionEncoding;
+use crate::recogniser::Recogniser;
 use crate::resampler::PerceiverResampler;
 use crate::tower::Tower;
 use avocet_config::{ModelConfig, WithoutImage};
@@ -26,6 +28,8 @@ pub struct VisionLanguageModel {
     pub(crate) without_image: WithoutImage,
     tower: Option<Tower>,
     resampler: Option<PerceiverResampler>,
+    recogniser: Option<Recogniser>,
+    concepts: Option<ConceptRows>,
     pub(crate) position_encoding: PositionEncoding,
     config: ModelConfig,
 }
@@ -43,6 +47,11 @@ impl VisionLanguageModel {
             let builder = builder.pp("resampler");
             PerceiverResampler::new(reduced, latent_dim, config.vision_eps(), builder)
         });
+        let recogniser = match (&config.concepts, &config.efficient_net) {
+            (Some(concepts), Some(tower)) => Some(Recogniser::new(tower, concepts, &builder)?),
+            _ => None,
+        };
+        let concepts = ConceptRows::new(config, &builder)?;
         let mut cross_attention = Vec::new();
         let (mut cross_attention_layers, mut without_image) = (Vec::new(), WithoutImage::default());
         if let Some(cross) = &config.cross_attention {
@@ -61,6 +70,8 @@ impl VisionLanguageModel {
             without_image,
             tower,
             resampler: resampler.transpose()?,
+            recogniser,
+            concepts,
             position_encoding: PositionEncoding::new(&config.decoder)?,
             config: config.clone(),
         })
@@ -103,6 +114,22 @@ impl VisionLanguageModel {
             Some(resampler) => resampler.forward(&patches),
             None => Ok(patches),
         }
+    }
+
+    /// What is run over pictures before they are encoded, if the model recognises things.
+    pub fn recogniser(&self) -> Option<&Recogniser> {
+        self.recogniser.as_ref()
+    }
+
+    /// `latents` with the rows of what was recognised behind those of each image; themselves, if
+    /// the model recognises nothing.
+    ///
+    /// Errors if there is not one glance an image, or one is not of this model's recogniser.
+    pub fn with_glances(&self, latents: Latents, glances: &[&Glance]) -> Result<Latents> {
+        let (Some(rows), Some(recogniser)) = (&self.concepts, &self.recogniser) else {
+            return Ok(latents);
+        };
+        rows.beside(&latents, glances, recogniser, self.decoder.table())
     }
 
     /// Keys and values of `latents` for every cross-attention layer.

@@ -131,7 +131,7 @@ fn vision(config: &ModelConfig) -> Option<Vision> {
         own_tower(own)
     } else if let Some(clip) = &config.clip {
         clip_tower(clip)
-    } else if let Some(efficient) = &config.efficient_net {
+    } else if let Some(efficient) = config.convolutional_tower() {
         efficient_tower(efficient)
     } else {
         tiled_tower(config.tiled_vision.as_ref()?)

@@ -5,13 +5,23 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use avocet_data::shard::Reader;
-use avocet_data::{Batch, BatchShape, BatchSize, Loader, LoaderSource, Position, SourceReport};
+use avocet_data::{
+    Batch, BatchShape, BatchSize, Loader, LoaderSource, MadeSamples, Position, Recognise, Samples,
+    SourceReport,
+};
+use avocet_infer::Onlooker;
+use avocet_media::Recognition;
 use avocet_text::ChatTokenizer;
+use sha2::{Digest, Sha256};
 
 use crate::checkpoint::RunState;
 use crate::config::{MeanOver, SourceConfig, StageConfig, TrainConfig};
 use crate::error::{Result, TrainError};
+use crate::imagined;
 use crate::stage_init::StageInit;
+
+/// Pictures that say which of the recogniser's features go together.
+const DRAWINGS: usize = 256;
 
 /// Steps whose data is made ahead.
 const AHEAD: usize = 2;
@@ -40,9 +50,15 @@ impl BatchPrefetcher {
     /// Goes on from where `state` stands.
     ///
     /// Errors if a source cannot be opened, or the position is of other sources.
-    pub(crate) fn start(config: &TrainConfig, state: &RunState, start: &StageInit) -> Result<Self> {
+    pub(crate) fn start(
+        config: &TrainConfig,
+        state: &RunState,
+        start: &StageInit,
+        onlooker: Option<Arc<Onlooker>>,
+    ) -> Result<Self> {
         let stage = config.stages[state.stage].clone();
-        let mut source = Source::open(&stage, start, config.seed.wrapping_add(state.stage as u64))?;
+        let seed = config.seed.wrapping_add(state.stage as u64);
+        let mut source = Source::open(&stage, start, seed, onlooker)?;
         if !state.position.is_null() {
             let position = serde_json::from_value(state.position.clone())
                 .map_err(|error| TrainError::Data(format!("position in state.json: {error}")))?;
@@ -89,15 +105,34 @@ struct Source {
     language: Arc<ChatTokenizer>,
     shape: BatchShape,
     seed: u64,
+    recognise: Option<Recognise>,
+    hidden: f32,
     position: Option<Position>,
     loader: Option<(BatchSize, Loader)>,
 }
 
 impl Source {
-    fn open(stage: &StageConfig, start: &StageInit, seed: u64) -> Result<Self> {
-        let open = |source: &SourceConfig| {
+    fn open(
+        stage: &StageConfig,
+        start: &StageInit,
+        seed: u64,
+        onlooker: Option<Arc<Onlooker>>,
+    ) -> Result<Self> {
+        let datasets = stage.data.iter().filter(|source| !source.concepts);
+        let readers = datasets.map(|source| reader(&source.path));
+        let readers = readers.collect::<Result<Vec<_>>>()?;
+        let made = match stage.data.iter().any(|source| source.concepts) {
+            true => Some(Arc::new(made(stage, start, seed, onlooker, &readers)?)),
+            false => None,
+        };
+        let mut readers = readers.into_iter();
+        let mut open = |source: &SourceConfig| {
+            let samples = match (&made, source.concepts) {
+                (Some(made), true) => Samples::Made(made.clone()),
+                _ => Samples::Dataset(readers.next().expect("each dataset was opened")),
+            };
             let mut opened = LoaderSource {
-                reader: reader(&source.path)?,
+                samples,
                 weight: source.weight.unwrap_or(1.0),
                 epochs: source.epochs,
                 kinds: source.kinds.clone(),
@@ -110,7 +145,9 @@ impl Source {
             Ok(opened)
         };
         Ok(Self {
-            sources: stage.data.iter().map(open).collect::<Result<_>>()?,
+            sources: stage.data.iter().map(&mut open).collect::<Result<_>>()?,
+            recognise: start.recognise.clone(),
+            hidden: stage.hidden,
             language: start.language.clone(),
             shape: start.shape.clone(),
             seed,
@@ -126,8 +163,9 @@ impl Source {
             _ => {
                 let (language, sources) = (self.language.clone(), self.sources.clone());
                 let shape = self.shape.clone();
-                let mut loader = Loader::new(sources, language, shape, size, self.seed)
+                let loader = Loader::new(sources, language, shape, size, self.seed)
                     .map_err(|error| TrainError::Data(error.to_string()))?;
+                let mut loader = loader.recognising(self.recognise.clone());
                 if let Some(position) = &self.position {
                     let sought = loader.seek(position.clone());
                     sought.map_err(|error| TrainError::Data(error.to_string()))?;
@@ -141,6 +179,7 @@ impl Source {
     fn step(&mut self, stage: &StageConfig, done: u64) -> Result<Option<StepBatches>> {
         let size = stage.size_at(done);
         let before = self.position.as_ref().map_or(0, samples_in);
+        let (seed, hidden) = (self.seed, self.hidden);
         let loader = self.loader(size)?;
         let mut batches = Vec::with_capacity(stage.micro_batches);
         while batches.len() < stage.micro_batches {
@@ -149,6 +188,7 @@ impl Source {
                     if stage.mean_over == MeanOver::Samples {
                         even_out(&mut batch);
                     }
+                    hide(&mut batch, hidden, [seed, done, batches.len() as u64]);
                     batches.push(batch);
                 }
                 None => break,
@@ -169,6 +209,59 @@ impl Source {
             samples,
             position: json,
         }))
+    }
+}
+
+/// What is made of the names that the recogniser knows. Pictures of the stage's `readers`, evenly
+/// chosen, say which features go together.
+fn made(
+    stage: &StageConfig,
+    start: &StageInit,
+    seed: u64,
+    onlooker: Option<Arc<Onlooker>>,
+    readers: &[Arc<Reader>],
+) -> Result<MadeSamples> {
+    let (Some(onlooker), Some(recognise)) = (onlooker, &start.recognise) else {
+        let field = format!("stage {:?}: data.concepts", stage.name);
+        return Err(TrainError::config(field, "the model recognises nothing"));
+    };
+    let mut drawings = Vec::new();
+    for reader in readers {
+        let wanted = DRAWINGS / readers.len();
+        let stride = reader.len().div_ceil(wanted.max(1)).max(1);
+        for index in (0..reader.len()).step_by(stride) {
+            let sample = reader.get(index).map_err(TrainError::data)?;
+            let first = sample.images.first().map(|image| recognise(image));
+            drawings.extend(first.transpose().map_err(TrainError::Data)?);
+        }
+    }
+    imagined::samples(onlooker, &drawings, seed)
+}
+
+/// Hides, of so many pictures, the features that the recogniser gives; of as many others the names.
+fn hide(batch: &mut Batch, share: f32, place: [u64; 3]) {
+    if share <= 0.0 {
+        return;
+    }
+    for (picture, seen) in batch.recognitions.iter_mut().enumerate() {
+        let numbers = [place[0], place[1], place[2], picture as u64].map(u64::to_le_bytes);
+        let hash = Sha256::digest(numbers.concat());
+        let part = |at: usize| f32::from(u16::from_le_bytes([hash[at], hash[at + 1]])) / 65_536.0;
+        let without = |features: bool| Recognition {
+            features: match features {
+                true => Vec::new(),
+                false => seen.features.clone(),
+            },
+            log_probs: match features {
+                true => seen.log_probs.clone(),
+                false => Vec::new(),
+            },
+        };
+        if part(0) < share {
+            *seen = Arc::new(without(true));
+        } else if part(2) < share && !seen.features.is_empty() {
+            *seen = Arc::new(without(false));
+        }
     }
 }
 
@@ -199,7 +292,7 @@ pub(crate) fn held_out(
 ) -> Result<impl Iterator<Item = Result<Batch>> + use<>> {
     let open = |path: &std::path::PathBuf| {
         Ok(LoaderSource {
-            reader: reader(path)?,
+            samples: Samples::Dataset(reader(path)?),
             weight: 1.0,
             epochs: Some(1),
             kinds: None,
@@ -218,7 +311,8 @@ pub(crate) fn held_out(
     } else {
         let (language, shape) = (start.language.clone(), start.shape.clone());
         let loader = Loader::new(sources, language, shape, size, 0);
-        Some(loader.map_err(|error| TrainError::Data(error.to_string()))?)
+        let loader = loader.map_err(|error| TrainError::Data(error.to_string()))?;
+        Some(loader.recognising(start.recognise.clone()))
     };
     let next = move || {
         loader

@@ -4,9 +4,11 @@
 //! over the ranks of the run ([`Reduce`]), and the sums move the parameters.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use avocet_config::ModelConfig;
 use avocet_data::Batch;
+use avocet_infer::Onlooker;
 use avocet_model::{Part, VisionLanguageModel};
 use candle_core::Tensor;
 
@@ -102,6 +104,7 @@ impl Learner {
                 weights: *losses,
                 heads,
                 contrast,
+                onlooker: None,
             },
             model,
             params,
@@ -112,6 +115,12 @@ impl Learner {
             router_bias_rate: stage.router_bias_rate,
             recompute: stage.recompute && stage.kind != StageKind::Vision,
         })
+    }
+
+    /// The same with the decoder shown what `onlooker` saw in each picture.
+    pub fn looking(mut self, onlooker: Option<Arc<Onlooker>>) -> Self {
+        self.objective.onlooker = onlooker;
+        self
     }
 
     /// The same as one rank of several; all must start from the same values.

@@ -236,7 +236,7 @@ fn kept(config: &ModelConfig, recompute: bool, vision_trains: bool, rows: Rows) 
 
 /// Numbers a patch: of all blocks if the tower learns, of one if not; and the keys and values.
 fn seeing(config: &ModelConfig, learns: bool) -> u64 {
-    if let Some(tower) = &config.efficient_net {
+    if let Some(tower) = config.convolutional_tower() {
         let blocks = tower.blocks();
         let once = tower.largest_activations();
         return if learns { once * blocks.len() } else { once } as u64;

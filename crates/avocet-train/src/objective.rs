@@ -1,11 +1,13 @@
 //! What a stage minimises, computed for one micro-batch.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use avocet_config::ModelConfig;
 use avocet_data::Batch;
+use avocet_infer::Onlooker;
 use avocet_kernels::cross_entropy;
-use avocet_model::{Decoded, Images, Latents, TextBatch, VisionLanguageModel, only};
+use avocet_model::{Decoded, Glance, Images, Latents, TextBatch, VisionLanguageModel, only};
 use candle_core::{Device, Tensor};
 
 use crate::auxiliary::{AuxiliaryHeads, AuxiliaryLosses, Names};
@@ -26,6 +28,8 @@ pub struct Objective {
     pub heads: Option<AuxiliaryHeads>,
     /// The projections that pictures and answers are compared by, if a weight asks for it.
     pub contrast: Option<Contrast>,
+    /// Says what the decoder is shown of what was recognised, if the model recognises things.
+    pub onlooker: Option<Arc<Onlooker>>,
 }
 
 /// A micro-batch's place in its step.
@@ -103,7 +107,8 @@ impl Objective {
         }
         let images = images(batch, &model.device())?;
         if self.heads.is_none() && self.contrast.is_none() {
-            return Ok(Some(model.encode_images(&images)?));
+            let latents = model.encode_images(&images)?;
+            return Ok(Some(self.glance(model, batch, latents)?));
         }
         let features = model.encode_patches(&images)?;
         let part = 1.0 / normalizer.micro_batches as f64;
@@ -122,8 +127,31 @@ impl Objective {
         }
         match self.kind {
             StageKind::Vision => Ok(None),
-            _ => Ok(Some(model.resample(features)?)),
+            _ => {
+                let latents = model.resample(features)?;
+                Ok(Some(self.glance(model, batch, latents)?))
+            }
         }
+    }
+
+    /// `latents` with what was recognised beside them.
+    fn glance(
+        &self,
+        model: &VisionLanguageModel,
+        batch: &Batch,
+        latents: Latents,
+    ) -> Result<Latents> {
+        let Some(onlooker) = self
+            .onlooker
+            .as_ref()
+            .filter(|_| !batch.recognitions.is_empty())
+        else {
+            return Ok(latents);
+        };
+        let glances = batch.recognitions.iter().map(|seen| onlooker.glance(seen));
+        let glances: Vec<Glance> = glances.collect();
+        let shown: Vec<&Glance> = glances.iter().collect();
+        Ok(model.with_glances(latents, &shown)?)
     }
 
     /// Adds the loss of pictures that find their answers, and of the experts that read these.

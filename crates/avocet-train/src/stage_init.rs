@@ -4,20 +4,23 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
+use avocet_checkpoint::{CONCEPTS, ConceptTable, Concepts};
 use avocet_config::ModelConfig;
 use avocet_data::shard::Reader;
-use avocet_data::{BatchShape, Content};
+use avocet_data::{BatchShape, Content, Recognise};
 use avocet_text::turn::stretches;
 use avocet_text::{ChatTokenizer, Turn, train_bpe};
 use candle_core::{Device, Tensor};
 
 use crate::base_model::BaseModel;
 use crate::checkpoint::{self, Loaded, RunState};
+use crate::concept_start;
 use crate::config::{InitFrom, StageConfig, TokenizerRecipe, TrainConfig};
 use crate::error::{Result, TrainError};
 use crate::params::is_auxiliary;
 use crate::pattern::matches_any;
 use crate::progress;
+use crate::recogniser_init;
 
 /// What a stage starts from.
 pub(crate) struct StageInit {
@@ -29,12 +32,17 @@ pub(crate) struct StageInit {
     pub(crate) values: HashMap<String, Tensor>,
     /// Names in the order of their places in the auxiliary head.
     pub(crate) names: Vec<String>,
+    /// What the classes of the model's recogniser are called, if it has one.
+    pub(crate) concepts: Option<Concepts>,
+    /// What looks at the pictures for the loader, once the model is made.
+    pub(crate) recognise: Option<Recognise>,
 }
 
 /// The parts of a model folder that a stage may start from.
 struct Folder {
     config: String,
     tokenizer: Option<Vec<u8>>,
+    concepts: Option<Vec<u8>>,
     values: HashMap<String, Tensor>,
     names: Vec<String>,
 }
@@ -56,10 +64,16 @@ impl StageInit {
         let mut folders = Vec::new();
         if state.stage_step == 0 {
             for init in &stage.init {
-                folders.push(taken(init, device, &mut values, &mut names)?);
+                match recogniser_init::is_network(&init.from) {
+                    true => values.extend(recogniser_init::values(&init.from, device)?),
+                    false => folders.push(taken(init, device, &mut values, &mut names)?),
+                }
             }
         }
         let model = model(stage, previous, &folders)?;
+        if state.stage_step == 0 {
+            concept_start::start(&model, config.seed, &mut values)?;
+        }
         let (tokenizer, from) = tokenizer(config, stage, previous, &folders)?;
         let language = ChatTokenizer::own(&tokenizer)
             .map_err(|error| TrainError::Model(format!("{from}: {error}")))?;
@@ -69,10 +83,16 @@ impl StageInit {
             let message = format!("it has {tokens} tokens, the model's vocab_size is {rows}");
             return Err(TrainError::config(field, message));
         }
-        let described = [
+        let mut described = vec![
             (checkpoint::CONFIG, model.to_toml().into_bytes()),
             (checkpoint::TOKENIZER, tokenizer),
         ];
+        let table = table(&model, stage, previous, &folders)?;
+        let concepts = match &table {
+            Some(table) => concepts(&model, table, &language)?,
+            None => None,
+        };
+        described.extend(table.map(|table| (CONCEPTS, table)));
         let described = described.into_iter();
         Ok(Self {
             shape: shape(&model),
@@ -83,20 +103,31 @@ impl StageInit {
                 .collect(),
             values,
             names,
+            concepts,
+            recognise: None,
         })
     }
 
     /// What fine-tuning `base` starts from; `previous` is the checkpoint to go on from.
-    pub(crate) fn over(base: &BaseModel, state: &RunState, previous: Option<&Loaded>) -> Self {
+    ///
+    /// Errors if what the base's recogniser tells apart cannot be read.
+    pub(crate) fn over(
+        base: &BaseModel,
+        state: &RunState,
+        previous: Option<&Loaded>,
+    ) -> Result<Self> {
         let loaded = previous.map(|loaded| loaded.parameters.clone());
-        Self {
+        let concepts = base.files().concepts();
+        Ok(Self {
+            concepts: concepts.map_err(|error| TrainError::Model(error.to_string()))?,
             model: base.files().config().clone(),
             language: base.language(),
             shape: base.shape(),
             described: BTreeMap::new(),
             values: loaded.unwrap_or_default(),
             names: state.names.clone(),
-        }
+            recognise: None,
+        })
     }
 }
 
@@ -139,6 +170,7 @@ fn read(folder: &Path, device: &Device) -> Result<Folder> {
     Ok(Folder {
         config,
         tokenizer: std::fs::read(folder.join(checkpoint::TOKENIZER)).ok(),
+        concepts: std::fs::read(folder.join(CONCEPTS)).ok(),
         values: tensors(&folder.join(checkpoint::MODEL), device)?,
         names: Vec::new(),
     })
@@ -161,6 +193,7 @@ fn of_checkpoint(loaded: Loaded) -> Result<Folder> {
     Ok(Folder {
         config: loaded.config().ok_or_else(adapter)?,
         tokenizer: loaded.tokenizer().map(<[u8]>::to_vec),
+        concepts: loaded.described.get(CONCEPTS).cloned(),
         values: loaded.parameters,
         names: loaded.state.names,
     })
@@ -186,6 +219,49 @@ fn model(
     let parsed = ModelConfig::from_toml(&text.ok_or_else(none)?);
     let parsed = parsed.map_err(|error| TrainError::Model(error.to_string()))?;
     stage.shape.applied(parsed)
+}
+
+/// The table of the classes of a stage's recogniser, if it has one.
+///
+/// Errors if it has one and there is no table.
+fn table(
+    model: &ModelConfig,
+    stage: &StageConfig,
+    previous: Option<&Loaded>,
+    folders: &[Folder],
+) -> Result<Option<Vec<u8>>> {
+    if model.concepts.is_none() {
+        return Ok(None);
+    }
+    if let Some(path) = &stage.concepts {
+        return std::fs::read(path).map_err(TrainError::io(path)).map(Some);
+    }
+    let before = previous.and_then(|loaded| loaded.described.get(CONCEPTS));
+    let found = before.or_else(|| folders.iter().find_map(|folder| folder.concepts.as_ref()));
+    let none = || {
+        let field = format!("stage {:?}: concepts", stage.name);
+        TrainError::config(
+            field,
+            "the model recognises things; give the table of their names",
+        )
+    };
+    found.cloned().map(Some).ok_or_else(none)
+}
+
+/// The classes of the model's recogniser, by their table.
+fn concepts(
+    model: &ModelConfig,
+    table: &[u8],
+    language: &ChatTokenizer,
+) -> Result<Option<Concepts>> {
+    let (Some(config), Some(tower)) = (&model.concepts, &model.efficient_net) else {
+        return Ok(None);
+    };
+    let wrong = |reason: String| TrainError::Model(format!("{CONCEPTS}: {reason}"));
+    let text = std::str::from_utf8(table).map_err(|error| wrong(error.to_string()))?;
+    let table = ConceptTable::parse(text, tower.num_classes).map_err(&wrong)?;
+    let concepts = Concepts::new(table, config, language);
+    concepts.map(Some).map_err(|error| wrong(error.to_string()))
 }
 
 /// The `tokenizer.json` of a stage, and where it is from.

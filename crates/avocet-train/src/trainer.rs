@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use avocet_checkpoint::{ADAPTER, Adapter};
 use avocet_files::kill_point;
+use avocet_infer::Onlooker;
 use avocet_kernels::{HOST, Placement};
 use candle_core::Device;
 use tracing::{debug, info};
@@ -23,6 +24,7 @@ use crate::meter::Meter;
 use crate::metrics::MetricsLog;
 use crate::params::{Params, hash, is_auxiliary};
 use crate::progress::{self, Progress};
+use crate::recognising;
 use crate::stage_init::StageInit;
 
 /// Steps in a row with a gradient that is not finite, after which training stops.
@@ -240,7 +242,7 @@ impl<'a> Session<'a> {
     ) -> Result<Self> {
         let stage = &config.stages[state.stage];
         let mut start = match base {
-            Some(base) => StageInit::over(base, &state, previous),
+            Some(base) => StageInit::over(base, &state, previous)?,
             None => StageInit::of(config, &state, previous, device)?,
         };
         let values = std::mem::take(&mut start.values);
@@ -253,7 +255,11 @@ impl<'a> Session<'a> {
         if let Some(base) = base {
             params = params.over(base.builder()?, stage.lora.clone());
         }
-        let mut learner = Learner::new(&start.model, stage, params, names)?;
+        let learner = Learner::new(&start.model, stage, params, names)?;
+        let concepts = start.concepts.take();
+        let onlooker = Onlooker::new(learner.model(), concepts).map(Arc::new);
+        let mut learner = learner.looking(onlooker.clone());
+        start.recognise = onlooker.clone().map(recognising::lend);
         let mut unchanged_hash = String::new();
         if let Some(base) = base {
             unchanged_hash = learner.params().frozen_hash()?;
@@ -275,7 +281,7 @@ impl<'a> Session<'a> {
         if let (true, Some(previous)) = (state.stage_step > 0, previous) {
             learner.restore(state.optimizer_steps, &previous.optimizer)?;
         }
-        let feed = BatchPrefetcher::start(config, &state, &start)?;
+        let feed = BatchPrefetcher::start(config, &state, &start, onlooker)?;
         let total = stage.total_steps(feed.epoch_samples());
         info!(
             stage = stage.name,

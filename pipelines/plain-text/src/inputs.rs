@@ -64,6 +64,13 @@ pub(crate) fn wordnet(package: &Path) -> Result<(Vec<Input>, Kinds), PlainTextEr
     Ok((inputs, kinds))
 }
 
+/// The synsets of one part of speech of an unpacked WordNet.
+pub(crate) fn synsets(package: &Path, speech: Speech) -> Result<Vec<Synset>, PlainTextError> {
+    let path = package.join(WORDNET_FOLDER).join(speech.file());
+    let text = fs::read_to_string(&path).map_err(PlainTextError::io(&path))?;
+    Ok(text.lines().filter_map(Synset::parse).collect())
+}
+
 fn grouped(speech: Speech, synsets: Vec<Synset>) -> Input {
     let first = synsets.first().map_or(0, |synset| synset.offset);
     let name = format!("wordnet/{}/{first:08}", speech.name());

@@ -51,6 +51,8 @@ pub(crate) struct Synset {
     pub examples: Vec<String>,
     /// The synset of which this is a kind.
     pub hypernym: Option<u32>,
+    /// All of which it is a kind, that one first.
+    pub hypernyms: Vec<u32>,
 }
 
 impl Synset {
@@ -66,13 +68,13 @@ impl Synset {
             fields.next()?;
         }
         let num_pointers: usize = fields.next()?.parse().ok()?;
-        let mut hypernym = None;
+        let mut hypernyms = Vec::new();
         for _ in 0..num_pointers {
             let symbol = fields.next()?;
             let target = fields.next()?.parse().ok()?;
             fields.nth(1)?;
-            if matches!(symbol, "@" | "@i") && hypernym.is_none() {
-                hypernym = Some(target);
+            if matches!(symbol, "@" | "@i") {
+                hypernyms.push(target);
             }
         }
         let (definition, examples) = split_gloss(gloss);
@@ -82,7 +84,8 @@ impl Synset {
             words,
             definition,
             examples,
-            hypernym,
+            hypernym: hypernyms.first().copied(),
+            hypernyms,
         })
     }
 }

@@ -127,6 +127,7 @@ pub(crate) fn grafted(
             processor: Some(vision.processor),
             speech,
         },
+        concepts: None,
     })
 }
 
@@ -173,5 +174,6 @@ pub(crate) fn upcycled(
             ..StoredParameters::new(store, mappings)
         },
         interface: decoder.interface,
+        concepts: decoder.concepts,
     })
 }

@@ -32,6 +32,7 @@ pub(crate) fn grafted_shape(
         clip: None,
         tiled_vision: None,
         efficient_net: None,
+        concepts: None,
         ..asked
     };
     match vision.shape.clone() {

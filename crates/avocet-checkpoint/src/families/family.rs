@@ -44,6 +44,7 @@ pub(super) fn decoder_alone(name: String, decoder: DecoderConfig) -> ModelConfig
         clip: None,
         tiled_vision: None,
         efficient_net: None,
+        concepts: None,
         resampler: None,
     }
 }

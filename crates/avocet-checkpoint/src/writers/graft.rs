@@ -74,6 +74,7 @@ pub fn graft(
         clip: None,
         tiled_vision: None,
         efficient_net: None,
+        concepts: None,
         resampler: match options.latents {
             Some(latents) => Some(resampler(vision_files.shape(), latents)),
             None => vision_files.resampler().cloned(),

@@ -6,8 +6,9 @@ use crate::families::{EfficientNetFiles, is_efficient_net};
 use crate::files::ModelFiles;
 use crate::formats::gguf::part_paths;
 use crate::layout::{
-    ADAPTER, CONFIG, EFFICIENT_NET, GENERATION, INDEX, PARTS, PICKLED, PREPROCESSOR, PUBLIC_CONFIG,
-    SPECIAL_TOKENS, TEMPLATE_JINJA, TEMPLATE_JSON, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS,
+    ADAPTER, CONCEPTS, CONFIG, EFFICIENT_NET, GENERATION, INDEX, PARTS, PICKLED, PREPROCESSOR,
+    PUBLIC_CONFIG, SPECIAL_TOKENS, TEMPLATE_JINJA, TEMPLATE_JSON, TOKENIZER, TOKENIZER_CONFIG,
+    WEIGHTS,
 };
 use crate::tensors::weight_map;
 use avocet_files::{NewFolder, write_all};
@@ -31,6 +32,8 @@ pub enum PartSource<'a> {
         weights: &'static [u8],
         /// `tokenizer.json`.
         tokenizer: &'static [u8],
+        /// `concepts.tsv`, if it recognises things.
+        concepts: Option<&'static [u8]>,
     },
 }
 
@@ -38,6 +41,7 @@ pub enum PartSource<'a> {
 const SETTINGS: &[&str] = &[
     CONFIG,
     TOKENIZER,
+    CONCEPTS,
     PARTS,
     PUBLIC_CONFIG,
     TOKENIZER_CONFIG,
@@ -57,7 +61,8 @@ impl PartSource<'_> {
                 config,
                 weights,
                 tokenizer,
-            } => ModelFiles::embedded(config, weights, tokenizer),
+                concepts,
+            } => ModelFiles::embedded(config, weights, tokenizer, concepts),
         }
     }
 
@@ -104,12 +109,14 @@ impl PartSource<'_> {
                 config,
                 weights,
                 tokenizer,
+                concepts,
             } => {
-                let files = [
+                let mut files = vec![
                     (below.join(WEIGHTS), weights),
                     (below.join(TOKENIZER), tokenizer),
-                    (below.join(CONFIG), config.as_bytes()),
                 ];
+                files.extend(concepts.map(|table| (below.join(CONCEPTS), table)));
+                files.push((below.join(CONFIG), config.as_bytes()));
                 write_all(&below, &files)?;
             }
         }

@@ -9,7 +9,7 @@ use crate::files::ModelFiles;
 use crate::formats::gguf::dequantize::numbers;
 use crate::formats::gguf::{GgmlType, GgufTensor, SPLIT_KEYS, Value, quantize, write_gguf};
 use crate::io;
-use crate::layout::{CONFIG, QUANTISED, TOKENIZER};
+use crate::layout::{CONCEPTS, CONFIG, QUANTISED, TOKENIZER};
 use crate::parameters::cols;
 use crate::tensors::Origin;
 use avocet_model::{Role, parameter_specs};
@@ -170,6 +170,9 @@ impl ModelFiles {
         if !self.path().exists() {
             avocet_files::write(&to.join(CONFIG), self.config().to_toml().as_bytes())?;
             avocet_files::write(&to.join(TOKENIZER), self.tokenizer_bytes()?)?;
+            if let Some(table) = self.concept_bytes() {
+                avocet_files::write(&to.join(CONCEPTS), table)?;
+            }
         }
         Ok(())
     }

@@ -102,7 +102,9 @@ impl ShapeChange {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InitFrom {
-    /// A model folder, or a run folder, whose newest checkpoint counts.
+    /// A model folder, or a run folder, whose newest checkpoint counts; or the file of a published
+    /// EfficientNet-Lite (`.pth`), as the recogniser. `source:NAME/PATH` is a file of a source of
+    /// the manifest.
     pub from: PathBuf,
     /// Patterns of the names taken from it.
     #[serde(default = "everything")]
@@ -114,7 +116,12 @@ pub struct InitFrom {
 #[serde(deny_unknown_fields)]
 pub struct SourceConfig {
     /// A dataset folder.
+    #[serde(default, skip_serializing_if = "is_empty")]
     pub path: PathBuf,
+    /// Instead of a dataset, questions about what the model's recogniser might make of pictures
+    /// that do not exist: they teach the decoder the names of all that it tells apart.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub concepts: bool,
     /// Share of the samples, relative to the other sources; absent means 1, or, where the sources'
     /// epochs decide the stage's length, so much that all run dry together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -220,6 +227,10 @@ impl Default for AuxiliaryConfig {
             frames_per_column: 2,
         }
     }
+}
+
+fn is_empty(path: &std::path::Path) -> bool {
+    path.as_os_str().is_empty()
 }
 
 pub(crate) fn everything() -> Vec<String> {

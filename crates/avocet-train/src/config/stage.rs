@@ -36,6 +36,14 @@ pub struct StageConfig {
     /// Tokenizer file; absent means the one of the stage before or of the first `init` folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<PathBuf>,
+    /// Table of what the classes of the model's recogniser are called; absent means the one of the
+    /// stage before or of the first `init` folder that has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concepts: Option<PathBuf>,
+    /// Share of the pictures whose features are hidden that the recogniser gives, and of the
+    /// others whose names, so that the decoder leans on neither alone.
+    #[serde(default)]
+    pub hidden: f32,
     /// Optimizer steps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
@@ -153,6 +161,8 @@ impl StageConfig {
             shape: ShapeChange::default(),
             init: Vec::new(),
             tokenizer: None,
+            concepts: None,
+            hidden: 0.0,
             steps: Some(1),
             epochs: None,
             trains: everything(),
@@ -277,6 +287,13 @@ impl StageConfig {
             {
                 return fail("data.weight", "must be above 0");
             }
+        }
+        let one = |source: &SourceConfig| source.concepts == source.path.as_os_str().is_empty();
+        if !self.data.iter().all(one) {
+            return fail("data.path", "give a path or concepts = true, one of them");
+        }
+        if !(0.0..=1.0).contains(&self.hidden) {
+            return fail("hidden", "must be a share, from 0 to 1");
         }
         let share = |source: &SourceConfig| (0.0..=1.0).contains(&source.enlarged);
         if !self.data.iter().all(share) {

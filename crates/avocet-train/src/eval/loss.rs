@@ -2,10 +2,12 @@
 //! which experts each kind of data goes to.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use avocet_config::WithoutImage;
 use avocet_data::{Batch, BatchShape, Prepared, Sample};
 use avocet_infer::Engine;
+use avocet_media::{Limits, decode};
 use avocet_model::{Images, TextBatch};
 use candle_core::Tensor;
 use rayon::prelude::*;
@@ -136,7 +138,18 @@ impl<'a> Reader<'a> {
 
     pub fn prepared(&self, sample: &Sample) -> Result<Prepared> {
         let prepared = Prepared::new(sample, self.engine.tokenizer(), &self.shape);
-        prepared.map_err(|error| TrainError::Data(format!("sample {}: {error}", sample.id)))
+        let wrong = |reason: String| TrainError::Data(format!("sample {}: {reason}", sample.id));
+        let prepared = prepared.map_err(|error| wrong(error.to_string()))?;
+        let Some(onlooker) = self.engine.onlooker() else {
+            return Ok(prepared);
+        };
+        let mut seen = Vec::with_capacity(sample.images.len());
+        for image in &sample.images {
+            let picture = decode(image, &Limits::default());
+            let picture = picture.map_err(|error| wrong(error.to_string()))?;
+            seen.push(Arc::new(onlooker.recognise(&picture)?));
+        }
+        Ok(prepared.recognised(seen))
     }
 
     pub fn read(&self, batch: &Batch) -> Result<Read> {
@@ -149,7 +162,16 @@ impl<'a> Reader<'a> {
                 let device = model.device();
                 let patches = Tensor::from_slice(&batch.patches, shape, &device)?;
                 let grids = batch.grids.clone();
-                Some(model.encode_images(&Images { patches, grids })?)
+                let latents = model.encode_images(&Images { patches, grids })?;
+                Some(match self.engine.onlooker() {
+                    Some(onlooker) => {
+                        let seen = batch.recognitions.iter();
+                        let glances: Vec<_> = seen.map(|seen| onlooker.glance(seen)).collect();
+                        let shown: Vec<_> = glances.iter().collect();
+                        model.with_glances(latents, &shown)?
+                    }
+                    None => latents,
+                })
             }
             false => None,
         };

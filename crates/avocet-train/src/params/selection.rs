@@ -1,6 +1,6 @@
 //! Which parameters a stage trains.
 
-use avocet_model::Role;
+use avocet_model::{RECOGNISER, Role};
 
 use crate::pattern::matches_any;
 
@@ -31,11 +31,14 @@ impl Selection {
     }
 
     /// Whether the parameter trains: by the patterns, or as part of the auxiliary heads, which
-    /// learn wherever they are used. What no gradient trains is left out.
+    /// learn wherever they are used. What no gradient trains is left out, and the recogniser, which
+    /// is run over the pictures before the network is.
     pub fn trains(&self, name: &str, role: Role) -> bool {
         if is_auxiliary(name) {
             return true;
         }
-        role.has_gradient() && matches_any(&self.trains, name) && !matches_any(&self.freezes, name)
+        let is_recogniser = name.starts_with(RECOGNISER);
+        let trainable = role.has_gradient() && !is_recogniser;
+        trainable && matches_any(&self.trains, name) && !matches_any(&self.freezes, name)
     }
 }

@@ -1,6 +1,7 @@
 //! `avocet data`: run a pipeline, or look at what one made.
 
 mod combine;
+mod concepts;
 mod inspect;
 mod textbooks;
 
@@ -25,6 +26,8 @@ pub enum DataCommand {
     Pages(pages::Args),
     /// Plain text and questions about words, for the text stage.
     Text(plain_text::Args),
+    /// What the classes of an ImageNet recogniser are called, as a model's folder says it.
+    Concepts(concepts::ConceptsArgs),
     /// Questions and answers about long texts, written by a language model and held against them.
     Textbooks(::textbooks::Args),
     /// Small test sets of what others drew, photographed, set in type and wrote; never for training.
@@ -55,7 +58,7 @@ impl DataCommand {
             Self::Merge(args) => &args.layout.output,
             Self::Split(args) => &args.layout.output,
             Self::Dedup(args) => &args.layout.output,
-            Self::Inspect(_) => return None,
+            Self::Inspect(_) | Self::Concepts(_) => return None,
         })
     }
 }
@@ -80,6 +83,7 @@ pub fn run(mut command: DataCommand) -> Result<()> {
             return output::print(&summaries.collect::<String>());
         }
         DataCommand::Video(args) => of_videos(&args)?,
+        DataCommand::Concepts(args) => return concepts::run(&args),
         DataCommand::Inspect(args) => return inspect::run(&args),
         DataCommand::Merge(args) => return combine::merge(&args),
         DataCommand::Split(args) => return combine::split(&args),

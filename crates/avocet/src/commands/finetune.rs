@@ -251,6 +251,7 @@ fn settings(
     });
     let source = SourceConfig {
         path: data,
+        concepts: false,
         weight: None,
         epochs: None,
         kinds: None,

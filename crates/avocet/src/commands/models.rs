@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use avocet_checkpoint::{ModelFiles, Reference, WeightFormat, resolve, save};
+use avocet_checkpoint::{CONCEPTS, ModelFiles, Reference, WeightFormat, resolve, save};
 use avocet_fetch::{CacheError, Hub};
 use clap::Subcommand;
 use serde::Serialize;
@@ -94,6 +94,14 @@ fn export(reference: &str, output: &Path, format: PrecisionFlag) -> Result<()> {
         (Err(_), Some(_)) => files.export_adapter(output, format)?,
         (tokenizer, _) => {
             let (config, tokenizer) = (files.config().to_toml(), tokenizer?);
+            // The configuration, which makes a model of the folder, comes last.
+            if let Some(table) = files
+                .concept_bytes()
+                .filter(|_| files.config().concepts.is_some())
+            {
+                std::fs::create_dir_all(output)?;
+                output::save(&output.join(CONCEPTS), table)?;
+            }
             save(output, &config, tokenizer, &files.parameters()?, format)?;
         }
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
+use avocet_fetch::Sources;
 use avocet_train::{TrainConfig, TrainOptions, stop_on_interrupt, train};
 use clap::Args;
 
@@ -24,13 +25,34 @@ pub struct TrainArgs {
     pub schema: bool,
 }
 
+/// How a place begins that is in a source of the manifest: `source:NAME/PATH`.
+const SOURCE: &str = "source:";
+
+/// Puts the folders of sources, out of the cache or fetched, in the place of their names.
+fn fetch_sources(config: &mut TrainConfig) -> Result<()> {
+    let inits = config.stages.iter_mut().flat_map(|stage| &mut stage.init);
+    for init in inits {
+        let Some(place) = init
+            .from
+            .to_str()
+            .and_then(|from| from.strip_prefix(SOURCE))
+        else {
+            continue;
+        };
+        let (name, member) = place.split_once('/').unwrap_or((place, ""));
+        init.from = Sources::open(None)?.folder(name)?.join(member);
+    }
+    Ok(())
+}
+
 /// Trains until the last stage is done; an interrupt saves a checkpoint and stops.
 pub fn run(args: &TrainArgs) -> Result<()> {
     let Some(config) = &args.config else {
         return output::print(&format!("{:#}\n", TrainConfig::schema()));
     };
     granted::keep_freed_memory();
-    let config = TrainConfig::read(config)?;
+    let mut config = TrainConfig::read(config)?;
+    fetch_sources(&mut config)?;
     let options = TrainOptions {
         resume: args.resume,
         stop: stop_on_interrupt()?,

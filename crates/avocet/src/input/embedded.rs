@@ -10,10 +10,12 @@ static CONFIG: &str = include_str!("../../../../assets/mini/config.toml");
 pub static WEIGHTS: &[u8] = include_bytes!("../../../../assets/mini/model.safetensors");
 /// Its tokenizer.
 pub static TOKENIZER: &[u8] = include_bytes!("../../../../assets/mini/tokenizer.json");
+/// What the classes that it recognises are called.
+static CONCEPTS: &[u8] = include_bytes!("../../../../assets/mini/concepts.tsv");
 
 /// Its files; nothing is copied.
 pub fn files() -> Result<ModelFiles, CheckpointError> {
-    ModelFiles::embedded(CONFIG, WEIGHTS, TOKENIZER)
+    ModelFiles::embedded(CONFIG, WEIGHTS, TOKENIZER, Some(CONCEPTS))
 }
 
 /// Its files, to become a part of another model.
@@ -22,6 +24,7 @@ pub fn part() -> PartSource<'static> {
         config: CONFIG,
         weights: WEIGHTS,
         tokenizer: TOKENIZER,
+        concepts: Some(CONCEPTS),
     }
 }
 

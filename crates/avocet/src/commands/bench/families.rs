@@ -269,7 +269,7 @@ fn pictures(config: &ModelConfig) -> Result<Images> {
     let (grid, patch) = if let Some(clip) = &config.clip {
         let side = clip.image_size / clip.patch_size;
         ((side, side), clip.patch_size)
-    } else if let Some(efficient) = &config.efficient_net {
+    } else if let Some(efficient) = config.convolutional_tower() {
         ((1, 1), efficient.image_size)
     } else if let Some(tiled) = &config.tiled_vision {
         let side = tiled.image_size / tiled.patch_size;
