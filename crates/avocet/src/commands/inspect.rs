@@ -71,7 +71,7 @@ pub fn run(args: &InspectArgs) -> Result<()> {
         return inspect_run(folder, args);
     }
     if let Subject::Tower(files) = &subject {
-        return tower::inspect(files, args);
+        return tower::inspect(files, args.shapes, args.json);
     }
     if args.html.is_some() {
         bail!(

@@ -19,10 +19,11 @@ use avocet_media::ImageProcessor;
 use avocet_model::{Builder, efficient_net_specs};
 use candle_core::Shape;
 
+use super::flamingo;
 use crate::error::{CheckpointError, Result};
 use crate::formats::gguf::Gguf;
 use crate::io::read;
-use crate::layout::{CONFIG, EFFICIENT_NET, MAX_CONFIG, QUANTISED, WEIGHTS};
+use crate::layout::{CONFIG, EFFICIENT_NET, MAX_CONFIG, PUBLIC_CONFIG, QUANTISED, WEIGHTS};
 use crate::parameters::{Copied, StoredParameters, WeightMapping};
 use crate::tensors::Store;
 use fold::{folded, numbers};
@@ -60,7 +61,11 @@ pub fn is_efficient_net(path: &Path) -> bool {
     if path.is_file() {
         return is_pickled(path);
     }
-    if path.join(CONFIG).exists() || super::is_folder(path) {
+    // Folders of other kinds may hold files that end so.
+    if [CONFIG, PUBLIC_CONFIG, flamingo::SETTINGS]
+        .iter()
+        .any(|name| path.join(name).exists())
+    {
         return false;
     }
     path.join(EFFICIENT_NET).is_file() || !pickled(path).unwrap_or_default().is_empty()

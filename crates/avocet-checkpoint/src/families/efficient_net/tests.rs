@@ -121,7 +121,7 @@ fn a_graft_with_its_eyes_is_written_in_blocks_and_opens_again() {
             .to_string()
     };
     // Rows of 64 fill blocks; rows of 24, of a window and of nine taps do not; a bias stays.
-    assert_eq!(stored("vision/blocks.7.project"), "Q8_0");
+    assert_eq!(stored("vision/blocks.8.project"), "Q8_0");
     assert_eq!(stored("vision/head"), "BF16");
     assert_eq!(stored("vision/stem"), "BF16");
     assert_eq!(stored("vision/blocks.1.depthwise"), "BF16");

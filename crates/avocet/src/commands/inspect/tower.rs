@@ -8,7 +8,6 @@ use avocet_config::EfficientNetConfig;
 use avocet_model::efficient_net_specs;
 use serde::Serialize;
 
-use super::InspectArgs;
 use crate::ui::output::{self, Table, count};
 
 #[derive(Serialize)]
@@ -22,8 +21,9 @@ struct Report<'a> {
     shapes: Option<BTreeMap<String, Vec<usize>>>,
 }
 
-/// Prints what the network is made of; norms are in its convolutions.
-pub(super) fn inspect(files: &EfficientNetFiles, args: &InspectArgs) -> Result<()> {
+/// Prints what the network is made of, norms being in its convolutions: with every tensor, or as one
+/// JSON object.
+pub(super) fn inspect(files: &EfficientNetFiles, every_tensor: bool, json: bool) -> Result<()> {
     let config = files.config();
     let shapes: BTreeMap<String, Vec<usize>> = efficient_net_specs(config)?
         .into_iter()
@@ -41,9 +41,9 @@ pub(super) fn inspect(files: &EfficientNetFiles, args: &InspectArgs) -> Result<(
         classifier: of("classifier"),
         rows: config.num_rows(),
         efficient_net: config,
-        shapes: args.shapes.then(|| shapes.clone()),
+        shapes: every_tensor.then(|| shapes.clone()),
     };
-    if args.json {
+    if json {
         return output::print_json(&report);
     }
     let side = config.side();
