@@ -2,14 +2,15 @@
 //!
 //! `cargo run --release -p named-pictures --example contact_sheet -- KIND SPLIT FOLDER OUT.png`
 
+use std::io::Cursor;
 use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use drawing::Package;
-use image::RgbImage;
-use image::imageops::replace;
+use image::imageops::overlay;
+use image::{ImageReader, Rgba, RgbaImage};
 use named_pictures::{Drawing, Kind, PictureGenerator};
 use pipeline::Split;
 
@@ -25,7 +26,7 @@ fn main() -> Result<()> {
         root: Path::new(folder).join(name),
         licence: "as stated".to_owned(),
     };
-    let packages: Vec<Package> = kind.packages().iter().map(package).collect();
+    let packages: Vec<Package> = kind.packages(split).iter().map(package).collect();
     let start = Instant::now();
     let generator = PictureGenerator::load(kind, split, 24, &packages)?;
     eprintln!(
@@ -45,9 +46,10 @@ fn main() -> Result<()> {
             continue;
         };
         bytes += drawn.image.len();
-        let size = u32::from_be_bytes(drawn.image[16..20].try_into()?).div_ceil(8)
-            * u32::from_be_bytes(drawn.image[20..24].try_into()?).div_ceil(8);
-        patches += size as usize;
+        let (width, height) = ImageReader::new(Cursor::new(&drawn.image))
+            .with_guessed_format()?
+            .into_dimensions()?;
+        patches += (width.div_ceil(8) * height.div_ceil(8)) as usize;
     }
     let took = start.elapsed().as_secs_f64();
     eprintln!(
@@ -56,7 +58,7 @@ fn main() -> Result<()> {
         bytes / many,
         patches / many
     );
-    let (mut sheet, mut x, mut y, mut row) = (RgbImage::new(1100, 760), 4, 4, 0);
+    let (mut sheet, mut x, mut y, mut row) = (RgbaImage::new(1500, 1000), 4, 4, 0);
     for index in 0..many {
         let drawn = match generator.draw(2, index)? {
             Drawing::Done(drawn) => drawn,
@@ -65,15 +67,21 @@ fn main() -> Result<()> {
                 continue;
             }
         };
-        let picture = image::load_from_memory(&drawn.image)?.to_rgb8();
-        let (w, h) = picture.dimensions();
+        let mut picture = image::load_from_memory(&drawn.image)?;
+        if picture.width().max(picture.height()) > 320 {
+            picture = picture.thumbnail(320, 320);
+        }
+        let (w, h) = (picture.width(), picture.height());
         if x + w + 4 > sheet.width() {
             (x, y, row) = (4, y + row + 4, 0);
         }
         if y + h + 4 > sheet.height() {
             break;
         }
-        replace(&mut sheet, &picture, i64::from(x), i64::from(y));
+        let white = RgbaImage::from_pixel(w, h, Rgba([255; 4]));
+        for layer in [white, picture.to_rgba8()] {
+            overlay(&mut sheet, &layer, i64::from(x), i64::from(y));
+        }
         println!(
             "({x}, {y}) {} -> {}  [{:?}] {}",
             drawn.question, drawn.answer, drawn.truth, drawn.source

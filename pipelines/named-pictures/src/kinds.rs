@@ -4,6 +4,14 @@ use clap::ValueEnum;
 use drawing::{FAMILIES, UNSEEN_FAMILIES};
 use pipeline::Split;
 
+/// Typefaces of what stands around drawings on screens.
+const AROUND: [&str; 4] = [
+    "fonts-crosextra-caladea",
+    "fonts-lato",
+    "fonts-liberation2",
+    "fonts-open-sans",
+];
+
 /// What is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
 pub enum Kind {
@@ -23,11 +31,15 @@ pub enum Kind {
     Prices,
     /// Easy-VQA's own pictures and questions.
     EasyVqa,
+    /// Clip art and icons of everyday things.
+    ClipArt,
+    /// What nobody can tell.
+    Unsure,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Shapes,
         Self::Flags,
         Self::Continents,
@@ -36,6 +48,8 @@ impl Kind {
         Self::TextUnseen,
         Self::Prices,
         Self::EasyVqa,
+        Self::ClipArt,
+        Self::Unsure,
     ];
 
     /// As on the command line and in samples.
@@ -49,6 +63,8 @@ impl Kind {
             Self::TextUnseen => "text-unseen",
             Self::Prices => "prices",
             Self::EasyVqa => "easy-vqa",
+            Self::ClipArt => "clip-art",
+            Self::Unsure => "unsure",
         }
     }
 
@@ -58,24 +74,52 @@ impl Kind {
     }
 
     /// The font packages it draws with.
-    pub fn families(self) -> &'static [&'static str] {
-        match self {
-            Self::Text | Self::Prices => &FAMILIES,
-            Self::TextUnseen => &UNSEEN_FAMILIES,
+    pub fn families(self, split: Split) -> &'static [&'static str] {
+        match (self, split) {
+            (Self::Text | Self::Prices, _) => &FAMILIES,
+            (Self::TextUnseen, _) => &UNSEEN_FAMILIES,
+            (Self::Flags | Self::Emoji, Split::Train) | (Self::ClipArt | Self::Unsure, _) => {
+                &AROUND
+            }
             _ => &[],
         }
     }
 
-    /// The rows of the manifest that it needs, fonts last.
-    pub fn packages(self) -> Vec<&'static str> {
-        let own: &[&str] = match self {
-            Self::Shapes => &[],
-            Self::Flags | Self::Continents => &["flag-icons"],
-            Self::Emoji => &["emoji-google"],
-            Self::Text | Self::TextUnseen | Self::Prices => &["american-english", "wordnet"],
-            Self::EasyVqa => &["easy-vqa"],
+    /// The rows of the manifest that it needs, fonts last. Other artists' drawings are for training
+    /// alone: the test's pictures are the same as ever.
+    pub fn packages(self, split: Split) -> Vec<&'static str> {
+        let own: &[&str] = match (self, split) {
+            (Self::Shapes, _) => &[],
+            (Self::Flags, Split::Train) => &[
+                "flag-icons",
+                "flags-flagpack",
+                "flags-coreui",
+                "american-english",
+            ],
+            (Self::Flags | Self::Continents, _) => &["flag-icons"],
+            (Self::Emoji, Split::Train) => &[
+                "emoji-google",
+                "emoji-noto",
+                "emoji-noto-v1",
+                "emoji-fx",
+                "emoji-fluent-flat",
+                "emoji-fluent-3d",
+                "american-english",
+            ],
+            (Self::Emoji, Split::Test) => &["emoji-google"],
+            (Self::Text | Self::TextUnseen | Self::Prices, _) => &["american-english", "wordnet"],
+            (Self::EasyVqa, _) => &["easy-vqa"],
+            (Self::ClipArt, _) => &[
+                "openclipart",
+                "icons-icon-park",
+                "icons-flat-color",
+                "icons-meteocons",
+                "wordnet",
+                "american-english",
+            ],
+            (Self::Unsure, _) => &["american-english"],
         };
-        [own, self.families()].concat()
+        [own, self.families(split)].concat()
     }
 }
 

@@ -36,7 +36,7 @@ pub fn make(args: &Args) -> Result<Manifest, NamedPicturesError> {
     let mut generators = Vec::new();
     for kind in kinds(args) {
         let packages = kind
-            .packages()
+            .packages(args.split)
             .iter()
             .map(|name| Package::open(&sources, name))
             .collect::<Result<Vec<_>, _>>()?;
@@ -138,6 +138,11 @@ fn outcome(
         vec![(drawn.image, drawn.truth)],
         Content::Turns(turns),
     )?;
+    let sample = if drawn.also_right.is_empty() {
+        sample
+    } else {
+        sample.accepting(drawn.also_right)
+    };
     Ok(Outcome::Samples(vec![sample]))
 }
 
