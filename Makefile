@@ -51,13 +51,15 @@ data: setup build ## the training and held-out data of mini, under datasets/
 	$(DRAW) --kind text-browser --max-chars 60 --count 20000 --seed 1 -o datasets/text-browser/train
 	$(DRAW) --kind text-scanned --max-chars 60 --count 40000 --seed 1 -o datasets/text-scanned/train
 	$(DRAW) --kind prices --count 90000 --seed 1 -o datasets/prices/train
-	$(DRAW) --kind emoji --count 200000 --seed 1 -o datasets/emoji/train
+	$(DRAW) --kind emoji --count 150000 --seed 1 -o datasets/emoji/train
 	$(DRAW) --kind flags --count 80000 --seed 1 -o datasets/flags/train
+	$(DRAW) --kind clip-art --count 60000 --seed 1 -o datasets/clip-art/train
+	$(DRAW) --kind unsure --count 20000 --seed 1 -o datasets/unsure/train
 	$(DRAW) --kind shapes --count 100000 --seed 1 -o datasets/shapes/train
 	$(DRAW) --kind easy-vqa --count 100000 --seed 1 -o datasets/easy-vqa/train
 	$(DRAW) --kind easy-vqa --split test --count 10000 --seed 2 -o datasets/easy-vqa/test
 	for kind in shapes emoji; do $(DRAW) --kind $$kind --split test --count 2000 --seed 2 -o datasets/$$kind/test || exit 1; done
-	for kind in flags text text-unseen text-scanned; do $(DRAW) --kind $$kind --split test --count 1000 --seed 2 -o datasets/$$kind/test || exit 1; done
+	for kind in flags text text-unseen text-scanned clip-art unsure; do $(DRAW) --kind $$kind --split test --count 1000 --seed 2 -o datasets/$$kind/test || exit 1; done
 
 concepts: build ## what the classes of the recogniser of mini are called, from WordNet
 	$(AVOCET) data concepts -o assets/mini/concepts.tsv

@@ -2,14 +2,15 @@
 //!
 //! `cargo run --release -p named-pictures --example contact_sheet -- KIND SPLIT MAX-CHARS SEED OUT.png`
 
+use std::io::Cursor;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use avocet_fetch::Sources;
 use clap::ValueEnum;
 use drawing::{Package, TYPEFACES};
-use image::RgbImage;
-use image::imageops::replace;
+use image::imageops::overlay;
+use image::{ImageReader, Rgba, RgbaImage};
 use named_pictures::{Drawing, Kind, PictureGenerator};
 use pipeline::Split;
 
@@ -47,7 +48,10 @@ fn main() -> Result<()> {
             continue;
         };
         bytes += drawn.image.len();
-        sizes.push(drawn.image);
+        let (width, height) = ImageReader::new(Cursor::new(&drawn.image))
+            .with_guessed_format()?
+            .into_dimensions()?;
+        patches += (width.div_ceil(8) * height.div_ceil(8)) as usize;
     }
     let took = start.elapsed().as_secs_f64();
     for image in &sizes {
@@ -60,7 +64,7 @@ fn main() -> Result<()> {
         bytes / many,
         patches / many
     );
-    let (mut sheet, mut x, mut y, mut row) = (RgbImage::new(1500, 1400), 4, 4, 0);
+    let (mut sheet, mut x, mut y, mut row) = (RgbaImage::new(1500, 1400), 4, 4, 0);
     for index in 0..many {
         let drawn = match generator.draw(seed, index)? {
             Drawing::Done(drawn) => drawn,
@@ -70,15 +74,21 @@ fn main() -> Result<()> {
                 continue;
             }
         };
-        let picture = image::load_from_memory(&drawn.image)?.to_rgb8();
-        let (w, h) = picture.dimensions();
+        let mut picture = image::load_from_memory(&drawn.image)?;
+        if picture.width().max(picture.height()) > 320 {
+            picture = picture.thumbnail(320, 320);
+        }
+        let (w, h) = (picture.width(), picture.height());
         if x + w + 4 > sheet.width() {
             (x, y, row) = (4, y + row + 4, 0);
         }
         if y + h + 4 > sheet.height() {
             break;
         }
-        replace(&mut sheet, &picture, i64::from(x), i64::from(y));
+        let white = RgbaImage::from_pixel(w, h, Rgba([255; 4]));
+        for layer in [white, picture.to_rgba8()] {
+            overlay(&mut sheet, &layer, i64::from(x), i64::from(y));
+        }
         println!(
             "({x}, {y}) {} -> {}  [{:?}] {}",
             drawn.question, drawn.answer, drawn.truth, drawn.source

@@ -156,6 +156,7 @@ impl Broad {
             question: ask(&wording::TEXT, rng),
             answer: line.clone(),
             more: Vec::new(),
+            also_right: Vec::new(),
             truth: Some(Truth::Text(line)),
             source: format!("{}/{}", face.family, face.name),
             licence: face.licence.clone(),

@@ -109,6 +109,7 @@ impl Setter {
                 question,
                 answer: wanted.line.clone(),
                 more: Vec::new(),
+                also_right: Vec::new(),
                 truth: Some(Truth::Text(wanted.line)),
                 source: format!("{}/{}", face.family, face.name),
                 licence: face.licence.clone(),

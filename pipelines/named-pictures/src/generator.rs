@@ -1,22 +1,25 @@
 //! What draws the samples of one kind: everything read once, then any sample by number.
 
-use drawing::Package;
+use drawing::{Package, Sprite};
 use pipeline::Split;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use crate::artists::Artists;
 use crate::broad::{Broad, Written};
 use crate::browser::{LINES, Setter};
+use crate::clip_art::ClipArt;
 use crate::continents::Continents;
 use crate::drawn::Drawing;
 use crate::easy_vqa::EasyVqa;
 use crate::error::NamedPicturesError;
+use crate::hands::ManyHands;
 use crate::kinds::Kind;
 use crate::named_sprites::NamedSprites;
 use crate::text::Texts;
-use crate::{emoji, flags, prices, shapes, words};
+use crate::{artists, emoji, ensigns, flags, prices, shapes, surroundings, unsure, words};
 
 /// Draws the samples of one kind and split.
 #[derive(Debug)]
@@ -32,12 +35,15 @@ pub struct PictureGenerator {
 enum Subject {
     Shapes,
     Named(NamedSprites),
+    ManyHands(ManyHands),
     Continents(Continents),
     Texts(Texts),
     Broad(Broad),
     Browser(Box<Setter>),
     Prices(Texts),
     EasyVqa(EasyVqa),
+    ClipArt(ClipArt),
+    Unsure(Vec<Sprite>),
 }
 
 impl PictureGenerator {
@@ -59,7 +65,37 @@ impl PictureGenerator {
         }
         let mut left_out = Vec::new();
         let subject = match (kind, packages) {
-            (Kind::Flags, [package, ..]) => {
+            (Kind::Flags, [house, flagpack, coreui, words, families @ ..])
+                if split == Split::Train =>
+            {
+                let others = [flagpack.clone(), coreui.clone()];
+                let texts = surroundings::lines(words, families)?;
+                let (set, dropped) = ensigns::load(house, &others, texts)?;
+                left_out = dropped;
+                Subject::ManyHands(set)
+            }
+            (
+                Kind::Emoji,
+                [
+                    house,
+                    noto,
+                    noto_v1,
+                    fx,
+                    flat,
+                    pictures,
+                    words,
+                    families @ ..,
+                ],
+            ) if split == Split::Train => {
+                let icons = [noto, flat, noto_v1, fx].map(Package::clone);
+                let icons = &icons;
+                let texts = surroundings::lines(words, families)?;
+                let artists = Artists { icons, pictures };
+                let (set, dropped) = artists::load(house, &artists, texts)?;
+                left_out = dropped;
+                Subject::ManyHands(set)
+            }
+            (Kind::Flags, [package, ..]) if split == Split::Test => {
                 let (set, dropped) = flags::load(package)?;
                 left_out = dropped;
                 Subject::Named(set)
@@ -69,10 +105,20 @@ impl PictureGenerator {
                 left_out = dropped;
                 Subject::Continents(continents)
             }
-            (Kind::Emoji, [package, ..]) => {
+            (Kind::Emoji, [package, ..]) if split == Split::Test => {
                 let (set, dropped) = emoji::load(package)?;
                 left_out = dropped;
                 Subject::Named(set)
+            }
+            (Kind::ClipArt, [art, park, flat, weather, wordnet, words, families @ ..]) => {
+                let icons = [park, flat, weather].map(Package::clone);
+                let texts = surroundings::lines(words, families)?;
+                let (set, dropped) = ClipArt::load(art, &icons, (wordnet, split), texts)?;
+                left_out = dropped;
+                Subject::ClipArt(set)
+            }
+            (Kind::Unsure, [words, families @ ..]) => {
+                Subject::Unsure(surroundings::lines(words, families)?)
             }
             (Kind::EasyVqa, [package, ..]) => Subject::EasyVqa(EasyVqa::load(package, split)?),
             (
@@ -159,10 +205,13 @@ impl PictureGenerator {
         Ok(Drawing::Done(match &self.subject {
             Subject::Shapes => shapes::draw(self.split, &mut rng)?,
             Subject::Named(set) => set.draw(self.split, &mut rng)?,
+            Subject::ManyHands(set) => set.draw(&mut rng)?,
             Subject::Continents(continents) => continents.draw(self.split, &mut rng)?,
             Subject::EasyVqa(questions) => questions.question(index),
             Subject::Broad(broad) => return broad.draw(&mut rng),
             Subject::Browser(setter) => return Ok(Drawing::Several(setter.page(&mut rng)?)),
+            Subject::ClipArt(set) => set.draw(&mut rng)?,
+            Subject::Unsure(texts) => unsure::draw(texts, &mut rng)?,
             Subject::Texts(texts) => return texts.draw(self.split, &mut rng),
             Subject::Prices(texts) => return prices::draw(texts, self.split, &mut rng),
         }))

@@ -4,6 +4,14 @@ use clap::ValueEnum;
 use drawing::{FAMILIES, UNSEEN_FAMILIES};
 use pipeline::Split;
 
+/// Typefaces of what stands around drawings on screens.
+const AROUND: [&str; 4] = [
+    "fonts-crosextra-caladea",
+    "fonts-lato",
+    "fonts-liberation2",
+    "fonts-open-sans",
+];
+
 /// What is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
 pub enum Kind {
@@ -27,6 +35,10 @@ pub enum Kind {
     Prices,
     /// Easy-VQA's own pictures and questions.
     EasyVqa,
+    /// Clip art and icons of everyday things.
+    ClipArt,
+    /// What nobody can tell.
+    Unsure,
 }
 
 impl Kind {
@@ -42,6 +54,8 @@ impl Kind {
         Self::TextScanned,
         Self::Prices,
         Self::EasyVqa,
+        Self::ClipArt,
+        Self::Unsure,
     ];
 
     /// As on the command line and in samples.
@@ -57,6 +71,8 @@ impl Kind {
             Self::TextScanned => "text-scanned",
             Self::Prices => "prices",
             Self::EasyVqa => "easy-vqa",
+            Self::ClipArt => "clip-art",
+            Self::Unsure => "unsure",
         }
     }
 
@@ -91,27 +107,56 @@ impl Kind {
 
     /// The font packages it draws with.
     pub fn families(self, split: Split) -> &'static [&'static str] {
-        match self {
-            Self::TextScanned if split == Split::Test => &UNSEEN_FAMILIES,
-            Self::TextScanned => &FAMILIES,
-            Self::Text | Self::TextBrowser | Self::Prices => &FAMILIES,
-            Self::TextUnseen => &UNSEEN_FAMILIES,
+        match (self, split) {
+            (Self::TextScanned, Split::Test) | (Self::TextUnseen, _) => &UNSEEN_FAMILIES,
+            (Self::Text | Self::TextBrowser | Self::TextScanned | Self::Prices, _) => &FAMILIES,
+            (Self::Flags | Self::Emoji, Split::Train) | (Self::ClipArt | Self::Unsure, _) => {
+                &AROUND
+            }
             _ => &[],
         }
     }
 
-    /// The rows of the manifest that it needs, fonts last.
+    /// The rows of the manifest that it needs, fonts last. Other artists' drawings are for training
+    /// alone: the test's pictures are the same as ever.
     pub fn packages(self, split: Split) -> Vec<&'static str> {
-        let own: &[&str] = match self {
-            Self::Shapes => &[],
-            Self::Flags | Self::Continents => &["flag-icons"],
-            Self::Emoji => &["emoji-google"],
-            Self::Text
-            | Self::TextUnseen
-            | Self::TextBrowser
-            | Self::TextScanned
-            | Self::Prices => &["american-english", "wordnet"],
-            Self::EasyVqa => &["easy-vqa"],
+        let own: &[&str] = match (self, split) {
+            (Self::Shapes, _) => &[],
+            (Self::Flags, Split::Train) => &[
+                "flag-icons",
+                "flags-flagpack",
+                "flags-coreui",
+                "american-english",
+            ],
+            (Self::Flags | Self::Continents, _) => &["flag-icons"],
+            (Self::Emoji, Split::Train) => &[
+                "emoji-google",
+                "emoji-noto",
+                "emoji-noto-v1",
+                "emoji-fx",
+                "emoji-fluent-flat",
+                "emoji-fluent-3d",
+                "american-english",
+            ],
+            (Self::Emoji, Split::Test) => &["emoji-google"],
+            (
+                Self::Text
+                | Self::TextUnseen
+                | Self::TextBrowser
+                | Self::TextScanned
+                | Self::Prices,
+                _,
+            ) => &["american-english", "wordnet"],
+            (Self::EasyVqa, _) => &["easy-vqa"],
+            (Self::ClipArt, _) => &[
+                "openclipart",
+                "icons-icon-park",
+                "icons-flat-color",
+                "icons-meteocons",
+                "wordnet",
+                "american-english",
+            ],
+            (Self::Unsure, _) => &["american-english"],
         };
         [own, self.families(split)].concat()
     }

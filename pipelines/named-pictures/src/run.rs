@@ -146,13 +146,18 @@ fn sample(kind: Kind, drawn: Drawn) -> Result<Sample, NamedPicturesError> {
             Turn::assistant(answer)
         });
     }
-    Ok(Sample::new(
+    let sample = Sample::new(
         kind.name(),
         &drawn.source,
         &drawn.licence,
         vec![(drawn.image, drawn.truth)],
         Content::Turns(turns),
-    )?)
+    )?;
+    Ok(if drawn.also_right.is_empty() {
+        sample
+    } else {
+        sample.accepting(drawn.also_right)
+    })
 }
 
 #[cfg(test)]
