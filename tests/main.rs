@@ -46,6 +46,7 @@ mod sound_files;
 mod sources;
 mod split_gguf;
 mod spoken;
+mod sureness;
 mod system_limits;
 mod tables;
 mod textbooks;

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod confidence;
 mod cross_attention;
 mod decoder;
 mod error;
@@ -19,6 +20,7 @@ mod model;
 mod preset;
 mod vision;
 
+pub use confidence::{AnswerKind, CalibrationConfig, ConfidenceConfig, features};
 pub use cross_attention::{CrossAttentionConfig, ResamplerConfig};
 pub use decoder::{AttentionConfig, DecoderConfig, MoeConfig, Multipliers, RopeConfig};
 pub use error::ConfigError;

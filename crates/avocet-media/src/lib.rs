@@ -21,10 +21,12 @@ mod picture;
 mod pillow;
 mod processor;
 mod resize;
+mod soft_noise;
 pub mod speech;
 pub mod still;
 pub mod system_limits;
 mod transparent;
+mod varied;
 pub mod video;
 
 pub use blank::Blank;
@@ -38,3 +40,4 @@ pub use picture::Picture;
 pub use pillow::Filter;
 pub use processor::{Fit, ImageProcessor, ProcessorError};
 pub use transparent::Transparent;
+pub use varied::Variation;

@@ -44,5 +44,6 @@ pub(super) fn decoder_alone(name: String, decoder: DecoderConfig) -> ModelConfig
         clip: None,
         tiled_vision: None,
         resampler: None,
+        confidence: None,
     }
 }
