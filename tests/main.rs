@@ -17,6 +17,7 @@ mod documents;
 mod engine;
 mod eval_texts;
 mod finetune;
+mod finetune_unseen;
 mod formulas;
 mod golden_families;
 mod golden_kernels;

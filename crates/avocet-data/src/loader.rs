@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use avocet_text::ChatTokenizer;
 
-use crate::batch::{Batch, BatchShape, Prepared};
+use crate::augment::Augment;
+use crate::batch::{Batch, BatchShape, Prepared, Showing};
 use crate::digest::sha256;
 use crate::mix::{Draw, Mixture, MixtureSource, Position, SourceReport};
 use crate::shard::Reader;
@@ -32,6 +33,8 @@ pub struct LoaderSource {
     pub kinds: Option<Vec<String>>,
     /// Share of its samples whose pictures are enlarged, by chance and to chance sizes.
     pub enlarged: f32,
+    /// What its pictures may become, by chance.
+    pub augment: Augment,
 }
 
 impl LoaderSource {
@@ -71,9 +74,19 @@ struct Opened {
     reader: Arc<Reader>,
     places: Option<Vec<u32>>,
     enlarged: f32,
+    augment: Augment,
 }
 
 impl Opened {
+    /// How the pictures of a draw are shown; the same for the same draw.
+    fn showing(&self, draw: Draw, seed: u64) -> Showing {
+        let drawn = [seed, draw.source as u64, draw.sample as u64, draw.epoch];
+        Showing {
+            zoom: self.zoom(draw, seed),
+            variation: self.augment.variation(&drawn),
+        }
+    }
+
     /// How far the pictures of a draw are enlarged, from 0 to 1; the same for the same draw.
     fn zoom(&self, draw: Draw, seed: u64) -> f32 {
         if self.enlarged <= 0.0 {
@@ -125,6 +138,7 @@ impl Loader {
                 reader: source.reader,
                 places,
                 enlarged: source.enlarged,
+                augment: source.augment,
             });
         }
         let mixture = Mixture::new(described, seed)?;
@@ -208,8 +222,8 @@ impl Loader {
             None => draw.sample,
         };
         let sample = reader.get(index)?;
-        let zoom = dataset.zoom(draw, self.seed);
-        let prepared = Prepared::larger(&sample, &self.language, &self.shape, zoom);
+        let showing = dataset.showing(draw, self.seed);
+        let prepared = Prepared::shown(&sample, &self.language, &self.shape, &showing);
         let prepared = prepared.map_err(|cause| {
             let path = reader.folder().to_path_buf();
             DataError::Sample { path, index, cause }
@@ -268,6 +282,7 @@ mod tests {
                 epochs: Some(2),
                 kinds: None,
                 enlarged: 0.5,
+                augment: Augment::Things,
             },
             LoaderSource {
                 reader: open("b", 9),
@@ -275,6 +290,7 @@ mod tests {
                 epochs: Some(5),
                 kinds: None,
                 enlarged: 0.0,
+                augment: Augment::None,
             },
         ];
         let language = ChatTokenizer::own(&train_bpe(["xyz ?"], 262).unwrap()).unwrap();
@@ -317,6 +333,7 @@ mod tests {
             epochs: Some(1),
             kinds: Some(kinds.iter().map(|kind| (*kind).to_owned()).collect()),
             enlarged: 0.0,
+            augment: Augment::None,
         };
         let language = Arc::new(ChatTokenizer::own(&train_bpe(["xyz ?"], 262).unwrap()).unwrap());
         let open =

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use avocet_data::shard::Reader;
-use avocet_data::{Batch, BatchShape, BatchSize, Loader, LoaderSource, Position, SourceReport};
+use avocet_data::{
+    Augment, Batch, BatchShape, BatchSize, Loader, LoaderSource, Position, SourceReport,
+};
 use avocet_text::ChatTokenizer;
 
 use crate::checkpoint::RunState;
@@ -102,6 +104,7 @@ impl Source {
                 epochs: source.epochs,
                 kinds: source.kinds.clone(),
                 enlarged: source.enlarged,
+                augment: source.augment.into(),
             };
             if source.weight.is_none() && stage.lasts_as_its_sources() {
                 // All run dry together.
@@ -204,6 +207,7 @@ pub(crate) fn held_out(
             epochs: Some(1),
             kinds: None,
             enlarged: 0.0,
+            augment: Augment::None,
         })
     };
     let sources = stage

@@ -11,6 +11,7 @@
 
 mod auxiliary;
 mod base_model;
+mod best_values;
 pub mod checkpoint;
 pub mod config;
 mod contrast;
@@ -28,6 +29,7 @@ mod objective;
 mod optimizer;
 mod params;
 mod patch_groups;
+mod patience;
 mod pattern;
 mod progress;
 mod reduce;
