@@ -117,9 +117,10 @@ impl CalibrationConfig {
 pub fn features(log_probability: f64, tokens: usize) -> [f64; 2] {
     // log(p / (1 - p)), exact also where p is nearly 1.
     let odds = log_probability - (-log_probability.exp_m1()).ln();
-    let odds = match odds.is_nan() {
-        true => -MOST_LOG_ODDS,
-        false => odds.clamp(-MOST_LOG_ODDS, MOST_LOG_ODDS),
+    let odds = if odds.is_nan() {
+        -MOST_LOG_ODDS
+    } else {
+        odds.clamp(-MOST_LOG_ODDS, MOST_LOG_ODDS)
     };
     [odds, (tokens.max(1) as f64).ln()]
 }

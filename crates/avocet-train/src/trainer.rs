@@ -441,9 +441,10 @@ impl<'a> Session<'a> {
             let message = "a frozen parameter has moved; nothing was saved";
             return Err(TrainError::Model(message.into()));
         }
-        let best = match stage_done {
-            true => best_values(run, &self.state, &self.learner.model().device())?,
-            false => None,
+        let best = if stage_done {
+            best_values(run, &self.state, &self.learner.model().device())?
+        } else {
+            None
         };
         let snapshot = match best {
             Some(best) => best,

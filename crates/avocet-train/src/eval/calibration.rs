@@ -101,22 +101,25 @@ fn fitted(trials: &[Trial], held_back: f64) -> CalibrationConfig {
     let mut weights = start;
     for _ in 0..ROUNDS {
         let mut slope: [f64; 3] = std::array::from_fn(|i| PRIOR * (weights[i] - start[i]));
-        let mut curve = [[0.0; 3]; 3];
-        (0..3).for_each(|i| curve[i][i] = PRIOR);
+        let mut curve = [[PRIOR, 0.0, 0.0], [0.0, PRIOR, 0.0], [0.0, 0.0, PRIOR]];
         for (row, right) in &rows {
-            let odds: f64 = (0..3).map(|i| weights[i] * row[i]).sum();
+            let odds: f64 = weights.iter().zip(row).map(|(w, x)| w * x).sum();
             let sure = 1.0 / (1.0 + (-odds).exp());
-            for i in 0..3 {
-                slope[i] += (sure - right) * row[i];
-                for j in 0..3 {
-                    curve[i][j] += sure * (1.0 - sure) * row[i] * row[j];
-                }
+            for ((slope, line), x) in slope.iter_mut().zip(&mut curve).zip(row) {
+                *slope += (sure - right) * x;
+                let bend = sure * (1.0 - sure) * x;
+                line.iter_mut()
+                    .zip(row)
+                    .for_each(|(cell, y)| *cell += bend * y);
             }
         }
         let step = solved(curve, slope);
         // Far from the best place a whole step may lead farther away.
         let longest = step.iter().fold(1.0f64, |most, part| most.max(part.abs()));
-        (0..3).for_each(|i| weights[i] -= step[i] / longest);
+        weights
+            .iter_mut()
+            .zip(step)
+            .for_each(|(weight, part)| *weight -= part / longest);
     }
     let rounded = |number: f64| (number * 1e4).round() / 1e4;
     let mut config = CalibrationConfig {
@@ -137,25 +140,20 @@ fn fitted(trials: &[Trial], held_back: f64) -> CalibrationConfig {
     config
 }
 
-/// `x` of `a x = b`, where `a` is symmetric and positive: Gauss without a search for pivots.
-fn solved(mut a: [[f64; 3]; 3], mut b: [f64; 3]) -> [f64; 3] {
-    for i in 0..3 {
-        for row in i + 1..3 {
-            let factor = a[row][i] / a[i][i];
-            let above = a[i];
-            a[row]
-                .iter_mut()
-                .zip(above)
-                .for_each(|(value, above)| *value -= factor * above);
-            b[row] -= factor * b[i];
-        }
-    }
-    let mut x = [0.0; 3];
-    for i in (0..3).rev() {
-        let known: f64 = (i + 1..3).map(|j| a[i][j] * x[j]).sum();
-        x[i] = (b[i] - known) / a[i][i];
-    }
-    x
+/// `x` of `a x = b` by Cramer's rule; `a` is positive definite.
+fn solved(a: [[f64; 3]; 3], b: [f64; 3]) -> [f64; 3] {
+    let whole = determinant(a);
+    std::array::from_fn(|column| {
+        let mut replaced = a;
+        let lines = replaced.iter_mut().zip(b);
+        lines.for_each(|(line, value)| line[column] = value);
+        determinant(replaced) / whole
+    })
+}
+
+fn determinant([a, b, c]: [[f64; 3]; 3]) -> f64 {
+    a[0] * (b[1] * c[2] - b[2] * c[1]) - a[1] * (b[0] * c[2] - b[2] * c[0])
+        + a[2] * (b[0] * c[1] - b[1] * c[0])
 }
 
 #[cfg(test)]

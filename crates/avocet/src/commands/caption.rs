@@ -71,9 +71,10 @@ pub fn run(args: &CaptionArgs) -> Result<()> {
             return Ok(None);
         };
         let reply = engine.judge(&images, answer, args.sureness.threshold)?;
-        Ok(match reply.sure {
-            true => Some(reply.text),
-            false => reply.perhaps.map(|coarser| format!("perhaps {coarser}")),
+        Ok(if reply.sure {
+            Some(reply.text)
+        } else {
+            reply.perhaps.map(|coarser| format!("perhaps {coarser}"))
         })
     };
     let mut stage = Stage::begin("looking");

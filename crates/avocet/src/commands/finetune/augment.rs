@@ -53,9 +53,10 @@ pub fn fitting(dataset: &Reader) -> Result<AugmentConfig> {
             return Ok(AugmentConfig::Letters);
         }
     }
-    Ok(match sees {
-        true => AugmentConfig::Things,
-        false => AugmentConfig::None,
+    Ok(if sees {
+        AugmentConfig::Things
+    } else {
+        AugmentConfig::None
     })
 }
 

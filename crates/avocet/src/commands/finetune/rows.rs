@@ -23,9 +23,10 @@ const DATA: &str = "data";
 /// Errors if there is nothing to learn, or a row is wrong and none may be.
 pub fn dataset(data: &Path, run: &Path, on_error: OnError) -> Result<PathBuf> {
     let labelled = rows::table(data).is_none() && rows::is_labelled(data);
-    let table = match labelled {
-        true => Some(data.to_owned()),
-        false => rows::table(data),
+    let table = if labelled {
+        Some(data.to_owned())
+    } else {
+        rows::table(data)
     };
     let Some(table) = table else {
         if !data.exists() {
@@ -36,9 +37,10 @@ pub fn dataset(data: &Path, run: &Path, on_error: OnError) -> Result<PathBuf> {
     };
     let folder = run.join(DATA);
     // As many pictures, or as long a table, as when the dataset was begun.
-    let length = match labelled {
-        true => rows::read(data)?.count() as u64,
-        false => std::fs::metadata(&table)?.len(),
+    let length = if labelled {
+        rows::read(data)?.count() as u64
+    } else {
+        std::fs::metadata(&table)?.len()
     };
     let settings = json!({
         "table": table.canonicalize()?.display().to_string(),
