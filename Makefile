@@ -67,6 +67,7 @@ concepts: build ## what the classes of the recogniser of mini are called, from W
 mini: data concepts ## the whole recipe of the built-in model: data, then every stage; goes on where it stopped
 	for stage in $$(ls assets/recipes/mini/*.toml | sort -V); do $(AVOCET) train $$stage --resume || exit 1; done
 	$(AVOCET) models export runs/mini/12-concepts -o assets/mini
+	$(AVOCET) eval --model assets/mini --limit 150 --calibrate $(foreach set,emoji flags text text-unseen shapes easy-vqa formulas,datasets/$(set)/test)
 
 test: setup ## every test; offline once the dependencies are fetched
 	$(CARGO) test --workspace --locked

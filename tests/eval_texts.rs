@@ -58,6 +58,7 @@ fn learned(folder: &Path) -> Result<String> {
         epochs: None,
         kinds: None,
         enlarged: 0.0,
+        augment: Default::default(),
     };
     let config = TrainConfig {
         run: folder.join("run"),

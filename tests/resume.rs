@@ -16,7 +16,8 @@ use avocet_products::Level;
 use avocet_text::Turn;
 use avocet_train::checkpoint;
 use avocet_train::config::{
-    InitFrom, LossWeights, ModelSource, Precision, ShapeChange, SourceConfig, TokenizerRecipe,
+    AugmentConfig, InitFrom, LossWeights, ModelSource, Precision, ShapeChange, SourceConfig,
+    TokenizerRecipe,
 };
 use avocet_train::metrics::{StepMetrics, read_metrics};
 use avocet_train::{StageConfig, StageKind, TrainConfig, TrainOptions, train};
@@ -68,6 +69,7 @@ fn config(folder: &Path, run: &str, steps: u64) -> TrainConfig {
         epochs: None,
         kinds: None,
         enlarged: 0.4,
+        augment: AugmentConfig::Things,
     };
     let stage = |name: &str, kind, steps| StageConfig {
         steps: Some(steps),

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use avocet_media::{ImageProcessor, Limits, Picture, Recognition, decode, decode_transparent};
+use avocet_media::{
+    ImageProcessor, Limits, Picture, Recognition, Variation, decode, decode_transparent,
+};
 use avocet_text::{ChatTokenizer, Prompt};
 
 use crate::{Content, Sample, SampleError, Truth};
@@ -45,6 +47,16 @@ pub struct Batch {
     pub recognitions: Vec<Arc<Recognition>>,
     /// Task of each text.
     pub kinds: Vec<String>,
+}
+
+/// How the pictures of a sample are shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Showing {
+    /// How much larger: 0 is their own size, 1 the largest that the network takes without shrinking
+    /// them.
+    pub zoom: f32,
+    /// What is changed of each; nothing for networks that are shown the colours below transparency.
+    pub variation: Option<Variation>,
 }
 
 /// A sample ready to be packed.
@@ -128,18 +140,17 @@ impl Prepared {
         language: &ChatTokenizer,
         shape: &BatchShape,
     ) -> Result<Self, SampleError> {
-        Self::larger(sample, language, shape, 0.0)
+        Self::shown(sample, language, shape, &Showing::default())
     }
 
-    /// As [`Prepared::new`], its pictures larger: 0 is their own size, 1 the largest that the
-    /// network takes without shrinking them.
+    /// As [`Prepared::new`], its pictures shown otherwise than they are.
     ///
     /// Errors as [`Prepared::new`] does.
-    pub fn larger(
+    pub fn shown(
         sample: &Sample,
         language: &ChatTokenizer,
         shape: &BatchShape,
-        zoom: f32,
+        showing: &Showing,
     ) -> Result<Self, SampleError> {
         let max = shape.max_context.max(1);
         let unsaid = |error: avocet_text::TokenizerError| SampleError::Unsaid(error.to_string());
@@ -183,9 +194,12 @@ impl Prepared {
             let patches = match &transparent {
                 Some(transparent) => shape.processor.patches_without_alpha(transparent),
                 None => {
-                    let picture = decode(image, &limits).map_err(broken)?;
+                    let mut picture = decode(image, &limits).map_err(broken)?;
+                    if let Some(variation) = &showing.variation {
+                        picture = picture.varied(variation);
+                    }
                     let most = shape.most_enlarged(&picture);
-                    let picture = picture.enlarged(1.0 + zoom * (most - 1.0));
+                    let picture = picture.enlarged(1.0 + showing.zoom * (most - 1.0));
                     shape.processor.patches(&picture)
                 }
             };
@@ -310,7 +324,12 @@ mod tests {
         let grid = |zoom: f32, width, height| {
             let image = picture(width, height, 90);
             let sample = Sample::question(FROM, image, None, "What?", Turn::assistant("cat"));
-            let prepared = Prepared::larger(&sample.unwrap(), &language(), &SHAPE, zoom).unwrap();
+            let showing = Showing {
+                zoom,
+                variation: None,
+            };
+            let prepared = Prepared::shown(&sample.unwrap(), &language(), &SHAPE, &showing);
+            let prepared = prepared.unwrap();
             assert!(prepared.patches.iter().all(|value| value.is_finite()));
             prepared.grids[0]
         };
@@ -318,6 +337,32 @@ mod tests {
         assert_eq!(grid(1.0, 4, 4), (2, 2)); // 2.4 times as large is cut to whole patches that fit
         assert_eq!(grid(1.0, 8, 12), (3, 2));
         assert_eq!(grid(1.0, 80, 40), grid(0.0, 80, 40));
+    }
+
+    #[test]
+    fn a_picture_is_shown_as_it_is_changed() {
+        let rgb = (0..8 * 4 * 3).map(|n| if n / 3 % 8 < 4 { 0 } else { 200 });
+        let halves = Picture::from_rgb(8, 4, rgb.collect()).unwrap().to_png();
+        let sample = Sample::question(FROM, halves.unwrap(), None, "?", Turn::assistant("x"));
+        let sample = sample.unwrap();
+        let patches = |variation| {
+            let showing = Showing {
+                zoom: 0.0,
+                variation,
+            };
+            let prepared = Prepared::shown(&sample, &language(), &SHAPE, &showing);
+            prepared.unwrap().patches
+        };
+        let mirrored = Variation {
+            mirrored: true,
+            ..Variation::NONE
+        };
+        let (plain, changed) = (patches(None), patches(Some(mirrored)));
+        assert_eq!(plain, patches(Some(Variation::NONE)));
+        assert_eq!(
+            (&plain[..48], &plain[48..]),
+            (&changed[48..], &changed[..48])
+        );
     }
 
     #[test]

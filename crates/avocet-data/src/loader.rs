@@ -6,7 +6,8 @@ use avocet_text::ChatTokenizer;
 
 use avocet_media::Recognition;
 
-use crate::batch::{Batch, BatchShape, Prepared};
+use crate::augment::Augment;
+use crate::batch::{Batch, BatchShape, Prepared, Showing};
 use crate::digest::sha256;
 use crate::mix::{Draw, Mixture, MixtureSource, Position, SourceReport};
 use crate::shard::Reader;
@@ -69,6 +70,8 @@ pub struct LoaderSource {
     pub kinds: Option<Vec<String>>,
     /// Share of its samples whose pictures are enlarged, by chance and to chance sizes.
     pub enlarged: f32,
+    /// What its pictures may become, by chance.
+    pub augment: Augment,
 }
 
 impl LoaderSource {
@@ -118,9 +121,19 @@ struct Opened {
     samples: Samples,
     places: Option<Vec<u32>>,
     enlarged: f32,
+    augment: Augment,
 }
 
 impl Opened {
+    /// How the pictures of a draw are shown; the same for the same draw.
+    fn showing(&self, draw: Draw, seed: u64) -> Showing {
+        let drawn = [seed, draw.source as u64, draw.sample as u64, draw.epoch];
+        Showing {
+            zoom: self.zoom(draw, seed),
+            variation: self.augment.variation(&drawn),
+        }
+    }
+
     /// How far the pictures of a draw are enlarged, from 0 to 1; the same for the same draw.
     fn zoom(&self, draw: Draw, seed: u64) -> f32 {
         if self.enlarged <= 0.0 {
@@ -172,6 +185,7 @@ impl Loader {
                 places: source.places(),
                 samples: source.samples,
                 enlarged: source.enlarged,
+                augment: source.augment,
             });
         }
         let mixture = Mixture::new(described, seed)?;
@@ -271,8 +285,8 @@ impl Loader {
             None => draw.sample,
         };
         let sample = reader.get(index)?;
-        let zoom = dataset.zoom(draw, self.seed);
-        let prepared = Prepared::larger(&sample, &self.language, &self.shape, zoom);
+        let showing = dataset.showing(draw, self.seed);
+        let prepared = Prepared::shown(&sample, &self.language, &self.shape, &showing);
         let wrong = |cause| DataError::Sample {
             path: reader.folder().to_path_buf(),
             index,
@@ -282,6 +296,7 @@ impl Loader {
         let Some(recognise) = &self.recognise else {
             return Ok(prepared);
         };
+        // Of the file as it is, however it is shown, so that it is computed once.
         let seen = sample.images.iter().enumerate().map(|(index, image)| {
             recognise(image).map_err(|reason| SampleError::Image { index, reason })
         });
@@ -354,6 +369,7 @@ mod tests {
                 epochs: Some(2),
                 kinds: None,
                 enlarged: 0.5,
+                augment: Augment::Things,
             },
             LoaderSource {
                 samples: Samples::Dataset(open("b", 9)),
@@ -361,6 +377,7 @@ mod tests {
                 epochs: Some(5),
                 kinds: None,
                 enlarged: 0.0,
+                augment: Augment::None,
             },
         ];
         let language = ChatTokenizer::own(&train_bpe(["xyz ?"], 262).unwrap()).unwrap();
@@ -403,6 +420,7 @@ mod tests {
             epochs: Some(1),
             kinds: Some(kinds.iter().map(|kind| (*kind).to_owned()).collect()),
             enlarged: 0.0,
+            augment: Augment::None,
         };
         let language = Arc::new(ChatTokenizer::own(&train_bpe(["xyz ?"], 262).unwrap()).unwrap());
         let open =
