@@ -54,6 +54,7 @@ fn learned(folder: &Path) -> Result<String> {
     model.decoder.max_context = 96;
     let source = SourceConfig {
         path: data.clone(),
+        concepts: false,
         weight: None,
         epochs: None,
         kinds: None,

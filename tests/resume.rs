@@ -65,6 +65,7 @@ fn config(folder: &Path, run: &str, steps: u64) -> TrainConfig {
     model.decoder.moe.as_mut().unwrap().loss_free_bias = true;
     let source = SourceConfig {
         path: folder.join("data"),
+        concepts: false,
         weight: None,
         epochs: None,
         kinds: None,

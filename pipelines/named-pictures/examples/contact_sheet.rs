@@ -42,7 +42,6 @@ fn main() -> Result<()> {
     let start = Instant::now();
     let many = generator.limit().unwrap_or(600).min(600);
     let (mut bytes, mut patches) = (0, 0);
-    let mut sizes = Vec::new();
     for index in 0..many {
         let Drawing::Done(drawn) = generator.draw(1, index)? else {
             continue;
@@ -54,10 +53,6 @@ fn main() -> Result<()> {
         patches += (width.div_ceil(8) * height.div_ceil(8)) as usize;
     }
     let took = start.elapsed().as_secs_f64();
-    for image in &sizes {
-        let picture = image::load_from_memory(image)?;
-        patches += (picture.width().div_ceil(8) * picture.height().div_ceil(8)) as usize;
-    }
     eprintln!(
         "{:.0} samples/s, {} bytes, {} patches each",
         many as f64 / took,
