@@ -22,8 +22,9 @@ const AFTER: [&str; 16] = [
     "of", "with", "on", "in", "for", "at", "from", "by", "to", "without", "behind", "under",
     "over", "near", "inside", "a",
 ];
-/// Nouns that say how something is drawn, and not what.
-const EMPTY: [&str; 40] = [
+/// Nouns that say how something is drawn, and not what, or that nobody should be called; and two
+/// names that are no penguin's suit and no fish here.
+const EMPTY: [&str; 52] = [
     "icon",
     "clip",
     "clipart",
@@ -64,6 +65,18 @@ const EMPTY: [&str; 40] = [
     "vector",
     "graphic",
     "sports",
+    "pink",
+    "grey",
+    "gray",
+    "brown",
+    "purple",
+    "yellow",
+    "tux",
+    "cisco",
+    "stripper",
+    "slave",
+    "male",
+    "female",
 ];
 /// Folders whose files are too alike, too abstract, or a kind of pictures of their own.
 const LEFT_OUT: [&str; 17] = [
@@ -191,12 +204,15 @@ fn noun(title: &str, expected: Option<&str>, nouns: &Nouns) -> Option<(String, M
         let Some(meaning) = nouns.meaning(&phrase, expected, most) else {
             continue;
         };
-        // A title that is no phrase, but one word of another language, may look like an English
-        // word: in a folder that says what to expect, it must be that.
-        let surprising =
-            expected.is_some_and(|kind| !kind.is_empty() && !meaning.kinds.contains(&kind));
-        if surprising && meaning.kinds.is_empty() && words.len() == 1 && expected != Some("person")
-        {
+        let fits = expected.is_some_and(|kind| meaning.kinds.contains(&kind));
+        // "Open", "main": a title that says how something is.
+        if !fits && nouns.is_adjective(&phrase) {
+            return None;
+        }
+        // One word of another language may look like an English word: in a folder that says what to
+        // expect, it must be of some kind.
+        let strange = words.len() == 1 && meaning.kinds.is_empty() && !fits;
+        if strange && !matches!(expected, None | Some("" | "person")) {
             return None;
         }
         return Some((phrase, meaning));
