@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::PagesError;
 use crate::inputs::{Input, Place, What};
-use crate::parts::{about_part, text};
+use crate::parts::{about_part, name, text};
 use crate::questions::Asked;
 
 /// The rows of the manifest and the folders of their pages. None is a manual of the tests by other
@@ -69,6 +69,9 @@ const LOOK: (
 const LOOK_AREA: usize = 1024 * 64;
 /// A picture of so many times that area still shows its headings.
 const SHOWS_HEADINGS: usize = 7;
+/// Paragraphs of each page that are read, if they fit, and the most lines of one.
+const TEXTS: usize = 2;
+const MAX_LINES: usize = 6;
 /// Longer texts of a part are not asked for.
 const MAX_TEXT: usize = 400;
 
@@ -127,8 +130,13 @@ pub(crate) fn inputs(sources: &Sources, count: usize, seed: u64) -> Result<Vec<I
 pub(crate) fn looks(rendered: &Rendered, rng: &mut ChaCha8Rng) -> Vec<(Picture, Vec<Asked>)> {
     let Rendered { picture, seen } = rendered;
     let mut looks = Vec::new();
+    let links = seen
+        .elements
+        .iter()
+        .filter(|one| one.kind == ElementKind::Link);
+    let links: Vec<&str> = links.map(name).collect();
     if picture.width * picture.height <= SHOWS_HEADINGS * LOOK_AREA {
-        let asked = about_part(seen, rng);
+        let asked = about_part(seen, &[], rng);
         if !asked.is_empty() {
             looks.push((picture.clone(), asked));
         }
@@ -151,15 +159,42 @@ pub(crate) fn looks(rendered: &Rendered, rng: &mut ChaCha8Rng) -> Vec<(Picture, 
             continue;
         };
         let seen: PageSnapshot = seen.part([left as f64, top as f64, right as f64, bottom as f64]);
-        let mut asked = about_part(&seen, rng);
-        if rng.random_bool(0.5) {
-            asked.extend(text(&seen, MAX_TEXT, rng));
-        }
+        let asked = about_part(&seen, &links, rng);
         if !asked.is_empty() {
             looks.push((part, asked));
         }
     }
+    for _ in 0..TEXTS {
+        looks.extend(paragraph(rendered, rng));
+    }
     looks
+}
+
+/// A paragraph cut out, and what it says.
+fn paragraph(rendered: &Rendered, rng: &mut ChaCha8Rng) -> Option<(Picture, Vec<Asked>)> {
+    let Rendered { picture, seen } = rendered;
+    let block = seen.lines.choose(rng)?.block;
+    let lines = seen.lines.iter().filter(|line| line.block == block);
+    let most = rng.random_range(1..=MAX_LINES);
+    let places: Vec<_> = lines.take(most).map(|line| line.place).collect();
+    let space = rng.random_range(2.0..14.0);
+    let side =
+        |at: usize, pick: fn(f64, f64) -> f64| places.iter().map(|place| place[at]).reduce(pick);
+    let (left, top) = (side(0, f64::min)? - space, side(1, f64::min)? - 2.0);
+    let (right, bottom) = (side(2, f64::max)? + space, side(3, f64::max)? + 2.0);
+    let low = |side: f64| side.max(0.0) as usize;
+    let (right, bottom) = (
+        low(right).min(picture.width),
+        low(bottom).min(picture.height),
+    );
+    let place = [low(left), low(top), right, bottom];
+    let (width, height) = (right.checked_sub(place[0])?, bottom.checked_sub(place[1])?);
+    if width * height > LOOK_AREA {
+        return None;
+    }
+    let part = picture.part(place)?;
+    let seen = seen.part(place.map(|side| side as f64));
+    Some((part, vec![text(&seen, MAX_TEXT, rng)?]))
 }
 
 /// A part of the picture around a thing: left, top, right, bottom.

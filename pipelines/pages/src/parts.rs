@@ -14,7 +14,12 @@ const COLUMN: f64 = 48.0;
 const NAME: std::ops::RangeInclusive<usize> = 2..=60;
 
 /// Questions about a page of a manual or a part of one: what people ask first, each answer in view.
-pub(crate) fn about_part(seen: &PageSnapshot, rng: &mut ChaCha8Rng) -> Vec<Asked> {
+/// Links that are not there are asked for by the names of those `elsewhere`, so that no name tells.
+pub(crate) fn about_part(
+    seen: &PageSnapshot,
+    elsewhere: &[&str],
+    rng: &mut ChaCha8Rng,
+) -> Vec<Asked> {
     let mut all = Vec::new();
     let named = |kind| of_kind(seen, kind).map(|one| (one, name(one)));
     let headings: Vec<(&Element, &str)> = named(ElementKind::Heading)
@@ -53,18 +58,25 @@ pub(crate) fn about_part(seen: &PageSnapshot, rng: &mut ChaCha8Rng) -> Vec<Asked
             price,
         ));
     }
-    let links: Vec<&str> = named(ElementKind::Link).map(|(_, name)| name).collect();
     let says = |text: &str| seen.lines.iter().any(|line| line.text.contains(text));
-    let there: Vec<&str> = links
-        .iter()
-        .copied()
-        .filter(|name| name.chars().filter(|c| c.is_alphabetic()).count() >= 3)
-        .filter(|name| NAME.contains(&name.chars().count()))
+    let is_name = |name: &&str| {
+        let letters = name.chars().filter(|c| c.is_alphabetic()).count();
+        letters >= 3 && NAME.contains(&name.chars().count())
+    };
+    let there: Vec<&str> = named(ElementKind::Link)
+        .map(|(_, name)| name)
+        .filter(is_name)
         .collect();
-    let absent: Vec<&str> = wording::ELSEWHERE
-        .into_iter()
-        .filter(|text| !says(text))
-        .collect();
+    let usual = rng.random_bool(0.3);
+    let others = elsewhere.iter().copied().filter(|_| !usual);
+    let absent: Vec<&str> = others.filter(is_name).filter(|text| !says(text)).collect();
+    let absent = match absent.is_empty() {
+        true => wording::ELSEWHERE
+            .into_iter()
+            .filter(|text| !says(text))
+            .collect(),
+        false => absent,
+    };
     let yes = rng.random_bool(0.5);
     let asked_for = if yes { &there } else { &absent };
     if let (Some(link), false) = (asked_for.choose(rng), there.is_empty()) {
@@ -91,7 +103,7 @@ fn is_below(one: &Element, other: &Element) -> bool {
 }
 
 /// What an element says, without the sign that many manuals put behind headings.
-fn name(element: &Element) -> &str {
+pub(crate) fn name(element: &Element) -> &str {
     element
         .text
         .trim_end_matches(['¶', '#', '§', '\u{f0c1}'])
@@ -138,14 +150,14 @@ mod tests {
             ..PageSnapshot::default()
         };
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let asked = about_part(&seen, &mut rng);
+        let asked = about_part(&seen, &[], &mut rng);
         let found: Vec<_> = asked.iter().map(|one| one.answer.as_str()).collect();
         assert_eq!(found, ["Options", "Files", "Search", "$12.50"]);
         assert!(asked[1].question.contains("\"Options\""));
         for element in &mut seen.elements {
             element.whole = false;
         }
-        let kinds: Vec<_> = about_part(&seen, &mut rng)
+        let kinds: Vec<_> = about_part(&seen, &[], &mut rng)
             .into_iter()
             .map(|one| one.kind)
             .collect();
@@ -159,9 +171,26 @@ mod tests {
             ..PageSnapshot::default()
         };
         let mut rng = ChaCha8Rng::seed_from_u64(2);
-        let mut answer = |_| about_part(&seen, &mut rng)[0].answer == "yes";
+        let mut answer = |_| about_part(&seen, &[], &mut rng)[0].answer == "yes";
         let yes = (0..400).map(&mut answer).filter(|yes| *yes).count();
         assert!((150..250).contains(&yes), "{yes}");
+    }
+
+    #[test]
+    fn a_link_that_is_not_there_is_one_of_another_part() {
+        let seen = PageSnapshot {
+            elements: vec![element(ElementKind::Link, 0, "index", 0.0)],
+            lines: vec![line("index", true)],
+            ..PageSnapshot::default()
+        };
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        let mut elsewhere = 0;
+        for _ in 0..200 {
+            let one = &about_part(&seen, &["index", "modules"], &mut rng)[0];
+            assert_eq!(one.question.contains("index"), one.answer == "yes");
+            elsewhere += usize::from(one.question.contains("modules"));
+        }
+        assert!(elsewhere > 40, "{elsewhere}");
     }
 
     #[test]
