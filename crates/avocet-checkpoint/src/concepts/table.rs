@@ -49,6 +49,11 @@ impl ConceptTable {
         if lines.next().map(|(_, line)| line) != Some(HEADER) {
             return Err(format!("line 1: is not {HEADER:?}"));
         }
+        // A class without kinds is a line as well: what was cut off must not pass for one.
+        if !text.ends_with('\n') {
+            let last = text.lines().count();
+            return Err(format!("line {last}: does not end, so the file is cut off"));
+        }
         let mut table = Self::default();
         let (mut names, mut kinds) = (HashMap::new(), HashMap::new());
         for (number, line) in lines {
@@ -188,7 +193,7 @@ pub(crate) mod tests {
             "{error}"
         );
         for end in 0..TEXT.len() {
-            assert!(ConceptTable::parse(&TEXT[..end], 4).is_err() || end + 1 == TEXT.len());
+            assert!(ConceptTable::parse(&TEXT[..end], 4).is_err(), "{end}");
         }
     }
 }

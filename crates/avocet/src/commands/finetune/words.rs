@@ -119,7 +119,10 @@ impl Unseen {
 /// Between which shares, in percent, the truth lies in nineteen of twenty cases, where `right` of so
 /// many were right (Wilson 1927).
 fn likely(right: usize, questions: usize) -> (f64, f64) {
-    let (n, z) = (questions.max(1) as f64, DEVIATIONS * DEVIATIONS);
+    if questions == 0 {
+        return (0.0, 100.0);
+    }
+    let (n, z) = (questions as f64, DEVIATIONS * DEVIATIONS);
     let share = right as f64 / n;
     let middle = share + z / (2.0 * n);
     let reach = (z * (share * (1.0 - share) / n + z / (4.0 * n * n))).sqrt();
@@ -170,6 +173,6 @@ mod tests {
             (least - 71.7).abs() < 0.1 && (most - 98.9).abs() < 0.1,
             "{least} {most}"
         );
-        assert_eq!(likely(0, 0).1, 100.0);
+        assert_eq!(likely(0, 0), (0.0, 100.0));
     }
 }
