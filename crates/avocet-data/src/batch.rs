@@ -50,8 +50,8 @@ pub struct Batch {
 /// A sample ready to be packed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prepared {
-    kind: String,
-    texts: Vec<Rows>,
+    /// Each text, and its task.
+    texts: Vec<(String, Rows)>,
     patches: Vec<f32>,
     grids: Vec<(usize, usize)>,
     truths: Vec<Option<Truth>>,
@@ -100,6 +100,35 @@ impl BatchShape {
 }
 
 impl Rows {
+    /// The texts of a sample, cut to the context.
+    fn of(
+        sample: &Sample,
+        language: &ChatTokenizer,
+        shape: &BatchShape,
+    ) -> Result<Vec<Self>, SampleError> {
+        let max = shape.max_context.max(1);
+        let unsaid = |error: avocet_text::TokenizerError| SampleError::Unsaid(error.to_string());
+        Ok(match &sample.content {
+            Content::Document(parts) => {
+                let prompt = language.document(parts).map_err(unsaid)?;
+                let seen = language.visible_images(&prompt.ids);
+                let rows = prompt.ids.len().saturating_sub(1);
+                (0..rows)
+                    .step_by(max)
+                    .map(|at| Self::cut(&prompt, &seen, at, max))
+                    .collect()
+            }
+            Content::Turns(turns) => {
+                let prompts = language.conversation(turns).map_err(unsaid)?;
+                let cut = |prompt: &Prompt| {
+                    let seen = language.visible_images(&prompt.ids);
+                    Self::cut(prompt, &seen, 0, max)
+                };
+                prompts.iter().map(cut).collect()
+            }
+        })
+    }
+
     /// Shifts a prompt by one, from row `from` for at most `max` rows.
     fn cut(prompt: &Prompt, visible_images: &[(u32, u32)], from: usize, max: usize) -> Self {
         let end = prompt.ids.len().saturating_sub(1).min(from + max);
@@ -141,30 +170,10 @@ impl Prepared {
         shape: &BatchShape,
         zoom: f32,
     ) -> Result<Self, SampleError> {
-        let max = shape.max_context.max(1);
-        let unsaid = |error: avocet_text::TokenizerError| SampleError::Unsaid(error.to_string());
-        let texts = match &sample.content {
-            Content::Document(parts) => {
-                let prompt = language.document(parts).map_err(unsaid)?;
-                let seen = language.visible_images(&prompt.ids);
-                let rows = prompt.ids.len().saturating_sub(1);
-                (0..rows)
-                    .step_by(max)
-                    .map(|at| Rows::cut(&prompt, &seen, at, max))
-                    .collect()
-            }
-            Content::Turns(turns) => {
-                let prompts = language.conversation(turns).map_err(unsaid)?;
-                let cut = |prompt: &Prompt| {
-                    let seen = language.visible_images(&prompt.ids);
-                    Rows::cut(prompt, &seen, 0, max)
-                };
-                prompts.iter().map(cut).collect()
-            }
-        };
+        let kind = sample.kind.clone();
+        let texts = Rows::of(sample, language, shape)?.into_iter();
         let mut prepared = Self {
-            kind: sample.kind.clone(),
-            texts,
+            texts: texts.map(|rows| (kind.clone(), rows)).collect(),
             patches: Vec::new(),
             grids: Vec::new(),
             truths: sample.truths.clone(),
@@ -207,9 +216,24 @@ impl Prepared {
         }
     }
 
+    /// The same with what another sample says of the same pictures, a text by itself.
+    ///
+    /// Errors if the language cannot say it.
+    pub fn and_said(
+        mut self,
+        sample: &Sample,
+        language: &ChatTokenizer,
+        shape: &BatchShape,
+    ) -> Result<Self, SampleError> {
+        let texts = Rows::of(sample, language, shape)?.into_iter();
+        let texts = texts.map(|rows| (sample.kind.clone(), rows));
+        self.texts.extend(texts);
+        Ok(self)
+    }
+
     /// Tokens of its texts.
     pub fn num_tokens(&self) -> usize {
-        self.texts.iter().map(|rows| rows.ids.len()).sum()
+        self.texts.iter().map(|(_, rows)| rows.ids.len()).sum()
     }
 
     /// Patches of its pictures.
@@ -230,7 +254,7 @@ impl Batch {
     /// Appends one sample.
     pub fn push(&mut self, sample: Prepared) {
         let first_image = self.grids.len() as u32;
-        for rows in sample.texts {
+        for (kind, rows) in sample.texts {
             self.ids.extend(rows.ids);
             self.targets.extend(rows.targets);
             self.weights.extend(rows.weights);
@@ -241,7 +265,7 @@ impl Batch {
             self.visible_images
                 .extend(rows.visible_images.into_iter().map(shift));
             self.offsets.push(self.ids.len());
-            self.kinds.push(sample.kind.clone());
+            self.kinds.push(kind);
         }
         self.patches.extend(sample.patches);
         self.grids.extend(sample.grids);

@@ -28,9 +28,11 @@ pub(crate) fn start(
     seed: u64,
     values: &mut HashMap<String, Tensor>,
 ) -> Result<()> {
-    let (Some(_), Some(cross), Some(width)) =
-        (&config.concepts, &config.cross_attention, config.latent_dim())
-    else {
+    let (Some(_), Some(cross), Some(width)) = (
+        &config.concepts,
+        &config.cross_attention,
+        config.latent_dim(),
+    ) else {
         return Ok(());
     };
     let dim = config.decoder.dim;
@@ -58,7 +60,10 @@ pub(crate) fn start(
         return Ok(());
     };
     let mut made = Vec::new();
-    for (name, head) in [("concepts.name", OWN_HEAD), ("concepts.previous", NEXT_HEAD)] {
+    for (name, head) in [
+        ("concepts.name", OWN_HEAD),
+        ("concepts.previous", NEXT_HEAD),
+    ] {
         let rows = &query[head * cross.head_dim..(head + 1) * cross.head_dim];
         let looking = scaled(rows, &asks); // (K, D)
         let matrix = product(&inverse, &looking); // (D_v, D)
@@ -98,7 +103,10 @@ fn product(a: &[Vec<f32>], b: &[Vec<f32>]) -> Vec<Vec<f32>> {
 fn right_inverse(a: &[Vec<f32>]) -> Option<Vec<Vec<f32>>> {
     let count = a.len();
     let dot = |x: &[f32], y: &[f32]| -> f64 {
-        x.iter().zip(y).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum()
+        x.iter()
+            .zip(y)
+            .map(|(x, y)| f64::from(*x) * f64::from(*y))
+            .sum()
     };
     let mean = a.iter().map(|row| dot(row, row)).sum::<f64>() / count.max(1) as f64;
     // The square matrix beside the unit matrix, which elimination turns into its inverse.
@@ -119,9 +127,15 @@ fn right_inverse(a: &[Vec<f32>]) -> Option<Vec<Vec<f32>>> {
         }
         rows[at].iter_mut().for_each(|value| *value /= pivot);
         let own = rows[at].clone();
-        for (_, row) in rows.iter_mut().enumerate().filter(|(other, _)| *other != at) {
+        for (_, row) in rows
+            .iter_mut()
+            .enumerate()
+            .filter(|(other, _)| *other != at)
+        {
             let times = row[at];
-            row.iter_mut().zip(&own).for_each(|(value, own)| *value -= times * own);
+            row.iter_mut()
+                .zip(&own)
+                .for_each(|(value, own)| *value -= times * own);
         }
     }
     let inverse: Vec<Vec<f32>> = rows
@@ -129,8 +143,9 @@ fn right_inverse(a: &[Vec<f32>]) -> Option<Vec<Vec<f32>>> {
         .map(|row| row[count..].iter().map(|value| *value as f32).collect())
         .collect();
     let width = a.first()?.len();
-    let transposed: Vec<Vec<f32>> =
-        (0..width).map(|at| a.iter().map(|row| row[at]).collect()).collect();
+    let transposed: Vec<Vec<f32>> = (0..width)
+        .map(|at| a.iter().map(|row| row[at]).collect())
+        .collect();
     Some(product(&transposed, &inverse))
 }
 
@@ -153,23 +168,34 @@ mod tests {
         });
         let (dim, width, head) = (256, 192, 32);
         let draw = |rows: usize, cols: usize, name: &str| {
-            let init = Init::Normal { stdev: 1.0 / (cols as f64).sqrt() };
+            let init = Init::Normal {
+                stdev: 1.0 / (cols as f64).sqrt(),
+            };
             seeded(&Shape::from((rows, cols)), init, 3, name)
         };
         let mut values = HashMap::from([
-            ("cross_attention.0.query".to_owned(), draw(8 * head, dim, "q")?),
+            (
+                "cross_attention.0.query".to_owned(),
+                draw(8 * head, dim, "q")?,
+            ),
             ("cross_attention.0.key".to_owned(), draw(head, width, "k")?),
         ]);
         start(&config, 1, &mut values)?;
         let tokens = draw(40, dim, "tokens")?;
-        for (name, of_head) in [("concepts.name", OWN_HEAD), ("concepts.previous", NEXT_HEAD)] {
+        for (name, of_head) in [
+            ("concepts.name", OWN_HEAD),
+            ("concepts.previous", NEXT_HEAD),
+        ] {
             let rows = tokens.matmul(&values[name].t()?)?;
             let keys = rows.matmul(&values["cross_attention.0.key"].t()?)?;
             let query = values["cross_attention.0.query"].narrow(0, of_head * head, head)?;
             let asked = tokens.matmul(&query.t()?)?;
             let scores = asked.matmul(&keys.t()?)?.to_vec2::<f32>()?;
             let best = |row: &Vec<f32>| (0..40).max_by(|a, b| row[*a].total_cmp(&row[*b]));
-            let right = scores.iter().enumerate().filter(|(at, row)| best(row) == Some(*at));
+            let right = scores
+                .iter()
+                .enumerate()
+                .filter(|(at, row)| best(row) == Some(*at));
             assert!(right.count() >= 36, "{name}");
         }
         let before = values["concepts.name"].to_vec2::<f32>()?;

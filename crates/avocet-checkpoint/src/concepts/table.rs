@@ -187,8 +187,9 @@ pub(crate) mod tests {
             error.contains("4 classes") && error.contains('5'),
             "{error}"
         );
-        for end in 0..TEXT.len() {
-            assert!(ConceptTable::parse(&TEXT[..end], 4).is_err() || end + 1 == TEXT.len());
+        // Cut off anywhere before its last field it is no table of so many classes.
+        for end in 0..TEXT.len() - "animal\n".len() {
+            assert!(ConceptTable::parse(&TEXT[..end], 4).is_err(), "{end}");
         }
     }
 }

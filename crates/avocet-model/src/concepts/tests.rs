@@ -72,9 +72,14 @@ fn what_is_recognised_stands_behind_the_rows_of_its_own_image() -> Result<()> {
     for index in 0..3 {
         let (own, with) = (plain.image(index)?.rows, beside.image(index)?.rows);
         let rows = own.dim(0)?;
-        assert_eq!(own.to_vec2::<f32>()?, with.narrow(0, 0, rows)?.to_vec2::<f32>()?);
+        assert_eq!(
+            own.to_vec2::<f32>()?,
+            with.narrow(0, 0, rows)?.to_vec2::<f32>()?
+        );
         // Alone it has the same rows.
-        let alone = f.model.with_glances(plain.image(index)?, &shown[index..=index])?;
+        let alone = f
+            .model
+            .with_glances(plain.image(index)?, &shown[index..=index])?;
         assert_eq!(alone.rows.to_vec2::<f32>()?, with.to_vec2::<f32>()?);
     }
     Ok(())
@@ -86,10 +91,16 @@ fn a_gradient_reaches_all_that_makes_rows_and_nothing_of_the_recogniser() -> Res
     let seen = images(1, &[(1, 2), (2, 2), (1, 1)]);
     let glances = glances();
     let shown: Vec<&Glance> = glances.iter().collect();
-    let latents = f.model.with_glances(f.model.encode_images(&seen)?, &shown)?;
+    let latents = f
+        .model
+        .with_glances(f.model.encode_images(&seen)?, &shown)?;
     let text = texts(&[&[Some(0), Some(0)], &[Some(1), Some(2), Some(2)]]);
     let hidden = f.model.forward(&text, Some(&latents))?.hidden;
-    let pull = Tensor::from_vec(noise(9, hidden.elem_count()), hidden.dims(), hidden.device())?;
+    let pull = Tensor::from_vec(
+        noise(9, hidden.elem_count()),
+        hidden.dims(),
+        hidden.device(),
+    )?;
     let grads = (hidden * pull)?.mean_all()?.backward()?;
     for (name, var) in &f.vars {
         let moved = match grads.get(var) {
@@ -115,12 +126,17 @@ fn a_fresh_models_rows_are_as_small_as_its_gates() -> Result<()> {
         for name in ["concepts.name_gate", "concepts.semantic_gate"] {
             f.vars[name].set(&Tensor::new(&[gate], f.vars[name].device())?)?;
         }
-        let latents = f.model.with_glances(f.model.encode_images(&seen)?, &[&all[0]])?;
+        let latents = f
+            .model
+            .with_glances(f.model.encode_images(&seen)?, &[&all[0]])?;
         let new = latents.rows.narrow(0, 2, latents.rows.dim(0)? - 2)?;
         new.abs()?.max_all()?.to_scalar()
     };
     let (open, closed) = (rows(1.0)?, rows(1e-4)?);
-    assert!(open > 0.5 && (closed / open / 1e-4 - 1.0).abs() < 1e-3, "{open} {closed}");
+    assert!(
+        open > 0.5 && (closed / open / 1e-4 - 1.0).abs() < 1e-3,
+        "{open} {closed}"
+    );
     Ok(())
 }
 
@@ -146,7 +162,10 @@ fn a_picture_is_recognised_over_windows_and_the_whole() -> Result<()> {
     let pixels = Tensor::from_vec(noise(3, 2 * 8 * 8 * 3), (2, 8, 8, 3), &recogniser.device())?;
     let (features, logits) = recogniser.recognise(&pixels)?;
     assert_eq!(features.dims(), [2, WINDOWS, WIDTH]);
-    let whole = features.narrow(1, WINDOWS - 1, 1)?.squeeze(1)?.contiguous()?;
+    let whole = features
+        .narrow(1, WINDOWS - 1, 1)?
+        .squeeze(1)?
+        .contiguous()?;
     let again = recogniser.classify(&whole)?;
     assert_eq!(logits.to_vec2::<f32>()?, again.to_vec2::<f32>()?);
     let (alone, _) = recogniser.recognise(&pixels.narrow(0, 1, 1)?.contiguous()?)?;

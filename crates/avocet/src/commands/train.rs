@@ -32,7 +32,11 @@ const SOURCE: &str = "source:";
 fn fetch_sources(config: &mut TrainConfig) -> Result<()> {
     let inits = config.stages.iter_mut().flat_map(|stage| &mut stage.init);
     for init in inits {
-        let Some(place) = init.from.to_str().and_then(|from| from.strip_prefix(SOURCE)) else {
+        let Some(place) = init
+            .from
+            .to_str()
+            .and_then(|from| from.strip_prefix(SOURCE))
+        else {
             continue;
         };
         let (name, member) = place.split_once('/').unwrap_or((place, ""));
