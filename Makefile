@@ -35,24 +35,31 @@ data: setup build ## the training and held-out data of mini, under datasets/
 		$(AVOCET) data text --split $$split -o datasets/plain-text/$$split || exit 1; \
 		$(AVOCET) data text --split $$split --longest 7000 -o datasets/long-text/$$split || exit 1; \
 	done
-	$(AVOCET) data formulas --kind formula --count 300000 --seed 1 -o datasets/formulas/train
-	$(AVOCET) data formulas --kind formula --count 2000 --split test --seed 2 -o datasets/formulas/test
+	$(AVOCET) data formulas --kind formula --count 110000 --seed 1 --max-width 720 --max-height 160 -o datasets/formulas/train
+	$(AVOCET) data formulas --kind formula-manual --count 40000 --seed 1 --max-width 720 --max-height 160 -o datasets/formulas-manual/train
+	$(AVOCET) data formulas --renderer mixed --kind formula --kind formula-manual --count 16000 --seed 1 --max-width 720 --max-height 160 -o datasets/formulas-hands/train
+	$(AVOCET) data formulas --kind formula --difficulty 4 --count 2000 --split test --seed 2 -o datasets/formulas/test
 	$(AVOCET) data pages --synthetic 2500 --seed 1 -o datasets/pages/train
 	$(AVOCET) data pages --synthetic 1300 --seed 3 -o datasets/pages-words/train
 	$(AVOCET) data pages --synthetic 2000 --seed 4 -o datasets/pages-near/train
 	$(AVOCET) data pages --synthetic 2400 --seed 5 -o datasets/pages-more/train
+	$(AVOCET) data pages --manuals 1500 --seed 1 -o datasets/pages-real/train
 	$(AVOCET) data pages --synthetic 300 --split test --seed 2 -o datasets/pages/test
 	$(DRAW) --kind text --max-chars 6 --count 60000 --seed 11 -o datasets/text-short/train
 	$(DRAW) --kind text --max-chars 12 --count 100000 --seed 12 -o datasets/text-medium/train
-	$(DRAW) --kind text --count 300000 --seed 1 -o datasets/text/train
+	$(DRAW) --kind text --max-chars 60 --count 250000 --seed 1 -o datasets/text/train
+	$(DRAW) --kind text-browser --max-chars 60 --count 20000 --seed 1 -o datasets/text-browser/train
+	$(DRAW) --kind text-scanned --max-chars 60 --count 40000 --seed 1 -o datasets/text-scanned/train
 	$(DRAW) --kind prices --count 90000 --seed 1 -o datasets/prices/train
-	$(DRAW) --kind emoji --count 200000 --seed 1 -o datasets/emoji/train
+	$(DRAW) --kind emoji --count 150000 --seed 1 -o datasets/emoji/train
 	$(DRAW) --kind flags --count 80000 --seed 1 -o datasets/flags/train
+	$(DRAW) --kind clip-art --count 60000 --seed 1 -o datasets/clip-art/train
+	$(DRAW) --kind unsure --count 20000 --seed 1 -o datasets/unsure/train
 	$(DRAW) --kind shapes --count 100000 --seed 1 -o datasets/shapes/train
 	$(DRAW) --kind easy-vqa --count 100000 --seed 1 -o datasets/easy-vqa/train
 	$(DRAW) --kind easy-vqa --split test --count 10000 --seed 2 -o datasets/easy-vqa/test
 	for kind in shapes emoji; do $(DRAW) --kind $$kind --split test --count 2000 --seed 2 -o datasets/$$kind/test || exit 1; done
-	for kind in flags text text-unseen; do $(DRAW) --kind $$kind --split test --count 1000 --seed 2 -o datasets/$$kind/test || exit 1; done
+	for kind in flags text text-unseen text-scanned clip-art unsure; do $(DRAW) --kind $$kind --split test --count 1000 --seed 2 -o datasets/$$kind/test || exit 1; done
 
 concepts: build ## what the classes of the recogniser of mini are called, from WordNet
 	$(AVOCET) data concepts -o assets/mini/concepts.tsv
@@ -60,6 +67,7 @@ concepts: build ## what the classes of the recogniser of mini are called, from W
 mini: data concepts ## the whole recipe of the built-in model: data, then every stage; goes on where it stopped
 	for stage in $$(ls assets/recipes/mini/*.toml | sort -V); do $(AVOCET) train $$stage --resume || exit 1; done
 	$(AVOCET) models export runs/mini/12-concepts -o assets/mini
+	$(AVOCET) eval --model assets/mini --limit 150 --calibrate $(foreach set,emoji flags text text-unseen shapes easy-vqa formulas,datasets/$(set)/test)
 
 test: setup ## every test; offline once the dependencies are fetched
 	$(CARGO) test --workspace --locked

@@ -85,6 +85,10 @@ fn where_nothing_is_to_be_seen_that_is_said() -> Result<()> {
             "{said}"
         );
         assert_eq!(said["blank"], true, "{said}");
+        assert_eq!(
+            (&said["sure"], said.get("confidence")),
+            (&false.into(), None)
+        );
         assert!(
             said["images"][0]["blank"]
                 .as_str()

@@ -52,7 +52,16 @@ fn a_wrong_command_line_exits_with_2() -> Result<()> {
 fn the_json_of_ask_has_the_promised_shape() -> Result<()> {
     let folder = TempDir::new()?;
     let file = picture(&folder, "circle.png")?;
-    let said = succeeds(["ask", "--json", "--max-tokens", "5", &file, "What is this?"])?;
+    let command = [
+        "ask",
+        "--json",
+        "--threshold",
+        "0",
+        "--max-tokens",
+        "5",
+        &file,
+    ];
+    let said = succeeds([&command[..], &["What is this?"]].concat())?;
     let value: Value = serde_json::from_str(&said)?;
     let keys = |value: &Value| -> Vec<String> {
         value
@@ -69,6 +78,8 @@ fn the_json_of_ask_has_the_promised_shape() -> Result<()> {
         keys(&value),
         sorted(&[
             "answer",
+            "confidence",
+            "sure",
             "model",
             "finish_reason",
             "images",
@@ -255,6 +266,8 @@ fn a_seed_repeats_an_answer_byte_for_byte() -> Result<()> {
             "1.5",
             "--max-tokens",
             "24",
+            "--threshold",
+            "0",
             "--seed",
             seed,
             "Why?",

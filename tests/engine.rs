@@ -49,7 +49,7 @@ fn questions_answered_together_get_the_answers_they_get_alone() -> Result<()> {
         let alone = engine.answer(&question.images, &question.turns, &options, |_| {
             ControlFlow::Continue(())
         })?;
-        assert_eq!(answer?, alone.text, "{:?}", question.turns);
+        assert_eq!(answer?.text, alone.text, "{:?}", question.turns);
     }
     Ok(())
 }

@@ -54,10 +54,12 @@ fn learned(folder: &Path) -> Result<String> {
     model.decoder.max_context = 96;
     let source = SourceConfig {
         path: data.clone(),
+        concepts: false,
         weight: None,
         epochs: None,
         kinds: None,
         enlarged: 0.0,
+        augment: Default::default(),
     };
     let config = TrainConfig {
         run: folder.join("run"),

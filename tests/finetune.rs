@@ -33,7 +33,7 @@ fn pictures(folder: &Path) -> Result<PathBuf> {
 }
 
 /// A public decoder of a few thousand numbers that was given a small CLIP's eyes.
-fn grafted(folder: &Path) -> Result<PathBuf> {
+pub fn grafted(folder: &Path) -> Result<PathBuf> {
     let families = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/families");
     let (decoder, vision) = (
         families.join("llama/model"),
@@ -54,7 +54,7 @@ fn grafted(folder: &Path) -> Result<PathBuf> {
     Ok(output)
 }
 
-fn text(path: &Path) -> String {
+pub fn text(path: &Path) -> String {
     path.display().to_string()
 }
 
@@ -69,7 +69,7 @@ fn finetune(model: &Path, data: &Path, run: &Path, more: &[&str]) -> Result<Valu
     Ok(serde_json::from_str(&succeeds(arguments)?)?)
 }
 
-fn parameters(model: &Path) -> Result<std::collections::BTreeMap<String, Tensor>> {
+pub fn parameters(model: &Path) -> Result<std::collections::BTreeMap<String, Tensor>> {
     Ok(ModelFiles::open(model)?.parameters()?)
 }
 

@@ -217,7 +217,7 @@ fn formulas_that_cannot_be_made_are_refused_in_one_line() -> Result<()> {
     )?;
     fails(
         run(&["--difficulty", "9"]),
-        &["--difficulty is 9", "1 to 4"],
+        &["--difficulty is 9", "1 to 5"],
     )?;
     fails(
         run(&["--max-width", "5"]),

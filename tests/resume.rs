@@ -16,7 +16,8 @@ use avocet_products::Level;
 use avocet_text::Turn;
 use avocet_train::checkpoint;
 use avocet_train::config::{
-    InitFrom, LossWeights, ModelSource, Precision, ShapeChange, SourceConfig, TokenizerRecipe,
+    AugmentConfig, InitFrom, LossWeights, ModelSource, Precision, ShapeChange, SourceConfig,
+    TokenizerRecipe,
 };
 use avocet_train::metrics::{StepMetrics, read_metrics};
 use avocet_train::{StageConfig, StageKind, TrainConfig, TrainOptions, train};
@@ -64,10 +65,12 @@ fn config(folder: &Path, run: &str, steps: u64) -> TrainConfig {
     model.decoder.moe.as_mut().unwrap().loss_free_bias = true;
     let source = SourceConfig {
         path: folder.join("data"),
+        concepts: false,
         weight: None,
         epochs: None,
         kinds: None,
         enlarged: 0.4,
+        augment: AugmentConfig::Things,
     };
     let stage = |name: &str, kind, steps| StageConfig {
         steps: Some(steps),

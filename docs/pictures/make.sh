@@ -55,6 +55,6 @@ shot "$work/plan.html" 1000x760 plan
 
 # Formulas that were not written down rightly.
 rm -rf "$work/formulas"
-"$avocet" data formulas --bundled --kind formula --count 40 --seed 3 --split test -o "$work/formulas"
+"$avocet" data formulas --bundled --kind formula --difficulty 4 --count 40 --seed 3 --split test -o "$work/formulas"
 "$avocet" eval --task "$work/formulas" --html "$work/wrong.html" >/dev/null
 shot "$work/wrong.html" 1000x640 wrong

@@ -74,11 +74,13 @@ pub const EDGES: &[(&str, &[&str])] = &[
     ("pipeline", &["avocet-data"]),
     ("drawing", &["avocet-fetch"]),
     ("reading", &[]),
+    ("presses", &["avocet-fetch", "avocet-browser", "drawing"]),
     (
         "named-pictures",
         &[
             "avocet-text",
             "avocet-fetch",
+            "avocet-browser",
             "avocet-data",
             "pipeline",
             "drawing",
@@ -126,6 +128,7 @@ pub const EDGES: &[(&str, &[&str])] = &[
             "pipeline",
             "drawing",
             "reading",
+            "presses",
         ],
     ),
     (
@@ -142,6 +145,7 @@ pub const EDGES: &[(&str, &[&str])] = &[
             "pipeline",
             "drawing",
             "reading",
+            "presses",
             "formulas",
         ],
     ),

@@ -41,7 +41,7 @@ mod writers;
 pub use composite::{VisionFiles, VisionShape};
 pub use concepts::{Class, ConceptTable, Concepts, Posterior};
 pub use error::CheckpointError;
-pub use families::{EfficientNetFiles, HeadNorm, shape_alone as read_shape};
+pub use families::{EfficientNetFiles, HeadNorm, is_efficient_net, shape_alone as read_shape};
 pub use files::ModelFiles;
 pub use formats::safetensors::{HeaderError, StoredType};
 pub use formats::{gguf, pickle};

@@ -80,13 +80,16 @@ fn open(path: &Path, depth: usize) -> Result<ModelFiles> {
     if path.join(PARTS).is_file() {
         check_depth(&path.join(PARTS), depth)?;
         let list = PartList::read(path)?;
-        let (config, new) = (read_config(path)?, Store::safetensors(&path.join(WEIGHTS))?);
+        let (config, new) = (read_config(path)?, own_store(path)?);
         let decoder = open(&path.join(&list.decoder), depth + 1)?;
         let vision = list.vision.as_ref();
         let vision = vision.map(|vision| open_vision(&path.join(vision), depth + 1));
         return composite(path, config, new, decoder, vision.transpose()?);
     }
-    if path.is_file() || (!path.join(CONFIG).exists() && families::is_folder(path)) {
+    if path.is_file()
+        || families::is_efficient_net(path)
+        || (!path.join(CONFIG).exists() && families::is_folder(path))
+    {
         return public(path);
     }
     let blocks = path.join(QUANTISED);
@@ -100,11 +103,7 @@ fn open(path: &Path, depth: usize) -> Result<ModelFiles> {
         });
     }
     let config = read_config(path)?;
-    let weights = path.join(WEIGHTS);
-    let store = match !weights.exists() && blocks.is_file() {
-        true => Store::gguf(&blocks, vec![Gguf::open(&blocks)?])?,
-        false => Store::safetensors(&weights)?,
-    };
+    let store = own_store(path)?;
     let tokenizer = path.join(TOKENIZER);
     let speech = Speech::Own {
         bytes: read(&tokenizer, MAX_TOKENIZER)?.into(),
@@ -116,6 +115,15 @@ fn open(path: &Path, depth: usize) -> Result<ModelFiles> {
         false => None,
     };
     own(path.to_owned(), config, store, speech, concepts)
+}
+
+/// The tensors by our own names in a folder: as they were saved, or in blocks.
+fn own_store(folder: &Path) -> Result<Store> {
+    let (weights, blocks) = (folder.join(WEIGHTS), folder.join(QUANTISED));
+    if !weights.exists() && blocks.is_file() {
+        return Store::gguf(&blocks, vec![Gguf::open(&blocks)?]);
+    }
+    Store::safetensors(&weights)
 }
 
 fn open_vision(path: &Path, depth: usize) -> Result<VisionFiles> {

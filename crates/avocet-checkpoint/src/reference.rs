@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use avocet_fetch::HubId;
 
 use crate::error::{CheckpointError, Result};
+use crate::families::is_efficient_net;
 
 /// The name of the model that is part of the binary.
 const EMBEDDED: &str = "mini";
@@ -16,10 +17,14 @@ pub enum Reference {
     Embedded,
     /// A folder on this machine.
     Folder(PathBuf),
-    /// A GGUF file on this machine.
+    /// A GGUF file on this machine, or the file of an EfficientNet-Lite.
     File(PathBuf),
     /// A model on a hub, which may be in the cache.
     Hub(HubId),
+}
+
+fn is_gguf(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "gguf")
 }
 
 /// Finds the model that `reference` names: `mini`, a folder or GGUF file on this machine, or a hub
@@ -38,7 +43,7 @@ pub fn resolve(reference: &str) -> Result<Reference> {
         Ok(Reference::Embedded)
     } else if path.is_dir() {
         Ok(Reference::Folder(path.to_owned()))
-    } else if path.exists() && path.extension().is_some_and(|ending| ending == "gguf") {
+    } else if path.exists() && (is_gguf(path) || is_efficient_net(path)) {
         Ok(Reference::File(path.to_owned()))
     } else if path.exists() {
         refuse("is a file; give a GGUF file, or the folder that holds the model's files")
@@ -80,6 +85,12 @@ mod tests {
         assert_eq!(
             resolve(gguf.to_str().unwrap()).unwrap(),
             Reference::File(gguf)
+        );
+        let weights = folder.path().join("network.pth");
+        std::fs::write(&weights, b"").unwrap();
+        assert_eq!(
+            resolve(weights.to_str().unwrap()).unwrap(),
+            Reference::File(weights)
         );
         let file = folder.path().join("weights");
         std::fs::write(&file, b"").unwrap();

@@ -93,6 +93,11 @@ impl EfficientNetConfig {
         Ok(config)
     }
 
+    /// Writes the shape so that [`EfficientNetConfig::from_toml`] reads the same.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("the structs hold nothing that TOML cannot write")
+    }
+
     /// Every block, in order.
     pub fn blocks(&self) -> Vec<EfficientNetBlock> {
         let mut inputs = self.stem_dim;
@@ -233,6 +238,10 @@ mod tests {
         for (number, (width, depth, image_size)) in published.into_iter().enumerate() {
             let lite = EfficientNetConfig::lite(number).unwrap();
             assert_eq!(lite, scaled(width, depth, image_size), "lite{number}");
+            assert_eq!(
+                EfficientNetConfig::from_toml(&lite.to_toml()).unwrap(),
+                lite
+            );
         }
         assert_eq!(EfficientNetConfig::lite(5), None);
     }

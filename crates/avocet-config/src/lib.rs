@@ -11,6 +11,7 @@
 
 mod check;
 mod concepts;
+mod confidence;
 mod cross_attention;
 mod decoder;
 mod efficient_net;
@@ -22,6 +23,7 @@ mod preset;
 mod vision;
 
 pub use concepts::ConceptsConfig;
+pub use confidence::{AnswerKind, CalibrationConfig, ConfidenceConfig, features};
 pub use cross_attention::{CrossAttentionConfig, ResamplerConfig};
 pub use decoder::{AttentionConfig, DecoderConfig, MoeConfig, Multipliers, RopeConfig};
 pub use efficient_net::{EfficientNetBlock, EfficientNetConfig, EfficientNetStage};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::refuse;
 use crate::concepts::ConceptsConfig;
+use crate::confidence::ConfidenceConfig;
 use crate::cross_attention::{CrossAttentionConfig, ResamplerConfig};
 use crate::decoder::DecoderConfig;
 use crate::efficient_net::EfficientNetConfig;
@@ -42,6 +43,9 @@ pub struct ModelConfig {
     /// Reduces an image to a fixed number of latents; without it every patch is a latent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resampler: Option<ResamplerConfig>,
+    /// How sure the model is of what it says; without it a model always answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<ConfidenceConfig>,
 }
 
 impl ModelConfig {
@@ -169,6 +173,9 @@ impl ModelConfig {
                 return refuse("resampler", "needs a [vision] tower to resample".into());
             };
             resampler.validate(dim)?;
+        }
+        if let Some(confidence) = &self.confidence {
+            confidence.validate()?;
         }
         Ok(())
     }

@@ -3,12 +3,17 @@
 //! Texts and pictures of different lengths are laid one after another without padding;
 //! `offsets` says where each text begins. Row i predicts `targets[i]`, weighed by `weights[i]`.
 
+mod rows;
+
 use std::sync::Arc;
 
-use avocet_media::{ImageProcessor, Limits, Picture, Recognition, decode, decode_transparent};
-use avocet_text::{ChatTokenizer, Prompt};
+use avocet_media::{
+    ImageProcessor, Limits, Picture, Recognition, Variation, decode, decode_transparent,
+};
+use avocet_text::ChatTokenizer;
 
-use crate::{Content, Sample, SampleError, Truth};
+use crate::{Sample, SampleError, Truth};
+use rows::Rows;
 
 /// A picture enlarged further is a blur.
 const MOST_ENLARGED: f32 = 3.0;
@@ -47,6 +52,16 @@ pub struct Batch {
     pub kinds: Vec<String>,
 }
 
+/// How the pictures of a sample are shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Showing {
+    /// How much larger: 0 is their own size, 1 the largest that the network takes without shrinking
+    /// them.
+    pub zoom: f32,
+    /// What is changed of each; nothing for networks that are shown the colours below transparency.
+    pub variation: Option<Variation>,
+}
+
 /// A sample ready to be packed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prepared {
@@ -56,14 +71,6 @@ pub struct Prepared {
     grids: Vec<(usize, usize)>,
     truths: Vec<Option<Truth>>,
     recognitions: Vec<Arc<Recognition>>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-struct Rows {
-    ids: Vec<u32>,
-    targets: Vec<u32>,
-    weights: Vec<f32>,
-    visible_images: Vec<(u32, u32)>,
 }
 
 impl BatchShape {
@@ -99,53 +106,6 @@ impl BatchShape {
     }
 }
 
-impl Rows {
-    /// The texts of a sample, cut to the context.
-    fn of(
-        sample: &Sample,
-        language: &ChatTokenizer,
-        shape: &BatchShape,
-    ) -> Result<Vec<Self>, SampleError> {
-        let max = shape.max_context.max(1);
-        let unsaid = |error: avocet_text::TokenizerError| SampleError::Unsaid(error.to_string());
-        Ok(match &sample.content {
-            Content::Document(parts) => {
-                let prompt = language.document(parts).map_err(unsaid)?;
-                let seen = language.visible_images(&prompt.ids);
-                let rows = prompt.ids.len().saturating_sub(1);
-                (0..rows)
-                    .step_by(max)
-                    .map(|at| Self::cut(&prompt, &seen, at, max))
-                    .collect()
-            }
-            Content::Turns(turns) => {
-                let prompts = language.conversation(turns).map_err(unsaid)?;
-                let cut = |prompt: &Prompt| {
-                    let seen = language.visible_images(&prompt.ids);
-                    Self::cut(prompt, &seen, 0, max)
-                };
-                prompts.iter().map(cut).collect()
-            }
-        })
-    }
-
-    /// Shifts a prompt by one, from row `from` for at most `max` rows.
-    fn cut(prompt: &Prompt, visible_images: &[(u32, u32)], from: usize, max: usize) -> Self {
-        let end = prompt.ids.len().saturating_sub(1).min(from + max);
-        let rows = from..end.max(from);
-        let next = from + 1..end.max(from) + 1;
-        Self {
-            ids: prompt.ids[rows.clone()].to_vec(),
-            targets: prompt.ids[next.clone()].to_vec(),
-            weights: prompt.answer[next]
-                .iter()
-                .map(|&learned| f32::from(learned))
-                .collect(),
-            visible_images: visible_images[rows].to_vec(),
-        }
-    }
-}
-
 impl Prepared {
     /// Encodes the text and decodes the pictures of a sample.
     ///
@@ -157,21 +117,20 @@ impl Prepared {
         language: &ChatTokenizer,
         shape: &BatchShape,
     ) -> Result<Self, SampleError> {
-        Self::larger(sample, language, shape, 0.0)
+        Self::shown(sample, language, shape, &Showing::default())
     }
 
-    /// As [`Prepared::new`], its pictures larger: 0 is their own size, 1 the largest that the
-    /// network takes without shrinking them.
+    /// As [`Prepared::new`], its pictures shown otherwise than they are.
     ///
     /// Errors as [`Prepared::new`] does.
-    pub fn larger(
+    pub fn shown(
         sample: &Sample,
         language: &ChatTokenizer,
         shape: &BatchShape,
-        zoom: f32,
+        showing: &Showing,
     ) -> Result<Self, SampleError> {
         let kind = sample.kind.clone();
-        let texts = Rows::of(sample, language, shape)?.into_iter();
+        let texts = Rows::of(sample, language, shape.max_context)?.into_iter();
         let mut prepared = Self {
             texts: texts.map(|rows| (kind.clone(), rows)).collect(),
             patches: Vec::new(),
@@ -192,9 +151,12 @@ impl Prepared {
             let patches = match &transparent {
                 Some(transparent) => shape.processor.patches_without_alpha(transparent),
                 None => {
-                    let picture = decode(image, &limits).map_err(broken)?;
+                    let mut picture = decode(image, &limits).map_err(broken)?;
+                    if let Some(variation) = &showing.variation {
+                        picture = picture.varied(variation);
+                    }
                     let most = shape.most_enlarged(&picture);
-                    let picture = picture.enlarged(1.0 + zoom * (most - 1.0));
+                    let picture = picture.enlarged(1.0 + showing.zoom * (most - 1.0));
                     shape.processor.patches(&picture)
                 }
             };
@@ -225,7 +187,7 @@ impl Prepared {
         language: &ChatTokenizer,
         shape: &BatchShape,
     ) -> Result<Self, SampleError> {
-        let texts = Rows::of(sample, language, shape)?.into_iter();
+        let texts = Rows::of(sample, language, shape.max_context)?.into_iter();
         let texts = texts.map(|rows| (sample.kind.clone(), rows));
         self.texts.extend(texts);
         Ok(self)
@@ -287,7 +249,7 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Piece;
+    use crate::{Content, Piece};
     use avocet_text::{Part, Special, Turn, train_bpe};
 
     const FROM: (&str, &str, &str) = ("vqa", "made-up", "CC0-1.0");
@@ -334,7 +296,12 @@ mod tests {
         let grid = |zoom: f32, width, height| {
             let image = picture(width, height, 90);
             let sample = Sample::question(FROM, image, None, "What?", Turn::assistant("cat"));
-            let prepared = Prepared::larger(&sample.unwrap(), &language(), &SHAPE, zoom).unwrap();
+            let showing = Showing {
+                zoom,
+                variation: None,
+            };
+            let prepared = Prepared::shown(&sample.unwrap(), &language(), &SHAPE, &showing);
+            let prepared = prepared.unwrap();
             assert!(prepared.patches.iter().all(|value| value.is_finite()));
             prepared.grids[0]
         };
@@ -342,6 +309,32 @@ mod tests {
         assert_eq!(grid(1.0, 4, 4), (2, 2)); // 2.4 times as large is cut to whole patches that fit
         assert_eq!(grid(1.0, 8, 12), (3, 2));
         assert_eq!(grid(1.0, 80, 40), grid(0.0, 80, 40));
+    }
+
+    #[test]
+    fn a_picture_is_shown_as_it_is_changed() {
+        let rgb = (0..8 * 4 * 3).map(|n| if n / 3 % 8 < 4 { 0 } else { 200 });
+        let halves = Picture::from_rgb(8, 4, rgb.collect()).unwrap().to_png();
+        let sample = Sample::question(FROM, halves.unwrap(), None, "?", Turn::assistant("x"));
+        let sample = sample.unwrap();
+        let patches = |variation| {
+            let showing = Showing {
+                zoom: 0.0,
+                variation,
+            };
+            let prepared = Prepared::shown(&sample, &language(), &SHAPE, &showing);
+            prepared.unwrap().patches
+        };
+        let mirrored = Variation {
+            mirrored: true,
+            ..Variation::NONE
+        };
+        let (plain, changed) = (patches(None), patches(Some(mirrored)));
+        assert_eq!(plain, patches(Some(Variation::NONE)));
+        assert_eq!(
+            (&plain[..48], &plain[48..]),
+            (&changed[48..], &changed[..48])
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //!
 //! Never sees a model.
 
+mod augment;
 mod batch;
 mod content;
 mod dedup;
@@ -19,6 +20,7 @@ mod digest;
 mod error;
 #[cfg(test)]
 mod fixture;
+mod hold_out;
 pub mod inspect;
 mod loader;
 mod made;
@@ -31,10 +33,12 @@ mod sources;
 mod split;
 mod ustar;
 
-pub use batch::{Batch, BatchShape, Prepared};
+pub use augment::Augment;
+pub use batch::{Batch, BatchShape, Prepared, Showing};
 pub use content::Content;
 pub use dedup::{DedupOptions, Match, OptOut, dedup};
 pub use error::{DataError, SampleError};
+pub use hold_out::{held_out, hold_out};
 pub use loader::{BatchSize, Loader, LoaderSource};
 pub use made::{Made, MadeSamples, MakeSample, Recognise, Samples};
 pub use merge::merge;

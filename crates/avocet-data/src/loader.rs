@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use avocet_text::ChatTokenizer;
 
-use crate::batch::{Batch, BatchShape, Prepared};
+use crate::augment::Augment;
+use crate::batch::{Batch, BatchShape, Prepared, Showing};
 use crate::digest::sha256;
 use crate::made::{MadeSamples, Recognise, Samples};
 use crate::mix::{Draw, Mixture, MixtureSource, Position, SourceReport};
@@ -33,6 +34,8 @@ pub struct LoaderSource {
     pub kinds: Option<Vec<String>>,
     /// Share of its samples whose pictures are enlarged, by chance and to chance sizes.
     pub enlarged: f32,
+    /// What its pictures may become, by chance.
+    pub augment: Augment,
 }
 
 impl LoaderSource {
@@ -82,9 +85,19 @@ struct Opened {
     samples: Samples,
     places: Option<Vec<u32>>,
     enlarged: f32,
+    augment: Augment,
 }
 
 impl Opened {
+    /// How the pictures of a draw are shown; the same for the same draw.
+    fn showing(&self, draw: Draw, seed: u64) -> Showing {
+        let drawn = [seed, draw.source as u64, draw.sample as u64, draw.epoch];
+        Showing {
+            zoom: self.zoom(draw, seed),
+            variation: self.augment.variation(&drawn),
+        }
+    }
+
     /// How far the pictures of a draw are enlarged, from 0 to 1; the same for the same draw.
     fn zoom(&self, draw: Draw, seed: u64) -> f32 {
         if self.enlarged <= 0.0 {
@@ -136,6 +149,7 @@ impl Loader {
                 places: source.places(),
                 samples: source.samples,
                 enlarged: source.enlarged,
+                augment: source.augment,
             });
         }
         let mixture = Mixture::new(described, seed)?;
@@ -235,8 +249,8 @@ impl Loader {
             None => draw.sample,
         };
         let sample = reader.get(index)?;
-        let zoom = dataset.zoom(draw, self.seed);
-        let prepared = Prepared::larger(&sample, &self.language, &self.shape, zoom);
+        let showing = dataset.showing(draw, self.seed);
+        let prepared = Prepared::shown(&sample, &self.language, &self.shape, &showing);
         let wrong = |cause| DataError::Sample {
             path: reader.folder().to_path_buf(),
             index,
@@ -246,6 +260,7 @@ impl Loader {
         let Some(recognise) = &self.recognise else {
             return Ok(prepared);
         };
+        // Of the file as it is, however it is shown, so that it is computed once.
         let seen = sample.images.iter().enumerate().map(|(index, image)| {
             recognise(image).map_err(|reason| SampleError::Image { index, reason })
         });
@@ -324,6 +339,7 @@ mod tests {
                 epochs: Some(2),
                 kinds: None,
                 enlarged: 0.5,
+                augment: Augment::Things,
             },
             LoaderSource {
                 samples: Samples::Dataset(open("b", 9)),
@@ -331,6 +347,7 @@ mod tests {
                 epochs: Some(5),
                 kinds: None,
                 enlarged: 0.0,
+                augment: Augment::None,
             },
         ];
         let language = ChatTokenizer::own(&train_bpe(["xyz ?"], 262).unwrap()).unwrap();
@@ -373,6 +390,7 @@ mod tests {
             epochs: Some(1),
             kinds: Some(kinds.iter().map(|kind| (*kind).to_owned()).collect()),
             enlarged: 0.0,
+            augment: Augment::None,
         };
         let language = Arc::new(ChatTokenizer::own(&train_bpe(["xyz ?"], 262).unwrap()).unwrap());
         let open =
@@ -424,14 +442,15 @@ mod tests {
             epochs: Some(epochs),
             kinds: None,
             enlarged: 0.0,
+            augment: Augment::None,
         };
         let sources = vec![
             source(Samples::Dataset(reader), 1),
             source(Samples::Made(Arc::new(made)), 2),
         ];
         let language = ChatTokenizer::own(&train_bpe(["xyz ?"], 262).unwrap()).unwrap();
-        let size = BatchSize::Samples(3);
-        let loader = Loader::new(sources, Arc::new(language), SHAPE, size, 3).unwrap();
+        let (language, size) = (Arc::new(language), BatchSize::Samples(3));
+        let loader = Loader::new(sources, language, SHAPE, size, 3).unwrap();
         loader.recognising(Some(Arc::new(|bytes: &[u8]| {
             let seen = Recognition {
                 log_probs: vec![-(bytes.len() as f32)],
@@ -458,13 +477,12 @@ mod tests {
             positions.push(loader.position());
         }
         let seen = batches.iter().flat_map(|batch| &batch.recognitions);
-        let mut numbers: Vec<i64> = seen.map(|seen| seen.log_probs[0] as i64).collect();
-        numbers.retain(|number| *number >= 0);
+        let seen = seen.map(|seen| seen.log_probs[0] as i64);
+        let mut numbers: Vec<i64> = seen.filter(|number| *number >= 0).collect();
         numbers.sort_unstable();
         assert_eq!(numbers, (0..14).collect::<Vec<_>>());
-        let mut resumed = recognising(dir.path());
-        resumed.seek(positions[3].clone()).unwrap();
-        assert_eq!(resumed.next_batch().unwrap().as_ref(), Some(&batches[3]));
+        loader.seek(positions[3].clone()).unwrap();
+        assert_eq!(loader.next_batch().unwrap().as_ref(), Some(&batches[3]));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //!
 //! - A folder with `metadata.jsonl` or `metadata.csv`, whose columns are `file_name`, `question`
 //!   and `answer`: the convention of Hugging Face's ImageFolder. Other columns are passed over.
+//! - A folder without a table whose folders are named after what their pictures show: each is asked
+//!   "What is this?" (`labels`).
 //! - A file of such rows, or of `{"images", "question", "answer" or "answers"}`, or of
 //!   conversations `{"images", "messages": [{"role", "content"}]}` or
 //!   `{"image", "conversations": [{"from", "value"}]}`, in which each `<image>` stands for a
@@ -12,6 +14,7 @@
 //! question counts in, `id` the question.
 
 mod fields;
+mod labels;
 mod lines;
 mod origin;
 mod records;
@@ -30,11 +33,18 @@ use crate::rows::fields::Fields;
 use crate::rows::origin::RowOrigin;
 use crate::rows::records::Records;
 
+pub use crate::rows::labels::is_labelled;
 pub use crate::rows::row::{Row, RowError, RowPicture};
 pub use crate::rows::table::{dataset, table};
 
 /// The rows of one file.
 pub type Rows = Box<dyn Iterator<Item = Result<Row, RowError>> + Send>;
+
+/// Whether `path` is a file, a folder with a table, or one whose folders are labels: not whether its
+/// rows are right.
+pub fn holds_rows(path: &Path) -> bool {
+    table(path).is_some() || is_labelled(path)
+}
 
 /// Reads the rows of `path`: a folder of pictures, or a file of JSON or a table.
 ///
@@ -42,6 +52,9 @@ pub type Rows = Box<dyn Iterator<Item = Result<Row, RowError>> + Send>;
 /// may be wrong by itself.
 pub fn read(path: &Path) -> Result<Rows, DataError> {
     let Some(table) = table(path) else {
+        if let Some(rows) = labels::rows(path) {
+            return Ok(Box::new(rows.into_iter().map(Ok)));
+        }
         return Err(DataError::broken(path, table::without_table(path)));
     };
     if path.is_dir() {

@@ -45,6 +45,11 @@ pub struct Answer {
     pub token_ids: Vec<u32>,
     /// Why it ended.
     pub finish_reason: FinishReason,
+    /// The logarithm of the probability that the model gave all of its tokens together.
+    pub log_probability: f64,
+    /// How probable it is that the answer is right, 0 to 1: that probability, or what the model's
+    /// calibration makes of it. It holds once the answer has ended.
+    pub confidence: f64,
     /// What it used.
     pub usage: Usage,
     /// How long it took.

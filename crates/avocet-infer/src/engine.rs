@@ -15,6 +15,7 @@ use tracing::info;
 
 use crate::error::InferError;
 use crate::images::{CachedImage, Image, ImageCache};
+use crate::likelihood::log_likelihood;
 use crate::onlooker::Onlooker;
 use crate::sampler::Sampler;
 
@@ -244,8 +245,9 @@ impl Engine {
         }
     }
 
-    /// The next id by `logits` (V), none of those that the model must never say.
-    pub(crate) fn choose(&self, sampler: &mut Sampler, logits: &mut [f32]) -> u32 {
+    /// The next id by `logits` (V), none of those that the model must never say, and the logarithm
+    /// of its probability.
+    pub(crate) fn choose(&self, sampler: &mut Sampler, logits: &mut [f32]) -> (u32, f64) {
         for &id in self.tokenizer.banned() {
             if let Some(logit) = logits.get_mut(id as usize) {
                 *logit = f32::NEG_INFINITY;
@@ -253,7 +255,8 @@ impl Engine {
         }
         // Rows behind the vocabulary fill the table up.
         let known = self.tokenizer.vocab_size().min(logits.len());
-        sampler.next(&logits[..known])
+        let id = sampler.next(&logits[..known]);
+        (id, log_likelihood(&logits[..known], id))
     }
 
     pub(crate) fn check_length(&self, tokens: usize) -> Result<(), InferError> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use avocet_config::ConfidenceConfig;
 use avocet_model::StepRows;
 use avocet_text::{TextStream, Turn};
 use candle_core::Tensor;
@@ -28,6 +29,7 @@ pub struct Sequence<'a> {
     sampler: Sampler,
     stream: TextStream<'a>,
     most_tokens: usize,
+    confidence: Option<&'a ConfidenceConfig>,
     answer: Answer,
     finished: bool,
     started: Instant,
@@ -76,14 +78,24 @@ impl Sequence<'_> {
     }
 
     pub(crate) fn finish(&mut self, reason: FinishReason) {
-        self.answer.finish_reason = reason;
+        let answer = &mut self.answer;
+        answer.finish_reason = reason;
+        let (log, tokens) = (answer.log_probability, answer.token_ids.len());
+        answer.confidence = match self.confidence {
+            Some(config) => {
+                let kind = config.kind(&answer.text, tokens);
+                config.of(kind).confidence(log, tokens)
+            }
+            None => log.exp(),
+        };
         self.finished = true;
         self.text.clear();
     }
 
-    /// Takes the token that was chosen.
-    fn take(&mut self, id: u32, is_stop: bool) {
+    /// Takes the token that was chosen, which had this probability, as a logarithm.
+    fn take(&mut self, id: u32, log_probability: f64, is_stop: bool) {
         let answer = &mut self.answer;
+        answer.log_probability += log_probability;
         answer.usage.completion_tokens += 1;
         answer.token_ids.push(id);
         let first = *self.first_token.get_or_insert_with(Instant::now);
@@ -138,10 +150,13 @@ impl Engine {
             sampler: Sampler::new(options),
             stream: self.tokenizer().stream(),
             most_tokens,
+            confidence: self.config().confidence.as_ref(),
             answer: Answer {
                 text: String::new(),
                 token_ids: Vec::new(),
                 finish_reason: FinishReason::Length,
+                log_probability: 0.0,
+                confidence: 0.0,
                 usage,
                 timing: Timing {
                     vision: started.elapsed(),
@@ -196,8 +211,8 @@ impl Engine {
             }
         };
         for (mut logits, sequence) in logits.into_iter().zip(speaking) {
-            let id = self.choose(&mut sequence.sampler, &mut logits);
-            sequence.take(id, self.tokenizer().is_stop(id));
+            let (id, log) = self.choose(&mut sequence.sampler, &mut logits);
+            sequence.take(id, log, self.tokenizer().is_stop(id));
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use avocet_text::Turn;
 
+use crate::answer::Answer;
 use crate::engine::Engine;
 use crate::error::InferError;
 use crate::images::Image;
@@ -25,13 +26,13 @@ impl Engine {
         &self,
         questions: &[Question],
         options: &SamplingOptions,
-    ) -> Result<Vec<Result<String, InferError>>, InferError> {
+    ) -> Result<Vec<Result<Answer, InferError>>, InferError> {
         let begin = |question: &Question| self.sequence(&question.images, &question.turns, options);
         let mut begun: Vec<Result<Sequence<'_>, InferError>> =
             questions.iter().map(begin).collect();
         let mut sequences: Vec<&mut Sequence<'_>> = begun.iter_mut().flatten().collect();
         self.finish(&mut sequences)?;
-        let text = |sequence: Sequence<'_>| sequence.into_answer().text;
-        Ok(begun.into_iter().map(|one| one.map(text)).collect())
+        let begun = begun.into_iter();
+        Ok(begun.map(|one| one.map(Sequence::into_answer)).collect())
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::Picture;
+use crate::soft_noise::is_soft_noise;
 
 /// Colours that differ by no more are one to the eye, and to the codecs of films.
 const ALIKE: u8 = 6;
@@ -33,11 +34,13 @@ enum Grain {
 pub enum Blank {
     /// All of it has this colour.
     OneColour([u8; 3]),
+    /// All of it is one colour that runs evenly into another.
+    Slope,
     /// All of it is transparent.
     Transparent,
     /// What is drawn on it is white and its ground transparent, which is shown as white.
     WhiteOnTransparent,
-    /// Every pixel is drawn by lot.
+    /// Every pixel is drawn by lot, sharp or soft.
     Noise,
 }
 
@@ -54,6 +57,7 @@ impl fmt::Display for Blank {
                     ),
                 }
             }
+            Self::Slope => f.write_str("all of it is one colour that runs into another"),
             Self::Transparent => f.write_str("all of it is transparent"),
             Self::WhiteOnTransparent => {
                 f.write_str("it is white on a transparent ground, which is shown as white")
@@ -64,11 +68,14 @@ impl fmt::Display for Blank {
 }
 
 impl Picture {
-    /// Whether nothing is to be seen on it, and why: one colour, or noise that no pixel of stands out
-    /// from. A thin line, a small word or a pale one is something.
+    /// Whether nothing is to be seen on it, and why: one colour, one that runs into another, or noise
+    /// that no pixel of stands out from. A thin line, a small word or a pale one is something.
     pub fn blank(&self) -> Option<Blank> {
         if let Some(colour) = self.one_colour() {
             return Some(Blank::OneColour(colour));
+        }
+        if self.is_slope() {
+            return Some(Blank::Slope);
         }
         for cell in CELLS {
             match self.grain(cell) {
@@ -77,7 +84,32 @@ impl Picture {
                 Grain::Related => {}
             }
         }
-        None
+        is_soft_noise(self).then_some(Blank::Noise)
+    }
+
+    /// Whether every pixel has the colour that lies between those of the corners.
+    fn is_slope(&self) -> bool {
+        let (across, down) = (self.width.max(2) - 1, self.height.max(2) - 1);
+        let at = |x: usize, y: usize| -> [f32; 3] {
+            let place = 3 * (y * self.width + x);
+            std::array::from_fn(|channel| f32::from(self.rgb[place + channel]))
+        };
+        if self.width.min(self.height) < 2 {
+            return false;
+        }
+        let (first, right, below) = (at(0, 0), at(across, 0), at(0, down));
+        let mut rows = self.rgb.chunks_exact(3 * self.width).enumerate();
+        rows.all(|(y, row)| {
+            let y = y as f32 / down as f32;
+            row.chunks_exact(3).enumerate().all(|(x, pixel)| {
+                let x = x as f32 / across as f32;
+                (0..3).all(|channel| {
+                    let start = first[channel];
+                    let even = start + x * (right[channel] - start) + y * (below[channel] - start);
+                    (f32::from(pixel[channel]) - even).abs() <= f32::from(ALIKE)
+                })
+            })
+        })
     }
 
     /// The middle of all its colours, if they are alike.
@@ -289,6 +321,27 @@ mod tests {
     }
 
     #[test]
+    fn an_even_slope_is_nothing_and_the_least_thing_on_it_is_something() {
+        let slope = |x: usize, y: usize| [((x + y) / 2) as u8, 90, 255 - (x / 2) as u8];
+        let even = picture(256, 200, slope);
+        assert_eq!(even.blank(), Some(Blank::Slope));
+        let dot = picture(256, 200, |x, y| {
+            if (x / 2, y / 2) == (50, 50) {
+                [200; 3]
+            } else {
+                slope(x, y)
+            }
+        });
+        assert_eq!(dot.blank(), None);
+        // A sky is no even slope, as it grows pale towards the ground.
+        let sky = picture(256, 200, |_, y| [(y * y / 200) as u8, 120, 220]);
+        assert_eq!(sky.blank(), None);
+        // Two halves are two things.
+        let halves = picture(4, 4, |x, _| [if x < 2 { 0 } else { 255 }; 3]);
+        assert_eq!(halves.blank(), None);
+    }
+
+    #[test]
     fn noise_is_nothing_and_a_thing_in_it_is_something() {
         let mut draw = lot();
         let grain = picture(256, 192, |_, _| {
@@ -317,22 +370,16 @@ mod tests {
             }; 3]
         });
         assert_eq!(word.blank(), None);
-        // A disc of one colour, a sky with stars, a slope of grey, a chessboard.
+        // A disc of one colour, a sky with stars, a chessboard.
         let disc = picture(224, 224, |x, y| {
             let far = (x as f64 - 112.0).hypot(y as f64 - 112.0);
             if far < 60.0 { [220, 20, 20] } else { [255; 3] }
         });
         let stars = picture(256, 256, |_, _| [if draw() < 0.004 { 255 } else { 8 }; 3]);
-        let slope = picture(256, 256, |x, y| [((x + y) / 2) as u8; 3]);
         let board = picture(256, 256, |x, y| {
             [if (x / 32 + y / 32) % 2 == 0 { 0 } else { 255 }; 3]
         });
-        for (name, something) in [
-            ("disc", disc),
-            ("stars", stars),
-            ("slope", slope),
-            ("board", board),
-        ] {
+        for (name, something) in [("disc", disc), ("stars", stars), ("board", board)] {
             assert_eq!(something.blank(), None, "{name}");
         }
     }

@@ -22,10 +22,12 @@ mod pillow;
 mod processor;
 mod recognition;
 mod resize;
+mod soft_noise;
 pub mod speech;
 pub mod still;
 pub mod system_limits;
 mod transparent;
+mod varied;
 pub mod video;
 
 pub use blank::Blank;
@@ -40,3 +42,4 @@ pub use pillow::Filter;
 pub use processor::{Fit, ImageProcessor, ProcessorError};
 pub use recognition::Recognition;
 pub use transparent::Transparent;
+pub use varied::Variation;

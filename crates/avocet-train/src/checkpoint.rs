@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Result, TrainError};
+use crate::patience::Best;
 
 /// The model's parameters.
 pub const MODEL: &str = "model.safetensors";
@@ -58,6 +59,9 @@ pub struct RunState {
     pub position: serde_json::Value,
     /// Names in the order of their places in the auxiliary head.
     pub names: Vec<String>,
+    /// The best measurement of the stage, where it ends by that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best: Option<Best>,
     /// SHA-256 of the other files of the checkpoint.
     pub checksums: BTreeMap<String, String>,
 }
@@ -268,12 +272,14 @@ pub fn clean(run: &Path) -> Result<()> {
     Ok(remove_partials(run, |name| name.starts_with("step-"))?)
 }
 
-/// Removes all but the newest `keep` checkpoints and the last of each finished stage.
-pub(crate) fn prune(run: &Path, keep: usize) -> Result<()> {
+/// Removes all but the newest `keep` checkpoints, the last of each finished stage, and that of step
+/// `best`.
+pub(crate) fn prune(run: &Path, keep: usize, best: Option<u64>) -> Result<()> {
     let all = list(run)?;
     let old = all.len().saturating_sub(keep);
-    for (_, folder) in &all[..old] {
-        if !state(folder).is_ok_and(|state| state.stage_done) {
+    for (step, folder) in &all[..old] {
+        let is_best = best == Some(*step);
+        if !is_best && !state(folder).is_ok_and(|state| state.stage_done) {
             remove_folder(folder)?;
         }
     }
@@ -361,18 +367,18 @@ mod tests {
     }
 
     #[test]
-    fn pruning_keeps_the_newest_and_the_ends_of_stages() -> Result<()> {
+    fn pruning_keeps_the_newest_the_best_and_the_ends_of_stages() -> Result<()> {
         let run = run_of(&[1, 2]);
         save(run.path(), &snapshot(3, true))?;
         for step in 4..=8 {
             save(run.path(), &snapshot(step, false))?;
         }
-        prune(run.path(), 2)?;
+        prune(run.path(), 2, Some(5))?;
         let steps: Vec<u64> = list(run.path())?
             .into_iter()
             .map(|(step, _)| step)
             .collect();
-        assert_eq!(steps, [3, 7, 8]);
+        assert_eq!(steps, [3, 5, 7, 8]);
         Ok(())
     }
 

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, TrainError};
 pub use fields::{
-    AuxiliaryConfig, InitFrom, LoraConfig, LossWeights, MeanOver, ModelSource, Precision,
-    ShapeChange, SourceConfig, StageKind,
+    AugmentConfig, AuxiliaryConfig, InitFrom, LoraConfig, LossWeights, MeanOver, ModelSource,
+    Precision, ShapeChange, SourceConfig, StageKind,
 };
 pub use stage::StageConfig;
 

@@ -5,6 +5,7 @@
 //! `tests/golden/metrics.json`, written by `tests/golden/make_metrics.py`.
 
 mod answer;
+mod calibration;
 mod caption;
 mod divergence;
 mod edits;
@@ -13,21 +14,25 @@ mod group;
 mod latex;
 mod loss;
 mod memorisation;
+mod right;
 mod scores;
+mod shares;
 mod shots;
 mod task;
 mod vqa;
 
 pub use answer::{Outcome, answer};
+pub use calibration::{calibrate, calibration_error};
 pub use caption::{bleu, bleu_tokens, caption_words, cider};
 pub use divergence::{Divergence, divergence};
 pub use edits::{anls, edit_distance, exact_match, normalised};
 pub use error::{EvalError, Result};
-pub use group::{Reply, SetFigures, is_not_sure};
+pub use group::SetFigures;
 pub use latex::formula_edit_rate;
 pub use loss::{KindLoss, LossReport, PositionLoss, measure_losses};
 pub use memorisation::{Memorisation, SpanLength, completed_spans};
 pub use scores::{Answered, Figures, Metric, figures_by_kind};
+pub use shares::{Shares, shares_by_kind};
 pub use shots::Shots;
 pub use task::{Asked, DATASETS, Items, Task, row_notes};
 pub use vqa::{VQA_PEOPLE, vqa_accuracy, vqa_normalised};

@@ -6,8 +6,8 @@ use std::sync::mpsc::{Receiver, sync_channel};
 
 use avocet_data::shard::Reader;
 use avocet_data::{
-    Batch, BatchShape, BatchSize, Loader, LoaderSource, MadeSamples, Position, Recognise, Samples,
-    SourceReport,
+    Augment, Batch, BatchShape, BatchSize, Loader, LoaderSource, MadeSamples, Position, Recognise,
+    Samples, SourceReport,
 };
 use avocet_infer::Onlooker;
 use avocet_media::Recognition;
@@ -137,6 +137,7 @@ impl Source {
                 epochs: source.epochs,
                 kinds: source.kinds.clone(),
                 enlarged: source.enlarged,
+                augment: source.augment.into(),
             };
             if source.weight.is_none() && stage.lasts_as_its_sources() {
                 // All run dry together.
@@ -297,6 +298,7 @@ pub(crate) fn held_out(
             epochs: Some(1),
             kinds: None,
             enlarged: 0.0,
+            augment: Augment::None,
         })
     };
     let sources = stage

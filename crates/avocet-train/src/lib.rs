@@ -11,6 +11,7 @@
 
 mod auxiliary;
 mod base_model;
+mod best_values;
 pub mod checkpoint;
 mod concept_start;
 pub mod config;
@@ -30,6 +31,7 @@ mod objective;
 mod optimizer;
 mod params;
 mod patch_groups;
+mod patience;
 mod pattern;
 mod progress;
 mod recogniser_init;

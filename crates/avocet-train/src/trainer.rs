@@ -14,6 +14,7 @@ use candle_core::Device;
 use tracing::{debug, info};
 
 use crate::base_model::BaseModel;
+use crate::best_values::best_values;
 use crate::checkpoint::{self, Loaded, RunState, Snapshot};
 use crate::config::{StageConfig, TrainConfig};
 use crate::data_seen::DataSeen;
@@ -23,6 +24,7 @@ use crate::learner::Learner;
 use crate::meter::Meter;
 use crate::metrics::MetricsLog;
 use crate::params::{Params, hash, is_auxiliary};
+use crate::patience::Best;
 use crate::progress::{self, Progress};
 use crate::recognising;
 use crate::stage_init::StageInit;
@@ -61,6 +63,8 @@ pub struct Outcome {
     pub step: u64,
     /// False when it was told to stop before its end.
     pub finished: bool,
+    /// The step whose values it ended with, where held-out data decided that.
+    pub best_step: Option<u64>,
     /// The last checkpoint, which is also a model folder.
     pub folder: PathBuf,
     /// SHA-256 over the names and values of all parameters.
@@ -137,6 +141,7 @@ fn run_stages(
             return Ok(Outcome {
                 step: loaded.state.step,
                 finished: true,
+                best_step: loaded.state.best.as_ref().map(|best| best.step),
                 folder: loaded.folder.clone(),
                 parameter_hash: hash(loaded.parameters.iter())?,
                 unchanged_hash: unchanged(loaded).unwrap_or_default(),
@@ -208,6 +213,7 @@ fn next_state(config: &TrainConfig, last: Option<&RunState>) -> Result<Option<Ru
         (state.stage_step, state.stage_done) = (0, false);
         (state.optimizer_steps, state.skipped_in_a_row) = (0, 0);
         state.position = serde_json::Value::Null;
+        state.best = None;
     }
     match (state.stage.cmp(&config.stages.len()), last.stage_done) {
         (std::cmp::Ordering::Less, _) => Ok(Some(state)),
@@ -323,6 +329,7 @@ impl<'a> Session<'a> {
             let data_s = waiting.elapsed().as_secs_f64();
             let last = done + 1 == self.total;
             let due = last || (done + 1).is_multiple_of(self.stage.log_every);
+            let (mut better, mut enough) = (false, false);
             let report = self.learner.step(&fed.batches, rate.at(done), due)?;
             self.advance(&fed, &report)?;
             kill_point("step done");
@@ -336,6 +343,7 @@ impl<'a> Session<'a> {
                 let measured = self.eval_due() || (last && self.stage.eval_every > 0);
                 if measured {
                     line.held_out = self.measure()?;
+                    (better, enough) = self.judge(&line.held_out);
                 }
                 if measured || last {
                     line.data = Some(DataSeen::new(&fed.sources, &self.start.model)?);
@@ -345,7 +353,12 @@ impl<'a> Session<'a> {
             }
             progress.step(done + 1, || Meter::message(&report, meter.samples_per_s()));
             let stopping = stop.load(Ordering::SeqCst);
-            if last || stopping || (done + 1).is_multiple_of(self.stage.checkpoint_every) {
+            if enough && !last {
+                progress.say("the held-out part is no longer predicted better: it stops here");
+            }
+            let last = last || enough;
+            let regular = (done + 1).is_multiple_of(self.stage.checkpoint_every);
+            if last || stopping || better || regular {
                 let outcome = self.save(run, log, last)?;
                 if last && self.base.is_none() {
                     let seen = DataSeen::new(&fed.sources, &self.start.model)?;
@@ -375,6 +388,17 @@ impl<'a> Session<'a> {
         let seconds = began.elapsed().as_secs_f64();
         info!(step = self.state.step, seconds, "held-out data measured");
         Ok(losses)
+    }
+
+    /// Takes a measurement: whether it is the best so far, and whether that was long ago.
+    fn judge(&mut self, held_out: &std::collections::BTreeMap<String, f64>) -> (bool, bool) {
+        let Some(patience) = self.stage.patience else {
+            return (false, false);
+        };
+        let loss = held_out.values().sum::<f64>() / held_out.len().max(1) as f64;
+        let better = Best::take(&mut self.state.best, self.state.step, loss);
+        let since = self.state.best.as_ref().map_or(0, |best| best.since);
+        (better, since >= patience)
     }
 
     fn advance(
@@ -423,22 +447,32 @@ impl<'a> Session<'a> {
             let message = "a frozen parameter has moved; nothing was saved";
             return Err(TrainError::Model(message.into()));
         }
-        let snapshot = Snapshot {
-            described: self.start.described.clone(),
-            model: params.tensors(|name| !is_auxiliary(name)),
-            auxiliary,
-            optimizer: self.learner.optimizer().state()?,
-            state: self.state.clone(),
+        let best = if stage_done {
+            best_values(run, &self.state, &self.learner.model().device())?
+        } else {
+            None
+        };
+        let snapshot = match best {
+            Some(best) => best,
+            None => Snapshot {
+                described: self.start.described.clone(),
+                model: params.tensors(|name| !is_auxiliary(name)),
+                auxiliary,
+                optimizer: self.learner.optimizer().state()?,
+                state: self.state.clone(),
+            },
         };
         log.sync()?;
         let began = Instant::now();
         let folder = checkpoint::save(run, &snapshot)?;
         let seconds = began.elapsed().as_secs_f64();
         info!(folder = %folder.display(), seconds, "checkpoint saved");
-        checkpoint::prune(run, self.stage.keep)?;
+        let best = self.state.best.as_ref().map(|best| best.step);
+        checkpoint::prune(run, self.stage.keep, best)?;
         Ok(Outcome {
             step: self.state.step,
             finished: stage_done,
+            best_step: best,
             folder,
             parameter_hash: hash(snapshot.model.iter().chain(&snapshot.auxiliary))?,
             unchanged_hash: self.unchanged_hash.clone(),

@@ -35,6 +35,8 @@ pub struct Captioned {
     pub images: Vec<Vec<u8>>,
     /// How the frames were chosen.
     pub chosen: Chosen,
+    /// Frames that were chosen and left out, since nobody could say what they show.
+    pub unsure: usize,
 }
 
 /// How far captioning has come.
@@ -54,7 +56,8 @@ pub enum Progress {
     },
 }
 
-/// Captions a film: `say` is asked what each chosen frame shows, `at` is told the progress.
+/// Captions a film: `say` is asked what each chosen frame shows, `at` is told the progress. A frame
+/// of which it knows nothing is left out.
 ///
 /// Errors if the file does not decode or has no picture, or as `say` does.
 ///
@@ -76,7 +79,7 @@ pub enum Progress {
 /// };
 /// // A model would be asked here.
 /// let size = |picture: &avocet_media::Picture| {
-///     Ok::<_, WatchError>(format!("{} x {}", picture.width, picture.height))
+///     Ok::<_, WatchError>(Some(format!("{} x {}", picture.width, picture.height)))
 /// };
 /// let captioned = caption(&film, Choice::Scenes, &budget, size, |_| {})?;
 /// println!("{}", timeline::to_text(&captioned.timeline));
@@ -87,7 +90,7 @@ pub fn caption<E: From<WatchError>>(
     film: &Film<'_>,
     choice: Choice,
     budget: &Budget,
-    mut say: impl FnMut(&Picture) -> Result<String, E>,
+    mut say: impl FnMut(&Picture) -> Result<Option<String>, E>,
     mut at: impl FnMut(Progress),
 ) -> Result<Captioned, E> {
     let Film {
@@ -102,15 +105,21 @@ pub fn caption<E: From<WatchError>>(
     let all = chosen.times_s.len();
     at(Progress::Describing { done: 0, all });
     let (mut frames, mut images) = (Vec::with_capacity(all), Vec::with_capacity(all));
+    let mut unsure = 0;
     for still in stills(path, info, &chosen.times_s, budget)? {
         let Still { time_s, picture } = still?;
-        frames.push(Frame {
-            time_s: round(time_s),
-            caption: one_line(&say(&picture)?),
-            image: String::new(),
-        });
-        images.push(jpeg(&picture)?);
-        let done = frames.len();
+        match say(&picture)? {
+            Some(caption) => {
+                frames.push(Frame {
+                    time_s: round(time_s),
+                    caption: one_line(&caption),
+                    image: String::new(),
+                });
+                images.push(jpeg(&picture)?);
+            }
+            None => unsure += 1,
+        }
+        let done = frames.len() + unsure;
         at(Progress::Describing { done, all });
     }
     let timeline = Timeline {
@@ -123,6 +132,7 @@ pub fn caption<E: From<WatchError>>(
         timeline,
         images,
         chosen,
+        unsure,
     })
 }
 

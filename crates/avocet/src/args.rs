@@ -32,6 +32,18 @@ pub struct AnswerArgs {
     /// Text put before the conversation as the system's turn.
     #[arg(long, value_name = "TEXT")]
     pub system: Option<String>,
+    /// Where the model says that it is not sure.
+    #[command(flatten)]
+    pub sureness: ThresholdArgs,
+}
+
+/// Below which confidence a model does not answer.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct ThresholdArgs {
+    /// Say "not sure" instead of an answer that is right with a smaller probability than P; 0 always
+    /// answers [default: what the model's [confidence] has, or 0].
+    #[arg(long, value_name = "P", value_parser = share)]
+    pub threshold: Option<f64>,
 }
 
 impl AnswerArgs {
@@ -73,6 +85,14 @@ fn temperature(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(value) if value.is_finite() && value >= 0.0 => Ok(value),
         _ => Err("must be a number of at least 0".into()),
+    }
+}
+
+/// A probability, 0 and 1 included.
+pub fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
+        _ => Err("must be a number of 0 to 1".into()),
     }
 }
 

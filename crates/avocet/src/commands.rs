@@ -11,6 +11,7 @@ mod eval;
 mod finetune;
 mod graft;
 mod inspect;
+mod licences;
 mod models;
 mod plan;
 mod quantise;
@@ -83,6 +84,9 @@ pub enum Command {
     Plan(plan::PlanCommand),
     /// Measure this machine: products, bandwidth, vision, prefill, decode, cold start.
     Bench(bench::BenchArgs),
+    /// Print the licences and notices of all that is part of the program.
+    #[command(alias = "licenses")]
+    Licences,
     /// Print a script by which a shell completes commands and flags.
     Completions(describe::CompletionsArgs),
     /// Write manual pages.
@@ -110,6 +114,7 @@ impl Command {
             Self::Upcycle(args) => graft::upcycle(&args),
             Self::Plan(command) => plan::run(&command),
             Self::Bench(args) => bench::run(&args),
+            Self::Licences => licences::run(),
             Self::Completions(args) => describe::completions(&args, Cli::command()),
             Self::Man(args) => describe::man(&args, Cli::command()),
         }
@@ -136,6 +141,7 @@ impl Command {
             | Self::Train(_)
             | Self::Plan(_)
             | Self::Bench(_)
+            | Self::Licences
             | Self::Completions(_) => None,
         }
     }

@@ -7,7 +7,7 @@ use image::{ExtendedColorType, ImageEncoder, ImageError};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::colours::Rgb;
+use crate::colours::{Rgb, luminance};
 
 /// An RGB picture, row by row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +107,22 @@ impl Canvas {
             .collect();
         for channel in self.pixels.iter_mut().flatten() {
             *channel = table[usize::from(*channel)];
+        }
+    }
+
+    /// Multiplies each channel by its own gain.
+    pub fn tint(&mut self, gains: [f32; 3]) {
+        for pixel in &mut self.pixels {
+            for (channel, gain) in pixel.iter_mut().zip(gains) {
+                *channel = (f32::from(*channel) * gain + 0.5).min(255.0) as u8;
+            }
+        }
+    }
+
+    /// Takes the colours away and leaves their brightness.
+    pub fn grey(&mut self) {
+        for pixel in &mut self.pixels {
+            *pixel = [(luminance(*pixel) + 0.5) as u8; 3];
         }
     }
 

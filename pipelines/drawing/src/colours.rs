@@ -18,6 +18,19 @@ pub fn between(a: Rgb, b: Rgb, t: f32) -> Rgb {
     [one(0), one(1), one(2)]
 }
 
+/// Two colours for a field behind a thing: at times alike, at times not, never so
+/// white or black that a white or black edge is lost in them.
+pub fn field_colours(rng: &mut ChaCha8Rng) -> (Rgb, Rgb) {
+    let mut colour = || -> Rgb { std::array::from_fn(|_| rng.random_range(24..=232)) };
+    let a = colour();
+    let b = colour();
+    if rng.random_bool(0.6) {
+        (a, between(a, b, 0.35))
+    } else {
+        (a, b)
+    }
+}
+
 /// Letters' colour and two of the field, at least `contrast` apart in brightness where
 /// black or white can be.
 pub fn ink_and_field(contrast: f32, rng: &mut ChaCha8Rng) -> (Rgb, Rgb, Rgb) {

@@ -2,10 +2,12 @@
 //! font once per process and then only scaled, turned and filled.
 
 use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
 
 use ab_glyph::{Font, FontVec, OutlineCurve, Point};
 
 use crate::package::{Package, PackageError};
+use crate::woff::{is_packed, unpacked};
 
 /// Families seen in training.
 pub const FAMILIES: [&str; 23] = [
@@ -67,6 +69,8 @@ pub struct Face {
     pub family: String,
     /// The licence of the family.
     pub licence: String,
+    /// The font's file; empty where the outlines were read by someone else.
+    pub file: PathBuf,
     glyphs: HashMap<char, Glyph>,
 }
 
@@ -112,7 +116,7 @@ impl Curve {
 }
 
 impl Face {
-    /// Reads the outlines of a TrueType or OpenType file of a package.
+    /// Reads the outlines of a TrueType, OpenType or WOFF file of a package.
     ///
     /// Errors if the font cannot be read.
     pub fn read(package: &Package, member: &str) -> Result<Self, PackageError> {
@@ -121,7 +125,13 @@ impl Face {
             .rsplit_once('.')
             .map_or(name, |(stem, _)| stem)
             .to_owned();
-        let font = FontVec::try_from_vec(package.read(member)?)
+        let bytes = package.read(member)?;
+        let bytes = if is_packed(&bytes) {
+            unpacked(&bytes).map_err(|reason| package.broken(member, reason))?
+        } else {
+            bytes
+        };
+        let font = FontVec::try_from_vec(bytes)
             .map_err(|_| package.broken(member, "not a font that can be read"))?;
         let em = font
             .units_per_em()
@@ -135,6 +145,7 @@ impl Face {
             name,
             family,
             licence,
+            file: package.root.join(member),
             glyphs,
         })
     }
@@ -145,6 +156,7 @@ impl Face {
             name: name.to_owned(),
             family: name.to_owned(),
             licence: licence.to_owned(),
+            file: PathBuf::new(),
             glyphs,
         }
     }

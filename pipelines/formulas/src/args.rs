@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use pipeline::{RunArgs, Split};
+use presses::Renderer;
 
 use crate::kinds::Kind;
 
@@ -24,7 +26,11 @@ pub struct Args {
     /// What every pipeline is asked for.
     #[command(flatten)]
     pub run: RunArgs,
-    /// The hardest formulas of the grammar: 1 sums and powers to 4 systems and operators.
+    /// What sets the formulas; all but our own are other people's programs, and formulas alone are set.
+    #[arg(long, value_enum, default_value = "own")]
+    pub renderer: SetBy,
+    /// The hardest formulas of the grammar: 1 sums and powers to 4 systems and operators; 5 as well
+    /// what manuals write in their sentences.
     #[arg(long, value_name = "N", default_value_t = crate::grammar::MOST_LEVEL)]
     pub difficulty: usize,
     /// The widest a picture of a formula may be.
@@ -45,4 +51,46 @@ pub struct Args {
     /// A list of what can be fetched, instead of avocet's own.
     #[arg(long, value_name = "FILE")]
     pub manifest: Option<PathBuf>,
+}
+
+/// What sets formulas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SetBy {
+    /// Our own renderer.
+    Own,
+    /// KaTeX in a browser.
+    Katex,
+    /// MathJax in a browser.
+    Mathjax,
+    /// matplotlib.
+    Matplotlib,
+    /// TeX and dvipng.
+    Tex,
+    /// Those four by turns, as far as they are on the machine.
+    Mixed,
+}
+
+impl SetBy {
+    /// The one program that it names.
+    pub(crate) fn renderer(self) -> Option<Renderer> {
+        match self {
+            Self::Own | Self::Mixed => None,
+            Self::Katex => Some(Renderer::Katex),
+            Self::Mathjax => Some(Renderer::Mathjax),
+            Self::Matplotlib => Some(Renderer::Matplotlib),
+            Self::Tex => Some(Renderer::Tex),
+        }
+    }
+
+    /// As on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Mixed => "mixed",
+            Self::Katex => Renderer::Katex.name(),
+            Self::Mathjax => Renderer::Mathjax.name(),
+            Self::Matplotlib => Renderer::Matplotlib.name(),
+            Self::Tex => Renderer::Tex.name(),
+        }
+    }
 }

@@ -47,6 +47,20 @@ pub enum FormulasError {
         /// The split.
         split: &'static str,
     },
+    /// What is only to be had by fetching it, where nothing is to be fetched.
+    #[error("--bundled: manuals and the programs of others come with packages that are fetched")]
+    NoManuals,
+    /// A kind of samples that only our own renderer draws.
+    #[error("--renderer {renderer} sets formulas; --kind {kind} is drawn by our own")]
+    OwnAlone {
+        /// The renderer.
+        renderer: &'static str,
+        /// The kind.
+        kind: &'static str,
+    },
+    /// A program of others is missing or failed.
+    #[error(transparent)]
+    Press(#[from] presses::PressError),
     /// There is no run of that number.
     #[error(transparent)]
     Rank(#[from] pipeline::RankError),

@@ -15,12 +15,14 @@ use crate::error::FormulasError;
 use crate::katex::{self, KatexFaces};
 use crate::kinds::Kind;
 use crate::lettering::Lettering;
+use crate::manuals::Manuals;
 use crate::normal::normalise;
 use crate::page::{Alignment, Style, lay_out};
 use crate::paint::{self, Painted, Room, Scene};
+use crate::plan::Planned;
 use crate::split::{is_held_out, seed};
 use crate::texts::Texts;
-use crate::typeset::{MOST_BYTES, Unrenderable, shown, typeset};
+use crate::typeset::{Unrenderable, typeset};
 use crate::{compose, grammar, wording};
 
 /// Room for a paragraph and for a document, in pixels.
@@ -32,14 +34,14 @@ const DOCUMENT: Room = Room {
     width: 512,
     height: 640,
 };
-/// Draws from the grammar until one belongs to the split.
-const MOST_DRAWS: usize = 2000;
 /// Characters of a rejected source that the ledger shows.
 const MOST_SHOWN: usize = 2000;
 
 /// Faces, texts and settings.
 #[derive(Debug)]
 pub struct FormulaGenerator {
+    /// The formulas of manuals, if any are asked for.
+    pub(crate) manuals: Option<Manuals>,
     katex: KatexFaces,
     families: Vec<Vec<Face>>,
     /// The families whose letters formulas can be drawn in.
@@ -47,11 +49,11 @@ pub struct FormulaGenerator {
     texts: Texts,
     /// Where faces and texts came from; none if they are the program's own.
     sources: Option<Sources>,
-    split: Split,
+    pub(crate) split: Split,
     seed: u64,
-    difficulty: usize,
-    room: Room,
-    licence: String,
+    pub(crate) difficulty: usize,
+    pub(crate) room: Room,
+    pub(crate) licence: String,
 }
 
 /// The beginning of a source, as much as the ledger shows of it.
@@ -66,10 +68,13 @@ pub fn beginning(source: &str) -> String {
 pub type Drawn = Result<Sample, Unrenderable>;
 
 impl FormulaGenerator {
-    /// Reads the faces, and the texts if any kind asked for shows some.
+    /// Reads the faces, and texts and manuals if any kind asked for shows some.
     ///
     /// Errors if something cannot be fetched or read.
-    pub fn load(args: &Args, wants_text: bool) -> Result<Self, FormulasError> {
+    pub fn load(
+        args: &Args,
+        (wants_text, wants_manuals): (bool, bool),
+    ) -> Result<Self, FormulasError> {
         let katex = KatexFaces::load()?;
         let mut families = katex.families();
         let (mut texts, mut sources) = (Texts::default(), None);
@@ -88,7 +93,14 @@ impl FormulaGenerator {
         let lettered = (0..families.len())
             .filter(|i| Lettering::of(&families[*i], &katex).is_some())
             .collect();
+        let mut manuals = None;
+        if wants_manuals {
+            // What nothing is fetched for has no manuals either.
+            let sources = sources.as_ref().ok_or(FormulasError::NoManuals)?;
+            manuals = Some(Manuals::load(sources, args.run.seed)?);
+        }
         Ok(Self {
+            manuals,
             katex,
             families,
             lettered,
@@ -117,111 +129,49 @@ impl FormulaGenerator {
         self.texts.add_file(path, &self.licence, text, self.split);
     }
 
+    /// Where faces, texts and manuals come from.
+    ///
+    /// Errors if nothing is to be fetched.
+    pub fn sources(&self) -> Result<&Sources, FormulasError> {
+        self.sources.as_ref().ok_or(FormulasError::NoManuals)
+    }
+
     /// Whether there is any text to draw from.
     pub fn has_text(&self) -> bool {
         !self.texts.is_empty()
     }
 
-    fn rng(&self, kind: &str, index: u64) -> ChaCha8Rng {
+    pub(crate) fn rng(&self, kind: &str, index: u64) -> ChaCha8Rng {
         ChaCha8Rng::from_seed(seed(self.seed, kind, index))
     }
 
-    /// A formula of the grammar.
+    /// The picture of a formula by ourselves, with its question and answer.
     ///
     /// Errors if the picture cannot be encoded.
-    pub fn formula(&self, index: u64) -> Result<Drawn, FormulasError> {
-        let mut rng = self.rng(Kind::Formula.name(), index);
-        let held_out = self.split == Split::Test;
-        for _ in 0..MOST_DRAWS {
-            let latex = grammar::formula(self.difficulty, &mut rng);
-            let form = normalise(&latex);
-            if is_held_out(&form) == held_out {
-                let inline = rng.random_bool(0.15);
-                let from = (Kind::Formula, "grammar", "CC0-1.0");
-                return self.of_latex(from, (&latex, form, inline), &mut rng);
-            }
-        }
-        Ok(Err(Unrenderable {
-            reason: "the grammar gave no formula of the split",
-            detail: format!("after {MOST_DRAWS} draws"),
-        }))
-    }
-
-    /// A formula found in a file, spelled out.
-    ///
-    /// Errors if the picture cannot be encoded.
-    pub fn found(
-        &self,
-        input: &str,
-        source: &str,
-        latex: &str,
-        inline: bool,
-    ) -> Result<Drawn, FormulasError> {
-        if latex.len() > MOST_BYTES {
-            return Ok(Err(Unrenderable {
-                reason: "the source is too long",
-                detail: format!("{}: {} bytes", beginning(latex), latex.len()),
-            }));
-        }
-        let form = normalise(latex);
-        if is_held_out(&form) != (self.split == Split::Test) {
-            return Ok(Err(Unrenderable {
-                reason: "belongs to the other split",
-                detail: form,
-            }));
-        }
-        if let (Ok(drawn), Ok(answered)) = (shown(latex, inline), shown(&form, inline))
-            && drawn != answered
-        {
-            return Ok(Err(Unrenderable {
-                reason: "the answer does not show what the picture does",
-                detail: format!("{}: {}", beginning(latex), beginning(&form)),
-            }));
-        }
-        let mut rng = self.rng(input, 0);
-        let from = (Kind::FormulaFile, source, self.licence.as_str());
-        self.of_latex(from, (latex, form, inline), &mut rng)
-    }
-
-    fn of_latex(
-        &self,
-        (kind, source, licence): (Kind, &str, &str),
-        (latex, form, inline): (&str, String, bool),
-        rng: &mut ChaCha8Rng,
-    ) -> Result<Drawn, FormulasError> {
+    pub fn drawn(&self, mut planned: Planned) -> Result<Drawn, FormulasError> {
+        let rng = &mut planned.rng;
         let lettering = self.lettering(rng);
-        let about = |error: Unrenderable| Unrenderable {
-            detail: format!("{}: {}", beginning(latex), error.detail),
-            ..error
-        };
-        if form.is_empty() {
-            return Ok(Err(about(Unrenderable {
-                reason: "an empty picture",
-                detail: "nothing in it shows".into(),
-            })));
-        }
-        let set = match typeset(latex, inline, &self.katex, &lettering) {
+        let set = match typeset(&planned.latex, planned.inline, &self.katex, &lettering) {
             Ok(set) => set,
-            Err(error) => return Ok(Err(about(error))),
+            Err(error) => return Ok(Err(planned.about(error))),
         };
-        let image = match paint::formula(&set, self.room, rng)? {
+        // Held-out pictures stay as they were, so that the figures of models can be compared.
+        let painted = match self.split {
+            Split::Test => paint::formula(&set, self.room, rng)?,
+            Split::Train => paint::worn_formula(&set, self.room, rng)?,
+        };
+        let image = match painted {
             Ok(image) => image,
-            Err(error) => return Ok(Err(about(error))),
+            Err(error) => return Ok(Err(planned.about(error))),
         };
-        let question = ask(&wording::FORMULA, rng);
-        let face = match lettering {
-            Lettering::Katex => format!("{source} (KaTeX)"),
-            Lettering::Face { upright, .. } => format!("{source} ({})", upright.family),
+        let (face, licence) = match lettering {
+            Lettering::Katex => ("KaTeX".to_owned(), katex::LICENCE.to_owned()),
+            Lettering::Face { upright, .. } => (
+                upright.family.clone(),
+                format!("{} AND {}", katex::LICENCE, upright.licence),
+            ),
         };
-        let licence = match lettering {
-            Lettering::Face { upright, .. } => {
-                format!("{licence} AND {} AND {}", katex::LICENCE, upright.licence)
-            }
-            Lettering::Katex => format!("{licence} AND {}", katex::LICENCE),
-        };
-        let from = (kind.name(), face.as_str(), licence.as_str());
-        let answer = Turn::transcription(form);
-        Ok(Ok(Sample::question(from, image, None, &question, answer)?))
+        planned.sample(image, &face, &licence).map(Ok)
     }
 
     fn lettering(&self, rng: &mut ChaCha8Rng) -> Lettering<'_> {

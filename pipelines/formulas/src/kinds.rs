@@ -7,6 +7,8 @@ use clap::ValueEnum;
 pub enum Kind {
     /// A formula drawn from the grammar.
     Formula,
+    /// A formula of somebody's manual, as it stands there or with other letters in it.
+    FormulaManual,
     /// A formula found in a file.
     FormulaFile,
     /// Some sentences.
@@ -17,8 +19,9 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Formula,
+        Self::FormulaManual,
         Self::FormulaFile,
         Self::Paragraph,
         Self::Document,
@@ -28,6 +31,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Formula => "formula",
+            Self::FormulaManual => "formula-manual",
             Self::FormulaFile => "formula-file",
             Self::Paragraph => "paragraph",
             Self::Document => "document",

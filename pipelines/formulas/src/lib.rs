@@ -9,7 +9,10 @@
 //!   the one text that is drawn and answered; `normal`: the form of answers.
 //! - `typeset`, `katex`, `lettering`: LaTeX to outlines; `page`, `compose`, `texts`: running
 //!   text to outlines; `paint`: outlines to a picture file.
-//! - `generator`: all of it for one sample.
+//! - `manuals`, `vary`: formulas that other people wrote, and what is made of them.
+//! - `plan`: which formula a sample shows; `generator`: all of it for one sample; `hands`: formulas
+//!   set by other people's programs, a batch at a time; `worn`: letters as people have pictures of
+//!   them.
 
 mod args;
 mod clean;
@@ -18,22 +21,27 @@ mod error;
 mod extract;
 mod generator;
 mod grammar;
+mod hands;
 mod katex;
 mod kinds;
 mod lettering;
 mod macros;
+mod manuals;
 mod negated;
 mod normal;
 mod page;
 mod paint;
+mod plan;
 mod run;
 mod split;
 mod texts;
 mod tokens;
 mod typeset;
+mod vary;
 mod wording;
+mod worn;
 
-pub use args::Args;
+pub use args::{Args, SetBy};
 pub use error::FormulasError;
 pub use extract::{Markup, find as find_formulas};
 pub use kinds::Kind;

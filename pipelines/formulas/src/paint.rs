@@ -11,17 +11,20 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::error::FormulasError;
 use crate::typeset::{Shape, Typeset, Unrenderable};
+use crate::worn::{self, Letters, Mask};
 
 /// The least difference in brightness of ink and field, for large letters and for small.
 const CONTRAST: (f32, f32) = (115.0, 145.0);
 /// The least difference of a colour that the source itself asks for.
 const OWN_CONTRAST: f32 = 50.0;
 /// Letters smaller than this, in pixels per em, cannot be read.
-const LEAST_SCRIPT: f32 = 7.0;
+pub(crate) const LEAST_SCRIPT: f32 = 7.0;
 /// Nor is anything set smaller than this.
-const LEAST_EM: f32 = 11.0;
+pub(crate) const LEAST_EM: f32 = 11.0;
 /// The sizes that formulas are drawn in, in pixels per em.
 const SIZES: (f32, f32) = (15.0, 34.0);
+/// The longest side of what is drawn before it is made smaller.
+const MASK: usize = 8192;
 /// A picture with less ink than this many black pixels shows nothing.
 const LEAST_INK: f32 = 4.0;
 
@@ -77,6 +80,55 @@ pub fn formula(set: &Typeset, room: Room, rng: &mut ChaCha8Rng) -> Result<Painte
             }
         }
     }
+}
+
+/// The widest sizes that formulas are drawn in.
+const WORN_SIZES: (f32, f32) = (11.0, 48.0);
+
+/// As [`formula`], in more sizes and as pictures are after many hands; colours that the source asks
+/// for are kept, and then it is drawn as there.
+///
+/// Errors if the picture cannot be encoded.
+pub fn worn_formula(
+    set: &Typeset,
+    room: Room,
+    rng: &mut ChaCha8Rng,
+) -> Result<Painted, FormulasError> {
+    if set.shapes.iter().any(|shape| shape.colour.is_some()) {
+        return formula(set, room, rng);
+    }
+    let least = LEAST_EM.max(LEAST_SCRIPT / set.smallest);
+    let spread = WORN_SIZES.1 - WORN_SIZES.0;
+    let em = (WORN_SIZES.0 + spread * rng.random::<f32>().powf(1.5)).max(least);
+    let mut placing = Placing::draw(3.0, rng);
+    placing.margins = [1.0; 4];
+    let shapes = scaled(&set.shapes, em, 0.0, 0.0);
+    let most = Room {
+        width: MASK,
+        height: MASK,
+    };
+    let Some(fitted) = placing.fit(&shapes, most) else {
+        return Ok(Err(Unrenderable {
+            reason: "too large for the picture at a size that can be read",
+            detail: format!("{:.0} ems wide", set.width),
+        }));
+    };
+    let mut mask = Mask::empty(fitted.width, fitted.height);
+    for shape in &shapes {
+        raster(shape, &fitted, |x, y, coverage| {
+            let inside = x < mask.width && y < mask.height;
+            if inside {
+                let part = &mut mask.cover[y * mask.width + x];
+                *part = part.max(coverage);
+            }
+        });
+    }
+    let letters = Letters {
+        em,
+        smallest: set.smallest,
+        turned: placing.angle != 0.0,
+    };
+    worn::picture(mask, letters, room, rng)
 }
 
 /// Draws a scene whose size is settled.
@@ -234,6 +286,18 @@ fn finish(
 
 /// Fills a shape and returns how many pixels that took.
 fn fill(canvas: &mut Canvas, shape: &Shape, fitted: &Fitted, colour: Rgb) -> f32 {
+    let mut inked = 0.0;
+    raster(shape, fitted, |x, y, coverage| {
+        if x < canvas.width && y < canvas.height {
+            inked += coverage;
+            canvas.cover(x, y, colour, coverage);
+        }
+    });
+    inked
+}
+
+/// Tells which pixels a shape covers and how much of them.
+fn raster(shape: &Shape, fitted: &Fitted, mut cover: impl FnMut(usize, usize, f32)) {
     let curves: Vec<Curve> = shape
         .curves
         .iter()
@@ -246,7 +310,7 @@ fn fill(canvas: &mut Canvas, shape: &Shape, fitted: &Fitted, colour: Rgb) -> f32
     }
     let [left, top, right, bottom] = bounds;
     if left > right {
-        return 0.0;
+        return;
     }
     let (x0, y0) = (left.floor() - 1.0, top.floor() - 1.0);
     let width = (right.ceil() - x0) as usize + 2;
@@ -263,19 +327,13 @@ fn fill(canvas: &mut Canvas, shape: &Shape, fitted: &Fitted, colour: Rgb) -> f32
             Curve::Cubic([p, q, r, s]) => raster.draw_cubic(dot(p), dot(q), dot(r), dot(s)),
         }
     }
-    let mut inked = 0.0;
     raster.for_each_pixel(|index, coverage| {
         let x = (index % width) as i64 + x0 as i64;
         let y = (index / width) as i64 + y0 as i64;
-        let inside =
-            x >= 0 && y >= 0 && (x as usize) < canvas.width && (y as usize) < canvas.height;
-        if coverage > 0.004 && inside {
-            let coverage = coverage.min(1.0);
-            inked += coverage;
-            canvas.cover(x as usize, y as usize, colour, coverage);
+        if coverage > 0.004 && x >= 0 && y >= 0 {
+            cover(x as usize, y as usize, coverage.min(1.0));
         }
     });
-    inked
 }
 
 /// Blurs and roughens as far as letters of this size bear it.
@@ -295,7 +353,11 @@ fn blemish(canvas: &mut Canvas, em: f32, rng: &mut ChaCha8Rng) {
 }
 
 /// The picture as a PNG, or as a JPEG of some quality.
-fn encode(canvas: &Canvas, em: f32, rng: &mut ChaCha8Rng) -> Result<Vec<u8>, FormulasError> {
+pub(crate) fn encode(
+    canvas: &Canvas,
+    em: f32,
+    rng: &mut ChaCha8Rng,
+) -> Result<Vec<u8>, FormulasError> {
     if rng.random_bool(0.75) {
         return Ok(canvas.to_png()?);
     }

@@ -9,13 +9,15 @@ use crate::kinds::Kind;
 /// `avocet data named-pictures`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// What to draw; may be given several times [default: all that the split has].
+    /// What to draw; may be given several times [default: all that the split has
+    /// and that need no browser].
     #[arg(long = "kind", value_enum, value_name = "KIND")]
     pub kinds: Vec<Kind>,
     /// What the samples are for.
     #[arg(long, value_enum, default_value = "train")]
     pub split: Split,
-    /// Samples of each kind; easy-vqa has no more than its own.
+    /// Samples of each kind; easy-vqa has no more than its own, and of text-browser some are left
+    /// out that the browser cannot show.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub count: usize,
     /// What every pipeline is asked for.

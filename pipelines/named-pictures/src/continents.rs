@@ -77,6 +77,7 @@ impl Continents {
             image,
             question: ask(&wording::CONTINENT, rng),
             answer: self.continents[&thing.name].clone(),
+            also_right: Vec::new(),
             more: Vec::new(),
             truth: Some(Truth::Name(thing.name.clone())),
             source: self.flags.source.clone(),

@@ -1,11 +1,11 @@
 //! One picture with its question and answer, before it becomes a sample; and what
-//! all kinds of pictures draw in the same way: sizes, backgrounds and field colours.
+//! all kinds of pictures draw in the same way: sizes and backgrounds.
 //!
 //! Sizes and backgrounds are split in two: some are only ever seen in training, the others
 //! only when the model is tested, so that a test shows more than memory.
 
 use avocet_data::Truth;
-use drawing::{Background, Canvas, Rgb, between};
+use drawing::{Background, Canvas, is_for_tests};
 use pipeline::Split;
 use rand::Rng;
 use rand::seq::IndexedRandom;
@@ -20,6 +20,8 @@ pub struct Drawn {
     pub question: String,
     /// The answer.
     pub answer: String,
+    /// Other answers that are as right.
+    pub also_right: Vec<String>,
     /// Further questions about the same picture, with their answers.
     pub more: Vec<(String, String)>,
     /// What the picture shows, for the vision tower's own training.
@@ -35,6 +37,8 @@ pub struct Drawn {
 pub enum Drawing {
     /// A picture with its question and answer.
     Done(Drawn),
+    /// Several, cut out of one page.
+    Several(Vec<Drawn>),
     /// None: the face drawn by lot lacks a character of the line, and this says which.
     Unfit(String),
 }
@@ -46,15 +50,14 @@ pub fn size(low: u32, high: u32, skew: f32, split: Split, rng: &mut ChaCha8Rng) 
     loop {
         let u: f32 = rng.random();
         let size = low + (u.powf(skew) * (high - low + 1) as f32) as u32;
-        let held_out = size % 16 >= 12;
-        if size <= high && held_out == (split == Split::Test) {
+        if size <= high && is_for_tests(size) == (split == Split::Test) {
             return size;
         }
     }
 }
 
 /// The kinds of backgrounds seen in training, the plain ones more often.
-const TRAIN: [Background; 6] = [
+pub const TRAIN: [Background; 6] = [
     Background::Solid,
     Background::Solid,
     Background::Gradient,
@@ -77,19 +80,6 @@ pub fn background(split: Split, rng: &mut ChaCha8Rng) -> Background {
         Split::Test => &TEST,
     };
     *kinds.choose(rng).expect("neither list is empty")
-}
-
-/// Two colours for a field behind a thing: at times alike, at times not, never so
-/// white or black that a white or black edge is lost in them.
-pub fn field_colours(rng: &mut ChaCha8Rng) -> (Rgb, Rgb) {
-    let mut colour = || -> Rgb { std::array::from_fn(|_| rng.random_range(24..=232)) };
-    let a = colour();
-    let b = colour();
-    if rng.random_bool(0.6) {
-        (a, between(a, b, 0.35))
-    } else {
-        (a, b)
-    }
 }
 
 /// Softens, relights and roughens a finished picture a little, or leaves it be.

@@ -60,6 +60,7 @@ impl EasyVqa {
             image: self.images[*image].clone(),
             question: question.clone(),
             answer: answer.clone(),
+            also_right: Vec::new(),
             more: Vec::new(),
             truth: self.truths.get(image).cloned(),
             source: self.source.clone(),

@@ -1,24 +1,55 @@
-//! Emoji as one artist drew them, from the package emoji-datasource-google.
+//! Emoji as one artist drew them, from the package emoji-datasource-google; `artists` has the others.
 
-use drawing::Package;
+use drawing::{Package, PackageError, Sprite};
 use image::ImageFormat;
 use rayon::prelude::*;
 use serde::Deserialize;
 
 use crate::error::NamedPicturesError;
 use crate::named_sprites::{Named, NamedSprites, distinct};
-use crate::sprite::Sprite;
 use crate::wording;
 
 /// Emoji that differ by less cannot be told apart when small (0 to 255).
 const LEAST_DIFFERENCE: f32 = 4.0;
 
-#[derive(Deserialize)]
-struct Entry {
+const LIST: &str = "package/emoji.json";
+
+/// What the package says of one.
+#[derive(Debug, Deserialize)]
+pub struct Entry {
     image: String,
     short_names: Vec<String>,
     category: String,
     has_img_google: bool,
+    name: Option<String>,
+    /// Its code points.
+    #[serde(default)]
+    pub unified: String,
+    /// Things of one kind, such as `face-smiling`.
+    #[serde(default)]
+    pub subcategory: String,
+}
+
+impl Entry {
+    /// All that it is called, in small letters.
+    pub fn names(&self) -> Vec<String> {
+        let names = self.short_names.iter().chain(&self.name);
+        names.map(|name| of_words(name)).collect()
+    }
+}
+
+fn of_words(name: &str) -> String {
+    name.to_lowercase().replace(['_', '-'], " ")
+}
+
+/// Every emoji of the package with the name that it has here; none if it has none.
+///
+/// Errors if the list is not what it should be.
+pub fn entries(package: &Package) -> Result<Vec<(Option<String>, Entry)>, PackageError> {
+    let entries: Vec<Entry> =
+        serde_json::from_str(&package.text(LIST)?).map_err(|e| package.broken(LIST, e))?;
+    let named = |entry: Entry| (name(&entry).ok(), entry);
+    Ok(entries.into_iter().map(named).collect())
 }
 
 /// Reads every emoji that has a name of words and looks like no other.
@@ -28,9 +59,8 @@ struct Entry {
 pub fn load(
     package: &Package,
 ) -> Result<(NamedSprites, Vec<(String, String)>), NamedPicturesError> {
-    let list = "package/emoji.json";
     let entries: Vec<Entry> =
-        serde_json::from_str(&package.text(list)?).map_err(|e| package.broken(list, e))?;
+        serde_json::from_str(&package.text(LIST)?).map_err(|e| package.broken(LIST, e))?;
     let mut dropped = Vec::new();
     let mut wanted = Vec::new();
     for entry in entries {
@@ -60,7 +90,7 @@ pub fn load(
     let (things, twins) = distinct(things, LEAST_DIFFERENCE);
     dropped.extend(twins);
     if things.is_empty() {
-        return Err(package.broken(list, "no emoji in it").into());
+        return Err(package.broken(LIST, "no emoji in it").into());
     }
     let set = NamedSprites {
         things,
@@ -88,7 +118,7 @@ fn name(entry: &Entry) -> Result<String, &'static str> {
     if !entry.has_img_google {
         return Err("without a picture");
     }
-    let of_words = |name: &&String| {
+    let has_words = |name: &&String| {
         let is_code = name.starts_with('u') && name[1..].chars().all(|c| c.is_ascii_hexdigit());
         let letters = name.chars().filter(char::is_ascii_alphabetic).count();
         letters >= 3 && name.starts_with(|c: char| c.is_ascii_alphabetic()) && !is_code
@@ -96,7 +126,7 @@ fn name(entry: &Entry) -> Result<String, &'static str> {
     let chosen = entry
         .short_names
         .iter()
-        .find(of_words)
+        .find(has_words)
         .ok_or("without a name of words")?;
-    Ok(chosen.to_lowercase().replace(['_', '-'], " "))
+    Ok(of_words(chosen))
 }

@@ -49,6 +49,12 @@ pub enum NamedPicturesError {
     /// A sample's parts do not agree.
     #[error(transparent)]
     Sample(#[from] avocet_data::SampleError),
+    /// The browser did not do what it is for.
+    #[error(transparent)]
+    Browser(#[from] avocet_browser::BrowserError),
+    /// A page for the browser could not be written.
+    #[error("cannot write a page for the browser: {0}")]
+    Scratch(std::io::Error),
     /// The threads could not be started.
     #[error("cannot start threads: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),

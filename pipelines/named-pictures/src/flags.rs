@@ -1,14 +1,12 @@
-//! The flags of countries, from the package flag-icons.
+//! The flags of countries, from the package flag-icons; `ensigns` has those of other hands.
 
-use drawing::Package;
+use drawing::{Package, PackageError};
 use rayon::prelude::*;
-use resvg::tiny_skia::{Pixmap, Transform};
-use resvg::usvg::{Options, Tree};
 use serde::Deserialize;
 
 use crate::error::NamedPicturesError;
 use crate::named_sprites::{Named, NamedSprites, distinct};
-use crate::sprite::Sprite;
+use crate::vector::stretched;
 use crate::wording;
 
 /// Flags are rasterised once at this size and scaled from there.
@@ -27,12 +25,30 @@ const SHADES: [&str; 2] = ["mc", "td"];
 /// Countries that have no code of their own in ISO 3166.
 const BEYOND_ISO: [&str; 4] = ["xk", "gb-eng", "gb-sct", "gb-wls"];
 
-#[derive(Deserialize)]
-struct Country {
-    code: String,
-    name: String,
-    flag_4x3: String,
+const LIST: &str = "package/country.json";
+
+/// What the package says of a country.
+#[derive(Debug, Deserialize)]
+pub struct Country {
+    /// Two small letters, or more.
+    pub code: String,
+    /// What it is called.
+    pub name: String,
+    /// Where it lies, if that is told.
+    pub continent: Option<String>,
+    /// Its flag's file.
+    pub flag_4x3: String,
+    /// The file of the same flag as a square.
+    #[serde(default)]
+    pub flag_1x1: String,
     iso: bool,
+}
+
+/// Every country of the package.
+///
+/// Errors if the list is not what it should be.
+pub fn countries(package: &Package) -> Result<Vec<Country>, PackageError> {
+    serde_json::from_str(&package.text(LIST)?).map_err(|e| package.broken(LIST, e))
 }
 
 /// Rasterises every flag that can be told from the others.
@@ -42,17 +58,16 @@ struct Country {
 pub fn load(
     package: &Package,
 ) -> Result<(NamedSprites, Vec<(String, String)>), NamedPicturesError> {
-    let list = "package/country.json";
-    let countries: Vec<Country> =
-        serde_json::from_str(&package.text(list)?).map_err(|e| package.broken(list, e))?;
-    let (mut countries, others): (Vec<_>, Vec<_>) = countries
+    let (mut countries, others): (Vec<_>, Vec<_>) = countries(package)?
         .into_iter()
         .partition(|c| reason_against(c).is_none());
     countries.sort_by_key(|c| !OWNERS.contains(&c.code.as_str()));
     let things = countries
         .par_iter()
         .map(|country| {
-            let sprite = rasterise(package, &format!("package/{}", country.flag_4x3))?;
+            let member = format!("package/{}", country.flag_4x3);
+            let sprite = stretched(&package.read(&member)?, RASTER)
+                .map_err(|e| package.broken(&member, e))?;
             Ok(Named {
                 name: country.name.clone(),
                 sprite,
@@ -66,7 +81,7 @@ pub fn load(
             .map(|c| (c.name, "not a country".to_owned())),
     );
     if things.is_empty() {
-        return Err(package.broken(list, "no country in it").into());
+        return Err(package.broken(LIST, "no country in it").into());
     }
     let set = NamedSprites {
         things,
@@ -90,25 +105,4 @@ fn reason_against(country: &Country) -> Option<&'static str> {
         return Some("differs from another flag in shade only");
     }
     (!country.iso && !BEYOND_ISO.contains(&code)).then_some("not a country")
-}
-
-fn rasterise(package: &Package, member: &str) -> Result<Sprite, NamedPicturesError> {
-    let tree = Tree::from_data(&package.read(member)?, &Options::default())
-        .map_err(|e| package.broken(member, e))?;
-    let (width, height) = RASTER;
-    let mut pixmap = Pixmap::new(width, height).expect("neither side is zero");
-    let fit = Transform::from_scale(
-        width as f32 / tree.size().width(),
-        height as f32 / tree.size().height(),
-    );
-    resvg::render(&tree, fit, &mut pixmap.as_mut());
-    let rgba: Vec<u8> = pixmap
-        .pixels()
-        .iter()
-        .flat_map(|p| {
-            let plain = p.demultiply();
-            [plain.red(), plain.green(), plain.blue(), plain.alpha()]
-        })
-        .collect();
-    Ok(Sprite::new(width as usize, height as usize, &rgba))
 }

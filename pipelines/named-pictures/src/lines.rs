@@ -25,16 +25,16 @@ const DAYS: [&str; 7] = [
 ];
 
 /// Whether a string belongs to the test: then no training picture ever shows it.
-fn is_held_out(line: &str) -> bool {
+pub(crate) fn is_held_out(line: &str) -> bool {
     pipeline::is_held_out(line, HELD_OUT_OF_256)
 }
 
 /// Where words and phrases come from.
 #[derive(Debug)]
 pub struct Lines {
-    words: Vec<String>,
-    phrases: Vec<String>,
-    glosses: Vec<String>,
+    pub(crate) words: Vec<String>,
+    pub(crate) phrases: Vec<String>,
+    pub(crate) glosses: Vec<String>,
 }
 
 impl Lines {
@@ -144,7 +144,7 @@ fn of_split(
 }
 
 /// As it is, With Capitals, or ALL CAPITALS.
-fn cased(line: &str, rng: &mut ChaCha8Rng) -> String {
+pub(crate) fn cased(line: &str, rng: &mut ChaCha8Rng) -> String {
     match rng.random_range(0..20) {
         0..10 => line.to_owned(),
         10..16 => line
@@ -156,7 +156,7 @@ fn cased(line: &str, rng: &mut ChaCha8Rng) -> String {
     }
 }
 
-fn number(rng: &mut ChaCha8Rng) -> String {
+pub(crate) fn number(rng: &mut ChaCha8Rng) -> String {
     let digits = rng.random_range(1..=7u32);
     let n = rng.random_range(0..10u64.pow(digits));
     match rng.random_range(0..8) {
@@ -183,7 +183,7 @@ fn grouped(n: u64) -> String {
     }
 }
 
-fn date(rng: &mut ChaCha8Rng) -> String {
+pub(crate) fn date(rng: &mut ChaCha8Rng) -> String {
     let (year, day) = (rng.random_range(1900..2050), rng.random_range(1..=28));
     let index = rng.random_range(0..12);
     let (month, name) = (index + 1, MONTHS[index]);
@@ -208,7 +208,7 @@ fn date(rng: &mut ChaCha8Rng) -> String {
     }
 }
 
-fn price(rng: &mut ChaCha8Rng) -> String {
+pub(crate) fn price(rng: &mut ChaCha8Rng) -> String {
     let most = 10u64.pow(rng.random_range(1..=5));
     let (whole, cents) = (rng.random_range(0..most), rng.random_range(0..100));
     match rng.random_range(0..7) {
@@ -221,7 +221,7 @@ fn price(rng: &mut ChaCha8Rng) -> String {
     }
 }
 
-fn code(rng: &mut ChaCha8Rng) -> String {
+pub(crate) fn code(rng: &mut ChaCha8Rng) -> String {
     let n = rng.random_range(0..100_000u32);
     let mut capitals = |length: usize| -> String {
         (0..length)
@@ -246,7 +246,7 @@ fn code(rng: &mut ChaCha8Rng) -> String {
 }
 
 /// Letters, digits, signs and single spaces between them.
-fn random_string(max_chars: usize, rng: &mut ChaCha8Rng) -> String {
+pub(crate) fn random_string(max_chars: usize, rng: &mut ChaCha8Rng) -> String {
     let length = rng.random_range(1..=max_chars);
     let mut line = String::new();
     while line.len() < length {

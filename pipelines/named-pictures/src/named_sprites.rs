@@ -1,19 +1,16 @@
-//! Sprites with names, drawn on fields: what flags and emoji have in common.
+//! Sprites with names, drawn on fields: the flags and emoji of the test, and those whose continent is
+//! asked for. `hands` is what training sees of flags and emoji.
 
 use avocet_data::Truth;
 use drawing::wording::{ask, ask_about};
+use drawing::{Placement, Sprite, field_colours};
 use pipeline::Split;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::drawn::{Drawn, background, field_colours, size, weather};
+use crate::drawn::{Drawn, background, size, weather};
 use crate::error::NamedPicturesError;
-use crate::sprite::{Placement, Sprite};
-
-/// The share of training questions that ask whether. Far above the test's: to hold one of hundreds
-/// of names against a picture is learned slowly, and at the test's share it stayed a guess.
-const YES_NO_IN_TRAINING: f64 = 0.35;
 
 /// A sprite and what it is called.
 #[derive(Debug, Clone)]
@@ -33,7 +30,7 @@ pub struct NamedSprites {
     pub questions: &'static [&'static str],
     /// Wordings that ask whether it is `{}`.
     pub yes_no: &'static [&'static str],
-    /// The share of test questions that ask whether.
+    /// The share of questions that ask whether.
     pub yes_no_share: f64,
     /// The smallest and largest width drawn, in pixels.
     pub widths: (u32, u32),
@@ -80,11 +77,12 @@ impl NamedSprites {
     /// Errors if the picture cannot be written as PNG.
     pub fn draw(&self, split: Split, rng: &mut ChaCha8Rng) -> Result<Drawn, NamedPicturesError> {
         let (thing, image) = self.show(split, rng)?;
-        let (question, answer) = self.ask(thing, split, rng);
+        let (question, answer) = self.ask(thing, rng);
         Ok(Drawn {
             image,
             question,
             answer,
+            also_right: Vec::new(),
             more: Vec::new(),
             truth: Some(Truth::Name(thing.name.clone())),
             source: self.source.clone(),
@@ -147,12 +145,8 @@ impl NamedSprites {
         Ok(canvas.to_png()?)
     }
 
-    fn ask(&self, thing: &Named, split: Split, rng: &mut ChaCha8Rng) -> (String, String) {
-        let whether = match split {
-            Split::Train => YES_NO_IN_TRAINING,
-            Split::Test => self.yes_no_share,
-        };
-        if !rng.random_bool(whether) {
+    fn ask(&self, thing: &Named, rng: &mut ChaCha8Rng) -> (String, String) {
+        if !rng.random_bool(self.yes_no_share) {
             return (ask(self.questions, rng), thing.name.clone());
         }
         let yes = rng.random_bool(0.5);

@@ -54,6 +54,7 @@ pub fn draw(
         image,
         question,
         answer,
+        also_right: Vec::new(),
         more: asked.collect(),
         truth: None,
         source: format!("{}/{}", face.family, face.name),

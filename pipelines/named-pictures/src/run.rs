@@ -6,13 +6,14 @@ use avocet_data::shard::{Manifest, Writer};
 use avocet_data::{Content, Sample};
 use avocet_fetch::Sources;
 use avocet_text::Turn;
-use drawing::Package;
+use drawing::{Package, TYPEFACES};
 use pipeline::{Outcome, in_order};
 use rayon::ThreadPool;
+use rayon::prelude::*;
 use serde_json::json;
 
 use crate::args::Args;
-use crate::drawn::Drawing;
+use crate::drawn::{Drawing, Drawn};
 use crate::error::NamedPicturesError;
 use crate::generator::PictureGenerator;
 use crate::kinds::Kind;
@@ -35,11 +36,13 @@ pub fn make(args: &Args) -> Result<Manifest, NamedPicturesError> {
         .build()?;
     let mut generators = Vec::new();
     for kind in kinds(args) {
-        let packages = kind
-            .packages()
-            .iter()
-            .map(|name| Package::open(&sources, name))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut names = kind.packages(args.split);
+        if kind.draws_in_every_typeface(args.split) {
+            names.extend(sources.named(TYPEFACES));
+        }
+        let open = |name: &&str| Package::open(&sources, name);
+        let packages =
+            pool.install(|| names.par_iter().map(open).collect::<Result<Vec<_>, _>>())?;
         let generator =
             pool.install(|| PictureGenerator::load(kind, args.split, args.max_chars, &packages))?;
         if !generator.left_out.is_empty() {
@@ -79,7 +82,8 @@ fn check(args: &Args) -> Result<(), NamedPicturesError> {
 fn kinds(args: &Args) -> Vec<Kind> {
     let all = Kind::ALL.into_iter();
     if args.kinds.is_empty() {
-        all.filter(|kind| kind.has(args.split)).collect()
+        all.filter(|kind| kind.has(args.split) && !kind.needs_browser())
+            .collect()
     } else {
         all.filter(|kind| args.kinds.contains(kind)).collect()
     }
@@ -90,8 +94,10 @@ type Input<'a> = (&'a PictureGenerator, usize);
 
 /// The first `count` samples of every generator, or all that there are.
 fn inputs(generators: &[PictureGenerator], count: usize) -> Vec<Input<'_>> {
-    let numbers =
-        |generator: &PictureGenerator| 0..generator.limit().map_or(count, |limit| limit.min(count));
+    let numbers = |generator: &PictureGenerator| {
+        let count = count.div_ceil(generator.at_once());
+        0..generator.limit().map_or(count, |limit| limit.min(count))
+    };
     generators
         .iter()
         .flat_map(|generator| numbers(generator).map(move |n| (generator, n)))
@@ -115,20 +121,29 @@ fn outcome(
     seed: u64,
     index: usize,
 ) -> Result<Outcome, NamedPicturesError> {
-    let drawn = match generator.draw(seed, index)? {
-        Drawing::Done(drawn) => drawn,
+    let all = match generator.draw(seed, index)? {
+        Drawing::Done(drawn) => vec![drawn],
+        Drawing::Several(all) if all.is_empty() => {
+            return Ok(Outcome::Rejected("the browser shows none of the page"));
+        }
+        Drawing::Several(all) => all,
         Drawing::Unfit(_) => {
             return Ok(Outcome::Rejected("the face lacks a character of the line"));
         }
     };
-    let kind = generator.kind();
+    let samples = all.into_iter().map(|drawn| sample(generator.kind(), drawn));
+    Ok(Outcome::Samples(samples.collect::<Result<_, _>>()?))
+}
+
+fn sample(kind: Kind, drawn: Drawn) -> Result<Sample, NamedPicturesError> {
     let asked = std::iter::once((drawn.question, drawn.answer)).chain(drawn.more);
     let mut turns = Vec::new();
     for (number, (question, answer)) in asked.enumerate() {
         turns.push(Turn::about(usize::from(number == 0), question));
-        turns.push(match kind {
-            Kind::Text | Kind::TextUnseen | Kind::Prices => Turn::transcription(answer),
-            _ => Turn::assistant(answer),
+        turns.push(if kind.is_transcribed() {
+            Turn::transcription(answer)
+        } else {
+            Turn::assistant(answer)
         });
     }
     let sample = Sample::new(
@@ -138,7 +153,11 @@ fn outcome(
         vec![(drawn.image, drawn.truth)],
         Content::Turns(turns),
     )?;
-    Ok(Outcome::Samples(vec![sample]))
+    Ok(if drawn.also_right.is_empty() {
+        sample
+    } else {
+        sample.accepting(drawn.also_right)
+    })
 }
 
 #[cfg(test)]

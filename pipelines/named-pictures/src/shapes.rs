@@ -45,6 +45,7 @@ pub fn draw(split: Split, rng: &mut ChaCha8Rng) -> Result<Drawn, NamedPicturesEr
         image: canvas.to_png()?,
         question,
         answer,
+        also_right: Vec::new(),
         more: Vec::new(),
         truth,
         source: "drawn by named-pictures".to_owned(),

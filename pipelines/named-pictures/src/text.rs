@@ -58,6 +58,7 @@ impl Texts {
             image,
             question: ask(&wording::TEXT, rng),
             answer: line.clone(),
+            also_right: Vec::new(),
             more: Vec::new(),
             truth: Some(Truth::Text(line)),
             source: format!("{}/{}", face.family, face.name),

@@ -2,12 +2,12 @@
 
 use avocet_fetch::Sources;
 use drawing::{Package, PackageError};
+use presses::{has_meaning, is_program};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::error::OtherHandsError;
 use crate::order::shuffled;
-use crate::tools::has_meaning;
 
 /// Manuals of several projects and looks: the row of the manifest and the folder of pages.
 pub(crate) const MANUALS: [(&str, &str); 9] = [
@@ -29,46 +29,6 @@ const MATHEMATICS: &str = "mpmath-doc";
 const PAGES_READ: usize = 40;
 /// Characters of a line.
 const LINE: std::ops::RangeInclusive<usize> = 4..=24;
-/// How commands begin that no formula needs: they open files, start programs, reach what draws the
-/// page, or change what the signs after them mean. Large letters count as small ones.
-const REFUSED: &[&str] = &[
-    "special",
-    "input",
-    "include",
-    "open",
-    "close",
-    "read",
-    "write",
-    "immediate",
-    "shipout",
-    "def",
-    "edef",
-    "gdef",
-    "xdef",
-    "let",
-    "futurelet",
-    "global",
-    "newcommand",
-    "renewcommand",
-    "providecommand",
-    "expandafter",
-    "csname",
-    "catcode",
-    "lccode",
-    "uccode",
-    "loop",
-    "every",
-    "usepackage",
-    "require",
-    "href",
-    "url",
-    "pdf",
-    "load",
-    "declare",
-    "iffileexists",
-    "typein",
-    "typeout",
-];
 /// Characters of a formula's source.
 const FORMULA: std::ops::RangeInclusive<usize> = 4..=90;
 
@@ -175,15 +135,6 @@ fn formula(text: &str) -> Option<String> {
     let fits = FORMULA.contains(&inner.len()) && inner.is_ascii();
     let is_wanted = is_more_than_a_name && !of_many_lines && !is_program(inner);
     (fits && is_wanted).then(|| inner.to_owned())
-}
-
-/// Whether a formula is rather a program for what sets it.
-fn is_program(formula: &str) -> bool {
-    let small = formula.to_ascii_lowercase();
-    let mut commands = small.split('\\').skip(1);
-    // After two circumflexes TeX takes the number of a character, a backslash's for one.
-    formula.contains("^^")
-        || commands.any(|command| REFUSED.iter().any(|begin| command.starts_with(begin)))
 }
 
 fn unescaped(text: &str) -> String {

@@ -33,19 +33,9 @@ pub enum OtherHandsError {
         /// What is wrong with it.
         cause: image::ImageError,
     },
-    /// A program that a set is made with is not on the machine.
-    #[error("--set {set} is made with {program}, which is not here ({package} has it)")]
-    Tool {
-        /// The set.
-        set: &'static str,
-        /// The program.
-        program: &'static str,
-        /// Debian's package of it.
-        package: &'static str,
-    },
-    /// The browser did not do what it is for.
+    /// A program that a set is made with is not on the machine, or failed.
     #[error(transparent)]
-    Browser(#[from] avocet_browser::BrowserError),
+    Press(#[from] presses::PressError),
     /// A file for a program could not be written, or the program not be run.
     #[error("{path:?}: {cause}")]
     Io {
@@ -74,15 +64,8 @@ impl OtherHandsError {
         }
     }
 
-    /// The program that is missing, where that is why.
+    /// Whether a program that is missing is why.
     pub(crate) fn is_missing_tool(&self) -> bool {
-        let missing = avocet_browser::BrowserError::Missing;
-        match self {
-            Self::Tool { .. } => true,
-            Self::Browser(error) => {
-                std::mem::discriminant(error) == std::mem::discriminant(&missing)
-            }
-            _ => false,
-        }
+        matches!(self, Self::Press(error) if error.is_missing_tool())
     }
 }

@@ -144,10 +144,23 @@ pub(crate) fn face(package: &Package, stem: &str) -> Result<FaceFile, OtherHands
 #[cfg(test)]
 mod tests {
     use super::*;
-    use drawing::{FAMILIES, UNSEEN_FAMILIES};
+    use drawing::{FAMILIES, TYPEFACES, UNSEEN_FAMILIES};
+    use std::path::Path;
 
     #[test]
     fn no_family_is_drawn_with_anywhere_else() {
+        let sources = Sources::bundled(Path::new("nowhere")).unwrap();
+        let letters = |name: &str| name.replace(['-', '_'], "");
+        let others: Vec<String> = sources
+            .named(TYPEFACES)
+            .map(|name| letters(&name[TYPEFACES.len()..]))
+            .collect();
+        assert!(others.len() > 300);
+        let own_test = UNSEEN_FAMILIES.iter();
+        for package in own_test.chain(COMMON.iter().chain(&UNSEEN).map(|(package, _)| package)) {
+            let family = letters(package.trim_start_matches("fonts-"));
+            assert!(!others.contains(&family), "{package} is seen in training");
+        }
         for (package, _) in COMMON.iter().chain(&UNSEEN) {
             assert!(!FAMILIES.contains(package), "{package} is seen in training");
             assert!(

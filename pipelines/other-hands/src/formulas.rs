@@ -4,6 +4,7 @@
 use avocet_fetch::Sources;
 use drawing::Package;
 use image::{Rgb, RgbImage};
+use presses::{Matplotlib, Studio, Tex, script_string};
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
@@ -12,8 +13,6 @@ use crate::asked::{Asked, Made, Maker};
 use crate::documentation;
 use crate::error::OtherHandsError;
 use crate::files::png;
-use crate::studio::{Studio, script_string};
-use crate::tools::{Matplotlib, Tex};
 
 const WRITE: [&str; 5] = [
     "Write this formula as LaTeX.",
@@ -75,7 +74,7 @@ impl Formulas {
     ///
     /// Errors if it is not on the machine, or the package cannot be had.
     pub fn matplotlib(sources: &Sources, rng: &mut ChaCha8Rng) -> Result<Self, OtherHandsError> {
-        let matplotlib = Matplotlib::find("formulas-matplotlib")?;
+        let matplotlib = Matplotlib::find("--set formulas-matplotlib")?;
         Self::new(Press::Matplotlib(matplotlib), sources, rng)
     }
 
@@ -83,7 +82,7 @@ impl Formulas {
     ///
     /// Errors if it is not on the machine, or the package cannot be had.
     pub fn tex(sources: &Sources, rng: &mut ChaCha8Rng) -> Result<Self, OtherHandsError> {
-        Self::new(Press::Tex(Tex::find("formulas-tex")?), sources, rng)
+        Self::new(Press::Tex(Tex::find("--set formulas-tex")?), sources, rng)
     }
 
     fn new(press: Press, sources: &Sources, rng: &mut ChaCha8Rng) -> Result<Self, OtherHandsError> {

@@ -9,8 +9,8 @@
 //! - `rcc`, `licences`, `names`, `photographs`: photographs out of a Qt program's resources.
 //! - `icons`, `svg`, `files`: drawings of other artists as files; `emoji`, `flags`: theirs.
 //! - `documentation`, `faces`, `grounds`, `text`: lines of manuals in typefaces kept out.
-//! - `formulas`, `tools`, `studio`: the same formulas set by several programs, which `programs`
-//!   starts and ends; `pages`: manuals in a browser. `unknowable`: what nobody could answer.
+//! - `formulas`: the same formulas set by the programs of `presses`; `pages`: manuals in a browser.
+//!   `unknowable`: what nobody could answer.
 
 mod args;
 mod asked;
@@ -31,13 +31,10 @@ mod names;
 mod order;
 mod pages;
 mod photographs;
-mod programs;
 mod rcc;
 mod sets;
-mod studio;
 mod svg;
 mod text;
-mod tools;
 mod unknowable;
 
 pub use args::{Args, Sets};

@@ -1,11 +1,10 @@
 //! The pipeline: the numbers of a set's inputs to questions, and in order into shards.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use avocet_data::shard::Manifest;
 use avocet_fetch::Sources;
-use pipeline::{Outcome, RunArgs, Split, in_order};
+use pipeline::{Outcome, RunArgs, Split, in_order, say};
 use rayon::ThreadPool;
 use serde_json::json;
 
@@ -47,16 +46,6 @@ pub fn make(args: &Args) -> Result<Vec<(PathBuf, Manifest)>, OtherHandsError> {
         }
     }
     Ok(made)
-}
-
-/// A line on stderr, or an event where those are told.
-fn say(message: &str) {
-    if tracing::enabled!(tracing::Level::INFO) {
-        tracing::info!("{message}");
-    } else {
-        // Nobody is left to tell when stderr is closed.
-        let _ = writeln!(std::io::stderr(), "{message}");
-    }
 }
 
 /// Makes the inputs of a set that are not yet accounted for and writes them in order.

@@ -6,6 +6,7 @@ use avocet_browser::View;
 use avocet_browser::snapshot::{Element, ElementKind, PageSnapshot};
 use avocet_fetch::Sources;
 use drawing::Package;
+use presses::Studio;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
@@ -14,7 +15,6 @@ use crate::asked::{Asked, Made, Maker, yes_or_no};
 use crate::documentation::MANUALS;
 use crate::error::OtherHandsError;
 use crate::order::shuffled;
-use crate::studio::Studio;
 
 const TITLE: [&str; 4] = [
     "What is the title of the page?",

@@ -12,8 +12,7 @@ use crate::formulas::Formulas;
 use crate::order::random;
 use crate::pages::Pages;
 use crate::photographs::Photographs;
-use crate::text::Text;
-use crate::tools::Setter;
+use crate::text::{Setter, Text};
 use crate::unknowable::Unknowable;
 
 /// A set of pictures by other hands.

@@ -5,6 +5,7 @@ use avocet_fetch::Sources;
 use drawing::Package;
 use image::imageops::overlay;
 use image::{DynamicImage, RgbImage};
+use presses::{Magick, Studio, script_string};
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
@@ -16,8 +17,6 @@ use crate::faces::{FaceFile, Faces};
 use crate::files::png;
 use crate::grounds::{Ground, ground};
 use crate::photographs::{Photograph, free_photographs};
-use crate::studio::{Studio, script_string};
-use crate::tools::{Magick, Setter};
 
 const READ: [&str; 6] = [
     "What does it say?",
@@ -33,6 +32,15 @@ const SIZES: std::ops::RangeInclusive<u32> = 18..=56;
 const STRETCHED: (u32, u32) = (640, 120);
 /// Lines tried for a face before it is given up.
 const TRIES: usize = 40;
+
+/// What sets lines of text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Setter {
+    /// A browser.
+    Browser,
+    /// ImageMagick.
+    Magick,
+}
 
 /// A set of lines.
 pub(crate) struct Text {
@@ -61,8 +69,8 @@ impl Text {
         let setter = match setter {
             Setter::Browser => Set::Browser(Box::new(Studio::open()?)),
             Setter::Magick => Set::Magick(Magick::find(match faces {
-                Faces::Common => "text-common-magick",
-                Faces::Unseen => "text-unseen-magick",
+                Faces::Common => "--set text-common-magick",
+                Faces::Unseen => "--set text-unseen-magick",
             })?),
         };
         let photographs = free_photographs(&Package::open(sources, "gcompris")?)?;
@@ -101,7 +109,7 @@ fn by_browser(
          if(found.length)t.setAttribute('data-fact','shown')}},()=>0)</script>",
         script_string(line)
     );
-    studio.picture(&[("face", &letters), ("ground.png", &field)], &page, 0.0)
+    Ok(studio.picture(&[("face", &letters), ("ground.png", &field)], &page, 0.0)?)
 }
 
 /// `line` by ImageMagick, laid on a ground.

@@ -19,6 +19,10 @@ pub struct Args {
     /// Also make up N small pages: cards, forms, tables, articles, charts.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub synthetic: u64,
+    /// Also show N pages of manuals that other people wrote, each in a window of its own and in parts
+    /// at full size.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub manuals: usize,
     /// Which pages: of those given 1 in 50, chosen for good by name, is for the test; made-up ones
     /// have words and typefaces of their own there [default: all that is given, made up to train].
     #[arg(long, value_enum)]

@@ -21,7 +21,7 @@ pub enum PagesError {
         range: String,
     },
     /// Nothing to render.
-    #[error("nothing to render: give URLs, HTML files or folders, or --synthetic N")]
+    #[error("nothing to render: give URLs, HTML files or folders, --manuals N or --synthetic N")]
     NoInput,
     /// An input that is neither URL, page nor folder.
     #[error("{input}: {reason}")]
@@ -45,6 +45,9 @@ pub enum PagesError {
     /// A typeface could not be fetched.
     #[error(transparent)]
     Source(#[from] avocet_fetch::SourceError),
+    /// A manual's pages could not be listed.
+    #[error(transparent)]
+    Package(#[from] drawing::PackageError),
     /// The dataset could not be written.
     #[error(transparent)]
     Data(#[from] avocet_data::DataError),

@@ -27,6 +27,8 @@ pub(crate) enum What {
         source: String,
         place: Place,
         viewport: Viewport,
+        /// Of a manual of the manifest, under this licence.
+        manual: Option<String>,
     },
     /// A made-up page by its number.
     Synthetic(u64),
@@ -103,6 +105,7 @@ pub(crate) fn all(args: &Args) -> Result<Vec<Input>, PagesError> {
                     source,
                     place,
                     viewport,
+                    manual: None,
                 },
             });
         }

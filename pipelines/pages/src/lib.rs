@@ -11,6 +11,8 @@ mod error;
 mod fonts;
 mod inputs;
 mod make;
+mod manuals;
+mod parts;
 mod questions;
 mod split;
 mod synthetic;

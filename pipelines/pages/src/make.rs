@@ -25,6 +25,7 @@ use crate::crops;
 use crate::error::PagesError;
 use crate::fonts;
 use crate::inputs::{self, Input, Place, What};
+use crate::manuals;
 use crate::questions::{self, Asked};
 use crate::split::split_of;
 use crate::synthetic;
@@ -43,14 +44,23 @@ const OURS: (&str, &str) = ("synthetic", "CC0-1.0");
 pub fn make(args: &Args) -> Result<Manifest, PagesError> {
     args.run.check()?;
     check(args)?;
-    let inputs = inputs::all(args)?;
+    let mut inputs = inputs::all(args)?;
+    let mut typefaces = Fonts::default();
+    let wants_fonts = args.synthetic > 0 && !args.system_fonts;
+    let sources = match wants_fonts || args.manuals > 0 {
+        true => Some(Sources::open(args.manifest.as_deref())?),
+        false => None,
+    };
+    if let Some(sources) = &sources {
+        if wants_fonts {
+            typefaces = fonts::load(sources, args.split.unwrap_or(Split::Train))?;
+        }
+        if args.manuals > 0 {
+            inputs.extend(manuals::inputs(sources, args.manuals, args.run.seed)?);
+        }
+    }
     if inputs.is_empty() {
         return Err(PagesError::NoInput);
-    }
-    let (mut typefaces, mut sources) = (Fonts::default(), None);
-    if args.synthetic > 0 && !args.system_fonts {
-        let opened = sources.insert(Sources::open(args.manifest.as_deref())?);
-        typefaces = fonts::load(opened, args.split.unwrap_or(Split::Train))?;
     }
     let sizes: Vec<&str> = args
         .viewports
@@ -67,6 +77,9 @@ pub fn make(args: &Args) -> Result<Manifest, PagesError> {
         "extent": extent_name(args), "licence": args.licence, "split": args.split.map(Split::name),
         "fonts": typefaces.names(),
     });
+    if args.manuals > 0 {
+        settings["manuals"] = args.manuals.into();
+    }
     if let Some(sources) = &sources {
         sources.record(&mut settings);
     }
@@ -243,6 +256,7 @@ impl Job {
                 source,
                 place,
                 viewport,
+                manual,
             } => {
                 if self
                     .args
@@ -265,6 +279,20 @@ impl Job {
                     Err(error) => return Ok(Outcome::Rejected(error.reason())),
                 };
                 let mut samples = Vec::new();
+                if let Some(licence) = manual {
+                    for (picture, asked) in manuals::looks(&rendered, &mut rng) {
+                        let Ok(picture) = picture.to_png() else {
+                            continue;
+                        };
+                        let from = (source.as_str(), licence.as_str());
+                        let more = questions::samples(from, &picture, &asked, conversation);
+                        samples.extend(more.map_err(named)?);
+                    }
+                    return Ok(match samples.is_empty() {
+                        true => Outcome::Rejected("nothing to read on it"),
+                        false => Outcome::Samples(samples),
+                    });
+                }
                 for (picture, seen) in self.pieces(rendered, view) {
                     if questions::is_empty(&seen) {
                         continue;

@@ -26,7 +26,7 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    fn read(kind: &'static str, question: String, answer: &str) -> Self {
+    pub(crate) fn read(kind: &'static str, question: String, answer: &str) -> Self {
         Self {
             kind,
             question,
@@ -35,7 +35,7 @@ impl Asked {
         }
     }
 
-    fn told(kind: &'static str, question: String, answer: String) -> Self {
+    pub(crate) fn told(kind: &'static str, question: String, answer: String) -> Self {
         Self {
             kind,
             question,
@@ -225,7 +225,7 @@ fn whole(seen: &PageSnapshot, rng: &mut ChaCha8Rng, all: &mut Vec<Asked>) {
     }
 }
 
-fn of_kind(seen: &PageSnapshot, kind: ElementKind) -> impl Iterator<Item = &Element> {
+pub(crate) fn of_kind(seen: &PageSnapshot, kind: ElementKind) -> impl Iterator<Item = &Element> {
     seen.elements.iter().filter(move |element| {
         element.kind == kind && element.whole && (1..=200).contains(&element.text.len())
     })
@@ -266,7 +266,7 @@ fn named_target(link: &Element) -> Option<(&Element, &str)> {
 }
 
 /// The price in a line, if it holds one: a sign of money with a number beside it.
-fn price_in(text: &str) -> Option<&str> {
+pub(crate) fn price_in(text: &str) -> Option<&str> {
     let sign = text.find(['$', '€', '£', '¥'])?;
     let sign_length = text[sign..].chars().next()?.len_utf8();
     let number = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | '\u{a0}');
@@ -290,18 +290,18 @@ fn price_in(text: &str) -> Option<&str> {
         .then_some(found)
 }
 
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('"', "'"))
 }
 
-fn one_of(wordings: &[&str], rng: &mut ChaCha8Rng) -> String {
+pub(crate) fn one_of(wordings: &[&str], rng: &mut ChaCha8Rng) -> String {
     let wording = wordings
         .choose(rng)
         .expect("every list of wordings has entries");
     (*wording).to_owned()
 }
 
-fn about(wordings: &[&str], name: &str, rng: &mut ChaCha8Rng) -> String {
+pub(crate) fn about(wordings: &[&str], name: &str, rng: &mut ChaCha8Rng) -> String {
     one_of(wordings, rng).replace("{}", name)
 }
 

@@ -51,3 +51,43 @@ pub const TAB: &[&str] = &[
     "Suggest the document's title.",
     "What is the name of this document?",
 ];
+
+/// Asks whether there is a link that says `{}`.
+pub const WHETHER: &[&str] = &[
+    "Is there a link that says {}?",
+    "Does the page have a link {}?",
+    "Is there a link {} on the page?",
+    "Can {} be clicked here?",
+];
+
+/// Links that pages have, and manuals mostly not.
+pub const ELSEWHERE: [&str; 28] = [
+    "Log in",
+    "Sign up",
+    "Shopping cart",
+    "Help",
+    "About us",
+    "Imprint",
+    "Newsletter",
+    "Blog",
+    "Gallery",
+    "Tickets",
+    "Forum",
+    "Terms of use",
+    "Cookies",
+    "Shipping",
+    "My account",
+    "News",
+    "Press",
+    "Jobs",
+    "Team",
+    "Events",
+    "Recipes",
+    "Downloads",
+    "Weather",
+    "Sports",
+    "Archive",
+    "Feedback",
+    "Site map",
+    "Donate",
+];

@@ -1,5 +1,6 @@
 //! What inputs give, made many at a time and written in their order.
 
+use std::io::Write;
 use std::time::Duration;
 
 use avocet_data::shard::{Manifest, Writer};
@@ -67,4 +68,14 @@ pub fn progress(template: &str, length: usize, done: usize) -> ProgressBar {
     bar.reset_eta();
     bar.enable_steady_tick(Duration::from_millis(500));
     bar
+}
+
+/// A line on stderr, or an event where those are told.
+pub fn say(message: &str) {
+    if tracing::enabled!(tracing::Level::INFO) {
+        tracing::info!("{message}");
+    } else {
+        // Nobody is left to tell when stderr is closed.
+        let _ = writeln!(std::io::stderr(), "{message}");
+    }
 }

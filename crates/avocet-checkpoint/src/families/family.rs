@@ -46,5 +46,6 @@ pub(super) fn decoder_alone(name: String, decoder: DecoderConfig) -> ModelConfig
         efficient_net: None,
         concepts: None,
         resampler: None,
+        confidence: None,
     }
 }

@@ -16,7 +16,7 @@ mod names;
 mod rope;
 mod vision;
 
-use crate::error::Result;
+use crate::error::{CheckpointError, Result};
 use crate::interface::{Interface, PromptFamily, Speech};
 use crate::layout::{PUBLIC_CONFIG, name_of};
 use crate::parameters::Section;
@@ -27,8 +27,9 @@ use family::{Family, decoder_alone};
 use fields::Fields;
 use std::path::{Path, PathBuf};
 
+pub(crate) use efficient_net::is_classifier;
+pub use efficient_net::is_efficient_net;
 pub use efficient_net::{EfficientNetFiles, HeadNorm};
-pub(crate) use efficient_net::{is_classifier, is_efficient_net};
 pub(crate) use names::is_ignored;
 
 /// A public vision encoder, read but not loaded.
@@ -66,6 +67,16 @@ pub(crate) fn settings(path: &Path) -> PathBuf {
 ///
 /// Errors name the file and the field.
 pub(crate) fn read(path: &Path) -> Result<Family> {
+    if is_efficient_net(path) {
+        // Whether it is whole is said first.
+        EfficientNetFiles::open(path)?;
+        return Err(CheckpointError::Family {
+            path: path.to_owned(),
+            reason: "is an EfficientNet-Lite, a vision tower alone; join it with a decoder: \
+                     avocet graft --vision"
+                .into(),
+        });
+    }
     if path.is_file() {
         return gguf::read(path);
     }

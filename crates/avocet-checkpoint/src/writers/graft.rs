@@ -79,6 +79,7 @@ pub fn graft(
             Some(latents) => Some(resampler(vision_files.shape(), latents)),
             None => vision_files.resampler().cloned(),
         },
+        confidence: None,
     };
     let config = grafted_shape(&decoder_files, &vision_files, asked)?;
     config

@@ -2,11 +2,13 @@
 
 use crate::composite::{DEEPEST, PartList};
 use crate::error::{CheckpointError, Result};
+use crate::families::{EfficientNetFiles, is_efficient_net};
 use crate::files::ModelFiles;
 use crate::formats::gguf::part_paths;
 use crate::layout::{
-    ADAPTER, CONCEPTS, CONFIG, GENERATION, INDEX, PARTS, PICKLED, PREPROCESSOR, PUBLIC_CONFIG,
-    SPECIAL_TOKENS, TEMPLATE_JINJA, TEMPLATE_JSON, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS,
+    ADAPTER, CONCEPTS, CONFIG, EFFICIENT_NET, GENERATION, INDEX, PARTS, PICKLED, PREPROCESSOR,
+    PUBLIC_CONFIG, SPECIAL_TOKENS, TEMPLATE_JINJA, TEMPLATE_JSON, TOKENIZER, TOKENIZER_CONFIG,
+    WEIGHTS,
 };
 use crate::tensors::weight_map;
 use avocet_files::{NewFolder, write_all};
@@ -81,6 +83,13 @@ impl PartSource<'_> {
         self.check_whole()?;
         let below = folder.join(part);
         match *self {
+            Self::Path(path) if is_efficient_net(path) => {
+                let files = EfficientNetFiles::open(path)?;
+                let name = files.weights().file_name().unwrap_or_default();
+                bring(files.weights(), &below.join(name))?;
+                let shape = files.config().to_toml();
+                write_all(&below, &[(below.join(EFFICIENT_NET), shape.as_bytes())])?;
+            }
             Self::Path(file) if file.is_file() => {
                 let Some(name) = file.file_name() else {
                     return Err(CheckpointError::parts(file, "has no name"));
@@ -165,6 +174,12 @@ fn bring(from: &Path, to: &Path) -> Result<()> {
 /// The files that the model in `folder` is read from, as paths within it.
 fn needed(folder: &Path, depth: usize) -> Result<Vec<PathBuf>> {
     let there = |name: &str| folder.join(name).is_file();
+    if is_efficient_net(folder) {
+        let files = EfficientNetFiles::open(folder)?;
+        let weights = files.weights().file_name().map(PathBuf::from);
+        let shape = there(EFFICIENT_NET).then(|| EFFICIENT_NET.into());
+        return Ok(weights.into_iter().chain(shape).collect());
+    }
     let settings = SETTINGS.iter().copied().filter(|name| there(name));
     let mut found: Vec<PathBuf> = settings.map(PathBuf::from).collect();
     let weights = [WEIGHTS, PICKLED].map(|name| [name.to_owned(), format!("{name}{INDEX}")]);

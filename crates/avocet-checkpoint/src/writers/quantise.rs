@@ -12,7 +12,7 @@ use crate::io;
 use crate::layout::{CONCEPTS, CONFIG, QUANTISED, TOKENIZER};
 use crate::parameters::cols;
 use crate::tensors::Origin;
-use avocet_model::parameter_specs;
+use avocet_model::{Role, parameter_specs};
 use half::bf16;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -54,6 +54,8 @@ struct Use {
     sensitive: bool,
     /// As a table of embeddings or the output head.
     table: bool,
+    /// As kernels of a network that consists of convolutions.
+    convolution: bool,
     /// Widths of the rows of the matrices.
     widths: BTreeSet<usize>,
 }
@@ -68,7 +70,8 @@ impl ModelFiles {
     /// Writes the model into `folder`, its matrices in blocks of `format`.
     ///
     /// A tensor is converted if the network computes with it as a matrix, its rows are whole
-    /// blocks, and the blocks take fewer bits than it has; all others keep their bytes. One tensor
+    /// blocks, and the blocks take fewer bits than it has; kernels of an EfficientNet whose rows are
+    /// not become BF16; all others keep their bytes. One tensor
     /// is in memory at a time, and never a whole one that lies in row-major order.
     ///
     /// Errors as [`ModelFiles::check`] does, if `folder` holds anything, or if a number is not
@@ -131,6 +134,7 @@ impl ModelFiles {
             for term in self.stored.mappings.get(name).iter().flat_map(|r| &r.terms) {
                 let used = uses.entry(term.tensor.as_str()).or_default();
                 used.sensitive |= spec.sensitive;
+                used.convolution |= spec.role == Role::Convolution && !spec.sensitive;
                 used.table |= spec.role.is_table() && !spec.sensitive;
                 used.widths.insert(cols(&spec.shape));
             }
@@ -266,6 +270,7 @@ fn target(format: BlockFormat, from: GgmlType, shape: &[usize], used: &Use) -> G
     let bits = |dtype: GgmlType| dtype.block_bytes() as f64 / dtype.block_len() as f64;
     match wanted.iter().copied().find(fills) {
         Some(dtype) if bits(dtype) < bits(from) => dtype,
+        None if used.convolution && bits(GgmlType::Bf16) < bits(from) => GgmlType::Bf16,
         _ => from,
     }
 }

@@ -67,6 +67,12 @@ fn plain(name: &str) -> String {
     letters.flat_map(char::to_lowercase).collect()
 }
 
+/// Whether a file is a picture, by its ending.
+pub(super) fn is_picture_file(path: &std::path::Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    ending.is_some_and(|ending| is_one_of(PICTURE_ENDINGS, &ending.to_lowercase()))
+}
+
 fn is_one_of(names: &str, name: &str) -> bool {
     names.split_whitespace().any(|one| one == name)
 }

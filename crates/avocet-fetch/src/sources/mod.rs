@@ -35,8 +35,12 @@ struct Manifest {
     source: Vec<Source>,
 }
 
-/// What can be fetched; part of the binary, so that it is known wherever that is installed.
-const BUNDLED: &str = include_str!("../../../../assets/manifest.toml");
+/// What can be fetched; part of the binary, so that it is known wherever that is installed. The
+/// hundreds of typefaces are a list of their own.
+const BUNDLED: &str = concat!(
+    include_str!("../../../../assets/manifest.toml"),
+    include_str!("../../../../assets/fonts.toml")
+);
 const BUNDLED_NAME: &str = "assets/manifest.toml";
 
 /// The sources of a manifest, and the cache they are kept in.
@@ -120,6 +124,12 @@ impl Sources {
                     name: name.to_string(),
                 }
             })
+    }
+
+    /// The sources whose names begin so, in the manifest's order.
+    pub fn named<'a>(&'a self, beginning: &'a str) -> impl Iterator<Item = &'a str> {
+        let names = self.sources.iter().map(|source| source.name.as_str());
+        names.filter(move |name| name.starts_with(beginning))
     }
 
     /// Whether the source is in the cache already.

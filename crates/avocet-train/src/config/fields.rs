@@ -136,6 +136,40 @@ pub struct SourceConfig {
     /// that the model takes: what was drawn small is met large as well.
     #[serde(default)]
     pub enlarged: f32,
+    /// What its pictures may become, by chance, each time they are shown.
+    #[serde(default, skip_serializing_if = "AugmentConfig::is_none")]
+    pub augment: AugmentConfig,
+}
+
+/// What the pictures of a source may become while it is learned from.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum AugmentConfig {
+    /// What they are.
+    #[default]
+    None,
+    /// A little turned, nearer and farther, in another light: what is written stays to be read.
+    Letters,
+    /// Mirrored as well, and with more of the edges cut off: what is shown stays what it is.
+    Things,
+}
+
+impl AugmentConfig {
+    fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+}
+
+impl From<AugmentConfig> for avocet_data::Augment {
+    fn from(config: AugmentConfig) -> Self {
+        match config {
+            AugmentConfig::None => Self::None,
+            AugmentConfig::Letters => Self::Letters,
+            AugmentConfig::Things => Self::Things,
+        }
+    }
 }
 
 /// Weights of the parts of the loss, next to the text's 1.

@@ -126,6 +126,10 @@ pub struct StageConfig {
     /// Dataset folders that are measured and never trained on.
     #[serde(default)]
     pub held_out: Vec<PathBuf>,
+    /// After so many measurements on held-out data without a better one the stage ends, and the best
+    /// values stay; absent means that it makes all its steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience: Option<u32>,
     /// The data sources.
     pub data: Vec<SourceConfig>,
 }
@@ -190,6 +194,7 @@ impl StageConfig {
             eval_every: 0,
             eval_samples: five_hundred_samples(),
             held_out: Vec::new(),
+            patience: None,
             data: Vec::new(),
         }
     }
@@ -270,6 +275,17 @@ impl StageConfig {
                 "losses",
                 "a vision stage needs a weight for ctc, names or contrast",
             );
+        }
+        if let Some(patience) = self.patience {
+            if patience == 0 {
+                return fail("patience", "must be at least 1");
+            }
+            if self.eval_every == 0 || self.held_out.is_empty() {
+                return fail("patience", "needs eval_every and held_out");
+            }
+            if seen.iter().any(|&weight| weight > 0.0) {
+                return fail("patience", "goes without losses.ctc, names and contrast");
+            }
         }
         if self.recompute && losses.contrast > 0.0 {
             return fail("recompute", "goes without losses.contrast");

@@ -1,6 +1,6 @@
-//! Held-out questions become answers.
+//! Held-out questions become replies.
 
-use avocet_infer::{Engine, Question, SamplingOptions};
+use avocet_infer::{Engine, Question, Reply, SamplingOptions};
 
 use super::error::Result;
 use super::scores::Answered;
@@ -9,26 +9,43 @@ use super::task::Asked;
 /// What became of a question.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
-    /// The answer; nothing for a question that cannot be answered.
+    /// What was said; nothing to a question that cannot be answered.
     pub answered: Answered,
+    /// It was to be read off letter by letter.
+    pub spelled: bool,
+    /// How it came to be said; none for a question that cannot be answered.
+    pub reply: Option<Reply>,
     /// Why it cannot be answered.
     pub problem: Option<String>,
 }
 
-/// Answers some questions together, each with at most `max_tokens` tokens.
+impl Outcome {
+    /// How probable the model says it is that what it answered, or would have answered, is right.
+    pub fn confidence(&self) -> Option<f64> {
+        self.reply.as_ref()?.confidence()
+    }
+}
+
+/// Replies to some questions together, each with at most `max_tokens` tokens, in the way that
+/// [`Engine::reply`] does.
 ///
 /// ```no_run
 /// use avocet_train::eval::{Answered, Metric, Result, Task, answer, figures_by_kind};
 ///
 /// fn exact(engine: &avocet_infer::Engine, task: &Task) -> Result<f64> {
 ///     let asked = task.questions(100)?.collect::<Result<Vec<_>>>()?;
-///     let outcomes = answer(engine, &asked, 64)?;
+///     let outcomes = answer(engine, &asked, 64, None)?;
 ///     let answered: Vec<Answered> = outcomes.into_iter().map(|one| one.answered).collect();
 ///     let kinds = figures_by_kind(&answered, &[Metric::ExactMatch]);
 ///     Ok(kinds["all"].figures[&Metric::ExactMatch])
 /// }
 /// ```
-pub fn answer(engine: &Engine, asked: &[Asked], max_tokens: usize) -> Result<Vec<Outcome>> {
+pub fn answer(
+    engine: &Engine,
+    asked: &[Asked],
+    max_tokens: usize,
+    threshold: Option<f64>,
+) -> Result<Vec<Outcome>> {
     let mut questions = Vec::with_capacity(asked.len());
     let mut problems: Vec<Option<String>> = Vec::with_capacity(asked.len());
     for one in asked {
@@ -43,20 +60,25 @@ pub fn answer(engine: &Engine, asked: &[Asked], max_tokens: usize) -> Result<Vec
             turns: one.turns.clone(),
         });
     }
-    let answers = engine.answer_together(&questions, &SamplingOptions::greedy(max_tokens))?;
+    let options = SamplingOptions::greedy(max_tokens);
+    let replies = engine.reply_together(&questions, &options, threshold)?;
     let mut outcomes = Vec::with_capacity(asked.len());
-    for ((asked, answer), problem) in asked.iter().zip(answers).zip(problems) {
-        let (answer, problem) = match answer {
-            Ok(text) => (text, None),
-            Err(error) => (String::new(), problem.or_else(|| Some(error.to_string()))),
+    for ((asked, reply), problem) in asked.iter().zip(replies).zip(problems) {
+        let (reply, problem) = match reply {
+            Ok(reply) => (Some(reply), None),
+            Err(error) => (None, problem.or_else(|| Some(error.to_string()))),
         };
         outcomes.push(Outcome {
             answered: Answered {
                 id: asked.id.clone(),
                 kind: asked.kind.clone(),
-                answer,
+                answer: reply
+                    .as_ref()
+                    .map_or_else(String::new, |reply| reply.text.clone()),
                 references: asked.references.clone(),
             },
+            spelled: asked.spelled,
+            reply,
             problem,
         });
     }

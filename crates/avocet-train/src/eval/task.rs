@@ -17,7 +17,7 @@ pub const DATASETS: &str = "datasets";
 pub enum Task {
     /// A finished dataset.
     Dataset(PathBuf),
-    /// A folder of pictures with a table, or a file of rows.
+    /// A folder of pictures with a table or with folders as labels, or a file of rows.
     Rows(PathBuf),
 }
 
@@ -46,7 +46,7 @@ impl Task {
     /// Finds what `name` means: a folder, a file, or one of these under `datasets`.
     pub fn find(name: &Path) -> Option<Self> {
         for path in [name.to_owned(), Path::new(DATASETS).join(name)] {
-            if path.is_file() || (path.is_dir() && rows::table(&path).is_some()) {
+            if path.is_file() || (path.is_dir() && rows::holds_rows(&path)) {
                 return Some(Self::Rows(path));
             }
             if path.is_dir() {
@@ -167,7 +167,7 @@ impl Task {
 fn folders_of(name: &Path) -> Option<Vec<(String, PathBuf)>> {
     let places = [name.to_owned(), Path::new(DATASETS).join(name)];
     let place = places.iter().find(|path| path.exists())?;
-    if rows::table(place).is_some() {
+    if rows::holds_rows(place) {
         return None;
     }
     let entries = std::fs::read_dir(place).ok()?.flatten();

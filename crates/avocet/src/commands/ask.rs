@@ -37,6 +37,17 @@ struct Report<'a> {
     answer: &'a str,
     model: &'a str,
     finish_reason: FinishReason,
+    /// How probable it is that the model's own answer is right; absent where it was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confidence: Option<f64>,
+    /// Whether the question is answered.
+    sure: bool,
+    /// The coarser thing that is shown, where the model is sure of that at least.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    perhaps: Option<&'a str>,
+    /// What the model would have answered where it is not sure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    guess: Option<&'a str>,
     images: Vec<ImageReport<'a>>,
     /// Nothing is to be seen on any of the pictures.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -106,27 +117,27 @@ pub fn run(args: &AskArgs) -> Result<()> {
             ControlFlow::Break(())
         }
     };
-    let answer = match blank::answer(&args.answer.model, &images) {
-        Some(answer) => {
-            // Nobody reading on is seen below.
-            let _ = print(&answer.text);
-            answer
-        }
-        None => {
-            sources
-                .iter()
-                .for_each(|source| blank::warn(&source.name, &source.image));
-            engine.answer(&images, &turns, &args.answer.sampling(), print)?
-        }
-    };
+    let shows_something = images.iter().any(|image| image.blank().is_none());
+    if engine.nothing_seen(&images).is_none() {
+        sources
+            .iter()
+            .for_each(|source| blank::warn(&source.name, &source.image));
+    }
+    let (options, threshold) = (args.answer.sampling(), args.answer.sureness.threshold);
+    let reply = engine.reply(&images, &turns, &options, threshold, &mut print)?;
     printed?;
     if !args.json {
         return output::print("\n");
     }
+    let timing = reply.timing();
     output::print_json(&Report {
-        answer: &answer.text,
+        answer: &reply.text,
         model: &engine.config().name,
-        finish_reason: answer.finish_reason,
+        finish_reason: reply.finish_reason(),
+        confidence: reply.confidence().map(rounded),
+        sure: reply.sure,
+        perhaps: reply.perhaps.as_deref(),
+        guess: reply.guess(),
         images: sources
             .iter()
             .map(|source| ImageReport {
@@ -136,15 +147,23 @@ pub fn run(args: &AskArgs) -> Result<()> {
                 blank: source.image.blank().map(|blank| blank.to_string()),
             })
             .collect(),
-        blank: !images.is_empty() && images.iter().all(|image| image.blank().is_some()),
-        usage: answer.usage,
+        blank: !images.is_empty() && !shows_something,
+        usage: reply.usage(),
         timing: TimingReport {
             load_ms: milliseconds(load),
-            vision_ms: milliseconds(answer.timing.vision),
-            first_token_ms: milliseconds(answer.timing.first_token),
-            decode_tokens_per_s: answer.decode_tokens_per_s(),
+            vision_ms: milliseconds(timing.vision),
+            first_token_ms: milliseconds(timing.first_token),
+            decode_tokens_per_s: reply
+                .answer
+                .as_ref()
+                .and_then(avocet_infer::Answer::decode_tokens_per_s),
         },
     })
+}
+
+/// A probability to four decimals: more says nothing.
+fn rounded(share: f64) -> f64 {
+    (share * 1e4).round() / 1e4
 }
 
 /// Milliseconds to two decimals: more says nothing.

@@ -61,13 +61,21 @@ pub fn run(args: &CaptionArgs) -> Result<()> {
         segments: &heard.segments,
     };
     let options = SamplingOptions::greedy(args.max_tokens as usize);
-    let say = |picture: &Picture| -> Result<String> {
+    let say = |picture: &Picture| -> Result<Option<String>> {
         let image = engine.preprocess(picture)?;
         if let Some(caption) = blank::caption(&image) {
-            return Ok(caption);
+            return Ok(Some(caption));
         }
-        let answer = engine.surest_answer(&[image], &questions, &options)?;
-        Ok(answer.map(|answer| answer.text).unwrap_or_default())
+        let images = [image];
+        let Some(answer) = engine.surest_answer(&images, &questions, &options)? else {
+            return Ok(None);
+        };
+        let reply = engine.judge(&images, answer, args.sureness.threshold)?;
+        Ok(if reply.sure {
+            Some(reply.text)
+        } else {
+            reply.perhaps.map(|coarser| format!("perhaps {coarser}"))
+        })
     };
     let mut stage = Stage::begin("looking");
     let at = |progress| match progress {
@@ -200,6 +208,7 @@ fn summary(captioned: &Captioned, budget: &Budget) -> String {
         (chosen.blank, "blank"),
         (chosen.alike, "like another"),
         (chosen.over_budget, "over the budget"),
+        (captioned.unsure, "not sure of"),
     ] {
         if count > 0 {
             left_out.push(format!("{count} {why}"));

@@ -139,23 +139,20 @@ impl Conversation {
     }
 
     fn answer(&self, engine: &Engine, args: &ChatArgs) -> Result<String> {
-        if let Some(answer) = blank::answer(&args.answer.model, &self.images) {
-            output::print(&format!("{}\n", answer.text))?;
-            return Ok(answer.text);
-        }
         let mut printed = Ok(());
-        let options = args.answer.sampling();
-        let answer = engine.answer(&self.images, &self.turns, &options, |piece| {
+        let (options, threshold) = (args.answer.sampling(), args.answer.sureness.threshold);
+        let print = |piece: &str| {
             printed = output::print(piece);
             if printed.is_ok() {
                 ControlFlow::Continue(())
             } else {
                 ControlFlow::Break(())
             }
-        })?;
+        };
+        let reply = engine.reply(&self.images, &self.turns, &options, threshold, print)?;
         printed?;
         output::print("\n")?;
-        Ok(answer.text)
+        Ok(reply.text)
     }
 }
 

@@ -1,7 +1,10 @@
 //! `avocet finetune`: a model learns from a user's own pictures and answers.
 
 mod args;
+mod augment;
+mod parts;
 mod rows;
+mod words;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,14 +26,18 @@ use serde::Serialize;
 
 pub use self::args::FinetuneArgs;
 use self::args::Trained;
+use self::parts::Parts;
+use self::words::Unseen;
 use crate::granted;
 use crate::input::model;
 use crate::ui::output;
 
 /// The settings that a run was begun with.
 const SETTINGS: &str = "finetune.toml";
-/// Passes over the data, unless `--steps` says otherwise, and the fewest and most steps of them.
+/// Passes over the data, unless `--steps` says otherwise, and the fewest and most steps of them: more
+/// of them where held-out data says when it is enough.
 const PASSES: u64 = 20;
+const MOST_PASSES: u64 = 40;
 const STEPS: (u64, u64) = (100, 2000);
 
 #[derive(Serialize)]
@@ -44,6 +51,12 @@ struct Report<'a> {
     unchanged_parameters: u64,
     unchanged_sha256: &'a str,
     estimated_bytes: u64,
+    /// The step whose values stay, where held-out samples decided that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    best_step: Option<u64>,
+    /// What became of the samples that were not learned from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_out: Option<&'a Unseen>,
 }
 
 /// Learns until all steps are done; an interrupt saves a checkpoint and stops.
@@ -62,7 +75,7 @@ pub fn run(args: &FinetuneArgs) -> Result<()> {
     if fresh && learned.is_err() && !has_learned(run) {
         let _ = std::fs::remove_dir_all(run);
     }
-    let (outcome, memory, samples) = learned?;
+    let (outcome, memory, parts) = learned?;
     if !outcome.finished {
         bail!(
             "stopped at step {}, saved in {}; --resume goes on from there",
@@ -74,7 +87,7 @@ pub fn run(args: &FinetuneArgs) -> Result<()> {
         args,
         &outcome,
         &memory,
-        samples,
+        &parts,
         started.elapsed().as_secs_f64(),
     )
 }
@@ -91,13 +104,13 @@ fn learn(
     config: &ModelConfig,
     trains: Vec<String>,
     stop: Arc<AtomicBool>,
-) -> Result<(Outcome, TrainMemory, usize)> {
+) -> Result<(Outcome, TrainMemory, Parts)> {
     let run = &args.output;
     std::fs::create_dir_all(run).with_context(|| format!("-o {}", run.display()))?;
     let data = rows::dataset(&args.data, run, args.on_error)?;
-    let samples = Reader::open(&data)?.len();
     check_sight(&data, config, args)?;
-    let train = settings(args, config, trains, data, samples);
+    let parts = Parts::of(data, run, args.held_out)?;
+    let train = settings(args, config, trains, &parts)?;
     let begun = format!(
         "# avocet finetune --model {}\n{}",
         args.model,
@@ -131,28 +144,32 @@ fn learn(
     let path = run.join(SETTINGS);
     output::save(&path, begun.as_bytes())?;
     let outcome = avocet_train::finetune(&train, &base, &options)?;
-    Ok((outcome, memory, samples))
+    Ok((outcome, memory, parts))
 }
 
 fn say(
     args: &FinetuneArgs,
     outcome: &Outcome,
     memory: &TrainMemory,
-    samples: usize,
+    parts: &Parts,
     seconds: f64,
 ) -> Result<()> {
     let run = args.output.as_path();
+    let unseen = parts.held_out.as_deref();
+    let unseen = unseen.map(|data| words::unseen(run, data)).transpose()?;
     if args.json {
         return output::print_json(&Report {
             run: run.display().to_string(),
             model: outcome.folder.display().to_string(),
             steps: outcome.step,
             seconds,
-            samples,
+            samples: parts.samples,
             trained_parameters: memory.trained,
             unchanged_parameters: memory.frozen,
             unchanged_sha256: &outcome.unchanged_hash,
             estimated_bytes: memory.bytes(),
+            best_step: outcome.best_step,
+            held_out: unseen.as_ref(),
         });
     }
     let count = output::count;
@@ -166,10 +183,14 @@ fn say(
     };
     output::note(&format!(
         "{} steps in {seconds:.0} s; {} parameters learned, {unchanged}\n\
-         avocet ask --model {} ... asks it\n",
+{}\
+         avocet ask --model {run} ... asks it; avocet eval --model {run} --against {} --task DATASET \
+         shows what it forgot\n",
         outcome.step,
         count(memory.trained),
-        run.display()
+        unseen.map_or_else(String::new, |unseen| unseen.words()),
+        args.model,
+        run = run.display()
     ));
     output::print(&format!("{}\n", run.display()))
 }
@@ -231,12 +252,22 @@ fn settings(
     args: &FinetuneArgs,
     config: &ModelConfig,
     trains: Vec<String>,
-    data: PathBuf,
-    samples: usize,
-) -> TrainConfig {
+    parts: &Parts,
+) -> Result<TrainConfig> {
     let batch = usize::from(args.batch);
-    let passes = (PASSES * samples as u64).div_ceil(batch as u64);
-    let steps = args.steps.unwrap_or(passes.clamp(STEPS.0, STEPS.1));
+    let once = (parts.samples as u64).div_ceil(batch as u64);
+    let passes = match parts.held_out {
+        Some(_) => MOST_PASSES,
+        None => PASSES,
+    };
+    let steps = args
+        .steps
+        .unwrap_or((passes * once).clamp(STEPS.0, STEPS.1));
+    // What is held out is measured after each pass or two, so that it costs little.
+    let measured_every = match parts.held_out {
+        Some(_) => (2 * once).clamp(5, 50),
+        None => 0,
+    };
     let all = args.train == Some(Trained::All);
     let cross = config.cross_attention.as_ref();
     // Texts without an image that attend to all that is packed must be packed alone.
@@ -251,12 +282,16 @@ fn settings(
         layers: args.lora_layers.clone(),
     });
     let source = SourceConfig {
-        path: data,
+        path: parts.learned.clone(),
         concepts: false,
         weight: None,
         epochs: None,
         kinds: None,
         enlarged: 0.0,
+        augment: match args.augment {
+            Some(flag) => flag.into(),
+            None => augment::fitting(&Reader::open(&parts.learned)?)?,
+        },
     };
     let stage = StageConfig {
         steps: Some(steps),
@@ -287,10 +322,15 @@ fn settings(
         precision: args.precision.into(),
         // A recogniser's features and names are sometimes hidden, so that neither is leaned on alone.
         hidden: if config.concepts.is_some() { 0.1 } else { 0.0 },
+        log_every: measured_every.max(10),
+        eval_every: measured_every,
+        eval_samples: parts.num_held_out,
+        patience: parts.held_out.is_some().then_some(args.patience),
+        held_out: parts.held_out.iter().cloned().collect(),
         data: vec![source],
         ..StageConfig::new("finetune", kind, ModelSource::Preset("mini".into()), batch)
     };
-    TrainConfig {
+    Ok(TrainConfig {
         run: args.output.clone(),
         seed: args.seed,
         tokenizer: None,
@@ -300,7 +340,7 @@ fn settings(
             init: Vec::new(),
             ..stage
         }],
-    }
+    })
 }
 
 /// The settings as they are kept: what is no text of a path stands there as it is shown.
@@ -308,8 +348,13 @@ fn with_shown_paths(train: &TrainConfig) -> TrainConfig {
     let mut train = train.clone();
     let shown = |path: &mut PathBuf| *path = path.to_string_lossy().into_owned().into();
     shown(&mut train.run);
-    let sources = train.stages.iter_mut().flat_map(|stage| &mut stage.data);
-    sources.for_each(|source| shown(&mut source.path));
+    for stage in &mut train.stages {
+        stage
+            .data
+            .iter_mut()
+            .for_each(|source| shown(&mut source.path));
+        stage.held_out.iter_mut().for_each(shown);
+    }
     train
 }
 

@@ -18,7 +18,7 @@ pub struct GraftArgs {
     /// The text model.
     #[arg(long, value_name = "REF")]
     pub decoder: String,
-    /// Whose eyes it gets: CLIP, SigLIP, or a model that sees.
+    /// Whose eyes it gets: CLIP, SigLIP, the file of an EfficientNet-Lite, or a model that sees.
     #[arg(long, value_name = "REF")]
     pub vision: String,
     /// One new layer for N decoder layers; the largest divisor of their number up to 4 when absent.

@@ -1,10 +1,12 @@
 //! `avocet inspect`: shapes, parameters and gates of a preset, a model folder or a training run.
 
+mod tower;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use avocet_checkpoint::ModelFiles;
+use avocet_checkpoint::{EfficientNetFiles, ModelFiles, is_efficient_net};
 use avocet_config::ModelConfig;
 use avocet_model::{ParameterCount, Part, VisionLanguageModel, parameter_shapes};
 use avocet_train::metrics::{MetricsLog, read_metrics};
@@ -17,7 +19,8 @@ use crate::ui::output::{self, Table, count};
 /// `avocet inspect`.
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// A preset (`gpt4`, `mini`), a model folder, a config file or a training run.
+    /// A preset (`gpt4`, `mini`), a model folder, a config file, a training run, or the file of an
+    /// EfficientNet-Lite.
     #[arg(value_name = "REF|RUN")]
     pub subject: String,
     /// List every tensor with its shape.
@@ -67,6 +70,9 @@ pub fn run(args: &InspectArgs) -> Result<()> {
     if let Subject::Run(folder) = &subject {
         return inspect_run(folder, args);
     }
+    if let Subject::Tower(files) = &subject {
+        return tower::inspect(files, args.shapes, args.json);
+    }
     if args.html.is_some() {
         bail!(
             "--html: {} is no training run, so there is nothing to plot",
@@ -87,6 +93,8 @@ enum Subject {
     Config(Box<ModelConfig>),
     /// A model with its weights.
     Model(Box<ModelFiles>),
+    /// An EfficientNet-Lite by itself.
+    Tower(Box<EfficientNetFiles>),
     /// The folder of a training run.
     Run(PathBuf),
 }
@@ -96,6 +104,9 @@ impl Subject {
     /// built-in model, or a preset.
     fn find(name: &str) -> Result<Self> {
         let path = Path::new(name);
+        if is_efficient_net(path) {
+            return Ok(Self::Tower(Box::new(EfficientNetFiles::open(path)?)));
+        }
         if path.is_dir() {
             let is_run = path.join(MetricsLog::FILE).is_file();
             return if is_run {
@@ -126,7 +137,7 @@ fn report(subject: &Subject, args: &InspectArgs) -> Result<Report> {
     let (config, gates) = match subject {
         Subject::Config(config) => (config.as_ref().clone(), None),
         Subject::Model(files) => (files.config().clone(), Some(gates(files)?)),
-        Subject::Run(folder) => bail!("{} is a training run", folder.display()),
+        Subject::Run(_) | Subject::Tower(_) => bail!("is no model with a decoder"),
     };
     let counted = ParameterCount::of(&config)?;
     let parameters = Parameters {

@@ -1,8 +1,11 @@
 //! Formulas drawn at random from a grammar that follows what is written in schools, courses
-//! and papers: from sums of numbers at level 1 to systems, matrices and operators at level 4.
+//! and papers: from sums of numbers at level 1 to systems, matrices and operators at level 4; at
+//! level 5 every other one is as manuals have them in their sentences.
 
 mod atoms;
 mod expressions;
+mod manual;
+mod phrases;
 mod state;
 mod statements;
 mod structures;
@@ -13,11 +16,19 @@ use rand_chacha::ChaCha8Rng;
 use state::Grammar;
 
 /// The hardest level.
-pub const MOST_LEVEL: usize = 4;
+pub const MOST_LEVEL: usize = 5;
+/// The levels of whole laws, which grow harder.
+const LAW_LEVELS: usize = 4;
+/// The level of what manuals write in their sentences.
+const MANUAL_LEVEL: usize = 3;
 
 /// A formula of a level from 1 to `most`.
 pub fn formula(most: usize, rng: &mut ChaCha8Rng) -> String {
-    let level = rng.random_range(1..=most.clamp(1, MOST_LEVEL));
+    if most > LAW_LEVELS && rng.random_bool(0.5) {
+        let (rng, level) = (ChaCha8Rng::from_rng(rng), MANUAL_LEVEL);
+        return Grammar { rng, level }.manual();
+    }
+    let level = rng.random_range(1..=most.clamp(1, LAW_LEVELS));
     let rng = ChaCha8Rng::from_rng(rng);
     Grammar { rng, level }.formula()
 }
@@ -25,7 +36,7 @@ pub fn formula(most: usize, rng: &mut ChaCha8Rng) -> String {
 type Rule = fn(&mut Grammar) -> String;
 
 /// What each level adds to those below it.
-const RULES: [&[Rule]; MOST_LEVEL] = [
+const RULES: [&[Rule]; LAW_LEVELS] = [
     &[
         Grammar::arithmetic,
         Grammar::equation,

@@ -42,7 +42,11 @@ pub(super) fn folded(
     let mut tensors = BTreeMap::new();
     let made = |error: candle_core::Error| error.to_string();
     for convolution in convolutions(config) {
-        let (weight, shape, bias) = fold(&convolution, original)?;
+        let Folded {
+            weight,
+            shape,
+            bias,
+        } = fold(&convolution, original)?;
         let weight = tensor(&weight, &shape).map_err(made)?;
         tensors.insert(convolution.ours.clone(), weight);
         let shape = [bias.len()];
@@ -78,11 +82,17 @@ pub(super) fn numbers(original: &Store, name: &str) -> Result<Vec<f64>, String> 
     }
 }
 
-/// The weight (out, k * k * in), its shape, and the bias of a convolution with its norm in them.
-fn fold(
-    convolution: &Convolution,
-    original: &Store,
-) -> Result<(Vec<f64>, [usize; 2], Vec<f64>), String> {
+/// A convolution with its norm in it.
+struct Folded {
+    /// (out, k * k * in)
+    weight: Vec<f64>,
+    shape: [usize; 2],
+    /// (out)
+    bias: Vec<f64>,
+}
+
+/// The convolution with its norm in it.
+fn fold(convolution: &Convolution, original: &Store) -> Result<Folded, String> {
     let name = &convolution.norm;
     let part = |part: &str| numbers(original, &format!("{name}.{part}"));
     let [scales, shifts, means, variances] = NORM.map(part);
@@ -114,5 +124,9 @@ fn fold(
             ours.extend(window);
         }
     }
-    Ok((ours, [outputs, each], bias))
+    Ok(Folded {
+        weight: ours,
+        shape: [outputs, each],
+        bias,
+    })
 }

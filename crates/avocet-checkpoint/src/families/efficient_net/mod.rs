@@ -19,10 +19,11 @@ use avocet_media::ImageProcessor;
 use avocet_model::{Builder, efficient_net_specs};
 use candle_core::Shape;
 
+use super::flamingo;
 use crate::error::{CheckpointError, Result};
 use crate::formats::gguf::Gguf;
 use crate::io::read;
-use crate::layout::{CONFIG, EFFICIENT_NET, MAX_CONFIG, QUANTISED, WEIGHTS};
+use crate::layout::{CONFIG, EFFICIENT_NET, MAX_CONFIG, PUBLIC_CONFIG, QUANTISED, WEIGHTS};
 use crate::parameters::{Copied, StoredParameters, WeightMapping};
 use crate::tensors::Store;
 use fold::{folded, numbers};
@@ -39,6 +40,8 @@ pub struct EfficientNetFiles {
     pub(crate) processor: ImageProcessor,
     /// By the field paths of the network.
     pub(crate) store: Store,
+    /// The file of the weights.
+    weights: PathBuf,
     head_norm: Option<HeadNorm>,
 }
 
@@ -54,11 +57,15 @@ pub struct HeadNorm {
 
 /// Whether `path` holds an EfficientNet alone: a file of `torch.save`, or a folder with one or with
 /// the shape of one.
-pub(crate) fn is_efficient_net(path: &Path) -> bool {
+pub fn is_efficient_net(path: &Path) -> bool {
     if path.is_file() {
         return is_pickled(path);
     }
-    if path.join(CONFIG).exists() || super::is_folder(path) {
+    // Folders of other kinds may hold files that end so.
+    if [CONFIG, PUBLIC_CONFIG, flamingo::SETTINGS]
+        .iter()
+        .any(|name| path.join(name).exists())
+    {
         return false;
     }
     path.join(EFFICIENT_NET).is_file() || !pickled(path).unwrap_or_default().is_empty()
@@ -101,8 +108,8 @@ impl EfficientNetFiles {
         let described = described(folder)?;
         if path.is_dir() {
             let own = own_weights(path)?;
-            if let (Some(config), Some(store)) = (&described, own) {
-                return Self::of(path, config.clone(), store, None);
+            if let (Some(config), Some((weights, store))) = (&described, own) {
+                return Self::of(path, config.clone(), (weights, store), None);
             }
         }
         let file = file_of(path)?;
@@ -124,13 +131,13 @@ impl EfficientNetFiles {
             scale: norm("weight")?,
             shift: norm("bias")?,
         };
-        Self::of(path, config, store, Some(head_norm))
+        Self::of(path, config, (file.clone(), store), Some(head_norm))
     }
 
     fn of(
         path: &Path,
         config: EfficientNetConfig,
-        store: Store,
+        (weights, store): (PathBuf, Store),
         head_norm: Option<HeadNorm>,
     ) -> Result<Self> {
         let files = Self {
@@ -138,6 +145,7 @@ impl EfficientNetFiles {
             processor: ImageProcessor::efficient_net(config.image_size),
             config,
             store,
+            weights,
             head_norm,
         };
         let pictures = |error| CheckpointError::Family {
@@ -151,6 +159,11 @@ impl EfficientNetFiles {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The file that its weights are in.
+    pub(crate) fn weights(&self) -> &Path {
+        &self.weights
     }
 
     /// Its shape.
@@ -212,14 +225,16 @@ fn described(folder: &Path) -> Result<Option<EfficientNetConfig>> {
 }
 
 /// The tensors of a folder that was written anew, by our own names.
-fn own_weights(folder: &Path) -> Result<Option<Store>> {
+fn own_weights(folder: &Path) -> Result<Option<(PathBuf, Store)>> {
     let blocks = folder.join(QUANTISED);
     if blocks.is_file() {
-        return Store::gguf(&blocks, vec![Gguf::open(&blocks)?]).map(Some);
+        let store = Store::gguf(&blocks, vec![Gguf::open(&blocks)?])?;
+        return Ok(Some((blocks, store)));
     }
     let weights = folder.join(WEIGHTS);
     if weights.is_file() {
-        return Store::safetensors(&weights).map(Some);
+        let store = Store::safetensors(&weights)?;
+        return Ok(Some((weights, store)));
     }
     Ok(None)
 }

@@ -8,7 +8,7 @@ use avocet_model::{EfficientNet, ParameterSpec, Parameters};
 use candle_core::{Device, Tensor, Var};
 
 use super::*;
-use crate::VisionFiles;
+use crate::{BlockFormat, GraftOptions, ModelFiles, PartSource, VisionFiles, graft};
 
 fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/efficient_net")
@@ -94,6 +94,38 @@ fn a_folder_and_its_file_are_the_same_tower() {
         vision.builder().unwrap();
         assert_eq!(vision.processor().patch_size(), 46);
     }
+}
+
+#[test]
+fn a_graft_with_its_eyes_is_written_in_blocks_and_opens_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (grafted, blocks) = (folder.path().join("grafted"), folder.path().join("blocks"));
+    let decoder = golden().join("../families/llama/model");
+    let file = golden().join("model.pth");
+    let (decoder, vision) = (PartSource::Path(&decoder), PartSource::Path(&file));
+    let options = GraftOptions {
+        latents: Some(4),
+        ..GraftOptions::default()
+    };
+    let files = graft(&decoder, &vision, &options, &grafted).unwrap();
+    assert_eq!(files.config().num_latents((1, 1)), 4);
+    assert_eq!(files.processor().map(ImageProcessor::patch_size), Some(46));
+    files.quantise(BlockFormat::Q8_0, &blocks).unwrap();
+    let written = ModelFiles::open(&blocks).unwrap();
+    written.builder().unwrap();
+    let stored = |name: &str| {
+        let found = written.tensors().find(|tensor| tensor.name == name);
+        found
+            .unwrap_or_else(|| panic!("{name} is gone"))
+            .dtype
+            .to_string()
+    };
+    // Rows of 64 fill blocks; rows of 24, of a window and of nine taps do not; a bias stays.
+    assert_eq!(stored("vision/blocks.8.project"), "Q8_0");
+    assert_eq!(stored("vision/head"), "BF16");
+    assert_eq!(stored("vision/stem"), "BF16");
+    assert_eq!(stored("vision/blocks.1.depthwise"), "BF16");
+    assert_eq!(stored("vision/stem_bias"), "F32");
 }
 
 /// A folder with the golden file and this shape.

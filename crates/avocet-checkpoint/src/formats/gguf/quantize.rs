@@ -2,14 +2,14 @@
 
 use super::GgmlType;
 use super::dequantize::scale_and_min;
-use half::f16;
+use half::{bf16, f16};
 use rayon::prelude::*;
 
 /// Why numbers could not be turned into blocks.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum QuantizeError {
     /// Blocks of this type are not made here.
-    #[error("blocks of type {0} are not made; Q8_0 and Q4_K are")]
+    #[error("blocks of type {0} are not made; Q8_0, Q4_K and BF16 are")]
     Unsupported(GgmlType),
     /// The numbers do not fill whole blocks.
     #[error("{count} numbers do not fill blocks of {block}")]
@@ -32,9 +32,10 @@ pub enum QuantizeError {
 /// Largest number whose scale every block can hold: 15 x 63 steps of the largest f16 are more.
 const MAX_VALUE: f32 = 1e6;
 
-/// Blocks of `dtype` that stand for `values`, which are rows of whole blocks.
+/// Blocks of `dtype` that stand for `values`, which are rows of whole blocks; of BF16 every number is
+/// one.
 ///
-/// Errors if the type is neither Q8_0 nor Q4_K, the numbers do not fill blocks, or one of them is
+/// Errors if the type is neither Q8_0, Q4_K nor BF16, the numbers do not fill blocks, or one of them is
 /// not finite or above 10^6.
 pub fn quantize(dtype: GgmlType, values: &[f32]) -> Result<Vec<u8>, QuantizeError> {
     let block = dtype.block_len();
@@ -50,6 +51,9 @@ pub fn quantize(dtype: GgmlType, values: &[f32]) -> Result<Vec<u8>, QuantizeErro
     match dtype {
         GgmlType::Q8_0 => Ok(blocks(values, q8_0)),
         GgmlType::Q4K => Ok(blocks(values, q4_k)),
+        GgmlType::Bf16 => Ok(blocks(values, |[value]| {
+            bf16::from_f32(*value).to_le_bytes()
+        })),
         other => Err(QuantizeError::Unsupported(other)),
     }
 }

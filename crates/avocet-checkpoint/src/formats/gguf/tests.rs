@@ -154,7 +154,7 @@ fn what_no_block_can_hold_is_refused() {
     let mut values = vec![0.5; 256];
     assert_eq!(
         quantize(GgmlType::Q6K, &values).unwrap_err().to_string(),
-        "blocks of type Q6_K are not made; Q8_0 and Q4_K are"
+        "blocks of type Q6_K are not made; Q8_0, Q4_K and BF16 are"
     );
     for wrong in [f32::NAN, f32::INFINITY, -1e7] {
         values[7] = wrong;

@@ -32,6 +32,7 @@ fn sensitive_tensors_and_partial_rows_keep_their_type() {
         sensitive,
         table,
         widths: BTreeSet::from([width]),
+        convolution: false,
     };
     let to = |format, from, shape: &[usize], used: Use| target(format, from, shape, &used);
     let (q8, q4) = (BlockFormat::Q8_0, BlockFormat::Q4K);
@@ -42,6 +43,13 @@ fn sensitive_tensors_and_partial_rows_keep_their_type() {
     );
     assert_eq!(to(q8, f32, &[4, 64], used(true, false, 64)), f32);
     assert_eq!(to(q8, f32, &[4, 48], used(false, false, 48)), f32);
+    let kernels = |width| Use {
+        convolution: true,
+        ..used(false, false, width)
+    };
+    assert_eq!(to(q8, f32, &[4, 48], kernels(48)), GgmlType::Bf16);
+    assert_eq!(to(q8, f32, &[4, 64], kernels(64)), GgmlType::Q8_0);
+    assert_eq!(to(q8, GgmlType::F16, &[4, 48], kernels(48)), GgmlType::F16);
     assert_eq!(to(q8, f32, &[64], used(false, false, 1)), f32);
     assert_eq!(
         to(q4, f32, &[4, 64], used(false, false, 64)),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use video::args::{ChoiceArgs, at_least_one};
 
-use crate::args::input;
+use crate::args::{ThresholdArgs, input};
 
 /// `avocet caption`.
 #[derive(Debug, Args)]
@@ -53,6 +53,9 @@ pub struct CaptionArgs {
     /// The most tokens of one caption.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_tokens: u32,
+    /// Which frames get no caption, since the model is not sure of it.
+    #[command(flatten)]
+    pub sureness: ThresholdArgs,
     /// What is written [default: txt, or with -o all of them].
     #[arg(long, value_enum, value_delimiter = ',', value_name = "LIST")]
     pub format: Vec<CaptionFormat>,

@@ -10,8 +10,8 @@ use anyhow::{Context, Result, bail};
 use avocet_infer::Engine;
 use avocet_text::Turn;
 use avocet_train::eval::{
-    Answered, Asked, Figures, Metric, Shots, VQA_PEOPLE, answer, edit_distance, exact_match,
-    figures_by_kind,
+    Answered, Asked, Figures, Metric, Outcome, Shares, Shots, VQA_PEOPLE, answer, edit_distance,
+    exact_match, figures_by_kind, shares_by_kind,
 };
 use serde::Serialize;
 
@@ -35,8 +35,17 @@ struct Report<'a> {
     seconds: f64,
     shots: u16,
     references: References,
-    kinds: &'a BTreeMap<String, Figures>,
+    kinds: &'a BTreeMap<String, KindFigures>,
     answers: String,
+}
+
+/// All figures of one kind of question.
+#[derive(Serialize)]
+struct KindFigures {
+    #[serde(flatten)]
+    metrics: Figures,
+    #[serde(flatten)]
+    shares: Shares,
 }
 
 /// How many right answers a question has.
@@ -83,11 +92,17 @@ struct Kept<'a> {
     references: &'a [String],
     exact: bool,
     edits: usize,
+    /// How probable the model says it is that what it answered, or would have answered, is right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confidence: Option<f64>,
+    /// What it would have answered where it is not sure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    guess: Option<&'a str>,
 }
 
 /// Answers the task's questions and prints the figures.
 pub fn run(args: &EvalArgs) -> Result<()> {
-    let task = task("--task", &args.task)?;
+    let task = task("--task", args.task())?;
     let limit = args.limit.unwrap_or(usize::MAX);
     for note in task.check(limit)? {
         output::note(&format!("{note}\n"));
@@ -106,7 +121,7 @@ pub fn run(args: &EvalArgs) -> Result<()> {
 
     let bar = counted("questions");
     let start = Instant::now();
-    let mut answered = Vec::new();
+    let mut outcomes = Vec::new();
     let mut wrong = args.html.is_some().then(WrongAnswers::default);
     let mut failed = 0;
     let mut waiting = Vec::with_capacity(TOGETHER);
@@ -118,18 +133,19 @@ pub fn run(args: &EvalArgs) -> Result<()> {
             None => asked,
         });
         if waiting.len() == TOGETHER || questions.peek().is_none() {
-            let outcomes = answer(&engine, &waiting, args.max_tokens as usize)?;
-            for (asked, outcome) in waiting.iter().zip(outcomes) {
-                let one = outcome.answered;
-                if let Some(reason) = outcome.problem {
+            let threshold = args.sureness.threshold;
+            let some = answer(&engine, &waiting, args.max_tokens as usize, threshold)?;
+            for (asked, outcome) in waiting.iter().zip(some) {
+                let one = &outcome.answered;
+                if let Some(reason) = &outcome.problem {
                     failed += 1;
                     output::note(&format!("warning: {}: {reason}\n", one.id));
                 }
-                keep(&one, asked, &mut answers_file)?;
+                keep(&outcome, asked, &mut answers_file)?;
                 if let Some(wrong) = &mut wrong {
-                    wrong.add(asked, &one.answer, !is_right(&one));
+                    wrong.add(asked, &one.answer, !is_right(one));
                 }
-                answered.push(one);
+                outcomes.push(outcome);
             }
             bar.inc(waiting.len() as u64);
             waiting.clear();
@@ -139,17 +155,28 @@ pub fn run(args: &EvalArgs) -> Result<()> {
     answers_file
         .flush()
         .with_context(|| format!("{}", answers_path.display()))?;
-    if answered.is_empty() {
-        bail!("--task {}: there is no question in it", args.task.display());
+    if outcomes.is_empty() {
+        bail!(
+            "--task {}: there is no question in it",
+            args.task().display()
+        );
     }
     let seconds = start.elapsed().as_secs_f64();
-    let name = args.task.display().to_string();
+    let name = args.task().display().to_string();
     if let (Some(wrong), Some(path)) = (wrong, &args.html) {
         wrong.write(path, &name, &engine.config().name)?;
     }
+    let answered: Vec<Answered> = outcomes.iter().map(|one| one.answered.clone()).collect();
     let references = References::of(&answered);
     let metrics = args.metrics(references.most > 1);
-    let kinds = figures_by_kind(&answered, &metrics);
+    let mut shares = shares_by_kind(&outcomes);
+    let kinds = figures_by_kind(&answered, &metrics).into_iter();
+    let kinds: BTreeMap<_, _> = kinds
+        .map(|(kind, metrics)| {
+            let shares = shares.remove(&kind).unwrap_or_default();
+            (kind, KindFigures { metrics, shares })
+        })
+        .collect();
     if args.json {
         return output::print_json(&Report {
             task: &name,
@@ -228,7 +255,8 @@ fn is_right(one: &Answered) -> bool {
 }
 
 /// Writes a line of the answers file.
-pub(super) fn keep(one: &Answered, asked: &Asked, file: &mut impl Write) -> Result<()> {
+pub(super) fn keep(outcome: &Outcome, asked: &Asked, file: &mut impl Write) -> Result<()> {
+    let one = &outcome.answered;
     let answer = one.answer.trim();
     let edits = one.references.iter();
     let edits = edits.map(|reference| edit_distance(answer, reference.trim()));
@@ -242,26 +270,46 @@ pub(super) fn keep(one: &Answered, asked: &Asked, file: &mut impl Write) -> Resu
         references: if several { &one.references } else { &[] },
         exact: is_right(one),
         edits: edits.min().unwrap_or(0),
+        confidence: outcome.confidence(),
+        guess: outcome.reply.as_ref().and_then(|reply| reply.guess()),
     };
     serde_json::to_writer(&mut *file, &kept)?;
     file.write_all(b"\n")?;
     Ok(())
 }
 
-fn table(kinds: &BTreeMap<String, Figures>, metrics: &[Metric]) -> String {
+fn table(kinds: &BTreeMap<String, KindFigures>, metrics: &[Metric]) -> String {
+    let percent = |share: f64| format!("{:.2} %", 100.0 * share);
+    let refuses = kinds.values().any(|kind| kind.shares.not_sure > 0.0);
+    let told = |kind: &KindFigures| kind.shares.calibration_error;
+    let tells = kinds.values().any(|kind| told(kind).is_some());
     let mut head = vec!["kind", "questions"];
     head.extend(metrics.iter().map(|metric| metric.title()));
+    if refuses {
+        head.extend(["right", "wrong", "not sure", "refused"]);
+    }
+    if tells {
+        head.push("calibration error");
+    }
     let mut table = output::Table::new(&head);
     let (all, others): (Vec<_>, Vec<_>) = kinds.iter().partition(|(kind, _)| *kind == "all");
     for (kind, figures) in others.into_iter().chain(all) {
-        let mut row = vec![kind.clone(), figures.questions.to_string()];
+        let mut row = vec![kind.clone(), figures.metrics.questions.to_string()];
         row.extend(metrics.iter().map(|metric| {
-            let figure = figures.figures.get(metric);
+            let figure = figures.metrics.figures.get(metric);
             figure.map_or_else(String::new, |figure| match metric.is_share() {
-                true => format!("{:.2} %", 100.0 * figure),
+                true => percent(*figure),
                 false => format!("{figure:.2}"),
             })
         }));
+        let shares = &figures.shares;
+        if refuses {
+            row.extend([shares.right, shares.wrong, shares.not_sure].map(percent));
+            row.push(shares.refused.map_or_else(String::new, percent));
+        }
+        if tells {
+            row.push(told(figures).map_or_else(String::new, |error| format!("{error:.3}")));
+        }
         table.row(row);
     }
     table.to_text()

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use avocet_train::eval::{DATASETS, Metric, Task};
 use clap::Args;
 
-use crate::args::input;
+use crate::args::{ThresholdArgs, input};
 
 /// `avocet eval`.
 #[derive(Debug, Args)]
@@ -22,8 +22,20 @@ pub struct EvalArgs {
     /// A dataset folder, a name under datasets/, a folder of pictures with metadata.jsonl or .csv,
     /// or a file of {"images","question","answer"} lines or of conversations: its questions are
     /// answered. A folder of datasets, each with a `test` in it, gives a row for each. Or `loss` or `memorisation`: the texts of --data are read.
-    #[arg(long, value_name = "TASK", value_parser = input())]
-    pub task: PathBuf,
+    #[arg(long, value_name = "TASK", value_parser = input(), required_unless_present = "calibrate")]
+    pub task: Option<PathBuf>,
+    /// Fit how sure the model is on the questions of these datasets, which should be none that it was
+    /// trained on or is judged by; the [confidence] table is printed, and kept where --model is a
+    /// folder with a config.toml.
+    #[arg(long, value_name = "DATASET", num_args = 1.., value_parser = input(), conflicts_with = "task")]
+    pub calibrate: Vec<PathBuf>,
+    /// Where the model says that it is not sure.
+    #[command(flatten)]
+    pub sureness: ThresholdArgs,
+    /// Have another model answer as well: what of its right answers the model forgot, and what it
+    /// learned.
+    #[arg(long, value_name = "REF", conflicts_with = "calibrate")]
+    pub against: Option<String>,
     /// What `loss` and `memorisation` read: a dataset folder, or any other task's.
     #[arg(long, value_name = "DATASET", value_parser = input())]
     pub data: Option<PathBuf>,
@@ -97,6 +109,11 @@ fn metric(name: &str) -> Result<Metrics, String> {
 }
 
 impl EvalArgs {
+    /// The task; an empty path where there is none, since the model is calibrated.
+    pub fn task(&self) -> &Path {
+        self.task.as_deref().unwrap_or(Path::new(""))
+    }
+
     /// What is measured, in the order of the table.
     pub fn metrics(&self, several_answers: bool) -> Vec<Metric> {
         let asked = |metric: &Metric| match self.metrics.is_empty() {

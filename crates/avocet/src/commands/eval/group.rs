@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use avocet_infer::Engine;
-use avocet_train::eval::{Reply, SetFigures, Task, answer};
+use avocet_train::eval::{Outcome, SetFigures, Task, answer};
 use serde::Serialize;
 
 use super::answers::{TOGETHER, keep, make_answers};
@@ -24,7 +24,7 @@ struct Report<'a> {
 
 /// Answers the questions of every set and prints the figures.
 pub fn run(args: &EvalArgs, sets: &[(String, Task)], engine: &Engine) -> Result<()> {
-    for note in Task::left_out(&args.task) {
+    for note in Task::left_out(args.task()) {
         output::note(&format!("{note}\n"));
     }
     let model = &engine.config().name;
@@ -34,25 +34,28 @@ pub fn run(args: &EvalArgs, sets: &[(String, Task)], engine: &Engine) -> Result<
             let file = file.with_context(|| format!("--answers {}", path.display()))?;
             (path.clone(), file)
         }
-        None => make_answers(&beside(&args.task, model), Path::new(""))?,
+        None => make_answers(&beside(args.task(), model), Path::new(""))?,
     };
     let mut file = BufWriter::new(file);
     let (mut figures, mut all) = (BTreeMap::new(), Vec::new());
     let bar = counted("questions");
     for (name, task) in sets {
-        let replies = replies(args, (name.as_str(), task), engine, &mut file)?;
-        bar.inc(replies.len() as u64);
-        figures.insert(name.clone(), SetFigures::of(&replies));
-        all.extend(replies);
+        let outcomes = outcomes(args, (name.as_str(), task), engine, &mut file)?;
+        bar.inc(outcomes.len() as u64);
+        figures.insert(name.clone(), SetFigures::of(&outcomes));
+        all.extend(outcomes);
     }
     bar.finish_and_clear();
     file.flush().with_context(|| path.display().to_string())?;
     if all.is_empty() {
-        bail!("--task {}: there is no question in it", args.task.display());
+        bail!(
+            "--task {}: there is no question in it",
+            args.task().display()
+        );
     }
     if args.json {
         return output::print_json(&Report {
-            task: args.task.display().to_string(),
+            task: args.task().display().to_string(),
             model,
             sets: &figures,
             answers: path.display().to_string(),
@@ -75,7 +78,7 @@ pub fn check(args: &EvalArgs) -> Result<()> {
     match flags.iter().find(|(_, given)| *given) {
         Some((flag, _)) => bail!(
             "{flag} is for a single task; {} is a folder of them",
-            args.task.display()
+            args.task().display()
         ),
         None => Ok(()),
     }
@@ -90,31 +93,31 @@ fn beside(task: &Path, model: &str) -> PathBuf {
     Task::Dataset(found).answers_path(model)
 }
 
-/// The answers to the questions of one set.
-fn replies(
+/// What became of the questions of one set.
+fn outcomes(
     args: &EvalArgs,
     (name, task): (&str, &Task),
     engine: &Engine,
     file: &mut impl Write,
-) -> Result<Vec<Reply>> {
+) -> Result<Vec<Outcome>> {
     let mut questions = task.questions(args.limit.unwrap_or(usize::MAX))?;
-    let mut replies = Vec::new();
+    let (tokens, threshold) = (args.max_tokens as usize, args.sureness.threshold);
+    let mut all = Vec::new();
     loop {
         // The pictures of so many are held, not those of the whole set.
         let some = questions.by_ref().take(TOGETHER);
         let some = some.collect::<Result<Vec<_>, _>>()?;
         if some.is_empty() {
-            return Ok(replies);
+            return Ok(all);
         }
-        let outcomes = answer(engine, &some, args.max_tokens as usize)?;
-        for (asked, outcome) in some.iter().zip(outcomes) {
-            let mut one = outcome.answered;
-            if let Some(reason) = outcome.problem {
-                output::note(&format!("warning: {name}: {}: {reason}\n", one.id));
+        let outcomes = answer(engine, &some, tokens, threshold)?;
+        for (asked, mut one) in some.iter().zip(outcomes) {
+            if let Some(reason) = &one.problem {
+                output::note(&format!("warning: {name}: {}: {reason}\n", one.answered.id));
             }
-            one.kind = format!("{name}/{}", one.kind);
+            one.answered.kind = format!("{name}/{}", one.answered.kind);
             keep(&one, asked, file)?;
-            replies.push((one, asked.spelled));
+            all.push(one);
         }
     }
 }
@@ -126,7 +129,10 @@ fn table<'a>(rows: impl Iterator<Item = (&'a str, &'a SetFigures)>) -> String {
         "right",
         "characters wrong",
         "yes or no",
+        "wrong",
         "not sure",
+        "refused",
+        "calibration error",
     ];
     let mut table = output::Table::new(&head);
     let share = |figure: Option<f64>| {
@@ -139,7 +145,11 @@ fn table<'a>(rows: impl Iterator<Item = (&'a str, &'a SetFigures)>) -> String {
             share(row.right),
             share(row.characters_wrong),
             share(row.yes_or_no),
+            share(Some(row.wrong)),
             row.not_sure.to_string(),
+            share(row.refused),
+            row.calibration_error
+                .map_or_else(String::new, |error| format!("{error:.3}")),
         ]);
     }
     table.to_text()
@@ -155,11 +165,12 @@ mod tests {
             questions: 7,
             right: Some(0.5),
             not_sure: 2,
+            wrong: 0.25,
             ..SetFigures::default()
         };
         let text = table([("flags", &row)].into_iter());
         let last = text.lines().last().unwrap_or_default();
         let cells: Vec<&str> = last.split_whitespace().collect();
-        assert_eq!(cells, ["flags", "7", "50.0", "%", "2"]);
+        assert_eq!(cells, ["flags", "7", "50.0", "%", "25.0", "%", "2"]);
     }
 }

@@ -78,7 +78,7 @@ fn data(args: &EvalArgs) -> Result<&Path> {
     data.with_context(|| {
         format!(
             "--task {} reads texts: give them with --data",
-            args.task.display()
+            args.task().display()
         )
     })
 }

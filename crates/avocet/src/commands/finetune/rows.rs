@@ -22,7 +22,13 @@ const DATA: &str = "data";
 ///
 /// Errors if there is nothing to learn, or a row is wrong and none may be.
 pub fn dataset(data: &Path, run: &Path, on_error: OnError) -> Result<PathBuf> {
-    let Some(table) = rows::table(data) else {
+    let labelled = rows::table(data).is_none() && rows::is_labelled(data);
+    let table = if labelled {
+        Some(data.to_owned())
+    } else {
+        rows::table(data)
+    };
+    let Some(table) = table else {
         if !data.exists() {
             bail!("--data {}: no such folder or file", data.display());
         }
@@ -30,7 +36,12 @@ pub fn dataset(data: &Path, run: &Path, on_error: OnError) -> Result<PathBuf> {
         return Ok(data.to_owned());
     };
     let folder = run.join(DATA);
-    let length = std::fs::metadata(&table)?.len();
+    // As many pictures, or as long a table, as when the dataset was begun.
+    let length = if labelled {
+        rows::read(data)?.count() as u64
+    } else {
+        std::fs::metadata(&table)?.len()
+    };
     let settings = json!({
         "table": table.canonicalize()?.display().to_string(),
         "bytes": length,

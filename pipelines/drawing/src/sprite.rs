@@ -1,22 +1,15 @@
-//! Pictures with transparency, scaled and turned onto a canvas: flags and emoji.
+//! Drawings that are scaled and turned onto canvases: flags, emoji, clip art.
 //!
 //! Each sprite is decoded once per process and kept with its halvings, so that
 //! drawing it at any size is one bilinear lookup per pixel without aliasing.
 
-use drawing::Canvas;
+use crate::canvas::Canvas;
+use crate::layer::Layer;
 
 /// An RGBA picture and its halvings.
 #[derive(Debug, Clone)]
 pub struct Sprite {
-    levels: Vec<Level>,
-}
-
-/// Premultiplied RGBA, row by row.
-#[derive(Debug, Clone)]
-struct Level {
-    width: usize,
-    height: usize,
-    pixels: Vec<[u8; 4]>,
+    pub(crate) levels: Vec<Layer>,
 }
 
 /// Where and how a sprite lies on a canvas.
@@ -33,24 +26,8 @@ pub struct Placement {
 impl Sprite {
     /// A sprite from `rgba`, `width * height` pixels, not premultiplied.
     pub fn new(width: usize, height: usize, rgba: &[u8]) -> Self {
-        let pixels = rgba
-            .chunks_exact(4)
-            .map(|p| {
-                let times_alpha = |c: u8| ((u32::from(c) * u32::from(p[3]) + 127) / 255) as u8;
-                [
-                    times_alpha(p[0]),
-                    times_alpha(p[1]),
-                    times_alpha(p[2]),
-                    p[3],
-                ]
-            })
-            .collect();
-        let mut levels = vec![Level {
-            width,
-            height,
-            pixels,
-        }];
-        while let Some(half) = levels.last().and_then(Level::halved) {
+        let mut levels = vec![Layer::of_rgba(width, height, rgba)];
+        while let Some(half) = levels.last().and_then(Layer::halved) {
             levels.push(half);
         }
         Self { levels }
@@ -61,6 +38,16 @@ impl Sprite {
         self.levels[0].width as f32 / self.levels[0].height as f32
     }
 
+    /// The halving to draw from where so many pixels of the whole become one.
+    pub(crate) fn level(&self, shrink: f32) -> &Layer {
+        // Half a level of blur at most: the level is the largest not above 1.5 times the size.
+        let index = (shrink / 1.5)
+            .log2()
+            .ceil()
+            .clamp(0.0, (self.levels.len() - 1) as f32) as usize;
+        &self.levels[index]
+    }
+
     /// Draws the sprite.
     pub fn draw(&self, canvas: &mut Canvas, placement: Placement) {
         let Placement {
@@ -68,13 +55,7 @@ impl Sprite {
             size: (w, h),
             angle,
         } = placement;
-        let shrink = self.levels[0].width as f32 / w;
-        // Half a level of blur at most: the level is the largest not above 1.5 times the size.
-        let index = (shrink / 1.5)
-            .log2()
-            .ceil()
-            .clamp(0.0, (self.levels.len() - 1) as f32) as usize;
-        let level = &self.levels[index];
+        let level = self.level(self.levels[0].width as f32 / w);
         let (sin, cos) = angle.sin_cos();
         let reach_x = (w * cos.abs() + h * sin.abs()) / 2.0 + 1.0;
         let reach_y = (w * sin.abs() + h * cos.abs()) / 2.0 + 1.0;
@@ -130,6 +111,25 @@ impl Sprite {
         Self::new(32, 32, &rgba)
     }
 
+    /// What is left of it at a glance: 8 x 8 pixels over grey, as red, green and blue.
+    pub fn look(&self) -> Vec<u8> {
+        let small = self.small();
+        let level = small.level(4.0);
+        level
+            .pixels
+            .iter()
+            .flat_map(|[r, g, b, _]| [*r, *g, *b])
+            .collect()
+    }
+
+    /// The same without halvings that are wider or higher than `longest`, but for the last one.
+    pub fn no_larger_than(mut self, longest: usize) -> Self {
+        let large = |level: &Layer| level.width.max(level.height) > longest;
+        let drop = self.levels.iter().take_while(|level| large(level)).count();
+        self.levels.drain(..drop.min(self.levels.len() - 1));
+        self
+    }
+
     /// Whether the mean difference of two sprites of one size is below `limit` (0 to 255).
     pub fn is_like(&self, other: &Self, limit: f32) -> bool {
         let (a, b) = (&self.levels[0], &other.levels[0]);
@@ -146,49 +146,6 @@ impl Sprite {
             }
         }
         true
-    }
-}
-
-impl Level {
-    /// The next smaller level, or none below four pixels.
-    fn halved(&self) -> Option<Self> {
-        let (width, height) = (self.width / 2, self.height / 2);
-        if width < 4 || height < 4 {
-            return None;
-        }
-        let mut pixels = Vec::with_capacity(width * height);
-        for y in 0..height {
-            for x in 0..width {
-                let at = |dx: usize, dy: usize| self.pixels[(2 * y + dy) * self.width + 2 * x + dx];
-                let (p, q, r, s) = (at(0, 0), at(1, 0), at(0, 1), at(1, 1));
-                pixels.push(std::array::from_fn(|i| {
-                    let sum = u16::from(p[i]) + u16::from(q[i]) + u16::from(r[i]) + u16::from(s[i]);
-                    ((sum + 2) / 4) as u8
-                }));
-            }
-        }
-        Some(Self {
-            width,
-            height,
-            pixels,
-        })
-    }
-
-    /// Bilinear lookup; outside the picture its border goes on.
-    fn sample(&self, x: f32, y: f32) -> [f32; 4] {
-        let x = x.clamp(0.0, (self.width - 1) as f32);
-        let y = y.clamp(0.0, (self.height - 1) as f32);
-        let (i, j) = (x as usize, y as usize);
-        let (u, v) = (x - i as f32, y - j as f32);
-        let (right, below) = ((i + 1).min(self.width - 1), (j + 1).min(self.height - 1));
-        let p = self.pixels[j * self.width + i];
-        let q = self.pixels[j * self.width + right];
-        let r = self.pixels[below * self.width + i];
-        let s = self.pixels[below * self.width + right];
-        std::array::from_fn(|c| {
-            let [p, q, r, s] = [p[c], q[c], r[c], s[c]].map(f32::from);
-            (p * (1.0 - u) + q * u) * (1.0 - v) + (r * (1.0 - u) + s * u) * v
-        })
     }
 }
 
@@ -248,6 +205,15 @@ mod tests {
             );
         }
         assert_eq!(canvas.pixels.len(), 100);
+    }
+
+    #[test]
+    fn a_look_is_small_and_large_halvings_can_be_left_out() {
+        assert_eq!(red(64, 48).look().len(), 8 * 8 * 3);
+        let sides =
+            |sprite: Sprite| -> Vec<usize> { sprite.levels.iter().map(|l| l.width).collect() };
+        assert_eq!(sides(red(64, 48).no_larger_than(32)), [32, 16, 8]);
+        assert_eq!(sides(red(64, 48).no_larger_than(1)), [8]);
     }
 
     #[test]

@@ -9,10 +9,10 @@ use avocet_browser::{Extent, RenderLimits, Rendered, Renderer, View};
 use image::RgbImage;
 use tempfile::TempDir;
 
-use crate::error::OtherHandsError;
+use crate::error::PressError;
 
 /// The mark of what is cut out of the page.
-pub(crate) const SHOWN: &str = "shown";
+pub const SHOWN: &str = "shown";
 const PAGE: &str = "page.html";
 const WINDOW: View = View {
     width: 1280,
@@ -22,7 +22,8 @@ const WINDOW: View = View {
 };
 
 /// A browser and a folder that its pages may use.
-pub(crate) struct Studio {
+#[derive(Debug)]
+pub struct Studio {
     renderer: Mutex<Renderer>,
     // Removed with the studio.
     _folder: TempDir,
@@ -35,12 +36,12 @@ impl Studio {
     /// Starts a browser.
     ///
     /// Errors if there is none, or no folder can be made.
-    pub fn open() -> Result<Self, OtherHandsError> {
+    pub fn open() -> Result<Self, PressError> {
         let renderer = Renderer::new(RenderLimits::default())?;
         let place = std::env::temp_dir();
-        let folder = tempfile::tempdir().map_err(OtherHandsError::io(&place))?;
+        let folder = tempfile::tempdir().map_err(PressError::io(&place))?;
         let root = folder.path().canonicalize();
-        let root = root.map_err(OtherHandsError::io(folder.path()))?;
+        let root = root.map_err(PressError::io(folder.path()))?;
         let mut studio = Self {
             renderer: Mutex::new(renderer),
             _folder: folder,
@@ -49,7 +50,7 @@ impl Studio {
         };
         let page = "<p id=v></p><script>v.textContent=navigator.userAgent;\
                     v.setAttribute('data-fact','shown')</script>";
-        let rendered = studio.rendered(&[], page)?;
+        let rendered = studio.rendered(&[], page, WINDOW)?;
         let seen = rendered.map(|rendered| rendered.seen);
         let fact = seen.ok().and_then(|seen| seen.facts.into_iter().next());
         studio.version = fact.map(|fact| fact.text).unwrap_or_default();
@@ -59,12 +60,12 @@ impl Studio {
     /// Puts a file where pages find it.
     ///
     /// Errors if it cannot be written.
-    pub fn put(&self, name: &str, bytes: &[u8]) -> Result<(), OtherHandsError> {
+    pub fn put(&self, name: &str, bytes: &[u8]) -> Result<(), PressError> {
         let path = self.root.join(name);
         if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(OtherHandsError::io(folder))?;
+            fs::create_dir_all(folder).map_err(PressError::io(folder))?;
         }
-        fs::write(&path, bytes).map_err(OtherHandsError::io(&path))
+        fs::write(&path, bytes).map_err(PressError::io(&path))
     }
 
     /// The part of a page that carries the mark [`SHOWN`], with `margin` pixels around it, or why
@@ -76,8 +77,8 @@ impl Studio {
         files: &[(&str, &[u8])],
         page: &str,
         margin: f64,
-    ) -> Result<Result<RgbImage, &'static str>, OtherHandsError> {
-        let Rendered { picture, seen } = match self.rendered(files, page)? {
+    ) -> Result<Result<RgbImage, &'static str>, PressError> {
+        let Rendered { picture, seen } = match self.rendered(files, page, WINDOW)? {
             Ok(rendered) => rendered,
             Err(reason) => return Ok(Err(reason)),
         };
@@ -100,6 +101,38 @@ impl Studio {
         Ok(part.ok_or("nothing is to be seen of it"))
     }
 
+    /// What stands at every mark of a page, cut out of a window of this size, with the marks; what is
+    /// not whole in it is left out. Or why there is no page.
+    ///
+    /// Errors if a file cannot be written, or the browser fails for good.
+    pub fn pictures(
+        &self,
+        page: &str,
+        (width, height): (u32, u32),
+    ) -> Result<Result<Vec<(String, RgbImage)>, &'static str>, PressError> {
+        let window = View {
+            width,
+            height,
+            ..WINDOW
+        };
+        let Rendered { picture, seen } = match self.rendered(&[], page, window)? {
+            Ok(rendered) => rendered,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let cut = |fact: &avocet_browser::snapshot::Fact| {
+            let [left, top, right, bottom] = fact.place.map(|side| side.round().max(0.0) as usize);
+            let (right, bottom) = (right.min(picture.width), bottom.min(picture.height));
+            let part = picture.part([left, top, right, bottom])?;
+            let (width, height) = (part.width as u32, part.height as u32);
+            Some((
+                fact.name.clone(),
+                RgbImage::from_raw(width, height, part.rgb)?,
+            ))
+        };
+        let whole = seen.facts.iter().filter(|fact| fact.whole);
+        Ok(Ok(whole.filter_map(cut).collect()))
+    }
+
     /// A page of another folder in a window, as far as it shows it, or why there is none.
     pub fn page(&self, root: &Path, page: &str, view: View) -> Result<Rendered, &'static str> {
         let policy = Arc::new(RequestPolicy::Folder {
@@ -116,7 +149,8 @@ impl Studio {
         &self,
         files: &[(&str, &[u8])],
         page: &str,
-    ) -> Result<Result<Rendered, &'static str>, OtherHandsError> {
+        window: View,
+    ) -> Result<Result<Rendered, &'static str>, PressError> {
         // The folder's files are those of one page at a time.
         let renderer = self.renderer.lock();
         let mut renderer = renderer.unwrap_or_else(PoisonError::into_inner);
@@ -131,13 +165,13 @@ impl Studio {
             root: self.root.clone(),
             page: PAGE.into(),
         });
-        let rendered = renderer.render(&policy, WINDOW, Extent::Screen);
+        let rendered = renderer.render(&policy, window, Extent::Screen);
         Ok(rendered.map_err(|error| error.reason()))
     }
 }
 
 /// `text` as a string of JavaScript inside a page.
-pub(crate) fn script_string(text: &str) -> String {
+pub fn script_string(text: &str) -> String {
     serde_json::Value::from(text)
         .to_string()
         .replace('<', "\\u003c")

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::error::OtherHandsError;
+use crate::error::PressError;
 
 /// How long a program may take for one formula or line.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -37,9 +37,9 @@ pub(crate) fn run(
     command: &mut Command,
     bytes: &[u8],
     patience: Duration,
-) -> Result<Option<Ended>, OtherHandsError> {
+) -> Result<Option<Ended>, PressError> {
     let program = PathBuf::from(command.get_program());
-    let failed = |cause| OtherHandsError::io(&program)(cause);
+    let failed = |cause| PressError::io(&program)(cause);
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
