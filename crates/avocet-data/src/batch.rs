@@ -3,14 +3,17 @@
 //! Texts and pictures of different lengths are laid one after another without padding;
 //! `offsets` says where each text begins. Row i predicts `targets[i]`, weighed by `weights[i]`.
 
+mod rows;
+
 use std::sync::Arc;
 
 use avocet_media::{
     ImageProcessor, Limits, Picture, Recognition, Variation, decode, decode_transparent,
 };
-use avocet_text::{ChatTokenizer, Prompt};
+use avocet_text::ChatTokenizer;
 
-use crate::{Content, Sample, SampleError, Truth};
+use crate::{Sample, SampleError, Truth};
+use rows::Rows;
 
 /// A picture enlarged further is a blur.
 const MOST_ENLARGED: f32 = 3.0;
@@ -62,20 +65,12 @@ pub struct Showing {
 /// A sample ready to be packed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prepared {
-    kind: String,
-    texts: Vec<Rows>,
+    /// Each text, and its task.
+    texts: Vec<(String, Rows)>,
     patches: Vec<f32>,
     grids: Vec<(usize, usize)>,
     truths: Vec<Option<Truth>>,
     recognitions: Vec<Arc<Recognition>>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-struct Rows {
-    ids: Vec<u32>,
-    targets: Vec<u32>,
-    weights: Vec<f32>,
-    visible_images: Vec<(u32, u32)>,
 }
 
 impl BatchShape {
@@ -111,24 +106,6 @@ impl BatchShape {
     }
 }
 
-impl Rows {
-    /// Shifts a prompt by one, from row `from` for at most `max` rows.
-    fn cut(prompt: &Prompt, visible_images: &[(u32, u32)], from: usize, max: usize) -> Self {
-        let end = prompt.ids.len().saturating_sub(1).min(from + max);
-        let rows = from..end.max(from);
-        let next = from + 1..end.max(from) + 1;
-        Self {
-            ids: prompt.ids[rows.clone()].to_vec(),
-            targets: prompt.ids[next.clone()].to_vec(),
-            weights: prompt.answer[next]
-                .iter()
-                .map(|&learned| f32::from(learned))
-                .collect(),
-            visible_images: visible_images[rows].to_vec(),
-        }
-    }
-}
-
 impl Prepared {
     /// Encodes the text and decodes the pictures of a sample.
     ///
@@ -152,30 +129,10 @@ impl Prepared {
         shape: &BatchShape,
         showing: &Showing,
     ) -> Result<Self, SampleError> {
-        let max = shape.max_context.max(1);
-        let unsaid = |error: avocet_text::TokenizerError| SampleError::Unsaid(error.to_string());
-        let texts = match &sample.content {
-            Content::Document(parts) => {
-                let prompt = language.document(parts).map_err(unsaid)?;
-                let seen = language.visible_images(&prompt.ids);
-                let rows = prompt.ids.len().saturating_sub(1);
-                (0..rows)
-                    .step_by(max)
-                    .map(|at| Rows::cut(&prompt, &seen, at, max))
-                    .collect()
-            }
-            Content::Turns(turns) => {
-                let prompts = language.conversation(turns).map_err(unsaid)?;
-                let cut = |prompt: &Prompt| {
-                    let seen = language.visible_images(&prompt.ids);
-                    Rows::cut(prompt, &seen, 0, max)
-                };
-                prompts.iter().map(cut).collect()
-            }
-        };
+        let kind = sample.kind.clone();
+        let texts = Rows::of(sample, language, shape.max_context)?.into_iter();
         let mut prepared = Self {
-            kind: sample.kind.clone(),
-            texts,
+            texts: texts.map(|rows| (kind.clone(), rows)).collect(),
             patches: Vec::new(),
             grids: Vec::new(),
             truths: sample.truths.clone(),
@@ -221,9 +178,24 @@ impl Prepared {
         }
     }
 
+    /// The same with what another sample says of the same pictures, a text by itself.
+    ///
+    /// Errors if the language cannot say it.
+    pub fn and_said(
+        mut self,
+        sample: &Sample,
+        language: &ChatTokenizer,
+        shape: &BatchShape,
+    ) -> Result<Self, SampleError> {
+        let texts = Rows::of(sample, language, shape.max_context)?.into_iter();
+        let texts = texts.map(|rows| (sample.kind.clone(), rows));
+        self.texts.extend(texts);
+        Ok(self)
+    }
+
     /// Tokens of its texts.
     pub fn num_tokens(&self) -> usize {
-        self.texts.iter().map(|rows| rows.ids.len()).sum()
+        self.texts.iter().map(|(_, rows)| rows.ids.len()).sum()
     }
 
     /// Patches of its pictures.
@@ -244,7 +216,7 @@ impl Batch {
     /// Appends one sample.
     pub fn push(&mut self, sample: Prepared) {
         let first_image = self.grids.len() as u32;
-        for rows in sample.texts {
+        for (kind, rows) in sample.texts {
             self.ids.extend(rows.ids);
             self.targets.extend(rows.targets);
             self.weights.extend(rows.weights);
@@ -255,7 +227,7 @@ impl Batch {
             self.visible_images
                 .extend(rows.visible_images.into_iter().map(shift));
             self.offsets.push(self.ids.len());
-            self.kinds.push(sample.kind.clone());
+            self.kinds.push(kind);
         }
         self.patches.extend(sample.patches);
         self.grids.extend(sample.grids);
@@ -277,7 +249,7 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Piece;
+    use crate::{Content, Piece};
     use avocet_text::{Part, Special, Turn, train_bpe};
 
     const FROM: (&str, &str, &str) = ("vqa", "made-up", "CC0-1.0");

@@ -4,49 +4,13 @@ use std::sync::Arc;
 
 use avocet_text::ChatTokenizer;
 
-use avocet_media::Recognition;
-
 use crate::augment::Augment;
 use crate::batch::{Batch, BatchShape, Prepared, Showing};
 use crate::digest::sha256;
+use crate::made::{MadeSamples, Recognise, Samples};
 use crate::mix::{Draw, Mixture, MixtureSource, Position, SourceReport};
 use crate::shard::Reader;
-use crate::{DataError, MixtureError, Sample, SampleError};
-
-/// Says what a recogniser makes of an encoded picture, or why it makes nothing of it. Lent by
-/// whoever has one: data never sees a model.
-pub type Recognise = Arc<dyn Fn(&[u8]) -> Result<Arc<Recognition>, String> + Send + Sync>;
-
-/// Samples that are made as they are drawn: the same number makes the same sample.
-pub struct MadeSamples {
-    /// What they are called in reports.
-    pub name: String,
-    /// Samples of an epoch.
-    pub count: usize,
-    /// Makes the sample of a number, with what a recogniser is to have made of its pictures.
-    pub make: MakeSample,
-}
-
-/// Makes the sample of a number, or says why not.
-pub type MakeSample =
-    Box<dyn Fn(u64) -> Result<(Sample, Vec<Arc<Recognition>>), String> + Send + Sync>;
-
-impl std::fmt::Debug for MadeSamples {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut shown = f.debug_struct("MadeSamples");
-        shown.field("name", &self.name).field("count", &self.count);
-        shown.finish_non_exhaustive()
-    }
-}
-
-/// Where samples come from.
-#[derive(Debug, Clone)]
-pub enum Samples {
-    /// A dataset; may be shared by several loaders.
-    Dataset(Arc<Reader>),
-    /// They are made as they are drawn.
-    Made(Arc<MadeSamples>),
-}
+use crate::{DataError, MixtureError, SampleError};
 
 /// When a batch is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -313,10 +277,14 @@ impl Loader {
             cause,
         };
         let failed = |reason| wrong(SampleError::Unsaid(reason));
-        let (sample, seen) = (made.make)(number).map_err(failed)?;
-        let prepared = Prepared::new(&sample, &self.language, &self.shape).map_err(wrong)?;
+        let made = (made.make)(number).map_err(failed)?;
+        let (language, shape) = (&self.language, &self.shape);
+        let mut prepared = Prepared::new(&made.sample, language, shape).map_err(wrong)?;
+        for said in &made.said {
+            prepared = prepared.and_said(said, language, shape).map_err(wrong)?;
+        }
         Ok(match self.recognise {
-            Some(_) => prepared.recognised(seen),
+            Some(_) => prepared.recognised(made.recognitions),
             None => prepared,
         })
     }
@@ -325,8 +293,10 @@ impl Loader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Sample;
+    use crate::made::Made;
     use crate::shard::{Recipe, Writer};
-    use avocet_media::{ImageProcessor, Picture};
+    use avocet_media::{ImageProcessor, Picture, Recognition};
     use avocet_text::{Turn, train_bpe};
     use std::path::Path;
 
@@ -437,6 +407,82 @@ mod tests {
         let none = open(vec![source(&["other"])]);
         let none = none.err().expect("no sample is left").to_string();
         assert!(none.contains("a (other)"), "{none}");
+    }
+
+    /// A dataset and made samples together, with a recogniser of pictures lent to them.
+    fn recognising(folder: &Path) -> Loader {
+        let reader = match folder.join("a") {
+            path if path.exists() => Arc::new(Reader::open(&path).unwrap()),
+            path => dataset(&path, 10),
+        };
+        let make = |number: u64| {
+            let picture = Picture::from_rgb(4, 4, vec![number as u8; 48]).unwrap();
+            let from = ("made", "made-up", "CC0-1.0");
+            let answer = Turn::assistant(number.to_string());
+            let image = picture.to_png().unwrap();
+            let sample = Sample::question(from, image, None, "?", answer).unwrap();
+            let seen = Recognition {
+                log_probs: vec![number as f32],
+                ..Recognition::default()
+            };
+            Ok(Made {
+                said: vec![sample.clone()],
+                sample,
+                recognitions: vec![Arc::new(seen)],
+            })
+        };
+        let made = MadeSamples {
+            name: "made".into(),
+            count: 7,
+            make: Box::new(make),
+        };
+        let source = |samples, epochs| LoaderSource {
+            samples,
+            weight: 1.0,
+            epochs: Some(epochs),
+            kinds: None,
+            enlarged: 0.0,
+            augment: Augment::None,
+        };
+        let sources = vec![
+            source(Samples::Dataset(reader), 1),
+            source(Samples::Made(Arc::new(made)), 2),
+        ];
+        let language = ChatTokenizer::own(&train_bpe(["xyz ?"], 262).unwrap()).unwrap();
+        let (language, size) = (Arc::new(language), BatchSize::Samples(3));
+        let loader = Loader::new(sources, language, SHAPE, size, 3).unwrap();
+        loader.recognising(Some(Arc::new(|bytes: &[u8]| {
+            let seen = Recognition {
+                log_probs: vec![-(bytes.len() as f32)],
+                ..Recognition::default()
+            };
+            Ok(Arc::new(seen))
+        })))
+    }
+
+    #[test]
+    fn made_samples_bring_what_is_recognised_and_are_others_in_each_epoch() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut loader = recognising(dir.path());
+        let (mut batches, mut positions) = (Vec::new(), vec![loader.position()]);
+        while let Some(batch) = loader.next_batch().unwrap() {
+            assert_eq!(batch.recognitions.len(), batch.grids.len());
+            // A made picture has two texts.
+            let made = batch
+                .recognitions
+                .iter()
+                .filter(|seen| seen.log_probs[0] >= 0.0);
+            assert_eq!(batch.num_texts(), batch.grids.len() + made.count());
+            batches.push(batch);
+            positions.push(loader.position());
+        }
+        let seen = batches.iter().flat_map(|batch| &batch.recognitions);
+        let seen = seen.map(|seen| seen.log_probs[0] as i64);
+        let mut numbers: Vec<i64> = seen.filter(|number| *number >= 0).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, (0..14).collect::<Vec<_>>());
+        loader.seek(positions[3].clone()).unwrap();
+        assert_eq!(loader.next_batch().unwrap().as_ref(), Some(&batches[3]));
     }
 
     #[test]

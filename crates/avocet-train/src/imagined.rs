@@ -12,7 +12,7 @@ mod wording;
 
 use std::sync::Arc;
 
-use avocet_data::{MadeSamples, Sample};
+use avocet_data::{Made, MadeSamples, Sample};
 use avocet_infer::Onlooker;
 use avocet_media::Recognition;
 use avocet_text::Turn;
@@ -24,6 +24,8 @@ use posterior::Posteriors;
 
 /// What the samples are called in reports and metrics.
 const NAME: &str = "concepts";
+/// Questions about a picture.
+const QUESTIONS: usize = 4;
 /// Samples of an epoch; each is another in every epoch.
 const COUNT: usize = 1 << 16;
 
@@ -45,13 +47,21 @@ pub(crate) fn samples(
             .draw(&mut rng)
             .map_err(|error| error.to_string())?;
         let concepts = onlooker.concepts();
-        let asked = questions::ask(concepts, &recognition, class, &mut rng);
         let picture = texture::paint(&mut rng).map_err(|error| error.to_string())?;
-        let from = (asked.kind, "made-up", "CC0-1.0");
-        let answer = Turn::assistant(asked.answer);
-        let sample = Sample::question(from, picture, None, &asked.question, answer);
-        let sample = sample.map_err(|error| error.to_string())?;
-        Ok((sample, vec![Arc::new(recognition)]))
+        let mut asked = || {
+            let asked = questions::ask(concepts, &recognition, class, &mut rng);
+            let from = (asked.kind, "made-up", "CC0-1.0");
+            let (question, answer) = (asked.question, Turn::assistant(asked.answer));
+            let sample = Sample::question(from, picture.clone(), None, &question, answer);
+            sample.map_err(|error| error.to_string())
+        };
+        let sample = asked()?;
+        let said = (1..QUESTIONS).map(|_| asked());
+        Ok(Made {
+            said: said.collect::<std::result::Result<_, _>>()?,
+            sample,
+            recognitions: vec![Arc::new(recognition)],
+        })
     };
     Ok(MadeSamples {
         name: NAME.into(),

@@ -21,10 +21,12 @@ use crate::error::Result;
 const MOST_DRAWINGS: usize = 256;
 /// Classes that are taken for another's neighbours.
 const NEIGHBOURS: usize = 8;
-/// Halvings on the way to a step that makes a class as likely as it is to be.
-const HALVINGS: usize = 9;
+/// Steps that are tried at once, twice, for one that makes a class as likely as it is to be.
+const TRIED: usize = 8;
 /// The step from which on no class grows likelier.
 const LONGEST_STEP: f32 = 40.0;
+/// Drawings that a window's own ground is mixed of.
+const MIXED: usize = 12;
 /// Features end here (ReLU6).
 const HIGHEST: f32 = 6.0;
 
@@ -115,25 +117,28 @@ impl Posteriors {
             let share = rng.random_range(0.2..0.95);
             add(&mut towards, &self.directions[other], share);
         }
-        let ground = self.ground(rng, 0.8);
+        let ground = self.ground(rng, self.drawings.len(), 0.8);
         let wanted: f32 = 1.0 - rng.random_range(0.0..0.92f32).powi(2);
         let (mut low, mut high) = (0.0, LONGEST_STEP);
-        let mut features = self.pixelless(&ground, &towards, high);
-        for _ in 0..HALVINGS {
-            let step = (low + high) / 2.0;
-            let tried = self.pixelless(&ground, &towards, step);
-            let logits = self.onlooker.classify(&tried)?.remove(0);
-            let seen = Recognition::of_logits(Vec::new(), &logits);
-            let reached = seen.log_probs[class].exp();
-            if reached < wanted {
-                low = step;
-            } else {
-                high = step;
-            }
-            features = tried;
+        let (mut step, mut features, mut logits) = (0.0, Vec::new(), Vec::new());
+        for _ in 0..2 {
+            let width = (high - low) / TRIED as f32;
+            let steps: Vec<f32> = (1..=TRIED).map(|at| low + width * at as f32).collect();
+            let tried = steps
+                .iter()
+                .map(|step| self.pixelless(&ground, &towards, *step));
+            let tried: Vec<Vec<f32>> = tried.collect();
+            let mut seen = self.onlooker.classify(&tried.concat())?;
+            // The first step that is long enough, or the longest.
+            let reached = |logits: &Vec<f32>| {
+                Recognition::of_logits(Vec::new(), logits).log_probs[class].exp() >= wanted
+            };
+            let at = seen.iter().position(reached).unwrap_or(TRIED - 1);
+            (low, high) = (low + width * at as f32, steps[at]);
+            step = steps[at];
+            features.clone_from(&tried[at]);
+            logits = seen.swap_remove(at);
         }
-        let logits = self.onlooker.classify(&features)?.remove(0);
-        let step = (low + high) / 2.0;
         let shown = match rng.random_bool(0.7) {
             true => self.windows_of(&ground, &towards, step, features, rng),
             false => Vec::new(),
@@ -142,14 +147,19 @@ impl Posteriors {
     }
 
     /// Features of a picture of nothing in particular, in units of how far they stray.
-    fn ground(&self, rng: &mut ChaCha8Rng, scale: f32) -> Vec<f32> {
+    fn ground(&self, rng: &mut ChaCha8Rng, mixed: usize, scale: f32) -> Vec<f32> {
         let width = self.mean.len();
         if self.drawings.is_empty() {
             return (0..width).map(|_| scale * normal(rng)).collect();
         }
         let mut ground = vec![0.0; width];
-        let scale = scale / (self.drawings.len() as f32).sqrt();
-        for drawing in &self.drawings {
+        let mixed = mixed.clamp(1, self.drawings.len());
+        let scale = scale / (mixed as f32).sqrt();
+        for at in 0..mixed {
+            let drawing = match mixed == self.drawings.len() {
+                true => &self.drawings[at],
+                false => &self.drawings[rng.random_range(0..self.drawings.len())],
+            };
             add(&mut ground, drawing, scale * normal(rng));
         }
         ground
@@ -187,7 +197,7 @@ impl Posteriors {
         let mean = weights.iter().sum::<f32>() / weights.len() as f32;
         let mut shown = Vec::with_capacity(self.windows * whole.len());
         for weight in weights {
-            let mut here = self.ground(rng, 0.6);
+            let mut here = self.ground(rng, MIXED, 0.6);
             add(&mut here, ground, 1.0);
             shown.extend(self.pixelless(&here, towards, step * weight / mean.max(1e-3)));
         }

@@ -207,6 +207,7 @@ fn trained(args: &FinetuneArgs, config: &ModelConfig) -> Result<Vec<String>> {
         Ok(vec![
             "cross_attention.*".to_owned(),
             "resampler.*".to_owned(),
+            "concepts.*".to_owned(),
         ])
     };
     match (args.train, args.lora) {
@@ -319,6 +320,8 @@ fn settings(
         checkpoint_every: (steps / 10).clamp(10, 200),
         keep: 2,
         precision: args.precision.into(),
+        // A recogniser's features and names are sometimes hidden, so that neither is leaned on alone.
+        hidden: if config.concepts.is_some() { 0.1 } else { 0.0 },
         log_every: measured_every.max(10),
         eval_every: measured_every,
         eval_samples: parts.num_held_out,
