@@ -12,14 +12,13 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::args::Args;
 use crate::error::FormulasError;
-use crate::katex::{self, KatexFaces};
+use crate::katex::KatexFaces;
 use crate::kinds::Kind;
 use crate::lettering::Lettering;
 use crate::manuals::Manuals;
 use crate::normal::normalise;
 use crate::page::{Alignment, Style, lay_out};
 use crate::paint::{self, Painted, Room, Scene};
-use crate::plan::Planned;
 use crate::split::{is_held_out, seed};
 use crate::texts::Texts;
 use crate::typeset::{Unrenderable, typeset};
@@ -42,7 +41,7 @@ const MOST_SHOWN: usize = 2000;
 pub struct FormulaGenerator {
     /// The formulas of manuals, if any are asked for.
     pub(crate) manuals: Option<Manuals>,
-    katex: KatexFaces,
+    pub(crate) katex: KatexFaces,
     families: Vec<Vec<Face>>,
     /// The families whose letters formulas can be drawn in.
     lettered: Vec<usize>,
@@ -145,36 +144,7 @@ impl FormulaGenerator {
         ChaCha8Rng::from_seed(seed(self.seed, kind, index))
     }
 
-    /// The picture of a formula by ourselves, with its question and answer.
-    ///
-    /// Errors if the picture cannot be encoded.
-    pub fn drawn(&self, mut planned: Planned) -> Result<Drawn, FormulasError> {
-        let rng = &mut planned.rng;
-        let lettering = self.lettering(rng);
-        let set = match typeset(&planned.latex, planned.inline, &self.katex, &lettering) {
-            Ok(set) => set,
-            Err(error) => return Ok(Err(planned.about(error))),
-        };
-        // Held-out pictures stay as they were, so that the figures of models can be compared.
-        let painted = match self.split {
-            Split::Test => paint::formula(&set, self.room, rng)?,
-            Split::Train => paint::worn_formula(&set, self.room, rng)?,
-        };
-        let image = match painted {
-            Ok(image) => image,
-            Err(error) => return Ok(Err(planned.about(error))),
-        };
-        let (face, licence) = match lettering {
-            Lettering::Katex => ("KaTeX".to_owned(), katex::LICENCE.to_owned()),
-            Lettering::Face { upright, .. } => (
-                upright.family.clone(),
-                format!("{} AND {}", katex::LICENCE, upright.licence),
-            ),
-        };
-        planned.sample(image, &face, &licence).map(Ok)
-    }
-
-    fn lettering(&self, rng: &mut ChaCha8Rng) -> Lettering<'_> {
+    pub(crate) fn lettering(&self, rng: &mut ChaCha8Rng) -> Lettering<'_> {
         let other = rng.random_bool(0.5);
         let chosen = self.lettered.choose(rng);
         chosen

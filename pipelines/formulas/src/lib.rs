@@ -11,8 +11,8 @@
 //!   text to outlines; `paint`: outlines to a picture file.
 //! - `manuals`, `vary`: formulas that other people wrote, and what is made of them.
 //! - `plan`: which formula a sample shows; `generator`: all of it for one sample; `hands`: formulas
-//!   set by other people's programs, a batch at a time; `worn`: letters as people have pictures of
-//!   them.
+//!   set by other people's programs, a batch at a time; `outlined`,
+//!   `worn`: letters as people have pictures of them.
 
 mod args;
 mod clean;
@@ -29,6 +29,7 @@ mod macros;
 mod manuals;
 mod negated;
 mod normal;
+mod outlined;
 mod page;
 mod paint;
 mod plan;

@@ -11,7 +11,6 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::error::FormulasError;
 use crate::typeset::{Shape, Typeset, Unrenderable};
-use crate::worn::{self, Letters, Mask};
 
 /// The least difference in brightness of ink and field, for large letters and for small.
 const CONTRAST: (f32, f32) = (115.0, 145.0);
@@ -23,8 +22,6 @@ pub(crate) const LEAST_SCRIPT: f32 = 7.0;
 pub(crate) const LEAST_EM: f32 = 11.0;
 /// The sizes that formulas are drawn in, in pixels per em.
 const SIZES: (f32, f32) = (15.0, 34.0);
-/// The longest side of what is drawn before it is made smaller.
-const MASK: usize = 8192;
 /// A picture with less ink than this many black pixels shows nothing.
 const LEAST_INK: f32 = 4.0;
 
@@ -82,55 +79,6 @@ pub fn formula(set: &Typeset, room: Room, rng: &mut ChaCha8Rng) -> Result<Painte
     }
 }
 
-/// The widest sizes that formulas are drawn in.
-const WORN_SIZES: (f32, f32) = (11.0, 48.0);
-
-/// As [`formula`], in more sizes and as pictures are after many hands; colours that the source asks
-/// for are kept, and then it is drawn as there.
-///
-/// Errors if the picture cannot be encoded.
-pub fn worn_formula(
-    set: &Typeset,
-    room: Room,
-    rng: &mut ChaCha8Rng,
-) -> Result<Painted, FormulasError> {
-    if set.shapes.iter().any(|shape| shape.colour.is_some()) {
-        return formula(set, room, rng);
-    }
-    let least = LEAST_EM.max(LEAST_SCRIPT / set.smallest);
-    let spread = WORN_SIZES.1 - WORN_SIZES.0;
-    let em = (WORN_SIZES.0 + spread * rng.random::<f32>().powf(1.5)).max(least);
-    let mut placing = Placing::draw(3.0, rng);
-    placing.margins = [1.0; 4];
-    let shapes = scaled(&set.shapes, em, 0.0, 0.0);
-    let most = Room {
-        width: MASK,
-        height: MASK,
-    };
-    let Some(fitted) = placing.fit(&shapes, most) else {
-        return Ok(Err(Unrenderable {
-            reason: "too large for the picture at a size that can be read",
-            detail: format!("{:.0} ems wide", set.width),
-        }));
-    };
-    let mut mask = Mask::empty(fitted.width, fitted.height);
-    for shape in &shapes {
-        raster(shape, &fitted, |x, y, coverage| {
-            let inside = x < mask.width && y < mask.height;
-            if inside {
-                let part = &mut mask.cover[y * mask.width + x];
-                *part = part.max(coverage);
-            }
-        });
-    }
-    let letters = Letters {
-        em,
-        smallest: set.smallest,
-        turned: placing.angle != 0.0,
-    };
-    worn::picture(mask, letters, room, rng)
-}
-
 /// Draws a scene whose size is settled.
 ///
 /// Errors if the picture cannot be encoded.
@@ -166,21 +114,25 @@ pub fn scaled(shapes: &[Shape], em: f32, dx: f32, dy: f32) -> Vec<Shape> {
 }
 
 /// How a scene is turned and what is left free around it.
-struct Placing {
-    angle: f32,
+pub(crate) struct Placing {
+    /// In degrees.
+    pub angle: f32,
     shear: f32,
-    margins: [f32; 4],
+    /// Pixels left free at the left, above, at the right and below.
+    pub margins: [f32; 4],
 }
 
 /// A placing and the picture that it needs.
-struct Fitted {
+pub(crate) struct Fitted {
     sin: f32,
     cos: f32,
     shear: f32,
     dx: f32,
     dy: f32,
-    width: usize,
-    height: usize,
+    /// Pixels across.
+    pub width: usize,
+    /// Pixels down.
+    pub height: usize,
 }
 
 impl Fitted {
@@ -194,7 +146,7 @@ impl Fitted {
 }
 
 impl Placing {
-    fn draw(most_turn: f32, rng: &mut ChaCha8Rng) -> Self {
+    pub fn draw(most_turn: f32, rng: &mut ChaCha8Rng) -> Self {
         let turned = rng.random_bool(0.4);
         let angle = rng.random_range(-most_turn..most_turn);
         let sheared = rng.random_bool(0.15);
@@ -211,7 +163,7 @@ impl Placing {
     }
 
     /// The picture around the shapes, if there is room for it.
-    fn fit(&self, shapes: &[Shape], room: Room) -> Option<Fitted> {
+    pub fn fit(&self, shapes: &[Shape], room: Room) -> Option<Fitted> {
         let (sin, cos) = self.angle.to_radians().sin_cos();
         let mut fitted = Fitted {
             sin,
@@ -297,7 +249,7 @@ fn fill(canvas: &mut Canvas, shape: &Shape, fitted: &Fitted, colour: Rgb) -> f32
 }
 
 /// Tells which pixels a shape covers and how much of them.
-fn raster(shape: &Shape, fitted: &Fitted, mut cover: impl FnMut(usize, usize, f32)) {
+pub(crate) fn raster(shape: &Shape, fitted: &Fitted, mut cover: impl FnMut(usize, usize, f32)) {
     let curves: Vec<Curve> = shape
         .curves
         .iter()

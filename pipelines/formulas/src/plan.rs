@@ -8,13 +8,15 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::error::FormulasError;
-use crate::generator::{FormulaGenerator, beginning};
+use crate::generator::{Drawn, FormulaGenerator, beginning};
+use crate::katex;
 use crate::kinds::Kind;
+use crate::lettering::Lettering;
 use crate::normal::normalise;
 use crate::split::is_held_out;
-use crate::typeset::{MOST_BYTES, Unrenderable, shown};
+use crate::typeset::{MOST_BYTES, Unrenderable, shown, typeset};
 use crate::vary::varied;
-use crate::{grammar, wording};
+use crate::{grammar, outlined, paint, wording};
 
 /// Draws from the grammar until one belongs to the split.
 const MOST_DRAWS: usize = 2000;
@@ -66,6 +68,35 @@ impl Planned {
 }
 
 impl FormulaGenerator {
+    /// The picture of a formula by ourselves, with its question and answer.
+    ///
+    /// Errors if the picture cannot be encoded.
+    pub fn drawn(&self, mut planned: Planned) -> Result<Drawn, FormulasError> {
+        let rng = &mut planned.rng;
+        let lettering = self.lettering(rng);
+        let set = match typeset(&planned.latex, planned.inline, &self.katex, &lettering) {
+            Ok(set) => set,
+            Err(error) => return Ok(Err(planned.about(error))),
+        };
+        // Held-out pictures stay as they were, so that the figures of models can be compared.
+        let painted = match self.split {
+            Split::Test => paint::formula(&set, self.room, rng)?,
+            Split::Train => outlined::worn_formula(&set, self.room, rng)?,
+        };
+        let image = match painted {
+            Ok(image) => image,
+            Err(error) => return Ok(Err(planned.about(error))),
+        };
+        let (face, licence) = match lettering {
+            Lettering::Katex => ("KaTeX".to_owned(), katex::LICENCE.to_owned()),
+            Lettering::Face { upright, .. } => (
+                upright.family.clone(),
+                format!("{} AND {}", katex::LICENCE, upright.licence),
+            ),
+        };
+        planned.sample(image, &face, &licence).map(Ok)
+    }
+
     /// A formula of the grammar, or why there is none.
     pub fn formula(&self, index: u64) -> Result<Planned, Unrenderable> {
         let mut rng = self.rng(Kind::Formula.name(), index);

@@ -50,7 +50,18 @@ const FUNCTIONS: [&str; 16] = [
     "\\cosh", "\\tanh", "\\exp", "\\ln", "\\log", "\\det", "\\dim",
 ];
 
+/// Those that manuals write with their arguments.
+const ELEMENTARY: [&str; 16] = [
+    "\\sin", "\\cos", "\\tan", "\\cot", "\\sinh", "\\cosh", "\\tanh", "\\exp", "\\log", "\\ln",
+    "\\sec", "\\csc", "\\sin", "\\cos", "\\log", "\\arg",
+];
+
 impl Grammar {
+    /// A function that manuals write with its argument, common ones more often.
+    pub(super) fn elementary_function(&mut self) -> &'static str {
+        self.one_of(&ELEMENTARY)
+    }
+
     /// A whole number, small ones more often.
     pub(super) fn number(&mut self) -> String {
         match self.rng.random_range(0..10) {

@@ -55,10 +55,6 @@ const UPRIGHT: [&str; 16] = [
     "var", "cov", "tr", "diag", "rank", "max", "min", "mod", "maxiter", "tol", "n_obs", "eff",
     "ref", "total", "new", "old",
 ];
-pub(super) const ELEMENTARY: [&str; 16] = [
-    "\\sin", "\\cos", "\\tan", "\\cot", "\\sinh", "\\cosh", "\\tanh", "\\exp", "\\log", "\\ln",
-    "\\sec", "\\csc", "\\sin", "\\cos", "\\log", "\\arg",
-];
 const VARIABLES: [&str; 20] = [
     "x", "z", "s", "t", "n", "a", "b", "y", "k", "m", "x", "z", "q", "p", "\\tau", "\\nu", "\\mu",
     "\\lambda", "\\alpha", "\\beta",
@@ -184,7 +180,7 @@ impl Grammar {
             10 => self
                 .one_of(&["\\Re", "\\Im", "\\bar{f}", "\\hat{f}", "\\tilde{f}"])
                 .to_owned(),
-            _ => self.one_of(&ELEMENTARY).to_owned(),
+            _ => self.elementary_function().to_owned(),
         };
         let scripts = if name == "\\Re" || name == "\\Im" {
             String::new()

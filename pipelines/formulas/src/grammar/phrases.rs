@@ -3,7 +3,6 @@
 
 use rand::Rng;
 
-use super::manual::ELEMENTARY;
 use super::state::Grammar;
 
 const SETS: [&str; 8] = [
@@ -226,8 +225,8 @@ impl Grammar {
 
     pub(super) fn elementary(&mut self) -> String {
         let (f, g, x) = (
-            self.one_of(&ELEMENTARY),
-            self.one_of(&ELEMENTARY),
+            self.elementary_function(),
+            self.elementary_function(),
             self.symbol(),
         );
         match self.rng.random_range(0..11) {
