@@ -166,9 +166,15 @@ fn only_what_is_asked_to_learn_changes_and_the_result_answers() -> Result<()> {
 #[test]
 fn conversations_with_several_pictures_are_learned_from() -> Result<()> {
     let folder = TempDir::new()?;
-    pictures(folder.path())?;
+    for (name, rgb) in [("red.png", [200, 30, 30]), ("green.png", [30, 190, 60])] {
+        let square = |x, y| x > 6 && y > 6 && x < 26 && y < 26;
+        let picture = image::RgbImage::from_fn(32, 32, |x, y| {
+            image::Rgb(if square(x, y) { rgb } else { [250; 3] })
+        });
+        picture.save(folder.path().join(name))?;
+    }
     let row = serde_json::json!({
-        "images": ["squares/0.png", "squares/1.png"],
+        "images": ["red.png", "green.png"],
         "messages": [
             {"role": "user", "content": "<image> and <image>: which is green?"},
             {"role": "assistant", "content": "the second"},
@@ -183,7 +189,7 @@ fn conversations_with_several_pictures_are_learned_from() -> Result<()> {
         let run = folder.path().join(run);
         let report = finetune(model, &path, &run, &["--precision", "bf16"])?;
         ensure!(report["samples"] == 1, "{report}");
-        let both = ["squares/0.png", "squares/1.png"].map(|name| text(&folder.path().join(name)));
+        let both = ["red.png", "green.png"].map(|name| text(&folder.path().join(name)));
         // Asked on the command line, pictures come first and the marker would be a word.
         let question = " and : which is green?";
         let run = text(&run);

@@ -126,7 +126,7 @@ fn every_recipe_follows_the_schema_and_a_slip_does_not() -> Result<()> {
     for (place, wrong) in [
         ("/seed", Value::from("one")),
         ("/stage/0/kind", Value::from("sound")),
-        ("/stage/0/data/0", serde_json::json!({"weight": 1.0})),
+        ("/stage/0/data/0", serde_json::json!({"paths": "a"})),
         ("/stage/0/losses", serde_json::json!({"ctx": 0.5})),
         ("/stage/0/learning_rate", Value::Null),
     ] {

@@ -19,7 +19,7 @@ use avocet_text::Turn;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::error::{Result, TrainError};
+use crate::error::Result;
 use posterior::Posteriors;
 
 /// What the samples are called in reports and metrics.
@@ -68,8 +68,4 @@ pub(crate) fn samples(
         count: COUNT,
         make: Box::new(make),
     })
-}
-
-fn failed(error: candle_core::Error) -> TrainError {
-    TrainError::Model(format!("recogniser: {error}"))
 }

@@ -1,3 +1,5 @@
+//! What a recogniser makes of a picture beside its patches: rows, their order, their gradients.
+
 use super::*;
 use crate::fixture::{Fixture, images, noise, texts, tiny};
 use crate::recogniser::RECOGNISER;

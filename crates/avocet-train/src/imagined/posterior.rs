@@ -14,8 +14,7 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::failed;
-use crate::error::Result;
+use crate::error::{Result, TrainError};
 
 /// Directions kept of the drawings, one a picture.
 const MOST_DRAWINGS: usize = 256;
@@ -276,4 +275,9 @@ fn add(to: &mut [f32], what: &[f32], times: f32) {
 fn normal(rng: &mut ChaCha8Rng) -> f32 {
     let sum: f32 = (0..4).map(|_| rng.random::<f32>()).sum();
     (sum - 2.0) * 3f32.sqrt()
+}
+
+/// What went wrong in the recogniser.
+fn failed(error: candle_core::Error) -> TrainError {
+    TrainError::Model(format!("recogniser: {error}"))
 }

@@ -156,7 +156,8 @@ fn say(
 ) -> Result<()> {
     let run = args.output.as_path();
     let unseen = parts.held_out.as_deref();
-    let unseen = unseen.map(|data| words::unseen(run, data)).transpose()?;
+    let unseen = unseen.map(|data| words::unseen(&outcome.folder, data));
+    let unseen = unseen.transpose()?;
     if args.json {
         return output::print_json(&Report {
             run: run.display().to_string(),

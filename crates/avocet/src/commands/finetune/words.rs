@@ -39,11 +39,11 @@ struct Mistake {
     times: usize,
 }
 
-/// Asks the result of `run` what was held out.
+/// Asks the result, a model's `folder`, what was held out.
 ///
 /// Errors if the result or the dataset cannot be read.
-pub fn unseen(run: &Path, dataset: &Path) -> Result<Unseen> {
-    let engine = Engine::load(&ModelFiles::open(run)?)?;
+pub fn unseen(folder: &Path, dataset: &Path) -> Result<Unseen> {
+    let engine = Engine::load(&ModelFiles::open(folder)?)?;
     let mut questions = Task::Dataset(dataset.to_owned()).questions(usize::MAX)?;
     let mut outcomes = Vec::new();
     loop {
