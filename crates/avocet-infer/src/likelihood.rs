@@ -46,8 +46,12 @@ fn sum(logits: &[f32], chosen: f32) -> f64 {
 fn exp(x: f32) -> f32 {
     /// Adding it rounds to whole numbers, which then are the last bits.
     const ROUND: f32 = 12_582_912.0;
-    // The smallest of two takes a NaN for a number: it becomes the least.
-    let x = x.max(-FARTHEST).min(FARTHEST);
+    // A NaN becomes the least.
+    let x = if x.is_nan() {
+        -FARTHEST
+    } else {
+        x.clamp(-FARTHEST, FARTHEST)
+    };
     let twos = x * std::f32::consts::LOG2_E;
     let rounded = twos + ROUND;
     let f = twos - (rounded - ROUND);

@@ -130,13 +130,14 @@ mod tests {
         let mut rgb = Vec::new();
         for y in 0..side {
             for x in 0..side {
-                for channel in 0..3 {
-                    let rows = y..=y + 2 * reach;
-                    let cells = rows.flat_map(|y| (x..=x + 2 * reach).map(move |x| y * wide + x));
-                    let mean = cells.map(|cell| noise[cell][channel]).sum::<f64>() / count;
-                    let inside = x < square && y < square;
-                    rgb.push(if inside { 255 } else { mean as u8 });
-                }
+                let rows = y..=y + 2 * reach;
+                let cells = rows.flat_map(|y| (x..=x + 2 * reach).map(move |x| y * wide + x));
+                let sums = cells.fold([0.0; 3], |[r, g, b], cell| {
+                    let [red, green, blue] = noise[cell];
+                    [r + red, g + green, b + blue]
+                });
+                let inside = x < square && y < square;
+                rgb.extend(sums.map(|sum| if inside { 255 } else { (sum / count) as u8 }));
             }
         }
         Picture::from_rgb(side, side, rgb).expect("sizes agree")

@@ -8,7 +8,7 @@ use std::path::Path;
 use avocet_fetch::Sources;
 
 use crate::error::PlainTextError;
-use crate::everyday::KINDS;
+use crate::everyday::{KINDS, Kind};
 use crate::inputs;
 use crate::wordnet::{Speech, Synset};
 
@@ -74,7 +74,7 @@ fn named(
     let above: Vec<BTreeSet<u32>> = offsets.iter().map(|&offset| above(offset, nouns)).collect();
     let is_of = |class: usize, of: &[u32]| of.iter().any(|kind| above[class].contains(kind));
     // How many classes are of a kind says how specific it is.
-    let mut kinds: Vec<(usize, &(&str, bool, &[u32]))> = KINDS
+    let mut kinds: Vec<(usize, &Kind)> = KINDS
         .iter()
         .map(|kind| {
             (

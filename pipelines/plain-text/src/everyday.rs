@@ -2,8 +2,11 @@
 
 /// A word; whether people call the things themselves so, and do not only sort them so; and the
 /// offsets of the nouns whose kinds it covers.
+pub(crate) type Kind = (&'static str, bool, &'static [u32]);
+
+/// All of them.
 #[rustfmt::skip]
-pub(crate) const KINDS: &[(&str, bool, &[u32])] = &[
+pub(crate) const KINDS: &[Kind] = &[
     ("animal", false, &[15_388]),
     ("mammal", false, &[1_861_778]),
     ("bird", false, &[1_503_061]),
