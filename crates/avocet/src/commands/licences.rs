@@ -16,7 +16,7 @@ const NOTICES: [(&str, &str); 4] = [
         include_str!("../../../../assets/mini/NOTICE-data"),
     ),
     (
-        "EfficientNet-Lite0",
+        "EfficientNet-Lite0, for models that are made with it",
         include_str!("../../../../assets/mini/NOTICE-EfficientNet-Lite0"),
     ),
 ];
