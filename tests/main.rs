@@ -18,6 +18,7 @@ mod engine;
 mod eval_texts;
 mod finetune;
 mod formulas;
+mod formulas_by_hands;
 mod golden_families;
 mod golden_kernels;
 mod golden_model;

@@ -10,7 +10,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::args::Args;
+use crate::args::{Args, SetBy};
 use crate::error::FormulasError;
 use crate::katex::KatexFaces;
 use crate::kinds::Kind;
@@ -82,7 +82,9 @@ impl FormulaGenerator {
         }
         if !args.bundled {
             let sources = &*sources.insert(Sources::open(args.manifest.as_deref())?);
-            for name in FAMILIES {
+            // Other programs bring their own.
+            let wanted = FAMILIES.iter().filter(|_| args.renderer == SetBy::Own);
+            for name in wanted {
                 families.push(family(&Package::open(sources, name)?)?);
             }
             if wants_text {

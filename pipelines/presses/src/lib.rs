@@ -28,5 +28,5 @@ pub use picture::Drawn;
 pub use press::{Press, Renderer};
 pub use refused::is_program;
 pub use sheet::Asked;
-pub use studio::{SHOWN, Studio, script_string};
+pub use studio::{Marked, SHOWN, Studio, script_string};
 pub use tex::Tex;

@@ -68,7 +68,7 @@ for formula, points in asked['formulas']:
     sys.stdout.buffer.write(len(picture).to_bytes(4, 'big') + picture)
 ";
 /// How long it may take for many formulas, beyond what one may take.
-const EACH: Duration = Duration::from_secs(2);
+const EACH: Duration = Duration::from_secs(5);
 
 impl Matplotlib {
     /// Looks for it.

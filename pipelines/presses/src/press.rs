@@ -85,7 +85,7 @@ enum Program {
 
 /// A browser that has KaTeX's files, or MathJax's.
 pub(crate) fn studio(renderer: Renderer, sources: &Sources) -> Result<Studio, PressError> {
-    let studio = Studio::open()?;
+    let studio = Studio::patient()?;
     if renderer == Renderer::Mathjax {
         let mathjax = Package::open(sources, "mathjax")?;
         let script = mathjax.read("package/es5/tex-svg-full.js")?;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use avocet_browser::request_policy::RequestPolicy;
 use avocet_browser::{Extent, RenderLimits, Rendered, Renderer, View};
@@ -14,12 +15,18 @@ use crate::error::PressError;
 /// The mark of what is cut out of the page.
 pub const SHOWN: &str = "shown";
 const PAGE: &str = "page.html";
+/// How long a page of many things may take to load, and in all.
+const LOAD: Duration = Duration::from_secs(180);
+const PAGE_TIME: Duration = Duration::from_secs(600);
 const WINDOW: View = View {
     width: 1280,
     height: 480,
     scale: 1.0,
     mobile: false,
 };
+
+/// Pictures with the marks that they were cut out at, or why there is no page.
+pub type Marked = Result<Vec<(String, RgbImage)>, &'static str>;
 
 /// A browser and a folder that its pages may use.
 #[derive(Debug)]
@@ -37,7 +44,23 @@ impl Studio {
     ///
     /// Errors if there is none, or no folder can be made.
     pub fn open() -> Result<Self, PressError> {
-        let renderer = Renderer::new(RenderLimits::default())?;
+        Self::with(RenderLimits::default())
+    }
+
+    /// As [`Self::open`], for pages of many things: what is set must not depend on how busy the machine
+    /// is, so that a page is given minutes.
+    ///
+    /// Errors as there.
+    pub fn patient() -> Result<Self, PressError> {
+        Self::with(RenderLimits {
+            load: LOAD,
+            page: PAGE_TIME,
+            ..RenderLimits::default()
+        })
+    }
+
+    fn with(limits: RenderLimits) -> Result<Self, PressError> {
+        let renderer = Renderer::new(limits)?;
         let place = std::env::temp_dir();
         let folder = tempfile::tempdir().map_err(PressError::io(&place))?;
         let root = folder.path().canonicalize();
@@ -105,11 +128,7 @@ impl Studio {
     /// not whole in it is left out. Or why there is no page.
     ///
     /// Errors if a file cannot be written, or the browser fails for good.
-    pub fn pictures(
-        &self,
-        page: &str,
-        (width, height): (u32, u32),
-    ) -> Result<Result<Vec<(String, RgbImage)>, &'static str>, PressError> {
+    pub fn pictures(&self, page: &str, (width, height): (u32, u32)) -> Result<Marked, PressError> {
         let window = View {
             width,
             height,

@@ -60,7 +60,7 @@ const TYPEFACES: [Typeface; 6] = [
     },
 ];
 /// How long TeX may take for many formulas, beyond what one may take.
-const EACH: Duration = Duration::from_secs(1);
+const EACH: Duration = Duration::from_secs(5);
 /// What begins the part of TeX's account that is about one formula.
 const MARK: &str = "AVOCET-FORMULA";
 
@@ -84,7 +84,7 @@ impl Tex {
             path.is_some_and(|path| !path.trim().is_empty())
         };
         let mut typefaces = TYPEFACES.to_vec();
-        typefaces.retain(|typeface| typeface.files.iter().all(|file| is_here(&file)));
+        typefaces.retain(|typeface| typeface.files.iter().all(is_here));
         Ok(Self { version, typefaces })
     }
 
