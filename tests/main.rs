@@ -19,6 +19,7 @@ mod eval_texts;
 mod finetune;
 mod finetune_unseen;
 mod formulas;
+mod formulas_by_hands;
 mod golden_families;
 mod golden_kernels;
 mod golden_model;
