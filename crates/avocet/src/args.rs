@@ -41,7 +41,7 @@ pub struct AnswerArgs {
 #[derive(Debug, Clone, Copy, Args)]
 pub struct ThresholdArgs {
     /// Say "not sure" instead of an answer that is right with a smaller probability than P; 0 always
-    /// answers [default: what the model's [confidence] has, or 0].
+    /// answers [default: what the model's `confidence` table has, or 0].
     #[arg(long, value_name = "P", value_parser = share)]
     pub threshold: Option<f64>,
 }

@@ -116,7 +116,7 @@ impl Matplotlib {
         Ok(picture(&ended.stdout))
     }
 
-    /// Many formulas with the size of each in points at 100 dots an inch, in one of [`FAMILIES`];
+    /// Many formulas with the size of each in points at 100 dots an inch, in one of its families;
     /// all by one process.
     ///
     /// Errors if it cannot be started.

@@ -25,7 +25,7 @@ pub struct EvalArgs {
     #[arg(long, value_name = "TASK", value_parser = input(), required_unless_present = "calibrate")]
     pub task: Option<PathBuf>,
     /// Fit how sure the model is on the questions of these datasets, which should be none that it was
-    /// trained on or is judged by; the [confidence] table is printed, and kept where --model is a
+    /// trained on or is judged by; the `confidence` table is printed, and kept where --model is a
     /// folder with a config.toml.
     #[arg(long, value_name = "DATASET", num_args = 1.., value_parser = input(), conflicts_with = "task")]
     pub calibrate: Vec<PathBuf>,
