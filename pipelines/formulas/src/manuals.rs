@@ -9,6 +9,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
+use reading::unescaped;
 
 use crate::clean::clean;
 use crate::error::FormulasError;
@@ -196,20 +197,6 @@ fn bare(latex: &str) -> Option<String> {
     let latex = latex.split_whitespace().collect::<Vec<_>>().join(" ");
     let latex = latex.trim_end_matches(['.', ',', ';']).trim_end();
     (latex.len() > 1).then(|| latex.to_owned())
-}
-
-fn unescaped(text: &str) -> String {
-    let signs = [
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&quot;", "\""),
-        ("&#39;", "'"),
-        ("&#x27;", "'"),
-        ("&amp;", "&"),
-    ];
-    signs.iter().fold(text.to_owned(), |text, (entity, sign)| {
-        text.replace(entity, sign)
-    })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use drawing::{Package, PackageError};
 use presses::{has_meaning, is_program};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+use reading::unescaped;
 
 use crate::error::OtherHandsError;
 use crate::order::shuffled;
@@ -135,22 +136,6 @@ fn formula(text: &str) -> Option<String> {
     let fits = FORMULA.contains(&inner.len()) && inner.is_ascii();
     let is_wanted = is_more_than_a_name && !of_many_lines && !is_program(inner);
     (fits && is_wanted).then(|| inner.to_owned())
-}
-
-fn unescaped(text: &str) -> String {
-    let signs = [
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&quot;", "\""),
-        ("&#39;", "'"),
-        ("&#x27;", "'"),
-        ("&amp;", "&"),
-    ];
-    let mut text = text.to_owned();
-    for (entity, sign) in signs {
-        text = text.replace(entity, sign);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -34,10 +34,7 @@ pub(crate) fn linear_bias(
     b: &Tensor,
     precision: Precision,
 ) -> Result<Tensor> {
-    let (outputs, inputs) = w.dims2()?;
-    check_width(x, (outputs, inputs))?;
-    check_bias(b, outputs)?;
-    let b = b.to_dtype(x.dtype())?;
+    let b = fitting_bias(x, w, b)?;
     apply(Linear { precision }, [x, w, &b])
 }
 
@@ -50,11 +47,16 @@ pub(crate) fn linear_bias_relu6(
     b: &Tensor,
     precision: Precision,
 ) -> Result<Tensor> {
+    let b = fitting_bias(x, w, b)?;
+    apply(LinearRelu6(Linear { precision }), [x, w, &b])
+}
+
+/// `b` in the numbers of `x`, for `x` (.., I), `w` (O, I) and `b` (O).
+fn fitting_bias(x: &Tensor, w: &Tensor, b: &Tensor) -> Result<Tensor> {
     let (outputs, inputs) = w.dims2()?;
     check_width(x, (outputs, inputs))?;
     check_bias(b, outputs)?;
-    let b = b.to_dtype(x.dtype())?;
-    apply(LinearRelu6(Linear { precision }), [x, w, &b])
+    b.to_dtype(x.dtype())
 }
 
 /// Errors if the rows of `x` are not as wide as a weight (O, I) takes.
